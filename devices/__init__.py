@@ -1,0 +1,1 @@
+"""Handsets under test: drivers, messaging apps as data, and the simulated handset."""

@@ -1,0 +1,1 @@
+"""Messaging apps as data: intents and UI ids by app and version."""

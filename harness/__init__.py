@@ -1,0 +1,1 @@
+"""rcslab: a hardware-in-the-loop test harness for RCS messaging."""

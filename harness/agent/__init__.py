@@ -1,0 +1,1 @@
+"""The asyncio shell round the sans-IO cores: sockets, timers, one loop thread."""

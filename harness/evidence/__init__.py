@@ -1,0 +1,1 @@
+"""Timeline, captures and ladder: what was seen, kept so that it stands on its own."""

@@ -1,0 +1,1 @@
+"""Robot Framework keywords, one topic per module; harness.RCS assembles them."""

@@ -1,0 +1,1 @@
+"""lab.yaml, benches and their life cycle, leases, doctor."""

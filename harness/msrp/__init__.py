@@ -1,0 +1,1 @@
+"""MSRP, sans-IO: bytes in, messages out (RFC 4975)."""

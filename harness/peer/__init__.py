@@ -1,0 +1,1 @@
+"""What the network and the far party do, one module per service. The peer reacts; it never judges."""

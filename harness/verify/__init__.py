@@ -1,0 +1,1 @@
+"""The verifier: catalogue, flow assembly from a timeline, engine, rules."""

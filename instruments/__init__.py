@@ -1,0 +1,1 @@
+"""Network simulators: drivers by dialect, and the simulated network simulator."""
