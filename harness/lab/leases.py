@@ -1,0 +1,84 @@
+"""One bench, one lease: a lock file the kernel frees when its owner dies (flock).
+
+The lock is named after the lab file and the bench, so two runs of one lab on one host exclude each other.
+Its content says who holds it, for the message the other one reads; only the lock counts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from harness.errors import LeaseTaken
+
+
+def lease_folder() -> Path:
+    """Where the lock files of this user live: the runtime folder of the session, else the temporary one."""
+    root = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return Path(root) / f"rcslab-{os.getuid()}"
+
+
+class Lease:
+    """A held lease of one bench. Release it, or die: both free it."""
+
+    def __init__(self, path: Path, bench: str, descriptor: int) -> None:
+        self.path, self.bench, self._descriptor = path, bench, descriptor
+
+    def release(self) -> None:
+        """Free the bench. Harmless when called twice."""
+        if self._descriptor >= 0:
+            self.path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def acquire(lab_file: Path, bench: str) -> Lease:
+    """Lease a bench at once or not at all.
+
+    Raises: LeaseTaken, naming the process that holds it and since when.
+    """
+    folder = lease_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = hashlib.sha256(str(lab_file.resolve()).encode()).hexdigest()[:12]
+    path = folder / f"{bench}-{key}.lease"
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 4096).decode("utf-8", "replace")
+            os.close(descriptor)
+            raise LeaseTaken(
+                f"bench {bench}",
+                str(lab_file),
+                "a free bench",
+                f"it is leased by {_describe(holder)}",
+                "wait for that run, or name another bench with --bench",
+            ) from None
+        if _still_the_file(descriptor, path):
+            break
+        os.close(descriptor)  # its owner removed the file between open and lock
+    os.truncate(descriptor, 0)
+    os.write(descriptor, json.dumps({"pid": os.getpid(), "since": time.time()}).encode())
+    return Lease(path, bench, descriptor)
+
+
+def _still_the_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _describe(holder: str) -> str:
+    try:
+        facts = json.loads(holder)
+        since = time.strftime("%H:%M:%S", time.localtime(facts["since"]))
+        return f"process {facts['pid']} since {since}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,353 @@
+"""lab.yaml as a checked model. Every error names file, line, column and field.
+
+A real lab and a simulated one are the same file: where an address is the word `simulated`, the bench starts
+the simulated part and uses the address that part reports.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from harness.errors import LabFileError, UsageError
+
+SIMULATED = "simulated"
+_REFERENCE = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Authentication(StrEnum):
+    """How the registrar challenges a REGISTER."""
+
+    NONE = "none"
+    DIGEST = "digest"
+    AKA = "aka"
+
+
+class NetworkSimulatorDriver(StrEnum):
+    """Dialects a network simulator driver exists for."""
+
+    CMW500 = "cmw500"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Deadlines(_Part):
+    """How long each kind of wait may last, in seconds."""
+
+    bring_up: Seconds = 20
+    adb: Seconds = 15
+    at: Seconds = 5
+    visa: Seconds = 10
+    cell: Seconds = 60
+    registration: Seconds = 15
+    message: Seconds = 15
+    notification: Seconds = 15
+    screen: Seconds = 10
+
+
+class CellSettings(_Part):
+    """The LTE cell a network simulator broadcasts: PLMN, tracking area, E-UTRAN cell identity."""
+
+    mcc: Annotated[str, Field(pattern=r"^\d{3}$")] = "001"
+    mnc: Annotated[str, Field(pattern=r"^\d{2,3}$")] = "01"
+    tac: Annotated[int, Field(ge=0, le=0xFFFF)] = 1
+    eci: Annotated[int, Field(ge=0, le=0xFFFFFFF)] = 0x101
+    power_dbm: Annotated[float, Field(ge=-140, le=-30)] = -85.0
+
+
+class NetworkSimulatorPart(_Part):
+    """A network simulator: its dialect, its VISA resource and the cell it is asked for."""
+
+    driver: NetworkSimulatorDriver = NetworkSimulatorDriver.CMW500
+    resource: str = SIMULATED
+    cell: CellSettings = CellSettings()
+
+
+class SimPart(_Part):
+    """The SIM of a handset: what AKA needs. The values come from the environment or the secrets file."""
+
+    k: SecretStr | None = None
+    opc: SecretStr | None = None
+    amf: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{4}$")] = "8000"
+    password: SecretStr | None = None
+
+    @field_validator("k", "opc")
+    @classmethod
+    def _sixteen_octets(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[0-9a-fA-F]{32}", value.get_secret_value()):
+            raise ValueError("expected 32 hexadecimal digits (16 octets)")
+        return value
+
+
+class SimulatedHandsetPart(_Part):
+    """Settings of a simulated handset only; a real one ignores nothing because it must not have them."""
+
+    personality: str = "reference"
+    defects: tuple[str, ...] = ()
+    transport: Annotated[str, Field(pattern=r"^(udp|tcp)$")] = "udp"
+
+
+class HandsetPart(_Part):
+    """One handset: where adb and the modem are, its identities, its messaging app."""
+
+    adb: Annotated[str, Field(min_length=1)]
+    modem: str | None = None
+    app: str = "google_messages"
+    msisdn: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
+    imsi: Annotated[str, Field(pattern=r"^\d{14,15}$")]
+    imei: Annotated[str, Field(pattern=r"^\d{15}$")] | None = None
+    sim: SimPart = SimPart()
+    simulated: SimulatedHandsetPart | None = None
+
+    @model_validator(mode="after")
+    def _simulated_together(self) -> HandsetPart:
+        if self.simulated is not None and self.adb != SIMULATED:
+            raise ValueError("`simulated:` needs `adb: simulated`; a real handset has no such settings")
+        if self.modem == SIMULATED and self.adb != SIMULATED:
+            raise ValueError("a simulated modem belongs to a simulated handset: set `adb: simulated` as well")
+        return self
+
+
+class PeerPart(_Part):
+    """The peer: where it listens (P-CSCF) and which home domain it serves."""
+
+    address: str | tuple[str, ...] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 5060
+    domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
+    authentication: Authentication = Authentication.AKA
+    number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The listening addresses as a tuple."""
+        return (self.address,) if isinstance(self.address, str) else self.address
+
+    @field_validator("address")
+    @classmethod
+    def _literals(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for literal in (value,) if isinstance(value, str) else value:
+            ip_address(literal)
+        return value
+
+
+class BenchPart(_Part):
+    """One set of equipment tested together; the unit that is leased."""
+
+    peer: PeerPart
+    handsets: Annotated[dict[Name, HandsetPart], Field(min_length=1)]
+    network_simulator: NetworkSimulatorPart | None = None
+
+
+class Lab(_Part):
+    """A whole lab.yaml."""
+
+    benches: Annotated[dict[Name, BenchPart], Field(min_length=1)]
+    profile: Annotated[str, Field(pattern=r"^(ietf|rcs51|up2)$")] = "rcs51"
+    results: Path = Path("results")
+    secrets: Path | None = None
+    adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = "own"
+    deadlines: Deadlines = Deadlines()
+
+
+@dataclass(frozen=True, slots=True)
+class LabFile:
+    """A lab.yaml that was read: the model and where it came from."""
+
+    path: Path
+    lab: Lab
+
+    @property
+    def folder(self) -> Path:
+        """Relative paths of the file start here."""
+        return self.path.parent
+
+    @property
+    def results(self) -> Path:
+        """Where runs are written."""
+        return self.folder / self.lab.results
+
+    def bench(self, name: str) -> BenchPart:
+        """The bench of that name; UsageError lists the names there are."""
+        try:
+            return self.lab.benches[name]
+        except KeyError:
+            known = ", ".join(self.lab.benches)
+            raise UsageError(f"{self.path}: no bench {name!r}; this lab has: {known}") from None
+
+
+def find_lab_file(start: Path | None = None) -> Path:
+    """The lab.yaml of the working directory or of the nearest folder above it."""
+    folder = (start or Path.cwd()).resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / "lab.yaml").is_file():
+            return candidate / "lab.yaml"
+    raise UsageError(f"no lab.yaml in {folder} or any folder above it; name one with --lab FILE")
+
+
+def load_lab(path: Path | None = None, environment: Mapping[str, str] | None = None) -> LabFile:
+    """Read and check a lab file.
+
+    Args: path defaults to the lab.yaml found from the working directory upward; environment is where
+    `${NAME}` is looked up before the secrets file.
+
+    Raises: LabFileError with file, line, column and field; UsageError when there is no file.
+    """
+    file = find_lab_file() if path is None else path
+    tree = _read_yaml(file)
+    environ = os.environ if environment is None else environment
+    secrets = _read_secrets(file, tree, environ)
+    resolved = _resolve(file, tree, tree, (), secrets)
+    try:
+        lab = Lab.model_validate(resolved)
+    except ValidationError as error:
+        raise _first_error(file, tree, error) from None
+    _refuse_shared_equipment(file, tree, lab)
+    return LabFile(file.resolve(), lab)
+
+
+def _read_yaml(file: Path) -> Any:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise LabFileError(file, 0, 0, "", "no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabFileError(file, 0, 0, "", f"cannot be read: {error}") from None
+    try:
+        tree = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        mark = error.problem_mark
+        key = re.search(r'duplicate key "([^"]*)"', str(error.problem))
+        name = key.group(1) if key else "?"
+        message = "appears twice in the same mapping; rename or remove one"
+        raise LabFileError(file, mark.line + 1, mark.column + 1, name, message) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise LabFileError(file, line, column, "", f"not YAML: {error.problem or error.context}") from None
+    except YAMLError as error:
+        raise LabFileError(file, 0, 0, "", f"not YAML: {error}") from None
+    if not isinstance(tree, Mapping):
+        raise LabFileError(file, 1, 1, "", "expected a mapping with `benches:`, got something else")
+    return tree
+
+
+def _read_secrets(file: Path, tree: Any, environment: Mapping[str, str]) -> dict[str, str]:
+    """NAME=value lines of the secrets file, overridden by the environment."""
+    name = tree.get("secrets")
+    if name is None:
+        return dict(environment)
+    try:
+        lines = (file.parent / str(name)).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file.parent / str(name)} cannot be read ({error}); create it or remove this line"
+        raise LabFileError(file, *_place(tree, ("secrets",)), "secrets", message) from None
+    pairs = (line.partition("=") for line in lines if not line.lstrip().startswith("#"))
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals} | dict(environment)
+
+
+def _resolve(file: Path, tree: Any, node: Any, loc: tuple[str | int, ...], secrets: Mapping[str, str]) -> Any:
+    """A plain copy of the tree with every `${NAME}` replaced."""
+    if isinstance(node, Mapping):
+        return {key: _resolve(file, tree, value, (*loc, key), secrets) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_resolve(file, tree, value, (*loc, index), secrets) for index, value in enumerate(node)]
+    reference = _REFERENCE.match(node) if isinstance(node, str) else None
+    if reference is None:
+        return node
+    if reference.group(1) not in secrets:
+        line, column = _place(tree, loc)
+        source = tree.get("secrets") or "no secrets file named"
+        raise LabFileError(
+            file,
+            line,
+            column,
+            _dotted(loc),
+            f"{reference.group(1)} is not set; set it in the environment or in the secrets file ({source})",
+        )
+    return secrets[reference.group(1)]
+
+
+def _first_error(file: Path, tree: Any, error: ValidationError) -> LabFileError:
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    # A misspelt key makes two errors, "missing" and "unknown"; the second is the one that helps.
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    loc = tuple(part for part in first["loc"] if part != "[key]")
+    line, column = _place(tree, loc)
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown key; see docs/lab.md for the keys there are"
+    more = error.error_count() - 1
+    tail = f" (and {more} more)" if more else ""
+    return LabFileError(file, line, column, _dotted(loc), message + tail)
+
+
+def _place(tree: Any, loc: tuple[str | int, ...]) -> tuple[int, int]:
+    """Line and column, from 1, of the deepest part of loc that the file has."""
+    node, place = tree, (1, 1)
+    for part in loc:
+        try:
+            if isinstance(node, Mapping):
+                line, column = node.lc.key(part)  # type: ignore[attr-defined]
+            else:
+                line, column = node.lc.item(part)
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+        place = (line + 1, column + 1)
+    return place
+
+
+def _dotted(loc: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _refuse_shared_equipment(file: Path, tree: Any, lab: Lab) -> None:
+    """One handset, modem or instrument belongs to one bench only."""
+    owners: dict[str, str] = {}
+    for loc, address in _equipment(lab):
+        if address == SIMULATED:
+            continue
+        if address in owners:
+            line, column = _place(tree, loc)
+            raise LabFileError(
+                file, line, column, _dotted(loc), f"{address} is already used by {owners[address]}"
+            )
+        owners[address] = _dotted(loc)
+
+
+def _equipment(lab: Lab) -> list[tuple[tuple[str | int, ...], str]]:
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for bench, part in lab.benches.items():
+        if part.network_simulator:
+            place = ("benches", bench, "network_simulator", "resource")
+            found.append((place, part.network_simulator.resource))
+        for handset, settings in part.handsets.items():
+            owner = ("benches", bench, "handsets", handset)
+            found.append(((*owner, "adb"), settings.adb))
+            if settings.modem:
+                found.append(((*owner, "modem"), settings.modem))
+    return found

@@ -1,0 +1,89 @@
+"""The process that outlives a killed run just long enough to clean up after it.
+
+    python warden.py --remove DIR --unlock FILE [-- PROGRAM ARGUMENT...]
+
+It runs a program that cannot notice by itself that its parent is gone (the adb server), waits for its own
+standard input to end (the parent died, however it died) or for SIGTERM, then ends the program, removes the folder
+of the bench and the lease file nobody holds any more. It imports the standard library only, to start fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+GRACE_SECONDS = 2.0
+
+
+def main(argv: list[str]) -> int:
+    """Guard one program; returns its exit code, or 0 when there was none."""
+    parser = argparse.ArgumentParser(prog="warden")
+    parser.add_argument("--remove", type=Path, action="append", default=[])
+    parser.add_argument("--unlock", type=Path, action="append", default=[])
+    parser.add_argument("program", nargs="*")
+    options = parser.parse_args(argv)
+    # Ctrl-C reaches the whole foreground group; the parent decides when we end, by closing our input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = subprocess.Popen(options.program, stdin=subprocess.DEVNULL) if options.program else None
+    try:
+        _wait_for_the_end(child)
+    finally:
+        code = _end(child)
+        for folder in options.remove:
+            shutil.rmtree(folder, ignore_errors=True)
+        for lock in options.unlock:
+            _remove_free_lock(lock)
+    return code
+
+
+def _wait_for_the_end(child: subprocess.Popen[bytes] | None) -> None:
+    """Return on end of input, SIGTERM, or the death of the child."""
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+    with selectors.DefaultSelector() as selector:
+        selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+        selector.register(wake, selectors.EVENT_READ)
+        while child is None or child.poll() is None:
+            for key, _ in selector.select():
+                octets = os.read(key.fd, 4096)
+                if key.fd != wake and not octets:
+                    return
+                if key.fd == wake and signal.SIGTERM in octets:
+                    return
+
+
+def _end(child: subprocess.Popen[bytes] | None) -> int:
+    if child is None:
+        return 0
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    return child.wait()
+
+
+def _remove_free_lock(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""lab.yaml: what is refused, and where the error points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from harness.errors import LabFileError, UsageError
+from harness.lab.model import find_lab_file, load_lab
+
+GOOD = dedent(
+    """\
+    secrets: sim.env
+    benches:
+      a:
+        peer: {address: 127.0.0.1, port: 0, domain: example.org}
+        handsets:
+          dut:
+            adb: simulated
+            msisdn: "+12025550101"
+            imsi: "001010123456789"
+            sim: {k: "${SIM_K}"}
+    """
+)
+K = "465b5ce8b199b49faa5f0a2ee238a6bc"
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def put(text: str) -> Path:
+        (tmp_path / "sim.env").write_text(f"# a comment\nSIM_K={K}\n")
+        path = tmp_path / "lab.yaml"
+        path.write_text(text)
+        return path
+
+    return put
+
+
+def test_a_good_file_is_read_with_its_secrets_hidden(write):
+    lab = load_lab(write(GOOD), environment={}).lab
+    sim = lab.benches["a"].handsets["dut"].sim
+    assert sim.k is not None and sim.k.get_secret_value() == K
+    assert K not in repr(lab)
+
+
+def test_the_environment_wins_over_the_secrets_file(write):
+    other = "0" * 32
+    lab = load_lab(write(GOOD), environment={"SIM_K": other}).lab
+    sim = lab.benches["a"].handsets["dut"].sim
+    assert sim.k is not None and sim.k.get_secret_value() == other
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "field", "words"),
+    [
+        ("adb: simulated", "abd: simulated", "7:9", "benches.a.handsets.dut.abd", "unknown key"),
+        ("port: 0", "prot: 0", "4:32", "benches.a.peer.prot", "unknown key"),
+        ("port: 0", "port: many", "4:32", "benches.a.peer.port", "integer"),
+        ("127.0.0.1", "localhost", "4:12", "benches.a.peer.address", "localhost"),
+        ("12025550101", "0170", "8:9", "benches.a.handsets.dut.msisdn", "pattern"),
+        ("secrets: sim.env", "secrets: no.env", "1:1", "secrets", "no.env cannot be read"),
+        ("SIM_K", "SIM_X", "10:15", "benches.a.handsets.dut.sim.k", "SIM_X is not set"),
+        ("sim: {k:", "sim: {amf: 12, k:", "10:15", "benches.a.handsets.dut.sim.amf", "string"),
+    ],
+)
+def test_an_error_names_line_column_and_field(write, old, new, place, field, words):
+    path = write(GOOD.replace(old, new))
+    with pytest.raises(LabFileError) as caught:
+        load_lab(path, environment={})
+    text = str(caught.value)
+    assert text.startswith(f"{path}:{place}: {field}: ")
+    assert words in text
+
+
+def test_a_bench_that_appears_twice_is_refused(write):
+    path = write(GOOD + "  a:\n    peer: {domain: example.org}\n")
+    with pytest.raises(LabFileError, match=r":11:3: a: appears twice"):
+        load_lab(path, environment={})
+
+
+def test_one_handset_on_two_benches_is_refused(write):
+    text = GOOD.replace("adb: simulated", "adb: R58M").replace("a:\n", "a:\n", 1)
+    second = text.split("benches:\n")[1].replace("  a:", "  b:", 1)
+    path = write(text + second)
+    with pytest.raises(LabFileError, match=r"benches\.b\.handsets\.dut\.adb: R58M is already used by"):
+        load_lab(path, environment={})
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "benches: [\n", "a: b: c\n", "benches:\n\t- x\n", "\x00"])
+def test_what_is_not_a_lab_file_gives_an_error_of_the_file(write, text):
+    path = write(text)
+    with pytest.raises(LabFileError, match="lab.yaml"):
+        load_lab(path, environment={})
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(LabFileError, match="no such file"):
+        load_lab(tmp_path / "lab.yaml")
+    with pytest.raises(UsageError, match="--lab FILE"):
+        find_lab_file(tmp_path)
+
+
+def test_the_file_is_found_from_a_folder_below(write, tmp_path: Path):
+    path = write(GOOD)
+    below = tmp_path / "x" / "y"
+    below.mkdir(parents=True)
+    assert find_lab_file(below) == path.resolve()
+
+
+def test_an_unknown_bench_lists_those_there_are(write):
+    with pytest.raises(UsageError, match="this lab has: a"):
+        load_lab(write(GOOD), environment={}).bench("z")
+
+
+def test_simulated_settings_on_a_real_handset_are_refused(write):
+    text = GOOD.replace("adb: simulated", "adb: R58M") + "        simulated: {personality: reference}\n"
+    with pytest.raises(LabFileError, match="needs `adb: simulated`"):
+        load_lab(write(text), environment={})
