@@ -1,4 +1,4 @@
-"""The catalogue of rules: catalogue.json beside this file, read once per call of `load_catalogue`.
+"""The catalogue of rules: catalogue.json beside this file, read at the first call of `load_catalogue`.
 
 A rule function ties itself to its entry with `@rule("its.id", on=Kind.REQUEST)`. The function is pure:
 
@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from functools import cache
 from importlib import import_module, resources
 from pkgutil import iter_modules
 from typing import Any
@@ -87,6 +88,7 @@ MET_BY_THE_TOOL = frozenset(
 )
 
 
+@cache
 def load_catalogue() -> dict[str, Rule]:
     """All rules by id, in the order of the data file."""
     text = resources.files("harness.verify").joinpath("catalogue.json").read_text(encoding="utf-8")
@@ -123,6 +125,7 @@ class Check:
     methods: frozenset[str] = field(default_factory=frozenset)
     after: float = 0.0
     profiles: frozenset[Profile] = frozenset(Profile)
+    receiver: bool = False
 
 
 def rule(
@@ -132,17 +135,19 @@ def rule(
     methods: Collection[str] = (),
     after: float = 0.0,
     profiles: Collection[Profile] = tuple(Profile),
+    receiver: bool = False,
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Declare a rule function for a catalogue id. May be stacked: one function may hold several declarations.
 
     methods: call only for SIP messages whose CSeq method (request: method) is one of these; no effect on other
     kinds. after: seconds; call only once the timeline has gone that far beyond the item (for what must follow it:
     an answer, an ACK); when the timeline ends before, the rule is not evaluated. profiles: evaluated only under
-    these.
+    these. receiver: the party judged is the one the item went to (who did not answer, did not repeat), not its
+    sender.
     """
 
     def declare(function: RuleFunction) -> RuleFunction:
-        check = Check(rule_id, on, function, frozenset(methods), after, frozenset(profiles))
+        check = Check(rule_id, on, function, frozenset(methods), after, frozenset(profiles), receiver)
         declared: list[Check] = getattr(function, "checks", [])
         function.checks = [*declared, check]  # type: ignore[attr-defined]
         return function
@@ -150,6 +155,7 @@ def rule(
     return declare
 
 
+@cache
 def load_checks() -> tuple[Check, ...]:
     """The declarations of every module in harness.verify.rules, by module name and place in the module."""
     return tuple(_declared())

@@ -1,0 +1,236 @@
+"""The engine: entries of a timeline in, findings out. A live lab and a capture take the same way.
+
+verifier = Verifier(Profile.RCS51)
+findings = verifier.judge(timeline)          # may be called again as the timeline grows
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from harness.cpm.profiles import DEFAULT_PROFILE, Profile
+from harness.evidence.timeline import Entry
+from harness.verify.assembly import Assembly
+from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, load_checks
+from harness.verify.finding import (
+    INTERNAL,
+    Finding,
+    Open,
+    Party,
+    Severity,
+    Unverifiable,
+    Verdict,
+    Violation,
+    Where,
+    verdict,
+)
+from harness.verify.items import CpimItem, EventItem, Item, SipEntry
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifySettings:
+    """What the lab knows and a message cannot tell.
+
+    pager_limit: octets of content above which a message goes as large message. icsis: ICSIs (plain URNs) the
+    handset's configuration enables, None when unknown. home_domain: of the subscription. from_start: whether the
+    timeline shows the handset from its start; None lets the assembly tell.
+    """
+
+    pager_limit: int = 1300
+    icsis: frozenset[str] | None = None
+    home_domain: str | None = None
+    from_start: bool | None = None
+    ipsec: bool = False
+    clock_tolerance: float = 2.0
+    """Seconds by which clocks of handset, instrument and this host may differ."""
+    not_exchanged: frozenset[str] = frozenset()
+    """Feature tags of REGISTER that capability exchange leaves out, as harness.cpm.services writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What a rule function may look back on beside its item: everything linked up to that item.
+
+    now: the time the timeline has reached, seconds since the epoch.
+    """
+
+    assembly: Assembly
+    settings: VerifySettings
+    profile: Profile
+
+    @property
+    def now(self) -> float:
+        return self.assembly.now
+
+    @property
+    def from_start(self) -> bool:
+        """What was not seen did not happen."""
+        known = self.settings.from_start
+        return bool(self.assembly.from_start) if known is None else known
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    due: float
+    place: int
+    check: Check = field(compare=False)
+    item: Item = field(compare=False)
+
+
+class Verifier:
+    """Judges one timeline. `findings` and `open` grow as it is fed; both keep the order of the timeline."""
+
+    def __init__(
+        self, profile: Profile | str = DEFAULT_PROFILE, settings: VerifySettings | None = None
+    ) -> None:
+        self.profile = Profile(profile)
+        self.settings = settings or VerifySettings()
+        self.assembly = Assembly()
+        self.findings: list[Finding] = []
+        self.open: list[Open] = []
+        """Rules that could not be decided: never a fail."""
+        self.judged = 0
+        """Number of items rules were called for."""
+        self._flow = Flow(self.assembly, self.settings, self.profile)
+        self._catalogue = load_catalogue()
+        self._checks: dict[Kind, list[Check]] = {kind: [] for kind in Kind}
+        for check in load_checks():
+            if self.profile in check.profiles:
+                self._checks[check.on].append(check)
+        self._waiting: list[_Waiting] = []
+        self._seen = 0
+        self._order = 0
+
+    def judge(self, entries: Iterable[Entry], since: int = 0) -> list[Finding]:
+        """Take in the entries not yet seen and give the findings on items whose number is larger than `since`.
+
+        Entries already fed (by their number) are passed over, so the whole timeline may be given each time.
+        """
+        new = [entry for entry in entries if entry.number > self._seen]
+        for item in self.assembly.feed(new):
+            self._expire(item.time)
+            self._judge_item(item)
+        if new:
+            self._seen = new[-1].number
+            self._expire(max(entry.time for entry in new))
+        self.findings.sort(key=lambda finding: finding.where.entry)
+        return [finding for finding in self.findings if finding.where.entry > since]
+
+    def verdict(self, party: Party | None = None) -> Verdict:
+        """The verdict on what was judged so far; inconc when there was nothing to judge."""
+        return verdict(self.findings, party) if self.judged else Verdict.INCONC
+
+    def _judge_item(self, item: Item) -> None:
+        if isinstance(item, SipEntry) and item.retransmission_of is not None:
+            return
+        self.judged += not isinstance(item, EventItem)
+        self._order += 1
+        for kind in _kinds(item):
+            for check in self._checks[kind]:
+                if not _applies(check, item):
+                    continue
+                if check.after:
+                    self._waiting.append(_Waiting(item.time + check.after, self._order, check, item))
+                else:
+                    self._call(check, item)
+
+    def _expire(self, now: float) -> None:
+        due = sorted(waiting for waiting in self._waiting if waiting.due <= now)
+        if due:
+            self._waiting = [waiting for waiting in self._waiting if waiting.due > now]
+            for waiting in due:
+                self._call(waiting.check, waiting.item)
+
+    def _call(self, check: Check, item: Item) -> None:
+        rule = self._catalogue[check.id]
+        party = item.sender.other if check.receiver else item.sender
+        if rule.judged not in (Judged.EITHER, party.value):
+            return
+        try:
+            outcomes = list(check.function(item, self._flow))
+        except Exception as error:
+            _log.exception("rule %s broke on %s", check.id, item.label)
+            self.findings.append(_broken(rule, item, error))
+            return
+        for outcome in outcomes:
+            blamed = outcome.item or item
+            if isinstance(outcome, Unverifiable):
+                self.open.append(Open(rule.id, _where(blamed), outcome.why))
+            else:
+                self.findings.append(self._finding(rule, outcome, blamed, check.receiver))
+
+    def _finding(self, rule: Rule, violation: Violation, item: Item, receiver: bool) -> Finding:
+        severity = rule.severity_under(self.profile).at_most(violation.severity)
+        party = item.sender.other if receiver and violation.item is None else item.sender
+        return Finding(
+            rule=rule.id,
+            severity=severity,
+            confidence=rule.confidence,
+            party=party,
+            message=violation.message or rule.check,
+            where=_where(item, violation),
+            expected=violation.expected,
+            actual=violation.actual,
+            clause=rule.clause,
+            fails=rule.hard_fail and severity is Severity.MUST and party is not Party.UNKNOWN,
+        )
+
+
+def _kinds(item: Item) -> Iterator[Kind]:
+    if isinstance(item, CpimItem):
+        yield Kind.CPIM
+    elif isinstance(item, EventItem):
+        yield Kind.EVENT
+    elif item.message is None:
+        yield Kind.BROKEN
+    else:
+        yield Kind.SIP
+        yield Kind.REQUEST if item.request is not None else Kind.RESPONSE
+
+
+def _applies(check: Check, item: Item) -> bool:
+    return not check.methods or not isinstance(item, SipEntry) or item.method in check.methods
+
+
+def _where(item: Item, violation: Violation | None = None) -> Where:
+    header = violation.header if violation else ""
+    octet = violation.octet if violation else None
+    if isinstance(item, EventItem):
+        return Where(item.number, item.time, str(item.layer), item.label, header=header)
+    entry = item.carrier if isinstance(item, CpimItem) else item
+    if octet is None and header and isinstance(item, SipEntry) and item.message is not None:
+        if header == "body":
+            octet = item.message.body_offset
+        elif header == "start line":
+            octet = 0
+        else:
+            found = item.message.field(header)
+            octet = found.offset if found else None
+    return Where(
+        item.number,
+        item.time,
+        str(item.layer),
+        item.label,
+        str(entry.source),
+        str(entry.destination),
+        header,
+        octet,
+    )
+
+
+def _broken(rule: Rule, item: Item, error: Exception) -> Finding:
+    return Finding(
+        rule=INTERNAL,
+        severity=Severity.INFO,
+        confidence="",
+        party=Party.LAB,
+        message=f"rule {rule.id} broke; this is a defect of rcslab, not of the message",
+        where=_where(item),
+        expected="a judgement",
+        actual=f"{type(error).__name__}: {error}",
+        clause="",
+    )
