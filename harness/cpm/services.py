@@ -132,8 +132,11 @@ FEATURE_TAGS: tuple[FeatureTag, ...] = (
     FeatureTag("+g.3gpp.ps2cs-srvcc-orig-pre-alerting", "service continuity", "common practice"),
 )
 
+# RFC 3840 10, RFC 4235, RFC 4569: tags of the base tree, written without a plus sign.
 BASE_TAGS = frozenset(
-    # RFC 3840 10, RFC 4235, RFC 4569: tags of the base tree, written without a plus sign.
-    "audio automata class duplex data control mobility description events priority methods schemes application "
-    "video language type isfocus actor text extensions message".split()
+    {
+        *("actor", "application", "audio", "automata", "class", "control", "data", "description", "duplex"),
+        *("events", "extensions", "isfocus", "language", "message", "methods", "mobility", "priority"),
+        *("schemes", "text", "type", "video"),
+    }
 )

@@ -1,8 +1,8 @@
 """From a timeline to linked items: messages, transactions, dialogs, CPIM and IMDN chains, registrations.
 
-Reads octets and addresses only, so that a capture and a live lab give the same. Streams are cut by harness.sip.framing
-(RFC 3261 18.3); responses meet their requests as in RFC 3261 17.1.3, or by Call-ID and CSeq where a broken message
-would be lost otherwise; dialogs follow RFC 3261 12.
+Reads octets and addresses only, so that a capture and a live lab give the same. Streams are cut by
+harness.sip.framing (RFC 3261 18.3); responses meet their requests as in RFC 3261 17.1.3, or by Call-ID and
+CSeq where a broken message would be lost otherwise; dialogs follow RFC 3261 12.
 """
 
 from __future__ import annotations
@@ -207,7 +207,9 @@ class Assembly:
             yield from item.bodies
 
     def _is_repeat(self, entry: SipEntry) -> bool:
-        """Same octets on the same way: a retransmission (17.1.1.2, 17.1.2.2, 13.3.1.4), linked to the first."""
+        """Same octets on the same way: a retransmission (17.1.1.2, 17.1.2.2, 13.3.1.4), linked to the
+        first.
+        """
         if entry.message is None:
             return False
         key = entry.raw, normal_host(entry.source.host), normal_host(entry.destination.host)
@@ -311,7 +313,9 @@ class Assembly:
             self._register(transaction, entry)
 
     def _answered(self, entry: SipEntry) -> Transaction | None:
-        """The request a response answers: branch and method, then branch, then Call-ID and CSeq, on its leg."""
+        """The request a response answers: branch and method, then branch, then Call-ID and CSeq, on its
+        leg.
+        """
         cseq = entry.cseq
         on_leg = [
             known
@@ -416,7 +420,9 @@ def _same_way(one: SipEntry, other: SipEntry) -> bool:
 
 
 def _answers_way(request: SipEntry, response: SipEntry) -> bool:
-    """Whether the response runs against the request on one leg; a port of theirs must meet where hosts are equal."""
+    """Whether the response runs against the request on one leg; a port of theirs must meet where hosts are
+    equal.
+    """
     hosts = normal_host(request.source.host), normal_host(request.destination.host)
     if hosts != (normal_host(response.destination.host), normal_host(response.source.host)):
         return False
@@ -426,7 +432,9 @@ def _answers_way(request: SipEntry, response: SipEntry) -> bool:
 
 
 def _lifetime(request: SipEntry, response: SipEntry) -> int:
-    """Seconds granted: `expires` of the handset's Contact in the 2xx, else Expires; 0 when it is not bound."""
+    """Seconds granted: `expires` of the handset's Contact in the 2xx, else Expires; 0 when it is not
+    bound.
+    """
     message = response.message
     general = _seconds(message.get("Expires")) if message else None
     own = [contact.uri for contact in request.contacts]

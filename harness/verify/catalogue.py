@@ -5,8 +5,8 @@ A rule function ties itself to its entry with `@rule("its.id", on=Kind.REQUEST)`
     @rule("sip.max-forwards.origin-70", on=Kind.REQUEST)
     def origin_70(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]: ...
 
-It is called once for each item of the kind whose sender the entry's `judged` names (handset, network, either), in
-the order of the timeline, and sees nothing that came after the item.
+It is called once for each item of the kind whose sender the entry's `judged` names (handset, network,
+either), in the order of the timeline, and sees nothing that came after the item.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from harness.verify.finding import Severity, Unverifiable, Violation
 
 
 class Judged(StrEnum):
-    """Whose messages a rule judges. `either`: the sender's, whoever it is. `tool`: a demand on this program."""
+    """Whose messages a rule judges. `either`: the sender's, whoever it is. `tool`: a demand on this
+    program.
+    """
 
     HANDSET = "handset"
     NETWORK = "network"
@@ -49,9 +51,9 @@ class Rule:
     """One checkable statement.
 
     check: what is checked, in a sentence. severity: the highest it can give; `profiles` has the exceptions.
-    hard_fail: a finding fails a run by itself while the severity under the profile is MUST. confidence: T clause
-    read in the text, I seen in an implementation, M from memory, S seen in a field trace, P a comparison only a lab
-    can make. priority: 1 first release. part_of: the rule it was split off.
+    hard_fail: a finding fails a run by itself while the severity under the profile is MUST. confidence: T
+    clause read in the text, I seen in an implementation, M from memory, S seen in a field trace, P a
+    comparison only a lab can make. priority: 1 first release. part_of: the rule it was split off.
     """
 
     id: str
@@ -139,11 +141,11 @@ def rule(
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Declare a rule function for a catalogue id. May be stacked: one function may hold several declarations.
 
-    methods: call only for SIP messages whose CSeq method (request: method) is one of these; no effect on other
-    kinds. after: seconds; call only once the timeline has gone that far beyond the item (for what must follow it:
-    an answer, an ACK); when the timeline ends before, the rule is not evaluated. profiles: evaluated only under
-    these. receiver: the party judged is the one the item went to (who did not answer, did not repeat), not its
-    sender.
+    methods: call only for SIP messages whose CSeq method (request: method) is one of these; no effect on
+    other kinds. after: seconds; call only once the timeline has gone that far beyond the item (for what must
+    follow it: an answer, an ACK); when the timeline ends before, the rule is not evaluated. profiles:
+    evaluated only under these. receiver: the party judged is the one the item went to (who did not answer,
+    did not repeat), not its sender.
     """
 
     def declare(function: RuleFunction) -> RuleFunction:

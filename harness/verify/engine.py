@@ -36,8 +36,8 @@ class VerifySettings:
     """What the lab knows and a message cannot tell.
 
     pager_limit: octets of content above which a message goes as large message. icsis: ICSIs (plain URNs) the
-    handset's configuration enables, None when unknown. home_domain: of the subscription. from_start: whether the
-    timeline shows the handset from its start; None lets the assembly tell.
+    handset's configuration enables, None when unknown. home_domain: of the subscription. from_start: whether
+    the timeline shows the handset from its start; None lets the assembly tell.
     """
 
     pager_limit: int = 1300
@@ -106,7 +106,8 @@ class Verifier:
         self._order = 0
 
     def judge(self, entries: Iterable[Entry], since: int = 0) -> list[Finding]:
-        """Take in the entries not yet seen and give the findings on items whose number is larger than `since`.
+        """Take in the entries not yet seen and give the findings on items whose number is larger than
+        `since`.
 
         Entries already fed (by their number) are passed over, so the whole timeline may be given each time.
         """
@@ -152,7 +153,7 @@ class Verifier:
             return
         try:
             outcomes = list(check.function(item, self._flow))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a defect in one rule must not lose the others
             _log.exception("rule %s broke on %s", check.id, item.label)
             self.findings.append(_broken(rule, item, error))
             return

@@ -55,11 +55,11 @@ class Verdict(StrEnum):
 class Violation:
     """What a rule function yields: one way in which the item breaks the rule.
 
-    header: canonical name of the header it is about ("Via"), or "body", "start line"; octet: place counted from
-    the start of the message (None: taken from the header, when the message has it). expected and actual: short
-    texts that complete "expected ..., got ...". message: one sentence in place of the rule's own title. severity:
-    only for a sub-case that the catalogue reports at a lower level than the rule's. item: the message to blame
-    when it is not the one the rule ran on (an older one).
+    header: canonical name of the header it is about ("Via"), or "body", "start line"; octet: place counted
+    from the start of the message (None: taken from the header, when the message has it). expected and actual:
+    short texts that complete "expected ..., got ...". message: one sentence in place of the rule's own title.
+    severity: only for a sub-case that the catalogue reports at a lower level than the rule's. item: the
+    message to blame when it is not the one the rule ran on (an older one).
     """
 
     expected: str
@@ -81,7 +81,9 @@ class Unverifiable:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The place of a finding. entry: number on the timeline; time: seconds since the epoch; label: "MESSAGE #3"."""
+    """The place of a finding. entry: number on the timeline; time: seconds since the epoch; label: "MESSAGE
+    #3".
+    """
 
     entry: int
     time: float
@@ -105,8 +107,8 @@ class Where:
 class Finding:
     """One violation of a rule by one message, judged under a profile.
 
-    severity: the rule's under that profile, or the lower one of the sub-case. fails: it fails a run by itself.
-    confidence: how well the clause is known (see the catalogue).
+    severity: the rule's under that profile, or the lower one of the sub-case. fails: it fails a run by
+    itself. confidence: how well the clause is known (see the catalogue).
     """
 
     rule: str

@@ -1,7 +1,7 @@
 """What rules are called with and look back on: messages, transactions, dialogs, CPIM, registrations, events.
 
-The assembly makes and links them; to rules they are read-only. A property that reads a header gives None where
-the header is absent or malformed, so that only the rule about that header has to deal with it.
+The assembly makes and links them; to rules they are read-only. A property that reads a header gives None
+where the header is absent or malformed, so that only the rule about that header has to deal with it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def reading(read: Callable[[], T]) -> T | None:
 class SipEntry:
     """A SIP message on the timeline: a datagram, or what the framing cut from one direction of a stream.
 
-    number, time: of the packet that completed it. message: None when the octets cannot be parsed, then `error`
-    says why. retransmission_of: the entry whose octets it repeats (rules are not called for repeats).
+    number, time: of the packet that completed it. message: None when the octets cannot be parsed, then
+    `error` says why. retransmission_of: the entry whose octets it repeats (rules are not called for repeats).
     """
 
     number: int
@@ -49,7 +49,9 @@ class SipEntry:
     place: int = 0
     """Order among all SIP entries, from 1: two messages of one packet share a number, never a place."""
     transaction: Transaction | None = None
-    """Requests: the one they open (an ACK: the INVITE's). Responses: the one they answer, None if not seen."""
+    """Requests: the one they open (an ACK: the INVITE's). Responses: the one they answer, None if not
+    seen.
+    """
     dialog: Dialog | None = None
     """The dialog the message belongs to or, for the first response with a To tag, creates."""
     retransmission_of: SipEntry | None = None
@@ -223,7 +225,9 @@ class Dialog:
         return entry.from_tag == self.caller_tag
 
     def peer_target(self, entry: SipEntry) -> str | None:
-        """Contact URI text of the far side, as known to the sender of the request; None when none was seen."""
+        """Contact URI text of the far side, as known to the sender of the request; None when none was
+        seen.
+        """
         targets = self.callee_targets if self.by_caller(entry) else self.caller_targets
         before = [target for target in targets if target.place < entry.place]
         return before[-1].contacts[0].uri.text if before else None
@@ -242,8 +246,9 @@ class Dialog:
 class CpimItem:
     """A CPIM object and, when it is a notification, its IMDN documents (more than one in an aggregate).
 
-    carrier: the SIP message (or, from an MSRP assembly, the message) that brought it. offset: octet of the CPIM
-    object in the carrier's octets; add it to offsets of `cpim`. cpim is None when the octets cannot be parsed.
+    carrier: the SIP message (or, from an MSRP assembly, the message) that brought it. offset: octet of the
+    CPIM object in the carrier's octets; add it to offsets of `cpim`. cpim is None when the octets cannot be
+    parsed.
     """
 
     carrier: SipEntry

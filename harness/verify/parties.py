@@ -1,8 +1,8 @@
 """Who is the handset and who the network, told by what they say, never by a label or a well-known port.
 
-Each endpoint (host and port) collects votes from the headers only one side may write; what one end of a hop is, the
-other end is not. An endpoint without votes goes by the far end of the hop, then by its host, if all that is known
-of that host agrees. The lab, which knows, says so by an event.
+Each endpoint (host and port) collects votes from the headers only one side may write; what one end of a hop
+is, the other end is not. An endpoint without votes goes by the far end of the hop, then by its host, if all
+that is known of that host agrees. The lab, which knows, says so by an event.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Parties:
         self._hints: dict[tuple[str, int | None], Party] = {}
 
     def hint(self, event: Event) -> None:
-        """Take over the event (LAB, "parties", {handset: [...], network: [...]}); texts are host or host:port."""
+        """Take over the event (LAB, "parties", {handset: [...], network: [...]}); texts are host or
+        host:port.
+        """
         if event.layer is not Layer.LAB or event.name != "parties":
             return
         for party in (Party.HANDSET, Party.NETWORK):
