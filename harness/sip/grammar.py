@@ -1,6 +1,7 @@
-"""The pieces every SIP header is composed of (RFC 3261 section 25.1): tokens, quoted strings, parameters, comma lists.
+"""The pieces every SIP header is composed of (RFC 3261 section 25.1).
 
-All functions work on unfolded text; `offset` is the octet where that text starts, so that errors point at the octet.
+Tokens, quoted strings, parameters, comma lists. All functions work on unfolded text; `offset` is the octet
+where that text starts, so that errors point at the octet.
 """
 
 from __future__ import annotations

@@ -52,39 +52,40 @@ COMPACT_FORMS = {
 }
 
 # The IANA "SIP Header Fields" registry, and the headers of OMA CPM.
-KNOWN_HEADERS = frozenset(
-    """
+_REGISTERED = """
     Accept Accept-Contact Accept-Encoding Accept-Language Accept-Resource-Priority Additional-Identity
-    Alert-Info Allow Allow-Events Answer-Mode Attestation-Info Authentication-Info Authorization Call-ID Call-Info
-    Cellular-Network-Info Contact Content-Disposition Content-Encoding Content-ID Content-Language
-    Content-Length Content-Type CSeq Date DC-Info Encryption Error-Info Event Expires Feature-Caps Flow-Timer From
-    Geolocation Geolocation-Error Geolocation-Routing Hide History-Info Identity Identity-Info In-Reply-To
-    Info-Package Join Max-Breadth Max-Forwards MIME-Version Min-Expires Min-SE Organization Origination-Id
-    P-Access-Network-Info P-Answer-State P-Asserted-Identity P-Asserted-Service P-Associated-URI
-    P-Called-Party-ID P-Charging-Function-Addresses P-Charging-Vector P-DCS-Billing-Info P-DCS-LAES
-    P-DCS-OSPS P-DCS-Redirect P-DCS-Trace-Party-ID P-Early-Media P-Media-Authorization
-    P-Preferred-Identity P-Preferred-Service P-Private-Network-Indication P-Profile-Key
-    P-Refused-URI-List P-Served-User P-User-Database P-Visited-Network-ID Path Permission-Missing
-    Policy-Contact Policy-ID Priority Priority-Share Priority-Verstat Priv-Answer-Mode Privacy
-    Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Reason-Phrase Record-Route Recv-Info
-    Refer-Events-At Refer-Sub Refer-To Referred-By Reject-Contact Relayed-Charge Replaces Reply-To
-    Request-Disposition Require Resource-Priority Resource-Share Response-Key Response-Source
-    Restoration-Info Retry-After Route RSeq Security-Client Security-Server Security-Verify Server
-    Service-Interact-Info Service-Route Session-Expires Session-ID SIP-ETag SIP-If-Match Subject
-    Subscription-State Supported Suppress-If-Match Target-Dialog Timestamp To Trigger-Consent
-    Unsupported User-Agent User-to-User Via Warning WWW-Authenticate
-    Contribution-ID Conversation-ID InReplyTo-Contribution-ID Session-Replaces Message-Expires Message-UID
-    """.split()
-)
+    Alert-Info Allow Allow-Events Answer-Mode Attestation-Info Authentication-Info Authorization Call-ID
+    Call-Info Cellular-Network-Info Contact Content-Disposition Content-Encoding Content-ID
+    Content-Language Content-Length Content-Type Contribution-ID Conversation-ID CSeq Date DC-Info
+    Encryption Error-Info Event Expires Feature-Caps Flow-Timer From Geolocation Geolocation-Error
+    Geolocation-Routing Hide History-Info Identity Identity-Info In-Reply-To Info-Package
+    InReplyTo-Contribution-ID Join Max-Breadth Max-Forwards Message-Expires Message-UID MIME-Version
+    Min-Expires Min-SE Organization Origination-Id P-Access-Network-Info P-Answer-State
+    P-Asserted-Identity P-Asserted-Service P-Associated-URI P-Called-Party-ID
+    P-Charging-Function-Addresses P-Charging-Vector P-DCS-Billing-Info P-DCS-LAES P-DCS-OSPS
+    P-DCS-Redirect P-DCS-Trace-Party-ID P-Early-Media P-Media-Authorization P-Preferred-Identity
+    P-Preferred-Service P-Private-Network-Indication P-Profile-Key P-Refused-URI-List P-Served-User
+    P-User-Database P-Visited-Network-ID Path Permission-Missing Policy-Contact Policy-ID Priority
+    Priority-Share Priority-Verstat Priv-Answer-Mode Privacy Proxy-Authenticate Proxy-Authorization
+    Proxy-Require RAck Reason Reason-Phrase Record-Route Recv-Info Refer-Events-At Refer-Sub Refer-To
+    Referred-By Reject-Contact Relayed-Charge Replaces Reply-To Request-Disposition Require
+    Resource-Priority Resource-Share Response-Key Response-Source Restoration-Info Retry-After Route
+    RSeq Security-Client Security-Server Security-Verify Server Service-Interact-Info Service-Route
+    Session-Expires Session-ID Session-Replaces SIP-ETag SIP-If-Match Subject Subscription-State
+    Supported Suppress-If-Match Target-Dialog Timestamp To Trigger-Consent Unsupported User-Agent
+    User-to-User Via Warning WWW-Authenticate
+"""
+KNOWN_HEADERS = frozenset(_REGISTERED.split())
 
 # Headers that may occur once only (RFC 3261 20, table 2, and the documents of the others).
 SINGLE_HEADERS = frozenset(
     {
-        "Call-ID", "Content-Disposition", "Content-Length", "Content-Type", "CSeq", "Date", "Event", "Expires",
-        "From", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization", "P-Access-Network-Info",
-        "Priority", "RAck", "Refer-To", "Referred-By", "Reply-To", "RSeq", "Server", "Session-Expires",
-        "SIP-ETag", "SIP-If-Match", "Subject", "Subscription-State", "Timestamp", "To", "User-Agent",
-        "Contribution-ID", "Conversation-ID", "InReplyTo-Contribution-ID",
+        "Call-ID", "Content-Disposition", "Content-Length", "Content-Type", "CSeq", "Date", "Event",
+        "Expires", "From", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization",
+        "P-Access-Network-Info", "Priority", "RAck", "Refer-To", "Referred-By", "Reply-To", "RSeq",
+        "Server", "Session-Expires", "SIP-ETag", "SIP-If-Match", "Subject", "Subscription-State",
+        "Timestamp", "To", "User-Agent", "Contribution-ID", "Conversation-ID",
+        "InReplyTo-Contribution-ID",
     }
 )  # fmt: skip
 
@@ -179,7 +180,7 @@ class Via:
 
 @dataclass(frozen=True, slots=True)
 class NameAddr:
-    """name-addr or addr-spec with header parameters (RFC 3261 25.1). display is without quotes and escapes."""
+    """name-addr or addr-spec with header parameters (RFC 3261 25.1). display: no quotes, no escapes."""
 
     display: str | None
     uri: Uri
@@ -385,11 +386,31 @@ class AcceptContact:
 
 # Parameters of Contact, Accept-Contact and Reject-Contact that are no feature tags, and the tags without +.
 _NOT_FEATURES = frozenset(
-    "q expires tag require explicit pub-gruu temp-gruu gruu reg-id methods-param ob message-account".split()
+    {"q", "expires", "tag", "require", "explicit", "pub-gruu", "temp-gruu", "gruu", "reg-id", "ob"}
 )
 _BASE_TAGS = frozenset(
-    "audio automata class duplex data control mobility description events priority methods extensions schemes "
-    "application video language type isfocus actor text".split()
+    {
+        "audio",
+        "automata",
+        "class",
+        "duplex",
+        "data",
+        "control",
+        "mobility",
+        "description",
+        "events",
+        "priority",
+        "methods",
+        "extensions",
+        "schemes",
+        "application",
+        "video",
+        "language",
+        "type",
+        "isfocus",
+        "actor",
+        "text",
+    }
 )
 
 

@@ -81,7 +81,7 @@ class Uri:
 
     @property
     def address_of_record(self) -> Uri:
-        """The same without port, parameters, headers and password: what bindings are kept under (RFC 3261 10.3)."""
+        """The same without port, parameters, headers and password (RFC 3261 10.3, step 5)."""
         parameters = self.parameters if self.scheme == "tel" else NO_PARAMETERS
         return Uri(self.scheme, self.user, self.host.lower(), None, parameters, opaque=self.opaque)
 
