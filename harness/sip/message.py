@@ -60,13 +60,15 @@ _BLANK = re.compile(rb"(?:\r?\n)+")
 _REQUEST = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+) ([^\s<>\"]+) SIP/2\.0")
 _RESPONSE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)")
 _LOOSE_REQUEST = re.compile(
-    rb"[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+([^\r\n]*?[^\s])[ \t]+(SIP)[ \t]*/[ \t]*([0-9]+\.[0-9]+)[ \t]*",
+    rb"[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++([^\r\n]*?[^\s])[ \t]++"
+    rb"(SIP)[ \t]*+/[ \t]*+([0-9]++\.[0-9]++)[ \t]*+",
     re.I,
 )
-_LOOSE_RESPONSE = re.compile(rb"[ \t]*(SIP)/([0-9]+\.[0-9]+)[ \t]+([0-9]{3})(?:[ \t]+([^\r\n]*)|)", re.I)
+_LOOSE_RESPONSE = re.compile(rb"[ \t]*+(SIP)/([0-9]++\.[0-9]++)[ \t]++([0-9]{3})(?:[ \t]++([^\r\n]*)|)", re.I)
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 _LOOSE_FIELD_END = re.compile(rb"\r?\n(?![ \t])")
-_FOLD = re.compile(rb"[ \t]*\r?\n[ \t]+")
+_FOLD = re.compile(rb"(?<![ \t])[ \t]*+\r?\n[ \t]++")
+_LEADING = re.compile(rb"[ \t\r\n]*+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _T = TypeVar("_T")
@@ -89,15 +91,8 @@ class HeaderField:
 
     def octet(self, index: int = 0) -> int:
         """The octet of the message where the character `index` of value stands, folding accounted for."""
-        place = self.raw.find(b":") + 1
-        while True:  # leading white space and folds are not part of the value
-            fold = _FOLD.match(self.raw, place)
-            if fold:
-                place = fold.end()
-            elif self.raw[place : place + 1] in (b" ", b"\t"):
-                place += 1
-            else:
-                break
+        leading = _LEADING.match(self.raw, self.raw.find(b":") + 1)
+        place = leading.end() if leading else 0
         wanted = octets(self.value[:index])
         for fold in _FOLD.finditer(self.raw, place):
             if fold.start() - place >= wanted:
@@ -487,8 +482,8 @@ class Response(SipMessage):
 
 
 _CHECKED = (
-    "vias", "from_", "to", "call_id", "cseq", "max_forwards", "content_length", "content_type", "expires", "date",
-    "contacts", "routes", "record_routes", "paths", "service_routes", "asserted_identities",
+    "vias", "from_", "to", "call_id", "cseq", "max_forwards", "content_length", "content_type", "expires",
+    "date", "contacts", "routes", "record_routes", "paths", "service_routes", "asserted_identities",
     "preferred_identities", "accept_contacts", "challenges", "credentials",
 )  # fmt: skip
 
@@ -779,9 +774,7 @@ def build_response(
         _demand(not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", phrase), "reason phrase", phrase)
     rows = [(field.name, field.value) for field in copied_fields(request)]
     if to_tag is not None and status != 100:
-        rows = [
-            (name, _tagged(value, to_tag) if canonical_name(name) == "To" else value) for name, value in rows
-        ]
+        rows = [(name, _tagged(name, value, to_tag)) for name, value in rows]
     parts = _write(f"SIP/2.0 {status} {phrase}", [*rows, *headers], body, strict)
     if strict:
         return Response(status, phrase, *parts)
@@ -794,7 +787,9 @@ def copied_fields(request: SipMessage) -> list[HeaderField]:
     return [field for name in copied for field in request.all_fields(name)]
 
 
-def _tagged(value: str, tag: str) -> str:
+def _tagged(name: str, value: str, tag: str) -> str:
+    if canonical_name(name) != "To":
+        return value
     try:
         tagged = NameAddr.parse(value).tag is not None
     except SipSyntaxError:
