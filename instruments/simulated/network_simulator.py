@@ -1,0 +1,156 @@
+"""The simulated network simulator as a process: two VISA ports and the air link over one cell.
+
+It prints one JSON line with its addresses when it is ready, logs to stderr, and ends on SIGTERM or, when
+asked, as soon as its standard input closes because its parent is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from instruments.simulated.air_link import AirLinkServer
+from instruments.simulated.cell import CellSettings, SimulatedCell, Timing, UeAddresses
+from instruments.simulated.cmw500 import Cmw500Dialect
+from instruments.simulated.hislip import HislipServer
+from instruments.simulated.raw_socket import RawSocketServer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where to listen (port 0: the kernel chooses) and how the cell behaves."""
+
+    host: str = "127.0.0.1"
+    socket_port: int = 0
+    hislip_port: int = 0
+    air_port: int = 0
+    settings: CellSettings = field(default_factory=CellSettings)
+    timing: Timing = field(default_factory=Timing)
+    addresses: UeAddresses = field(default_factory=UeAddresses)
+
+
+class SimulatedNetworkSimulator:
+    """The whole box: start it, read its addresses, close it."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
+        self.cell = SimulatedCell(self._options.settings, self._options.timing, self._options.addresses)
+        self.dialect = Cmw500Dialect(self.cell)
+        self._raw = RawSocketServer(self.dialect.interpreter)
+        self._hislip = HislipServer(self.dialect.interpreter, self.dialect.status)
+        self._air = AirLinkServer(self.cell)
+
+    async def start(self) -> dict[str, str]:
+        """Listen on all three ports; give the ready line. Raises OSError when a port is taken."""
+        host = self._options.host
+        raw = await self._raw.start(host, self._options.socket_port)
+        hislip = await self._hislip.start(host, self._options.hislip_port)
+        air = await self._air.start(host, self._options.air_port)
+        return {
+            "visa_socket": f"TCPIP::{host}::{raw}::SOCKET",
+            "visa_hislip": f"TCPIP::{host}::hislip0,{hislip}::INSTR",
+            "air": f"{host}:{air}",
+        }
+
+    async def close(self) -> None:
+        """Drop every connection and stop."""
+        await asyncio.gather(self._raw.close(), self._hislip.close(), self._air.close())
+
+
+async def run(options: Options, ready: Callable[[dict[str, str]], None], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. `ready` is called once with the addresses."""
+    simulator = SimulatedNetworkSimulator(options)
+    try:
+        ready(await simulator.start())
+        await stop.wait()
+    finally:
+        await simulator.close()
+
+
+def set_on_stop(stop: asyncio.Event, *, until_stdin_closes: bool) -> None:
+    """Set `stop` on SIGTERM, on SIGINT and, when asked, at the end of standard input."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if not until_stdin_closes:
+        return
+
+    def read_to_the_end() -> None:
+        # A thread, because standard input may be a file or /dev/null, which no event loop can watch.
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=read_to_the_end, name="stdin", daemon=True).start()
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    timing = Timing()
+    parser = argparse.ArgumentParser(
+        prog="rcslab simulate network-simulator",
+        description="A simulated CMW500: SCPI over a raw socket and HiSLIP, and an air link for handsets.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
+    for name, what in (("socket", "raw SCPI"), ("hislip", "HiSLIP"), ("air", "air link")):
+        parser.add_argument(f"--{name}-port", type=int, default=0, help=f"{what} port, 0: kernel's choice")
+    parser.add_argument("--cell-on-seconds", type=float, default=timing.cell_on)
+    parser.add_argument("--cell-off-seconds", type=float, default=timing.cell_off)
+    parser.add_argument("--attach-seconds", type=float, default=timing.attach)
+    parser.add_argument("--first-handset-address", default=UeAddresses().first_ipv4)
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input ends")
+    parser.add_argument("--log-level", default="INFO")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the process. Exit status 0 after a clean end, 1 when a port is taken, 2 for a wrong option."""
+    arguments = _arguments(argv)
+    logging.basicConfig(
+        stream=sys.stderr, level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    options = Options(
+        host=arguments.host,
+        socket_port=arguments.socket_port,
+        hislip_port=arguments.hislip_port,
+        air_port=arguments.air_port,
+        timing=Timing(
+            cell_on=arguments.cell_on_seconds,
+            cell_off=arguments.cell_off_seconds,
+            attach=arguments.attach_seconds,
+        ),
+        addresses=UeAddresses(first_ipv4=arguments.first_handset_address),
+    )
+    try:
+        asyncio.run(_serve(options, arguments.until_stdin_closes))
+    except OSError as error:
+        log.error("cannot listen on %s: %s", options.host, error)
+        return 1
+    return 0
+
+
+async def _serve(options: Options, until_stdin_closes: bool) -> None:
+    stop = asyncio.Event()
+    set_on_stop(stop, until_stdin_closes=until_stdin_closes)
+    await run(options, _say_ready, stop)
+
+
+def _say_ready(addresses: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(addresses) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
