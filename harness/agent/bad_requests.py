@@ -1,0 +1,54 @@
+"""Which requests are refused before anybody sees them, and with what (RFC 3261 8.2, 18.3, 21.4.1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harness.errors import SipSyntaxError
+from harness.evidence.timeline import Transport
+from harness.sip.framing import FramingError
+from harness.sip.message import Request
+
+# Without these no response can be made (8.2.6.2).
+NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
+LONGEST_REASON = 200  # characters
+
+
+class Refusal(NamedTuple):
+    """A final response given without asking the user."""
+
+    status: int
+    reason: str
+
+
+def missing(request: Request) -> str:
+    """The headers a response needs and the request lacks, or an empty string."""
+    return ", ".join(name for name in NEEDED if name not in request)
+
+
+def refusal_of(request: Request, transport: Transport) -> Refusal | None:
+    """Why a request cannot be handed up, or None. Other faults are left to whoever judges the timeline."""
+    for fault in request.faults:
+        if fault.what == "SIP-Version" and fault.clause == "RFC 3261 7.1" and "not 2.0" in fault.text:
+            return Refusal(505, _reason("Version Not Supported", fault.text))
+        cut_short = fault.what == "Content-Length" or "no empty line" in fault.text
+        if transport is Transport.UDP and cut_short:  # 18.3; a stream is cut by its framer
+            return Refusal(400, _reason("Bad Request", f"{fault.what}: {fault.text}"))
+    try:
+        _ = request.from_, request.to, request.call_id
+        method = request.cseq.method
+    except SipSyntaxError as error:
+        return Refusal(400, _reason("Bad Request", str(error)))
+    if method != request.method:
+        return Refusal(400, _reason("Bad Request", f"CSeq names {method}, the request line {request.method}"))
+    return None
+
+
+def refusal_of_error(error: FramingError) -> Refusal:
+    """What a request gets whose octets are no message of a stream."""
+    return Refusal(400, _reason("Bad Request", str(error)))
+
+
+def _reason(phrase: str, fault: str) -> str:
+    text = f"{phrase}: {fault}".replace("\r", " ").replace("\n", " ")
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 3]}..."

@@ -1,0 +1,75 @@
+"""One UDP socket of the agent. Every datagram is put on the timeline here, once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from harness.agent.failures import TransportFailed
+from harness.evidence.timeline import Address, Layer, Timeline, Transport
+
+LARGEST_DATAGRAM = 65_507  # octets of payload over IPv4
+_log = logging.getLogger(__name__)
+
+Inspect = Callable[[bytes], tuple[object, str]]
+"""Reads a datagram before it is recorded: what it holds, and the note for the timeline (empty if none)."""
+
+
+class UdpEndpoint(asyncio.DatagramProtocol):
+    """A bound UDP socket.
+
+    Args: layer names the protocol on the timeline. inspect reads octets, receive is called with what it
+    found.
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        layer: Layer,
+        local: Address,
+        inspect: Inspect,
+        receive: Callable[[object, Address, UdpEndpoint], None],
+    ) -> None:
+        self.local = local
+        self._timeline, self._layer = timeline, layer
+        self._inspect, self._receive = inspect, receive
+        self._transport: asyncio.DatagramTransport | None = None
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Loops need not derive their transports from the abstract class.
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        source = Address(*addr[:2])
+        found, note = self._inspect(data)
+        self._timeline.packet(self._layer, Transport.UDP, source, self.local, data, note=note)
+        try:
+            self._receive(found, source, self)
+        except Exception:  # noqa: BLE001 - the next datagram may be a good one
+            _log.exception("a datagram from %s could not be handled", source)
+
+    def error_received(self, exc: Exception) -> None:
+        # An ICMP error for some earlier datagram: the transaction timers judge, not the kernel.
+        _log.debug("UDP socket %s: %s", self.local, exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def send(self, data: bytes, target: Address) -> None:
+        """Send one datagram. Raises TransportFailed when the socket is closed or the datagram too large."""
+        if self._transport is None or self._transport.is_closing():
+            raise TransportFailed(Transport.UDP, target, "the socket is closed")
+        if len(data) > LARGEST_DATAGRAM:
+            raise TransportFailed(Transport.UDP, target, f"{len(data)} octets do not fit into one datagram")
+        self._timeline.packet(self._layer, Transport.UDP, self.local, target, data)
+        self._transport.sendto(data, tuple(target))
+
+    def close(self) -> None:
+        """Close the socket after what is queued."""
+        if self._transport is not None:
+            self._transport.close()

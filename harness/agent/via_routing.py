@@ -1,0 +1,70 @@
+"""What a transport does with the top Via: RFC 3261 18.1.1, 18.2.1, 18.2.2 and RFC 3581. No sockets here."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from harness.evidence.timeline import Address, Transport
+from harness.sip.headers import Via
+from harness.sip.message import Request
+
+LARGEST_UDP_REQUEST = 1300  # octets, where the path MTU is not known (RFC 3261 18.1.1)
+DEFAULT_PORTS = {Transport.UDP: 5060, Transport.TCP: 5060, Transport.TLS: 5061}
+
+
+def choose_transport(message: Request, preferred: Transport) -> Transport:
+    """The transport for a request: TCP instead of UDP above 1300 octets (RFC 3261 18.1.1).
+
+    The Via of the message must then name TCP too: `with_transport`. When TCP is refused the clause lets the
+    sender try UDP after all; that is the caller's decision.
+    """
+    if preferred is Transport.UDP and len(message.raw) > LARGEST_UDP_REQUEST:
+        return Transport.TCP
+    return preferred
+
+
+def with_transport(request: Request, transport: Transport) -> Request:
+    """The same request with another transport in its top Via. Raises SipSyntaxError without a usable Via."""
+    via = request.via
+    return request.with_top_via(Via(via.protocol, transport, via.host, via.port, via.parameters))
+
+
+def stamped(request: Request, source: Address) -> Request:
+    """The request as a server hands it up: `received` and `rport` filled into the top Via.
+
+    `received` is added when sent-by is a name or another address than the source (18.2.1), and always when
+    rport was asked for (RFC 3581 4). A `received` the sender wrote itself is replaced: responses go to the
+    source. Raises SipSyntaxError when the top Via cannot be read.
+    """
+    via = request.via
+    asked = via.wants_rport and via.parameters.get("rport") is None
+    if not (asked or "received" in via.parameters or not same_host(via.host, source.host)):
+        return request
+    via = via.with_parameter("received", source.host)
+    if asked:
+        via = via.with_parameter("rport", str(source.port))
+    return request.with_top_via(via)
+
+
+def datagram_target(via: Via) -> Address:
+    """Where a response over UDP goes (18.2.2 with the step RFC 3581 4 adds)."""
+    port = via.port or DEFAULT_PORTS[Transport.UDP]
+    maddr = via.parameters.get("maddr")
+    if maddr:
+        return Address(maddr.strip("[]"), port)
+    if via.received and via.rport:
+        return Address(via.received, via.rport)
+    return Address(via.received or via.host, port)
+
+
+def stream_target(via: Via, transport: Transport) -> Address:
+    """Where a response goes when the connection of its request is gone (18.2.2, first bullet)."""
+    return Address(via.received or via.host, via.port or DEFAULT_PORTS[transport])
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two hosts are the same: addresses by value, names without case."""
+    try:
+        return ipaddress.ip_address(one) == ipaddress.ip_address(other)
+    except ValueError:
+        return one.lower() == other.lower()
