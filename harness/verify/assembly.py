@@ -17,7 +17,7 @@ from harness.bodies.imdn import Imdn, parse_imdn
 from harness.bodies.multipart import Part, split_multipart
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.evidence.timeline import Entry, Event, Layer, Packet, Transport
-from harness.sip.framing import StreamFramer
+from harness.sip.framing import FramingError, StreamFramer
 from harness.sip.message import Request, Response, parse_message
 from harness.verify.items import (
     CpimItem,
@@ -149,15 +149,14 @@ class Assembly:
             return
         stream = packet.source, packet.connection if packet.connection is not None else packet.destination
         framer = self._framers.get(stream)
-        if framer is None or framer.broken:
+        if framer is None or framer.broken or packet.missing:
             framer = self._framers[stream] = StreamFramer()
         for piece in framer.receive(packet.data):
             if isinstance(piece, Request | Response):
                 yield self._entry(packet, piece.raw, piece)
-            elif isinstance(piece, SipSyntaxError):
-                raw = getattr(piece, "raw", b"") or packet.data
-                if _MEANT_AS_SIP.search(raw):
-                    yield self._entry(packet, raw, None, piece)
+            elif isinstance(piece, FramingError):
+                if _MEANT_AS_SIP.search(piece.octets):
+                    yield self._entry(packet, piece.octets, piece.partial, piece)
 
     def _datagram(self, packet: Packet) -> Iterator[SipEntry]:
         data = packet.data
@@ -185,6 +184,7 @@ class Assembly:
             raw,
             message,
             error,
+            incomplete=packet.missing > 0 and packet.transport is Transport.UDP,
             place=next(self._places),
             role=self.parties.sender,
         )

@@ -46,6 +46,8 @@ class SipEntry:
     raw: bytes
     message: Request | Response | None
     error: SipSyntaxError | None = None
+    incomplete: bool = False
+    """The capture lacks octets at its end: lengths and bodies cannot be judged."""
     place: int = 0
     """Order among all SIP entries, from 1: two messages of one packet share a number, never a place."""
     transaction: Transaction | None = None
@@ -65,6 +67,13 @@ class SipEntry:
     def sender(self) -> Party:
         """Who sent it, as far as the addresses are known (parties.py)."""
         return self.role(self)
+
+    @property
+    def sip(self) -> Request | Response:
+        """The message; only for entries that have one, as those of every kind but BROKEN."""
+        if self.message is None:
+            raise ValueError(f"{self.label} has no readable message")
+        return self.message
 
     @property
     def reliable(self) -> bool:

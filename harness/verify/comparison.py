@@ -1,0 +1,168 @@
+"""Comparing what is written differently and means the same: URIs, hosts, Via values, feature tags, numbers."""
+
+from __future__ import annotations
+
+import re
+
+from harness.cpm.services import IARI_TAG, ICSI_TAG, decode_urn
+from harness.errors import SipSyntaxError
+from harness.sip.grammar import Parameters
+from harness.sip.headers import NameAddr, Via
+from harness.sip.message import Request, Response
+from harness.sip.uri import Uri, comparable_host, parse_uri
+
+ANONYMOUS_USERS = frozenset({"anonymous", "unavailable"})
+
+
+def uri_of(text: str) -> Uri | None:
+    """The URI of a text with or without angle brackets, None when it is none."""
+    bare = text.strip()
+    if "<" in bare:
+        bare = bare[bare.index("<") + 1 :].partition(">")[0]
+    try:
+        return parse_uri(bare)
+    except SipSyntaxError:
+        return None
+
+
+def same_uri(one: Uri, other: Uri) -> bool:
+    """Equal by RFC 3261 19.1.4 and RFC 3966 5."""
+    return one.equivalent(other)
+
+
+def same_uri_text(one: str, other: str) -> bool:
+    """The same for texts; texts that are no URI are equal only octet by octet."""
+    left, right = uri_of(one), uri_of(other)
+    return one.strip() == other.strip() if left is None or right is None else left.equivalent(right)
+
+
+def number_of(uri: Uri) -> str | None:
+    """The telephone number of a tel or sip URI without plus sign and separators, None when it has none."""
+    number = uri.number
+    if number is not None:
+        return number.lstrip("+")
+    user = (uri.user or "").split(";")[0]
+    digits = re.sub(r"[-.()]", "", user)
+    return digits if re.fullmatch(r"\d{3,}", digits) else None
+
+
+def party_of(uri: Uri) -> str:
+    """What tells one party from another: the number, else user@host in lower case."""
+    return number_of(uri) or f"{uri.user or ''}@{comparable_host(uri.host)}".lower()
+
+
+def is_anonymous(address: NameAddr | None) -> bool:
+    """From hides the caller (RFC 3323 4.1, RFC 3325)."""
+    return address is not None and (
+        (address.uri.user or "").lower() in ANONYMOUS_USERS
+        or address.uri.host.lower().endswith("anonymous.invalid")
+    )
+
+
+def parameter_map(parameters: Parameters) -> dict[str, str | None]:
+    """Names in lower case to values, free of order and quoting."""
+    return {name.lower(): parameters.get(name) for name in parameters}
+
+
+def same_via(sent: Via, received: Via, *, top: bool) -> bool:
+    """A Via value came back unchanged; on the top one received and rport may have been filled in."""
+    if (sent.protocol.upper(), sent.transport.upper()) != (
+        received.protocol.upper(),
+        received.transport.upper(),
+    ):
+        return False
+    if comparable_host(sent.host) != comparable_host(received.host) or sent.port != received.port:
+        return False
+    before, after = parameter_map(sent.parameters), parameter_map(received.parameters)
+    if top:
+        for name in ("received", "rport"):
+            if before.get(name) is None:
+                before.pop(name, None)
+                after.pop(name, None)
+    return _folded(before) == _folded(after)
+
+
+def _folded(parameters: dict[str, str | None]) -> dict[str, str | None]:
+    return {
+        name: value if name == "branch" or value is None else comparable_host(value.strip("[]"))
+        for name, value in parameters.items()
+    }
+
+
+def same_route(one: NameAddr, other: NameAddr) -> bool:
+    """Two route values name the same hop with the same parameters, whatever their order."""
+    return (
+        one.uri.equivalent(other.uri)
+        and parameter_map(one.uri.parameters) == parameter_map(other.uri.parameters)
+        and parameter_map(one.parameters) == parameter_map(other.parameters)
+    )
+
+
+def tag_values(parameters: Parameters, name: str) -> frozenset[str]:
+    """Decoded URNs, lower case, of the feature tag in the parameters."""
+    value = parameters.get(name)
+    if not value:
+        return frozenset()
+    return frozenset(decode_urn(part.strip().lstrip("!")) for part in value.split(",") if part.strip())
+
+
+def accepted_icsis(message: Request | Response) -> frozenset[str]:
+    """ICSI URNs of all Accept-Contact values."""
+    try:
+        values = message.accept_contacts
+    except SipSyntaxError:
+        return frozenset()
+    return frozenset().union(*(tag_values(value.parameters, ICSI_TAG) for value in values))
+
+
+def contact_icsis(message: Request | Response) -> frozenset[str]:
+    """ICSI URNs of all Contact values."""
+    try:
+        contacts = message.contacts
+    except SipSyntaxError:
+        return frozenset()
+    return frozenset().union(*(tag_values(contact.parameters, ICSI_TAG) for contact in contacts))
+
+
+def contact_iaris(message: Request | Response) -> frozenset[str]:
+    """IARI URNs of all Contact values."""
+    try:
+        contacts = message.contacts
+    except SipSyntaxError:
+        return frozenset()
+    return frozenset().union(*(tag_values(contact.parameters, IARI_TAG) for contact in contacts))
+
+
+def stated_services(message: Request | Response) -> list[str]:
+    """P-Preferred-Service and P-Asserted-Service values, lower case."""
+    return [
+        value.strip().lower()
+        for name in ("P-Preferred-Service", "P-Asserted-Service")
+        for value in message.values(name)
+    ]
+
+
+def covers(parent: str, urn: str) -> bool:
+    """The URN is the parent or a sub-service of it (TS 24.229 7.2A.8.2)."""
+    return urn == parent or urn.startswith(f"{parent}.")
+
+
+def option_tags(message: Request | Response, name: str) -> list[str]:
+    """Option tags of Require, Supported and the like, lower case."""
+    return [value.strip().lower() for value in message.values(name) if value.strip()]
+
+
+def has_sdp(message: Request | Response) -> bool:
+    """Whether the body is, or holds, a session description of disposition session."""
+    kind = (message.get("Content-Type") or "").lower()
+    if not message.body:
+        return False
+    if kind.startswith("application/sdp"):
+        disposition = (message.get("Content-Disposition") or "session").split(";")[0].strip().lower()
+        return disposition == "session"
+    return kind.startswith("multipart/") and b"application/sdp" in message.body.lower()
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """The text, shortened for a finding."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

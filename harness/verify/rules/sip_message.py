@@ -1,0 +1,432 @@
+"""SIP rules that one message alone decides (RFC 3261 7, 8.1.1, 20; RFC 2046 5.1.1; RFC 3326)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.bodies.multipart import split_multipart
+from harness.errors import BodySyntaxError
+from harness.sip.grammar import split_list
+from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
+from harness.sip.message import REASONS
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import option_tags, shown
+from harness.verify.engine import Flow
+from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.items import SipEntry, reading
+
+_TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]+"
+_REQUEST_LINE = re.compile(_TOKEN + rb" [^\s<>\x00-\x20\x7f]+ SIP/2\.0", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"SIP/2\.0 [1-6]\d\d [^\r\n]*", re.IGNORECASE)
+_START_CLAUSE = "three parts, single spaces, SIP/2.0 and CRLF"
+
+_MANDATORY = ("To", "From", "CSeq", "Call-ID", "Via")
+
+# P-Access-Network-Info is a comma list since RFC 7315; the CPM ids have rules of their own.
+_ONCE = SINGLE_HEADERS - {
+    "P-Access-Network-Info",
+    "Contribution-ID",
+    "Conversation-ID",
+    "InReplyTo-Contribution-ID",
+}
+
+_ADDRESS_HEADERS = (
+    "Contact",
+    "From",
+    "To",
+    "P-Preferred-Identity",
+    "P-Asserted-Identity",
+    "Refer-To",
+    "Referred-By",
+)
+_ADDRESS_LISTS = ("Contact", "P-Preferred-Identity", "P-Asserted-Identity")
+_ROUTE_HEADERS = ("Route", "Record-Route", "Path", "Service-Route")
+_URI_PARAMETERS = frozenset(
+    {"user", "lr", "transport", "maddr", "ttl", "method", "phone-context", "ext", "isub", "comp", "ob", "gr"}
+)
+_VENDOR_PREFIXES = (
+    "x-",
+    "p-com.",
+    "p-siemens",
+    "p-nokia",
+    "p-ericsson",
+    "p-huawei",
+    "p-mavenir",
+    "p-rcs",
+    "p-lgu",
+    "p-skt",
+    "p-kt",
+)
+
+_REASON = re.compile(
+    r"(?P<protocol>[A-Za-z0-9\-.!%*_+`'~]+)(?P<rest>(?:\s*;\s*[A-Za-z0-9\-.!%*_+`'~]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]+))?)*)"
+)
+_REASON_PARAMETER = re.compile(r";\s*([^\s;=]+)(?:\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]+))?")
+_RCS_REASONS = {200: "Call completed", 410: "Gone"}
+
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+@rule("sip.start-line", on=Kind.SIP)
+@rule("sip.start-line", on=Kind.BROKEN)
+def start_line(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.message is None:
+        if entry.error is not None and entry.error.what != "Content-Length":
+            line = entry.raw.split(b"\n", 1)[0].decode("utf-8", "backslashreplace")
+            yield Violation(_START_CLAUSE, shown(repr(line)), "start line", entry.error.offset)
+        return
+    message = entry.sip
+    pattern = _REQUEST_LINE if message.is_request else _STATUS_LINE
+    start = message.raw.find(message.start_line)
+    whole = pattern.fullmatch(message.start_line)
+    ended = message.raw[start + len(message.start_line) :].startswith(b"\r\n")
+    if whole is None or not ended:
+        line = message.start_line.decode("utf-8", "backslashreplace")
+        yield Violation(_START_CLAUSE, shown(repr(line)), "start line", start)
+
+
+@rule("sip.mandatory-headers", on=Kind.SIP)
+def mandatory_headers(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    missing = [name for name in _MANDATORY if entry.sip.get(name) is None]
+    if missing:
+        yield Violation(
+            "To, From, CSeq, Call-ID and Via", f"no {', '.join(missing)}", octet=entry.sip.body_offset
+        )
+
+
+@rule("sip.header.duplicate-single", on=Kind.SIP)
+def duplicate_single(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    for name in sorted(_ONCE):
+        fields = entry.sip.all_fields(name)
+        if len(fields) > 1:
+            yield Violation("one field", f"{len(fields)} fields", name, fields[1].offset)
+
+
+@rule("sip.via.branch-cookie", on=Kind.REQUEST)
+def branch_cookie(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.sip.get("Via") is None:
+        return
+    branch = entry.branch or ""
+    if not branch.startswith("z9hG4bK") or branch == "z9hG4bK":
+        yield Violation("a branch that goes on after z9hG4bK", shown(branch) or "no branch", "Via")
+
+
+@rule("sip.via.transport", on=Kind.REQUEST)
+def via_transport(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    via = entry.via
+    if via is None or len(entry.vias) > 1 and entry.sender == "network":
+        return
+    if via.protocol.upper() != "SIP/2.0" or via.transport.upper() != entry.transport.value:
+        yield Violation(f"SIP/2.0/{entry.transport}", f"{via.protocol}/{via.transport}", "Via")
+
+
+@rule("sip.via.transport-param", on=Kind.REQUEST)
+def via_transport_parameter(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.via is not None and "transport" in entry.via.parameters:
+        value = entry.via.parameters.get("transport")
+        yield Violation("the transport in the sent-protocol only", f";transport={value}", "Via")
+
+
+@rule("sip.max-forwards.present", on=Kind.REQUEST)
+def max_forwards_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("Max-Forwards")
+    if value is None:
+        yield Violation("Max-Forwards", "none")
+    elif not re.fullmatch(r"\d+", value) or int(value) > 255:
+        yield Violation("a number from 0 to 255", shown(value), "Max-Forwards")
+
+
+@rule("sip.max-forwards.origin-70", on=Kind.REQUEST)
+def max_forwards_origin(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = reading(lambda: entry.sip.max_forwards)
+    if value is not None and value != 70 and len(entry.vias) == 1:
+        yield Violation("70", str(value), "Max-Forwards")
+
+
+@rule("sip.max-forwards.not-in-response", on=Kind.RESPONSE)
+def max_forwards_in_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("Max-Forwards")
+    if value is not None:
+        yield Violation("no Max-Forwards in a response", value, "Max-Forwards")
+
+
+@rule("sip.max-forwards.via-count", on=Kind.REQUEST)
+def max_forwards_via_count(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = reading(lambda: entry.sip.max_forwards)
+    hops = len(entry.vias) - 1
+    if value is not None and hops >= 0 and 70 - value != hops:
+        yield Violation(f"{70 - hops} with {hops + 1} Via values", str(value), "Max-Forwards")
+
+
+@rule("sip.cseq.method", on=Kind.REQUEST)
+def cseq_method(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    cseq = entry.cseq
+    if cseq is not None and cseq.method != entry.method:
+        yield Violation(entry.method, cseq.method, "CSeq")
+
+
+@rule("sip.cseq.range", on=Kind.REQUEST)
+def cseq_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("CSeq")
+    if value is None:
+        return
+    number = value.split()[0] if value.split() else ""
+    if not re.fullmatch(r"[0-9]+", number) or int(number) >= 2**31:
+        yield Violation("a decimal number below 2**31", shown(value), "CSeq")
+
+
+@rule("sip.content-length.exact", on=Kind.SIP)
+@rule("sip.content-length.exact", on=Kind.BROKEN)
+def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+    if entry.incomplete:
+        yield Unverifiable("the capture lacks the end of the datagram")
+        return
+    if entry.error is not None:
+        if entry.error.what == "Content-Length":
+            yield Violation(
+                "one Content-Length that fits the body",
+                str(entry.error),
+                "Content-Length",
+                entry.error.offset,
+            )
+        return
+    if entry.reliable:
+        return
+    for fault in entry.sip.faults:
+        if fault.what == "Content-Length":
+            yield Violation("the octets of the body", fault.text, "Content-Length", fault.offset)
+        elif fault.what == "body":
+            yield Violation(
+                "nothing behind the body",
+                fault.text,
+                "Content-Length",
+                fault.offset,
+                severity=Severity.SHOULD,
+            )
+
+
+@rule("sip.content-length.udp", on=Kind.SIP)
+def content_length_udp(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    message = entry.sip
+    if entry.reliable or message.get("Content-Length") is not None:
+        return
+    if any(nearest(field.canonical) == "Content-Length" for field in message.fields):
+        return  # one slip, one finding: sip.header.name-spelling
+    yield Violation("Content-Length", "none", octet=message.body_offset)
+
+
+@rule("sip.content-type.present", on=Kind.SIP)
+def content_type_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.sip.body and entry.sip.get("Content-Type") is None:
+        yield Violation("Content-Type", f"a body of {len(entry.sip.body)} octets without a type", "body")
+
+
+@rule("sip.header.name-spelling", on=Kind.SIP)
+def name_spelling(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    for field in entry.sip.fields:
+        lower = field.name.lower()
+        if field.canonical in KNOWN_HEADERS or lower in COMPACT_FORMS or lower.startswith(_VENDOR_PREFIXES):
+            continue
+        near = nearest(field.name)
+        message = f"probable misspelling of {near}" if near else "header in no known list"
+        yield Violation(near or "a known header name", field.name, field.name, field.offset, message)
+
+
+def nearest(name: str) -> str | None:
+    """The known header an unknown name of six letters or more is one or two slips away from."""
+    if len(name) < 6 or name in KNOWN_HEADERS:
+        return None
+    found = [
+        (distance(name.lower(), known.lower()), known)
+        for known in KNOWN_HEADERS
+        if abs(len(known) - len(name)) < 3
+    ]
+    best = min(found, default=(9, ""))
+    return best[1] if best[0] <= 2 else None
+
+
+def distance(one: str, other: str) -> int:
+    """Insertions, deletions and replacements between two words."""
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, right in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (left != right))
+    return row[-1]
+
+
+def _bare(value: str) -> str:
+    """The value without its quoted strings."""
+    return re.sub(r'"(?:[^"\\]|\\.)*"', "", value)
+
+
+@rule("sip.uri.angle-brackets", on=Kind.SIP)
+def angle_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    for name in _ADDRESS_HEADERS:
+        for field in entry.sip.all_fields(name):
+            values = split_list(field.value) if name in _ADDRESS_LISTS else [field.value]
+            for value in values:
+                bare = _bare(value)
+                uri = bare.split(";")[0]
+                if "<" not in bare and ("?" in bare or "," in uri):
+                    yield Violation("the URI in <>", shown(value), name, field.offset)
+    for name in _ROUTE_HEADERS:
+        for field in entry.sip.all_fields(name):
+            if any("<" not in _bare(value) for value in split_list(field.value)):
+                yield Violation("each URI in <>", shown(field.value), name, field.offset)
+
+
+@rule("sip.uri.param-outside-brackets", on=Kind.SIP)
+def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    for name in _ADDRESS_HEADERS:
+        for field in entry.sip.all_fields(name):
+            for value in split_list(field.value) if name in _ADDRESS_LISTS else [field.value]:
+                bare = _bare(value)
+                behind = bare.rpartition(">")[2] if ">" in bare else bare
+                names = [part.partition("=")[0].strip().lower() for part in behind.split(";")[1:]]
+                for wrong in [name for name in names if name in _URI_PARAMETERS]:
+                    yield Violation(f"{wrong} inside <>", shown(value), name, field.offset)
+
+
+@rule("sip.405.allow", on=Kind.RESPONSE)
+def allow_in_405(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.status == 405 and entry.sip.get("Allow") is None:
+        yield Violation("Allow", "none")
+
+
+@rule("sip.415.accept", on=Kind.RESPONSE)
+def accept_in_415(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    names = ("Accept", "Accept-Encoding", "Accept-Language")
+    if entry.status == 415 and not any(entry.sip.get(name) is not None for name in names):
+        yield Violation("Accept, Accept-Encoding or Accept-Language", "none of them")
+
+
+@rule("sip.record-route.misuse", on=Kind.REQUEST)
+def record_route_misuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("Record-Route")
+    if value is not None and (entry.method == "MESSAGE" or entry.to_tag):
+        yield Violation("no Record-Route here", shown(value), "Record-Route")
+
+
+@rule("sip.record-route.register", on=Kind.SIP, methods=("REGISTER",))
+def record_route_register(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("Record-Route")
+    if value is not None and (entry.response is not None or entry.sender == "handset"):
+        yield Violation("no Record-Route with REGISTER", shown(value), "Record-Route")
+
+
+@rule("sip.contact.bye-response", on=Kind.RESPONSE, methods=("BYE",))
+def contact_in_bye_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("Contact")
+    if value is not None and entry.status < 300:
+        yield Violation("no Contact", shown(value), "Contact")
+
+
+@rule("sip.100.no-pani", on=Kind.RESPONSE)
+def access_network_in_100(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    value = entry.sip.get("P-Access-Network-Info")
+    if entry.status == 100 and value is not None:
+        yield Violation("no P-Access-Network-Info in a 100", shown(value), "P-Access-Network-Info")
+
+
+@rule("sip.100rel.require-only-invite", on=Kind.REQUEST)
+def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.method != "INVITE" and "100rel" in option_tags(entry.sip, "Require"):
+        yield Violation("100rel required in INVITE only", f"in {entry.method}", "Require")
+
+
+@rule("sip.reason.syntax", on=Kind.REQUEST)
+def reason_syntax(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    seen: set[str] = set()
+    for value in entry.sip.values("Reason"):
+        match = _REASON.fullmatch(value.strip())
+        if match is None:
+            yield Violation("protocol;cause=digits;text=quoted", shown(value), "Reason")
+            continue
+        protocol = match["protocol"].upper()
+        for wrong in _wrong_reason(protocol, match["rest"]):
+            yield Violation(wrong, shown(value), "Reason")
+        if protocol in seen and protocol in ("SIP", "Q.850"):
+            yield Violation(f"one reason for {protocol}", "more than one", "Reason")
+        seen.add(protocol)
+
+
+def _wrong_reason(protocol: str, parameters: str) -> Iterator[str]:
+    for name, value in _REASON_PARAMETER.findall(parameters):
+        if name.lower() == "text" and not value.startswith('"'):
+            yield "a quoted text"
+        if name.lower() != "cause":
+            continue
+        low, high = {"SIP": (100, 699), "Q.850": (0, 127)}.get(protocol, (0, 10**9))
+        if not value.isdigit() or not low <= int(value) <= high:
+            yield (
+                f"a cause of {protocol} from {low} to {high}"
+                if protocol in ("SIP", "Q.850")
+                else "a cause in digits"
+            )
+
+
+@rule("sip.reason.text-matches", on=Kind.REQUEST, methods=("BYE",))
+def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    for value in entry.sip.values("Reason"):
+        found = dict(_REASON_PARAMETER.findall(value))
+        cause, text = found.get("cause", ""), found.get("text", "").strip('"')
+        if not value.strip().upper().startswith("SIP") or not cause.isdigit() or not text:
+            continue
+        own = {REASONS.get(int(cause), ""), _RCS_REASONS.get(int(cause), "")} - {""}
+        if any(text.lower().startswith(phrase.lower()) for phrase in own):
+            continue
+        phrases = {**{phrase: status for status, phrase in REASONS.items()}, "Call completed": 200}
+        other = [
+            status
+            for phrase, status in phrases.items()
+            if len(phrase) > 2 and text.lower().startswith(phrase.lower())
+        ]
+        if other and other[0] != int(cause):
+            yield Violation(
+                f"the text of {cause}, or none of another status",
+                f"{text!r}, which goes with {other[0]}",
+                "Reason",
+            )
+
+
+@rule("sip.multipart.boundary", on=Kind.SIP)
+def multipart_boundary(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+    kind, message = entry.content_type, entry.sip
+    if kind is None or kind.type.lower() != "multipart" or not message.body:
+        return
+    if entry.incomplete:
+        yield Unverifiable("the capture lacks the end of the datagram")
+        return
+    boundary = kind.parameters.get("boundary")
+    if not boundary or _BOUNDARY.fullmatch(boundary) is None:
+        yield Violation("a boundary of 1 to 70 characters", shown(boundary or "none"), "Content-Type")
+        return
+    mark = re.escape(boundary.encode())
+    opened = re.search(rb"(?:\A|\r\n)--" + mark + rb"[ \t]*\r\n", message.body)
+    closed = re.search(rb"\r\n--" + mark + rb"--[ \t]*(?:\r\n|\Z)", message.body)
+    if opened is None:
+        yield Violation(f"a line --{boundary}", "none", "body")
+    elif closed is None:
+        yield Violation(
+            f"a last line --{boundary}--", "none", "body", message.body_offset + len(message.body)
+        )
+    elif re.search(rb"(?:\A|\r\n)--" + mark + rb"(?:--)?[ \t]+(?:\r\n|\Z)", message.body):
+        yield Violation("no padding behind a delimiter", "white space", "body", severity=Severity.INFO)
+
+
+@rule("sip.multipart.part-length", on=Kind.SIP)
+def multipart_part_length(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    kind, message = entry.content_type, entry.sip
+    if kind is None or kind.type.lower() != "multipart":
+        return
+    try:
+        parts = split_multipart(message.body, kind.parameters.get("boundary") or "").parts
+    except BodySyntaxError:
+        return
+    for part in parts:
+        declared = part.get("Content-Length")
+        if declared is not None and declared.strip() != str(len(part.content)):
+            place = message.body_offset + part.offset
+            yield Violation(f"{len(part.content)} octets in the part", declared, "body", place)
