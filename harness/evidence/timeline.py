@@ -53,7 +53,8 @@ class Packet:
 
     number: place on the timeline, from 1. time: seconds since the Unix epoch. connection: an id of the stream
     that is the same in both directions (None for datagrams). note: a remark such as a syntax error met by the
-    receiver; never a secret.
+    receiver; never a secret. missing: octets a capture does not have, before this piece of a stream (which
+    then begins with a start line) or at the end of this datagram.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Packet:
     data: bytes
     connection: int | None = None
     note: str = ""
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Timeline:
         *,
         connection: int | None = None,
         note: str = "",
+        missing: int = 0,
         at: float | None = None,
     ) -> Packet:
         """Append octets seen at a socket. `at` overrides the clock (reading a capture)."""
@@ -126,12 +129,13 @@ class Timeline:
                 data,
                 connection,
                 note,
+                missing,
             )
             self._append(entry)
             return entry
 
     def event(
-        self, layer: Layer, name: str, text: str = "", *, at: float | None = None, **fields: Any
+        self, layer: Layer, name: str, /, text: str = "", *, at: float | None = None, **fields: Any
     ) -> Event:
         """Append an event. Field values must be JSON values."""
         with self._lock:
@@ -181,6 +185,8 @@ def to_json(entry: Entry) -> str:
             "connection": entry.connection,
             "note": entry.note,
         }
+        if entry.missing:
+            value["missing"] = entry.missing
         try:
             value["data"] = entry.data.decode("utf-8")
         except UnicodeDecodeError:

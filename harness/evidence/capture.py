@@ -1,0 +1,327 @@
+"""Captures in and out: pcap or pcapng to a timeline, and a timeline to pcapng that Wireshark opens.
+
+Written packets are bare IP (link type RAW, which mixes both versions): UDP datagrams as they were, TCP
+streams as whole conversations. Ports the kernel chose need no setting in Wireshark: its SIP and MSRP
+heuristics, on by default, go by content. Forty of the 28,000 belong to other dissectors there, where "try
+heuristic sub-dissectors first" helps. Exported PDUs with a dissector tag would know no such exception, but
+they have no transport to read back, no checksums and no streams to follow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import CaptureError
+from harness.evidence.finding import Finding, finding_text, findings_by_entry
+from harness.evidence.frame import Recording
+from harness.evidence.internet import TCP, UDP, Defragmenter, Endpoints, read_udp, udp_packet
+from harness.evidence.link import READABLE, ip_packet
+from harness.evidence.pcap import HEADER_OCTETS, MAGICS, read_pcap
+from harness.evidence.pcapng import SECTION, PcapngWriter, read_pcapng
+from harness.evidence.start_line import MessageCutter, find_start, protocol_of
+from harness.evidence.tcp import Connection, Connections, Conversation, read_tcp
+from harness.evidence.timeline import Address, Entry, Layer, Packet, Timeline, Transport
+
+APPLICATION = "rcslab"
+TLS_INTERFACE = "tls-decrypted"
+"""Interface of packets whose octets travelled inside TLS; the reader knows it again by this name."""
+
+
+def capture_to_timeline(path: Path | str) -> Timeline:
+    """The SIP and MSRP of a pcap or pcapng file, told by content, in time order.
+
+    A file that is cut short or damaged gives what is before that place and a LAB event "capture-truncated";
+    what was left out because it is something else is counted in a LAB event "capture-ignored". Raises
+    CaptureError.
+    """
+    recording = _read(Path(path))
+    _refuse_unreadable_links(Path(path), recording)
+    found = _Found()
+    for index, frame in enumerate(recording.frames):
+        found.frame(frame.link_type, frame.data, frame.interface == TLS_INTERFACE, (frame.time, index))
+    end = max((frame.time for frame in recording.frames), default=0.0)
+    timeline = Timeline(clock=lambda: end)
+    for item in sorted(found.items(), key=lambda item: item.order):
+        timeline.packet(
+            item.layer,
+            item.transport,
+            item.source,
+            item.destination,
+            item.data,
+            connection=item.connection,
+            note=item.note,
+            missing=item.missing,
+            at=item.order[0],
+        )
+    if found.ignored:
+        text = ", ".join(f"{count} {what}" for what, count in sorted(found.ignored.items()))
+        timeline.event(Layer.LAB, "capture-ignored", text, file=str(path), counts=dict(found.ignored))
+    if recording.fault:
+        text = f"{path}: {recording.fault}; {len(recording.frames)} packets before it were read"
+        timeline.event(Layer.LAB, "capture-truncated", text, file=str(path), packets=len(recording.frames))
+    return timeline
+
+
+def _read(path: Path) -> Recording:
+    expected = "expected a pcap or pcapng capture"
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        raise CaptureError(f"{path}: {expected}, got {error.strerror or error}; check the path") from error
+    if not octets:
+        raise CaptureError(f"{path}: {expected}, got an empty file; capture again")
+    if octets[:4] == SECTION:
+        recording = read_pcapng(octets)
+        if recording.fault and octets[8:12] not in (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d"):
+            raise CaptureError(f"{path}: {expected}, got a pcapng section header without byte-order magic")
+        return recording
+    if octets[:4] in MAGICS:
+        if len(octets) < HEADER_OCTETS:
+            raise CaptureError(
+                f"{path}: {expected}, got {len(octets)} octets of a {HEADER_OCTETS}-octet header"
+            )
+        return read_pcap(octets)
+    if octets[:2] == b"\x1f\x8b":
+        raise CaptureError(f"{path}: {expected}, got a gzip file; unpack it first (gunzip)")
+    raise CaptureError(f"{path}: {expected}, got a file that begins with octets {octets[:8].hex(' ')}")
+
+
+def _refuse_unreadable_links(path: Path, recording: Recording) -> None:
+    links = {frame.link_type for frame in recording.frames}
+    if links and not links & READABLE:
+        names = ", ".join(str(link) for link in sorted(links))
+        raise CaptureError(
+            f"{path}: expected link type Ethernet, Linux cooked, raw IP or loopback, got {names} of the "
+            "tcpdump registry; convert the capture"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    order: tuple[float, int]
+    layer: Layer
+    transport: Transport
+    source: Address
+    destination: Address
+    data: bytes
+    connection: int | None = None
+    note: str = ""
+    missing: int = 0
+
+
+class _Found:
+    """Sorts the frames of a capture into datagrams and connections."""
+
+    def __init__(self) -> None:
+        self.ignored: Counter[str] = Counter()
+        self._defragmenter = Defragmenter()
+        self._datagrams: list[_Item] = []
+        self._connections = {Transport.TCP: Connections(), Transport.TLS: Connections()}
+
+    def frame(self, link_type: int, data: bytes, decrypted: bool, order: tuple[float, int]) -> None:
+        packet = ip_packet(link_type, data)
+        if packet is None:
+            self.ignored["frames without IP"] += 1
+            return
+        datagram = self._defragmenter.receive(packet)
+        if datagram is None:
+            return
+        if datagram.protocol == UDP and (udp := read_udp(datagram)):
+            source = Address(datagram.source, udp.source_port)
+            destination = Address(datagram.destination, udp.destination_port)
+            note = f"the capture left out the last {udp.cut} octets" if udp.cut else ""
+            self._datagrams.append(
+                _Item(order, Layer.SIP, Transport.UDP, source, destination, udp.data, None, note, udp.cut)
+            )
+        elif datagram.protocol == TCP and (segment := read_tcp(datagram, order)):
+            self._connections[Transport.TLS if decrypted else Transport.TCP].receive(segment)
+        else:
+            self.ignored[f"IP packets of protocol {datagram.protocol}"] += 1
+
+    def items(self) -> Iterable[_Item]:
+        """What is SIP or MSRP; the rest goes to `ignored`."""
+        yield from self._sip_datagrams()
+        number = 0
+        for transport, connections in self._connections.items():
+            for connection in connections.all:
+                layer = _protocol(connection)
+                if layer is None:
+                    if any(not half.empty for half in connection.halves.values()):
+                        self.ignored["TCP connections of other protocols"] += 1
+                    continue
+                number += 1
+                for source, destination, half in connection.streams():
+                    lost = _Resynchroniser(layer, half.start is not None)
+                    for piece in half.pieces():
+                        if data := lost.receive(piece.missing, piece.data):
+                            note, missing = lost.explain()
+                            yield _Item(
+                                piece.order,
+                                layer,
+                                transport,
+                                source,
+                                destination,
+                                data,
+                                number,
+                                note,
+                                missing,
+                            )
+        if self._defragmenter.incomplete:
+            self.ignored["IP datagrams with a missing fragment"] = self._defragmenter.incomplete
+
+    def _sip_datagrams(self) -> Iterable[_Item]:
+        """Datagrams between endpoints that exchange SIP at least once: keep-alives and broken ones too."""
+        spoken = {
+            frozenset((item.source, item.destination))
+            for item in self._datagrams
+            if protocol_of(item.data) is Layer.SIP
+        }
+        for item in self._datagrams:
+            if frozenset((item.source, item.destination)) in spoken:
+                yield item
+            else:
+                self.ignored["UDP datagrams of other protocols"] += 1
+
+
+def _protocol(connection: Connection) -> Layer | None:
+    """By the first octets of a direction; by the first of any piece where the capture has no beginning."""
+    for _, _, half in connection.streams():
+        pieces = list(half.pieces())
+        first = b"".join(piece.data for piece in pieces[:20])
+        layer = protocol_of(first) or next(
+            (layer for piece in pieces if (layer := protocol_of(piece.data))), None
+        )
+        if layer:
+            return layer
+    return None
+
+
+class _Resynchroniser:
+    """Leaves out what follows a hole in a stream, up to the next start line."""
+
+    def __init__(self, protocol: Layer, whole: bool) -> None:
+        self._protocol = protocol
+        self._searching = not whole
+        self._missing = self._skipped = 0
+
+    def receive(self, missing: int, data: bytes) -> bytes:
+        """What of the piece can be read on; b"" when nothing."""
+        self._searching |= missing > 0
+        self._missing += missing
+        if not self._searching:
+            return data
+        at = find_start(self._protocol, data)
+        self._skipped += at if at >= 0 else len(data)
+        self._searching = at < 0
+        return data[at:] if at >= 0 else b""
+
+    def explain(self) -> tuple[str, int]:
+        """The note and the number of octets missing before the piece last received."""
+        missing, skipped = self._missing, self._skipped
+        self._missing = self._skipped = 0
+        note = f"gap: the capture has not {missing} octets before this" if missing else ""
+        if skipped and not missing:
+            note = "the capture begins inside the stream"
+        if skipped:
+            note += f"; {skipped} octets up to this start line left out"
+        return note, missing
+
+
+def capture_octets(entries: Sequence[Entry], findings: Iterable[Finding] = (), comment: str = "") -> bytes:
+    """A pcapng file of the packets among the entries, with notes and findings as packet comments."""
+    writer = PcapngWriter(APPLICATION, comment)
+    plain = writer.interface("rcslab", "what reached or left the sockets")
+    packets = sorted(
+        (entry for entry in entries if isinstance(entry, Packet)),
+        key=lambda packet: (packet.time, packet.number),
+    )
+    interfaces = {Transport.UDP: plain, Transport.TCP: plain}
+    if any(packet.transport is Transport.TLS for packet in packets):
+        interfaces[Transport.TLS] = writer.interface(TLS_INTERFACE, "what TLS carried, decrypted")
+    comments = {
+        number: "\n".join(finding_text(finding) for finding in found)
+        for number, found in findings_by_entry(findings).items()
+    }
+    streams = _Streams(packets)
+    for packet in packets:
+        remarks = "\n".join(filter(None, (packet.note, comments.get(packet.number, ""))))
+        for octets, comment in streams.write(packet, remarks):
+            writer.packet(interfaces[packet.transport], packet.time, octets, comment)
+    return writer.octets()
+
+
+def write_capture(
+    path: Path, entries: Sequence[Entry], findings: Iterable[Finding] = (), comment: str = ""
+) -> None:
+    """Write capture_octets to a file."""
+    path.write_bytes(capture_octets(entries, findings, comment))
+
+
+_StreamKey = tuple[int | None, frozenset[Address]]
+
+
+class _Streams:
+    """Timeline packets as IP packets with their comments.
+
+    Streams are cut where messages end, not where they were read from the socket: Wireshark's heuristics know
+    only a segment that begins with a start line. A message that came in pieces so has the time of its last.
+    """
+
+    def __init__(self, packets: Sequence[Packet]) -> None:
+        self._last = {_stream(packet): packet.number for packet in packets}
+        self._open: dict[_StreamKey, _Stream] = {}
+        self._datagrams = 0
+
+    def write(self, packet: Packet, remarks: str) -> list[tuple[bytes, str]]:
+        """The IP packets to write now, each with its comment."""
+        ends = Endpoints.of(packet.source, packet.destination)
+        if packet.transport is Transport.UDP:
+            self._datagrams += 1
+            return [(udp_packet(ends, packet.data, self._datagrams), remarks)]
+        key = _stream(packet)
+        stream = self._open.get(key)
+        opening: list[bytes] = []
+        if stream is None:
+            stream = self._open[key] = _Stream(Conversation(ends, (len(self._open) + 1) << 20))
+            opening = stream.conversation.open()
+        written = [(octets, "") for octets in opening] + stream.write(ends, packet.data, remarks)
+        return written + stream.close() if self._last[key] == packet.number else written
+
+
+def _stream(packet: Packet) -> _StreamKey:
+    return packet.connection, frozenset((packet.source, packet.destination))
+
+
+class _Stream:
+    """One connection being written."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.conversation = conversation
+        self._cutters: dict[Endpoints, MessageCutter] = {}
+        self._remarks: dict[Endpoints, list[str]] = {}
+
+    def write(self, ends: Endpoints, data: bytes, remarks: str) -> list[tuple[bytes, str]]:
+        waiting = self._remarks.setdefault(ends, [])
+        if remarks:
+            waiting.append(remarks)
+        cutter = self._cutters.setdefault(ends, MessageCutter())
+        return [written for part in cutter.receive(data) for written in self._segments(ends, part)]
+
+    def close(self) -> list[tuple[bytes, str]]:
+        rest = [
+            written
+            for ends, cutter in self._cutters.items()
+            for written in self._segments(ends, cutter.rest())
+        ]
+        return rest + [(segment, "") for segment in self.conversation.close()]
+
+    def _segments(self, ends: Endpoints, part: bytes) -> list[tuple[bytes, str]]:
+        segments = self.conversation.data(ends, part)
+        if not segments:
+            return []
+        remarks = "\n".join(self._remarks[ends])
+        self._remarks[ends] = []
+        return [(segments[0], remarks), *((segment, "") for segment in segments[1:])]

@@ -1,0 +1,222 @@
+"""The rows of a ladder: messages with repeats folded, notes of what drivers did, and the folded middle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.evidence.finding import Finding, findings_by_entry
+from harness.evidence.label import Label, label_of
+from harness.evidence.lanes import LAB, Lanes, Roles, event_lane
+from harness.evidence.start_line import MessageCutter
+from harness.evidence.timeline import Address, Entry, Event, Layer, Packet, Transport
+
+MOST_ROWS = 120
+"""Rows drawn; beyond that the middle is folded, except for rows that have findings."""
+_NOTE_LINES = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """What all rows share: the entry they begin with and the findings beside them."""
+
+    number: int
+    time: float
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Message(Row):
+    """An arrow. repeats: further times the same octets were sent, the last at `last_time`."""
+
+    source: Address
+    destination: Address
+    source_lane: str
+    destination_lane: str
+    transport: Transport
+    octets: int
+    label: Label
+    remark: str
+    repeats: int = 0
+    last_time: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Note(Row):
+    """Events of one layer in a row on one lifeline; `more` of them are not spelled out."""
+
+    lane: str
+    layer: Layer
+    lines: list[str]
+    more: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Fold(Row):
+    """Rows left out."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """All rows, the lifelines from left to right, and findings whose entry is not drawn."""
+
+    rows: list[Row]
+    lanes: list[str]
+    addresses: dict[str, list[Address]]
+    loose: list[Finding]
+
+
+_LANE_ORDER = ("network simulator", "handset", "peer")
+
+
+def ladder_of(entries: Iterable[Entry], findings: Iterable[Finding], roles: Roles) -> Ladder:
+    """Lay out a ladder."""
+    entries, findings = sorted(entries, key=lambda entry: (entry.time, entry.number)), list(findings)
+    lanes = Lanes(entries, findings, roles)
+    builder = _Builder(lanes, findings_by_entry(findings))
+    for entry in entries:
+        if isinstance(entry, Packet):
+            builder.packet(entry)
+        else:
+            builder.event(entry)
+    builder.end()
+    names = list(dict.fromkeys([*_used_lanes(builder.rows)]))
+    names.sort(key=lambda name: _LANE_ORDER.index(name) if name in _LANE_ORDER else len(_LANE_ORDER))
+    addresses: dict[str, list[Address]] = {name: [] for name in names}
+    for entry in entries:
+        for address in (entry.source, entry.destination) if isinstance(entry, Packet) else ():
+            places = addresses.setdefault(lanes.of(address), [])
+            if address not in places:
+                places.append(address)
+    loose = [finding for found in builder.unplaced.values() for finding in found]
+    return Ladder(_fold_middle(builder.rows), names, addresses, loose)
+
+
+def _used_lanes(rows: Sequence[Row]) -> Iterable[str]:
+    for row in rows:
+        if isinstance(row, Message):
+            yield from (row.source_lane, row.destination_lane)
+        elif isinstance(row, Note) and row.lane != LAB:
+            yield row.lane
+
+
+class _Builder:
+    def __init__(self, lanes: Lanes, findings: dict[int, list[Finding]]) -> None:
+        self.rows: list[Row] = []
+        self.unplaced = findings
+        self._lanes = lanes
+        self._cutters: dict[tuple[int | None, Address, Address], MessageCutter] = {}
+        self._last_piece: dict[tuple[int | None, Address, Address], Packet] = {}
+        self._datagrams: dict[tuple[Address, Address, bytes], Message] = {}
+
+    def packet(self, packet: Packet) -> None:
+        if packet.transport is Transport.UDP:
+            self._datagram(packet)
+            return
+        key = (packet.connection, packet.source, packet.destination)
+        cutter = self._cutters.setdefault(key, MessageCutter())
+        self._last_piece[key] = packet
+        for part in cutter.receive(packet.data):
+            self._message(packet, part, packet.note)
+
+    def _datagram(self, packet: Packet) -> None:
+        key = (packet.source, packet.destination, packet.data)
+        first = self._datagrams.get(key)
+        if first is None:
+            self._datagrams[key] = self._message(packet, packet.data, packet.note)
+            return
+        first.repeats += 1
+        first.last_time = packet.time
+        first.findings += self.unplaced.pop(packet.number, [])
+
+    def _message(self, packet: Packet, octets: bytes, remark: str) -> Message:
+        row = Message(
+            number=packet.number,
+            time=packet.time,
+            findings=self.unplaced.pop(packet.number, []),
+            source=packet.source,
+            destination=packet.destination,
+            source_lane=self._lanes.of(packet.source),
+            destination_lane=self._lanes.of(packet.destination),
+            transport=packet.transport,
+            octets=len(octets),
+            label=label_of(octets),
+            remark=remark,
+        )
+        self.rows.append(row)
+        return row
+
+    def event(self, event: Event) -> None:
+        lane, line = event_lane(event), _event_line(event)
+        found = self.unplaced.pop(event.number, [])
+        last = self.rows[-1] if self.rows else None
+        if lane != LAB and isinstance(last, Note) and (last.lane, last.layer) == (lane, event.layer):
+            last.findings += found
+            if len(last.lines) < _NOTE_LINES:
+                last.lines.append(line)
+            else:
+                last.more += 1
+        elif event.name != "parties":
+            note = Note(
+                number=event.number,
+                time=event.time,
+                findings=found,
+                lane=lane,
+                layer=event.layer,
+                lines=[line],
+            )
+            self.rows.append(note)
+
+    def end(self) -> None:
+        """What streams hold back is drawn as what it is: the beginning of a message."""
+        for key, cutter in self._cutters.items():
+            if rest := cutter.rest():
+                self._message(self._last_piece[key], rest, "incomplete")
+        self.rows.sort(key=lambda row: row.time)
+
+
+def _event_line(event: Event) -> str:
+    fields = event.fields
+    if event.name == "cell":
+        plmn = f"{fields.get('mcc', '')}/{fields.get('mnc', '')} TAC {fields.get('tac', '')}"
+        return f"cell on {plmn}" if fields.get("on") else "cell off"
+    if event.name == "screen":
+        shown = fields.get("messages") or []
+        last = shown[-1] if isinstance(shown, list | tuple) else {}
+        state = (
+            f": {last.get('text', '')!r} {last.get('status') or ''}"
+            if isinstance(last, dict) and last
+            else ""
+        )
+        return f"screen, {len(shown)} messages{state}"
+    asked = str(fields.get("command") or fields.get("line") or "")
+    answer = fields.get("final") or fields.get("reply") or ""
+    if isinstance(lines := fields.get("lines"), list | tuple) and lines:
+        answer = f"{lines[0]} {answer}".strip()
+    text = event.text or (f"{asked} → {answer}" if asked and answer else asked)
+    if not text and fields:
+        text = json.dumps(dict(fields), ensure_ascii=False, default=str)
+    return f"{event.name}: {text}" if event.layer is Layer.LAB and text else text or event.name
+
+
+def _fold_middle(rows: list[Row]) -> list[Row]:
+    if len(rows) <= MOST_ROWS:
+        return rows
+    side = MOST_ROWS * 2 // 5
+    spare = MOST_ROWS - 2 * side
+    middle = [index for index in range(side, len(rows) - side) if rows[index].findings]
+    middle.sort(key=lambda index: not any(finding.fails for finding in rows[index].findings))
+    keep = set(range(side)) | set(range(len(rows) - side, len(rows))) | set(middle[:spare])
+    kept: list[Row] = []
+    for index, row in enumerate(rows):
+        if index in keep:
+            kept.append(row)
+        elif kept and isinstance(last := kept[-1], Fold):
+            last.rows += 1
+            last.findings += row.findings
+        else:
+            kept.append(Fold(number=row.number, time=row.time, findings=list(row.findings), rows=1))
+    return kept

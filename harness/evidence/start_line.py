@@ -1,0 +1,83 @@
+"""SIP and MSRP told by their start lines (RFC 3261 7.1, 7.2; RFC 4975 9), for captures and ladders.
+
+Just enough to recognise and to cut a stream into messages; sip/ and msrp/ are the parsers.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.evidence.timeline import Layer
+
+_REQUEST = rb"[A-Za-z][\w.!%*+`'~-]{0,63} [^\r\n]{1,4000} SIP/\d{1,3}\.\d{1,3}[ \t]*"
+_STATUS = rb"SIP/\d{1,3}\.\d{1,3} \d{3}(?: [^\r\n]*)?"
+_SIP = rb"(?:" + _REQUEST + rb"|" + _STATUS + rb")\r?\n"
+_MSRP = rb"MSRP [A-Za-z0-9][\w.+%=-]{1,31} (?:[A-Z]{1,32}|\d{3}(?: [^\r\n]*)?)[ \t]*\r?\n"
+_AT_START = {
+    Layer.SIP: re.compile(rb"[\r\n]*" + _SIP, re.IGNORECASE),
+    Layer.MSRP: re.compile(rb"[\r\n]*" + _MSRP),
+}
+_AT_LINE = {
+    Layer.SIP: re.compile(rb"^" + _SIP, re.IGNORECASE | re.MULTILINE),
+    Layer.MSRP: re.compile(rb"^" + _MSRP, re.MULTILINE),
+}
+_CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})", re.IGNORECASE | re.MULTILINE)
+_LINE_BEGUN = re.compile(rb"[A-Za-z][^\r\n]{0,4200}\r?")
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+
+
+def protocol_of(octets: bytes) -> Layer | None:
+    """The protocol whose start line the octets begin with, after empty lines."""
+    return next((layer for layer, pattern in _AT_START.items() if pattern.match(octets)), None)
+
+
+def find_start(protocol: Layer, octets: bytes, at: int = 0) -> int:
+    """Place of the first line that looks like a start line; -1 when there is none."""
+    match = _AT_LINE[protocol].search(octets, at)
+    return match.start() if match else -1
+
+
+def _message_end(protocol: Layer, octets: bytes, start: int) -> int | None:
+    """Where the message that begins at `start` ends; None when its end is not among the octets."""
+    if protocol is Layer.MSRP:
+        transaction = octets[start:].split(b" ", 2)[1]
+        at = octets.find(b"-------" + transaction, start)
+        end = octets.find(b"\n", at) if at >= 0 else -1
+        return end + 1 if end >= 0 else None
+    header = _HEADER_END.search(octets, start)
+    if header is None:
+        return None
+    length = _CONTENT_LENGTH.search(octets, start, header.start())
+    end = header.end() + (int(length[1]) if length else 0)
+    return end if end <= len(octets) else None
+
+
+class MessageCutter:
+    """Cuts one direction of a stream where messages end. What makes no sense to it is not held back."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def receive(self, octets: bytes) -> list[bytes]:
+        """Whole messages, empty lines between them, and what is neither. Nothing is lost or changed."""
+        self._held += octets
+        done: list[bytes] = []
+        while self._held:
+            start = len(self._held) - len(self._held.lstrip(b"\r\n"))
+            end: int | None = start
+            if not start:
+                protocol = protocol_of(self._held)
+                if protocol:
+                    end = _message_end(protocol, self._held, 0)
+                else:
+                    end = None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
+            if end is None:
+                break
+            done.append(self._held[:end])
+            self._held = self._held[end:]
+        return done
+
+    def rest(self) -> bytes:
+        """What was held back, at the end of the stream."""
+        held, self._held = self._held, b""
+        return held
