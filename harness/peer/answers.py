@@ -1,0 +1,89 @@
+"""Answers a test asks for: what the peer says next instead of what it would say by itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.errors import UsageError
+
+Header = tuple[str, str]
+# Name -> value, several values (one row each), or None to leave the header out.
+HeaderChanges = Mapping[str, str | Sequence[str] | None]
+
+# RFC 4320 4.2: a server never sends 408 to a non-INVITE request. Tests that want it silent say so.
+_FORBIDDEN = {408: "RFC 4320 4.2 forbids 408 to a non-INVITE request; ask for silence (None) instead"}
+
+
+def rows(value: str | Sequence[str] | None) -> list[str]:
+    """The header rows a change stands for."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)
+
+
+def changed(headers: Iterable[Header], changes: HeaderChanges) -> list[Header]:
+    """The headers with each changed name replaced in its place, left out, or added at the end.
+
+    Names compare without case. Rows that stay keep their order.
+    """
+    pending = {name.lower(): (name, rows(value)) for name, value in changes.items()}
+    placed: set[str] = set()
+    result: list[Header] = []
+    for name, value in headers:
+        key = name.lower()
+        if key not in pending:
+            result.append((name, value))
+        elif key not in placed:
+            placed.add(key)
+            result.extend((pending[key][0], row) for row in pending[key][1])
+    for key, (name, values) in pending.items():
+        if key not in placed:
+            result.extend((name, row) for row in values)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer. `status` None is silence. A 2xx is the peer's own answer with these changes in it."""
+
+    status: int | None
+    headers: HeaderChanges = field(default_factory=dict)
+    reason: str | None = None
+    body: bytes = b""
+
+    @property
+    def silent(self) -> bool:
+        return self.status is None
+
+    @property
+    def accepts(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class AnswerQueue:
+    """The answers for the next requests, first asked first given."""
+
+    def __init__(self) -> None:
+        self._answers: deque[Answer] = deque()
+
+    def add(self, answer: Answer, count: int = 1) -> None:
+        """Give this answer to the next `count` requests. UsageError for an answer no server may give."""
+        if count < 1:
+            raise UsageError(f"an answer is for 1 request or more, not {count}")
+        if answer.status is not None and not 200 <= answer.status <= 699:
+            raise UsageError(f"{answer.status} is no final SIP status (200 to 699)")
+        if answer.status in _FORBIDDEN:
+            raise UsageError(_FORBIDDEN[answer.status])
+        self._answers.extend([answer] * count)
+
+    def take(self) -> Answer | None:
+        """The answer for the request at hand, None when the peer answers by itself."""
+        return self._answers.popleft() if self._answers else None
+
+    def clear(self) -> None:
+        self._answers.clear()
+
+    def __len__(self) -> int:
+        return len(self._answers)

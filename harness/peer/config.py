@@ -1,0 +1,137 @@
+"""What a peer is told before it starts: its domain, its addresses, its subscribers, its habits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+
+from harness.cpm.identity import Msisdn
+from harness.errors import UsageError
+from harness.evidence.timeline import Address
+
+
+class Authentication(StrEnum):
+    """How the registrar authenticates a handset."""
+
+    NONE = "none"
+    DIGEST = "digest"
+    AKA = "aka"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One subscription.
+
+    impi: private identity. impus: public identities, the first is the default one (TS 24.229 5.4.1.2.2); the
+    temporary identity made of the IMSI is not listed. password: of SIP Digest. k, opc: 16 octets each; amf:
+    2 octets; sqn: the last sequence number used (48 bit, TS 33.102 annex C). The secrets are in no repr.
+    """
+
+    impi: str
+    impus: tuple[str, ...]
+    password: str | None = field(default=None, repr=False)
+    k: bytes | None = field(default=None, repr=False)
+    opc: bytes | None = field(default=None, repr=False)
+    amf: bytes | None = field(default=b"\x80\x00", repr=False)
+    sqn: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.impus:
+            raise UsageError(f"subscriber {self.impi}: needs one public identity or more")
+        if (self.k is None) is not (self.opc is None):
+            raise UsageError(f"subscriber {self.impi}: K and OPc go together")
+        for name, secret, octets in (("K", self.k, 16), ("OPc", self.opc, 16), ("AMF", self.amf, 2)):
+            if secret is not None and len(secret) != octets:
+                raise UsageError(f"subscriber {self.impi}: {name} needs {octets} octets, not {len(secret)}")
+        if not 0 <= self.sqn < 1 << 48:
+            raise UsageError(f"subscriber {self.impi}: SQN needs 48 bits")
+
+
+@dataclass(frozen=True, slots=True)
+class FarParty:
+    """Whom the handset writes with when a test names nobody. tel is None for a party without a number."""
+
+    sip: str
+    tel: str | None = None
+    display: str = ""
+
+    @classmethod
+    def of(cls, identity: str, domain: str) -> FarParty:
+        """A party from a number, or from a SIP or tel URI; a number also gets its SIP URI in `domain`."""
+        try:
+            number = Msisdn.parse(identity)
+        except UsageError:
+            if identity.lower().startswith(("sip:", "sips:")):
+                return cls(identity)
+            raise
+        if identity.lower().startswith(("sip:", "sips:")):
+            return cls(identity, number.tel)
+        return cls(number.sip(domain), number.tel)
+
+
+def server_name() -> str:
+    """Value of Server and User-Agent (RFC 3261 20.35)."""
+    try:
+        return f"rcslab-peer/{version('rcslab')}"
+    except PackageNotFoundError:
+        return "rcslab-peer/0"
+
+
+@dataclass(slots=True)
+class PeerConfig:
+    """Settings of a peer. Those marked * may change while it runs.
+
+    listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. msrp: address of
+    the MSRP listener, None for the host of the first SIP address and a free port. authentication *: see
+    Authentication. digest_algorithms *: offered most preferred first (RFC 8760 2.3), one WWW-Authenticate
+    row each. qop *: offered values. nonce_lifetime *: seconds after which a nonce is stale.
+    default_expires, min_expires, max_expires *: seconds. service_route *: values of Service-Route, None for
+    the peer itself. associated *: values of P-Associated-URI for a handset that is no known subscriber,
+    None to derive them. understood *: option tags that may stand in Require. accepted_bodies *: types a
+    MESSAGE may carry. capabilities *: feature tags the far party shows in OPTIONS. hops: network elements
+    shown in Via besides the P-CSCF. request_timeout *: seconds a request to the handset waits for its final
+    response at most.
+    """
+
+    domain: str
+    subscribers: tuple[Subscriber, ...] = ()
+    authentication: Authentication = Authentication.NONE
+    listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),)
+    msrp: tuple[str, int] | None = None
+    far_party: FarParty | None = None
+    digest_algorithms: tuple[str, ...] = ("MD5",)
+    qop: tuple[str, ...] = ("auth",)
+    nonce_lifetime: float = 3600.0
+    default_expires: int = 3600
+    min_expires: int = 60
+    max_expires: int = 600_000
+    service_route: tuple[str, ...] | None = None
+    associated: tuple[str, ...] | None = None
+    understood: frozenset[str] = frozenset({"path", "timer"})
+    accepted_bodies: tuple[str, ...] = ("message/cpim", "text/plain")
+    capabilities: tuple[str, ...] = ()
+    hops: int = 0
+    request_timeout: float = 40.0
+    server: str = field(default_factory=server_name)
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            raise UsageError("the peer needs one address or more to listen on")
+        if self.far_party is None:
+            self.far_party = FarParty.of("+491710000001", self.domain)
+
+    @property
+    def party(self) -> FarParty:
+        """The far party; always set after construction."""
+        assert self.far_party is not None
+        return self.far_party
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddresses:
+    """Where a started peer listens. msrp is None when it has no MSRP listener."""
+
+    sip_udp: list[Address]
+    sip_tcp: list[Address]
+    msrp: Address | None = None

@@ -1,0 +1,110 @@
+"""How a handset is reached: over the connection it opened, at the address it sends from, or at its Contact.
+
+RFC 3261 18.1.1 (transport by size), RFC 3581 (a handset behind a translator), RFC 5626 (why a flow is kept).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from harness.agent.sip_agent import Hop, Incoming
+from harness.errors import SipSyntaxError
+from harness.evidence.timeline import Address, Transport
+from harness.peer.identities import uri_of
+from harness.sip.message import Request
+from harness.sip.uri import Uri
+
+UDP_LIMIT = 1300  # octets, RFC 3261 18.1.1
+_DEFAULT_PORT = 5060
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The way a request of the handset came, and where its Contact says it listens.
+
+    symmetric: the handset listens at the port it sends from (it asked for rport, or its Contact is no address
+    that can be reached from here).
+    """
+
+    transport: Transport
+    source: Address
+    local: Address
+    connection: int | None
+    contact: Address | None
+    symmetric: bool
+
+    @property
+    def datagram(self) -> Hop:
+        """Where a UDP request goes."""
+        address = self.source if self.symmetric or self.contact is None else self.contact
+        if self.transport is not Transport.UDP and self.contact is not None:
+            address = self.contact  # the source port of a TCP connection says nothing about UDP
+        return Hop(Transport.UDP, address.host, address.port)
+
+    @property
+    def stream(self) -> list[Hop]:
+        """Where a TCP request goes, best first: the handset's own connection, then its Contact."""
+        hops = []
+        if self.transport is not Transport.UDP:
+            hops.append(Hop(self.transport, self.source.host, self.source.port))
+        if self.contact is not None:
+            hops.append(Hop(Transport.TCP, self.contact.host, self.contact.port))
+        elif self.transport is Transport.UDP:
+            hops.append(Hop(Transport.TCP, self.source.host, self.source.port))
+        return list(dict.fromkeys(hops))
+
+    def hops(self, octets: int, asked: Transport | None = None) -> list[Hop]:
+        """The hops to try for a request of this size.
+
+        Without a transport asked for, a handset on UDP gets larger requests over TCP, and over UDP after all
+        when it refuses the connection (RFC 3261 18.1.1).
+        """
+        if asked is Transport.UDP:
+            return [self.datagram]
+        if asked is not None or self.transport is not Transport.UDP:
+            return self.stream
+        return [*self.stream, self.datagram] if octets > UDP_LIMIT else [self.datagram]
+
+
+def flow_of(incoming: Incoming, contact: str | None) -> Flow:
+    """The flow of a request; `contact` is the URI of its Contact or None."""
+    uri = uri_of(contact) if contact else None
+    address = _address(uri)
+    return Flow(
+        incoming.transport,
+        incoming.source,
+        incoming.local,
+        incoming.connection,
+        address,
+        symmetric=address is None or address.host != incoming.source.host or asks_rport(incoming.message),
+    )
+
+
+def _address(uri: Uri | None) -> Address | None:
+    if uri is None or uri.scheme not in ("sip", "sips"):
+        return None
+    try:
+        host = str(ipaddress.ip_address(uri.host))
+    except ValueError:
+        return None
+    return Address(host, uri.port or _DEFAULT_PORT)
+
+
+def asks_rport(request: Request) -> bool:
+    """True when the top Via asks for symmetric routing (RFC 3581 3)."""
+    try:
+        return "rport" in request.via.parameters
+    except SipSyntaxError:
+        return False
+
+
+def on_the_way(path: tuple[str, ...]) -> Hop | None:
+    """The hop a Path begins with, when it names one by address (RFC 3327 5.4)."""
+    for value in path[:1]:
+        uri = uri_of(value.partition("<")[2].partition(">")[0] or value)
+        address = _address(uri)
+        if uri is not None and address is not None:
+            tcp = (uri.parameters.get("transport") or "").lower() == "tcp"
+            return Hop(Transport.TCP if tcp else Transport.UDP, address.host, address.port)
+    return None

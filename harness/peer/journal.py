@@ -1,0 +1,137 @@
+"""What happened at the peer, in order, and waiting for it.
+
+Keywords wait here instead of polling. The journal is no evidence: findings come from the timeline alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from harness.errors import NotSeen
+from harness.evidence.timeline import Timeline
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 8  # events quoted in an error; the rest is in the journal
+
+
+class EventKind(StrEnum):
+    """What a journal entry tells."""
+
+    REGISTERED = "registered"
+    REFRESHED = "refreshed"
+    DEREGISTERED = "deregistered"
+    SUBSCRIBED = "subscribed"
+    MESSAGE_RECEIVED = "message received"
+    MESSAGE_SENT = "message sent"
+    NOTIFICATION_RECEIVED = "notification received"
+    NOTIFICATION_SENT = "notification sent"
+    ANSWERED = "answered"
+    WITHHELD = "withheld"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEvent:
+    """One thing that happened.
+
+    number: place in the journal, from 1. time: seconds since the Unix epoch. timeline: number of the last
+    entry of the timeline when it happened. subject: the value it is about (Binding, ReceivedMessage, ...).
+    """
+
+    number: int
+    time: float
+    timeline: int
+    kind: EventKind
+    text: str
+    subject: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
+
+
+Predicate = Callable[[PeerEvent], bool]
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    predicate: Predicate
+    after: int
+    seen: asyncio.Future[PeerEvent]
+
+
+class Journal:
+    """The list of events, and who waits for one. Belongs to the loop of the peer."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._waiters: list[_Waiter] = []
+        self.events: list[PeerEvent] = []
+
+    @property
+    def timeline_number(self) -> int:
+        """Number of the last entry of the timeline: what `after` takes to mean "from now on"."""
+        return len(self._timeline)
+
+    def add(self, kind: EventKind, text: str, subject: Any = None) -> PeerEvent:
+        """Append an event, log it, and wake who waits for it."""
+        event = PeerEvent(
+            len(self.events) + 1, self._timeline.now(), len(self._timeline), kind, text, subject
+        )
+        self.events.append(event)
+        log.info("%s", event, extra={"peer_event": event.number, "kind": kind.value})
+        for waiter in self._waiters:
+            if not waiter.seen.done() and event.timeline > waiter.after and waiter.predicate(event):
+                waiter.seen.set_result(event)
+        return event
+
+    def since(self, after: int, *kinds: EventKind) -> list[PeerEvent]:
+        """Events later than timeline number `after`, of these kinds (all kinds when none is given)."""
+        return [
+            event for event in self.events if event.timeline > after and (not kinds or event.kind in kinds)
+        ]
+
+    async def wait(
+        self,
+        predicate: Predicate,
+        timeout: float,
+        *,
+        after: int = 0,
+        expected: str = "an event",
+        kinds: tuple[EventKind, ...] = (),
+    ) -> PeerEvent:
+        """The first event later than timeline number `after` that the predicate accepts.
+
+        Raises NotSeen after `timeout` seconds; it says what was expected and which events (of `kinds`) came.
+        """
+        event = next((event for event in self.since(after) if predicate(event)), None)
+        if event is not None:
+            return event
+        waiter = _Waiter(predicate, after, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        try:
+            return await asyncio.wait_for(waiter.seen, timeout)
+        except TimeoutError:
+            raise NotSeen(
+                f"{expected} was expected within {timeout:g} s; {self._instead(after, kinds)}"
+            ) from None
+        finally:
+            self._waiters.remove(waiter)
+
+    def _instead(self, after: int, kinds: tuple[EventKind, ...]) -> str:
+        seen = self.since(after, *kinds)
+        if not seen:
+            return "nothing of the kind was seen"
+        older = f"{len(seen) - _SHOWN} older and " if len(seen) > _SHOWN else ""
+        return f"seen instead: {older}" + "; ".join(str(event) for event in seen[-_SHOWN:])
+
+    def close(self) -> None:
+        """Wake every waiter with NotSeen: nothing more will happen."""
+        for waiter in self._waiters:
+            if not waiter.seen.done():
+                waiter.seen.set_exception(NotSeen("the peer was stopped while an event was awaited"))

@@ -1,0 +1,163 @@
+"""Requests of the network towards a handset: the header template, and sending with one MESSAGE at a time.
+
+RFC 3261 16.6 (Request-URI is the registered Contact), RFC 7315 4.2 (P-Called-Party-ID), RFC 6050 (P-Asserted-
+Service), RFC 3428 8 (one outstanding MESSAGE per URI).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from harness.agent.sip_agent import Incoming
+from harness.cpm.services import Service
+from harness.errors import SipSyntaxError
+from harness.evidence.timeline import Transport
+from harness.peer.answers import Header, HeaderChanges, changed
+from harness.peer.config import FarParty
+from harness.peer.flow import Flow, flow_of, on_the_way
+from harness.peer.pcscf import NoAnswer, Pcscf
+from harness.peer.registrar import Binding
+from harness.peer.tokens import new_id, new_tag
+from harness.sip.message import Request, Response, build_request
+from harness.sip.uri import parse_uri
+
+_MAX_FORWARDS = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A handset as the network reaches it. identity: the one dialled; called: P-Called-Party-ID."""
+
+    contact: str
+    identity: str
+    flow: Flow
+    path: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, binding: Binding, identity: str | None = None) -> Target:
+        """A registered handset, dialled under `identity` or under its default identity."""
+        return cls(binding.contact, identity or binding.identity, binding.flow, binding.path)
+
+    @classmethod
+    def back(cls, incoming: Incoming, identity: str) -> Target:
+        """A handset that never registered, reached the way its request came."""
+        contact = _contact_of(incoming.message)
+        if contact is None:
+            user = parse_uri(identity).user
+            contact = f"sip:{user}@{incoming.source}" if user else f"sip:{incoming.source}"
+        return cls(contact, identity, flow_of(incoming, contact))
+
+
+def _contact_of(request: Request) -> str | None:
+    try:
+        return str(request.contacts[0].uri) if request.contacts else None
+    except SipSyntaxError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class MtRequest:
+    """One request towards the handset, all but its top Via.
+
+    changes replace, leave out or add headers; `raw` writes them without any check (wrong on purpose).
+    """
+
+    target: Target
+    originator: FarParty
+    service: Service
+    conversation_id: str
+    contribution_id: str
+    content_type: str
+    body: bytes
+    domain: str
+    server: str
+    method: str = "MESSAGE"
+    cseq: int = 1
+    hops: int = 0
+    in_reply_to: str | None = None
+    changes: HeaderChanges = field(default_factory=dict)
+    call_id: str = field(default_factory=new_id)
+    from_tag: str = field(default_factory=new_tag)
+    behind: tuple[str, ...] = field(default_factory=lambda: tuple(new_id(16) for _ in range(8)))
+
+    def at(self, via: str) -> Request:
+        """The request with the Via of the hop it leaves by."""
+        headers = changed([("Via", via), *self._headers()], self.changes)
+        return build_request(self.method, self.target.contact, headers, self.body, strict=not self.changes)
+
+    def _headers(self) -> list[Header]:
+        sip = f"<{self.originator.sip}>"
+        asserted = [sip, f"<{self.originator.tel}>"] if self.originator.tel else [sip]
+        display = f'"{self.originator.display}" ' if self.originator.display else ""
+        rows: list[tuple[str, str | None]] = [
+            *(("Via", via) for via in self._hops_behind()),
+            ("Max-Forwards", str(_MAX_FORWARDS - self.hops)),
+            *(("Route", value) for value in self.target.path),
+            ("From", f"{display}{sip};tag={self.from_tag}"),
+            ("To", f"<{self.target.identity}>"),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.cseq} {self.method}"),
+            ("P-Asserted-Identity", ", ".join(asserted)),
+            ("P-Called-Party-ID", f"<{self.target.identity}>"),
+            ("P-Asserted-Service", self.service.icsi),
+            ("Accept-Contact", self.service.accept_contact),
+            ("Conversation-ID", self.conversation_id),
+            ("Contribution-ID", self.contribution_id),
+            ("InReplyTo-Contribution-ID", self.in_reply_to),
+            ("User-Agent", self.server),
+            ("Content-Type", self.content_type),
+        ]
+        return [(name, value) for name, value in rows if value is not None]
+
+    def _hops_behind(self) -> list[str]:
+        return [
+            f"SIP/2.0/UDP hop{number}.{self.domain}:5060;branch=z9hG4bK{self.behind[number % len(self.behind)]}{number}"
+            for number in range(self.hops, 0, -1)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a request to the handset ended. Times are seconds since the Unix epoch.
+
+    response is None when none came; `failure` then says why.
+    """
+
+    request: Request
+    response: Response | None
+    failure: str
+    sent_at: float
+    ended_at: float
+    number: int
+
+
+class MtSender:
+    """Sends MESSAGE requests, one at a time to each Contact; the others wait their turn."""
+
+    def __init__(self, pcscf: Pcscf) -> None:
+        self._pcscf = pcscf
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def send(self, message: MtRequest, transport: Transport | None = None) -> Sending:
+        """Send when it is this message's turn; never raises for a handset that is silent or gone."""
+        async with self._turns[message.target.contact]:
+            return await self._send(message, transport)
+
+    async def _send(self, message: MtRequest, transport: Transport | None) -> Sending:
+        made: list[Request] = []
+
+        def make(via: str) -> Request:
+            made.append(message.at(via))
+            return made[-1]
+
+        sent_at, number = self._pcscf.timeline.now(), len(self._pcscf.timeline)
+        response, failure = None, ""
+        try:
+            response = await self._pcscf.request(
+                make, message.target.flow, transport=transport, first=on_the_way(message.target.path)
+            )
+        except NoAnswer as error:
+            failure = str(error)
+        return Sending(made[-1], response, failure, sent_at, self._pcscf.timeline.now(), number)

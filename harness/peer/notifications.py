@@ -1,0 +1,377 @@
+"""Disposition notifications, both ways: those the handset sends, and those the far party sends (RFC 5438).
+
+The far party keeps to RFC 5438 unless a test asks for a named wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from harness.bodies.cpim import build_cpim
+from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
+from harness.bodies.timestamp import format_timestamp
+from harness.cpm.services import Service
+from harness.errors import HandsetError, NotSeen
+from harness.evidence.timeline import Entry, Packet, Timeline, Transport
+from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
+from harness.peer.config import FarParty
+from harness.peer.identities import anonymous
+from harness.peer.journal import EventKind, PeerEvent
+from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
+from harness.peer.pcscf import Pcscf
+from harness.peer.received import ReceivedMessage, ReceivedNotification, notifications_in
+from harness.peer.registrar import Registrar
+from harness.peer.tokens import new_id, new_uuid
+
+IMDN_NAMESPACE = "urn:ietf:params:imdn"
+_Plan = list[tuple["NotificationKind", timedelta]]
+_ANONYMOUS = "sip:anonymous@anonymous.invalid"
+_ON_THE_WIRE_SECONDS = 2.0
+
+
+class NotificationKind(StrEnum):
+    """A kind of notification by its status element."""
+
+    DELIVERED = "delivered"
+    DISPLAYED = "displayed"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+# RFC 5438 7.2.1: element of the document, and the Disposition-Notification value that asks for it.
+_ELEMENT: Mapping[NotificationKind, tuple[Kind, str]] = {
+    NotificationKind.DELIVERED: ("delivery", "positive-delivery"),
+    NotificationKind.DISPLAYED: ("display", "display"),
+    NotificationKind.PROCESSED: ("processing", "processing"),
+    NotificationKind.FAILED: ("delivery", "negative-delivery"),
+}
+
+
+class Wrong(StrEnum):
+    """What the far party gets wrong on purpose."""
+
+    NO_DATETIME = "no datetime"
+    WRONG_MESSAGE_ID = "wrong message-id"
+    WITH_DISPOSITION_NOTIFICATION = "with Disposition-Notification"
+    TWICE = "twice"
+    PROCESSING = "processing"
+    NOT_REQUESTED = "not requested type"
+    BEFORE_ANSWER = "before the 2xx"
+    MALFORMED_XML = "malformed XML"
+    NO_CONTENT_DISPOSITION = "no Content-Disposition"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the far party notifies of a text it accepted, and when.
+
+    delivered, displayed: delay after the 2xx, None for never. displayed never overtakes delivered.
+    """
+
+    delivered: timedelta | None = timedelta(0)
+    displayed: timedelta | None = None
+    wrong: frozenset[Wrong] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A notification before it is written down."""
+
+    message_id: str
+    datetime: str | None
+    kind: NotificationKind
+    cpim: tuple[Header, ...]
+    mime: tuple[Header, ...] = (("Content-Type", MEDIA_TYPE), ("Content-Disposition", "notification"))
+    spoil: Callable[[bytes], bytes] = field(default=lambda document: document)
+
+    def octets(self) -> bytes:
+        document = self.spoil(
+            build_imdn(self.message_id, self.datetime, _ELEMENT[self.kind][0], self.kind.value, strict=False)
+        )
+        mime = [*self.mime, ("Content-Length", str(len(document)))]
+        return build_cpim(self.cpim, mime, document)
+
+
+# How each wrong that is in the content spoils a draft.
+_SPOILS: Mapping[Wrong, Callable[[_Draft], _Draft]] = {
+    Wrong.NO_DATETIME: lambda draft: replace(draft, datetime=None),
+    Wrong.WRONG_MESSAGE_ID: lambda draft: replace(draft, message_id=new_id()),
+    Wrong.WITH_DISPOSITION_NOTIFICATION: lambda draft: replace(
+        draft, cpim=(*draft.cpim, ("imdn.Disposition-Notification", "positive-delivery, display"))
+    ),
+    Wrong.MALFORMED_XML: lambda draft: replace(
+        draft, spoil=lambda document: document.replace(b"</status>", b"", 1)
+    ),
+    Wrong.NO_CONTENT_DISPOSITION: lambda draft: replace(
+        draft, mime=tuple(row for row in draft.mime if row[0] != "Content-Disposition")
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SentNotification:
+    """A notification of the far party and how it ended; response None when there was no final one."""
+
+    kind: NotificationKind
+    message_id: str
+    sending: Sending
+
+    @property
+    def status(self) -> int | None:
+        """Status of the handset's response."""
+        return self.sending.response.status if self.sending.response is not None else None
+
+
+class Notifications:
+    """Sends the far party's notifications by the policy, and keeps those of the handset."""
+
+    def __init__(self, pcscf: Pcscf, registrar: Registrar, sender: MtSender) -> None:
+        self._pcscf = pcscf
+        self._registrar = registrar
+        self._sender = sender
+        self._answers = AnswerQueue()
+        self._policy = Policy()
+        self.received: list[ReceivedNotification] = []
+        self.sent: list[SentNotification] = []
+
+    # The far party's
+
+    def policy(
+        self,
+        delivered: timedelta | None = timedelta(0),
+        displayed: timedelta | None = None,
+        wrong: frozenset[Wrong] = frozenset(),
+    ) -> Policy:
+        """Set what texts of the handset bring from now on; returns the policy before."""
+        before, self._policy = self._policy, Policy(delivered, displayed, frozenset(wrong))
+        return before
+
+    def comes_first(self, message: ReceivedMessage) -> bool:
+        """True when a notification is to leave before the answer to this message."""
+        return Wrong.BEFORE_ANSWER in self._policy.wrong and message.accepted and bool(self._plan(message))
+
+    async def send_first(self, message: ReceivedMessage) -> None:
+        """Return as soon as the first notification has left; the others follow by themselves."""
+        plan = self._plan(message)
+        plan[0] = (plan[0][0], timedelta(0))
+        call_id = new_id()
+        departure = _Departure(self._pcscf.timeline, call_id)
+        self._start(message, plan, call_id)
+        try:
+            await asyncio.wait_for(departure.seen, _ON_THE_WIRE_SECONDS)
+        except TimeoutError:
+            raise NotSeen("the notification that was to leave before the answer did not leave") from None
+        finally:
+            departure.stop()
+
+    def on_text(self, message: ReceivedMessage) -> None:
+        """Notify of a text by the policy; of a refused one never (RFC 5438 12.1.3.1)."""
+        plan = self._plan(message) if message.accepted else []
+        if plan:
+            self._start(message, plan)
+
+    def _start(self, message: ReceivedMessage, plan: _Plan, call_id: str | None = None) -> None:
+        self._pcscf.spawn(
+            self._carry_out(message, plan, self._policy.wrong, call_id),
+            f"notifications for {message.message_id}",
+        )
+
+    def _plan(self, message: ReceivedMessage) -> _Plan:
+        """What to send and when, in order."""
+        policy = self._policy
+        delays = {NotificationKind.DELIVERED: policy.delivered, NotificationKind.DISPLAYED: policy.displayed}
+        plan: _Plan = []
+        if message.message_id is None:
+            return plan
+        if Wrong.PROCESSING in policy.wrong:
+            plan.append((NotificationKind.PROCESSED, policy.delivered or timedelta(0)))
+        for kind, delay in delays.items():
+            if delay is not None and _ELEMENT[kind][1] in message.dispositions:
+                plan.append((kind, delay))
+        if Wrong.NOT_REQUESTED in policy.wrong:
+            plan.extend(
+                (kind, delays.get(kind) or timedelta(0))
+                for kind in (*delays, NotificationKind.PROCESSED)
+                if _ELEMENT[kind][1] not in message.dispositions
+            )
+        if Wrong.TWICE in policy.wrong:
+            plan = [step for step in plan for _ in range(2)]
+        return plan
+
+    async def _carry_out(
+        self, message: ReceivedMessage, plan: _Plan, wrong: frozenset[Wrong], call_id: str | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for kind, delay in plan:
+            await asyncio.sleep(max(0.0, start + delay.total_seconds() - loop.time()))
+            await self.send(message, kind, wrong=wrong, call_id=call_id)
+            call_id = None
+
+    async def send(
+        self,
+        message: ReceivedMessage,
+        kind: NotificationKind,
+        *,
+        wrong: frozenset[Wrong] = frozenset(),
+        headers: HeaderChanges | None = None,
+        cpim: HeaderChanges | None = None,
+        transport: Transport | None = None,
+        call_id: str | None = None,
+    ) -> SentNotification:
+        """Notify the handset of one of its messages, whether asked for or not, and wait for its answer.
+
+        wrong: only those that are in the content matter here. headers, cpim: SIP and CPIM headers to change.
+        A handset that gives no final response shows in the result.
+        """
+        draft = self._draft(message, kind, cpim or {})
+        for spoil in Wrong:
+            if spoil in wrong and spoil in _SPOILS:
+                draft = _SPOILS[spoil](draft)
+        request = self._request(message, draft.octets(), headers or {}, call_id or new_id())
+        sending = await self._sender.send(request, transport)
+        sent = SentNotification(kind, message.message_id or "", sending)
+        self.sent.append(sent)
+        outcome = sent.status if sent.status is not None else sending.failure
+        self._pcscf.journal.add(
+            EventKind.NOTIFICATION_SENT, f"{kind} for {message.message_id}: {outcome}", sent
+        )
+        return sent
+
+    def _draft(self, message: ReceivedMessage, kind: NotificationKind, changes: HeaderChanges) -> _Draft:
+        """RFC 5438 7.2.1: To is the From of the message; routes of the message are copied in order."""
+        cpim = message.cpim
+        to = cpim.to if cpim is not None else None
+        own = _ANONYMOUS if to is not None and anonymous(to.uri) else message.recipient
+        back = (cpim.get("From") if cpim is not None else None) or f"<{message.sender}>"
+        now = format_timestamp(datetime.fromtimestamp(self._pcscf.timeline.now(), UTC))
+        rows: list[Header] = [
+            ("From", f"<{own}>"),
+            ("To", back),
+            ("DateTime", now),
+            ("NS", f"imdn <{IMDN_NAMESPACE}>"),
+            ("imdn.Message-ID", new_id()),
+        ]
+        routes = cpim.imdn_all("IMDN-Record-Route") if cpim is not None else []
+        rows.extend(("imdn.IMDN-Route", route) for route in routes)
+        return _Draft(
+            message_id=message.message_id or "",
+            datetime=message.date_time or now,
+            kind=kind,
+            cpim=tuple(changed(rows, changes)),
+        )
+
+    def _request(
+        self, message: ReceivedMessage, body: bytes, headers: HeaderChanges, call_id: str
+    ) -> MtRequest:
+        config = self._pcscf.config
+        binding = self._registrar.binding_of(message.sender)
+        if binding is not None:
+            target = Target.of(binding, message.sender)
+        else:
+            target = Target.back(message.incoming, message.sender)
+        return MtRequest(
+            target=target,
+            originator=FarParty.of(message.recipient, config.domain),
+            service=Service.PAGER,
+            conversation_id=message.conversation_id or new_uuid(),
+            contribution_id=new_uuid(),
+            content_type="message/cpim",
+            body=body,
+            domain=config.domain,
+            server=config.server,
+            hops=config.hops,
+            changes=headers,
+            call_id=call_id,
+        )
+
+    # The handset's
+
+    def answer_next(
+        self,
+        status: int | None,
+        headers: HeaderChanges | None = None,
+        count: int = 1,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        """Answer the next `count` notifications of the handset with this status, or not at all (None)."""
+        self._answers.add(Answer(status, headers or {}, reason), count)
+
+    def on_notification(self, message: ReceivedMessage) -> None:
+        """Answer an IMDN of the handset and record it."""
+        answer = self._answers.take() or Answer(200)
+        ids = (("Conversation-ID", message.conversation_id), ("Contribution-ID", message.contribution_id))
+        repeated = [(name, value) for name, value in ids if value] if answer.accepts else []
+        self._pcscf.answer(message.incoming, answer, repeated)
+        for notification in notifications_in(message, answer.status):
+            self.received.append(notification)
+            self._pcscf.journal.add(
+                EventKind.NOTIFICATION_RECEIVED, f"{notification}, answered {answer.status}", notification
+            )
+
+    def of(self, message_id: str | None, kind: str | None = None) -> list[ReceivedNotification]:
+        """The handset's notifications for a message (any when None), of a kind (any when None)."""
+        return [each for each in self.received if _matches(each, message_id, kind)]
+
+    async def wait_notification(
+        self, message_id: str | None, kind: str | None, *, timeout: float, after: int = 0
+    ) -> ReceivedNotification:
+        """The first notification for this message of this kind ("delivered", "displayed").
+
+        Raises NotSeen after `timeout` seconds, with the notifications that came instead.
+        """
+        event = await self._pcscf.journal.wait(
+            _wanted(message_id, kind),
+            timeout,
+            after=after,
+            expected=f"a notification {kind or 'of any kind'} for {message_id or 'any message'}",
+            kinds=(EventKind.NOTIFICATION_RECEIVED,),
+        )
+        notification = event.subject
+        assert isinstance(notification, ReceivedNotification)
+        return notification
+
+    async def expect_none(
+        self, message_id: str | None, kind: str | None = None, *, seconds: float, after: int = 0
+    ) -> None:
+        """Wait, and raise HandsetError at once when such a notification is there or comes."""
+        try:
+            event = await self._pcscf.journal.wait(_wanted(message_id, kind), seconds, after=after)
+        except NotSeen:
+            return
+        raise HandsetError(f"no notification was expected, but the handset sent {event.subject}")
+
+
+def _matches(notification: ReceivedNotification, message_id: str | None, kind: str | None) -> bool:
+    return message_id in (None, notification.message_id) and kind in (None, notification.kind)
+
+
+def _wanted(message_id: str | None, kind: str | None) -> Callable[[PeerEvent], bool]:
+    def wanted(event: PeerEvent) -> bool:
+        return event.kind is EventKind.NOTIFICATION_RECEIVED and _matches(event.subject, message_id, kind)
+
+    return wanted
+
+
+class _Departure:
+    """Sees the message with this Call-ID leave: the way to be sure it is on the wire."""
+
+    def __init__(self, timeline: Timeline, call_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        self.seen: asyncio.Future[None] = loop.create_future()
+        mark = f"\r\nCall-ID: {call_id}\r\n".encode()
+
+        def listener(entry: Entry) -> None:
+            if isinstance(entry, Packet) and mark in entry.data:
+                loop.call_soon_threadsafe(self._left)
+
+        self.stop = timeline.listen(listener)
+
+    def _left(self) -> None:
+        if not self.seen.done():
+            self.seen.set_result(None)

@@ -1,0 +1,377 @@
+"""Standalone messages in pager mode, both ways (RFC 3428, RFC 3862, RFC 5438)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from harness.agent.sip_agent import Incoming
+from harness.bodies.cpim import build_cpim, format_cpim_address
+from harness.bodies.timestamp import format_timestamp
+from harness.cpm.services import Service
+from harness.errors import NotSeen, UsageError
+from harness.evidence.timeline import Transport
+from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
+from harness.peer.authentication import Authenticator, Outcome, credentials_in
+from harness.peer.config import Authentication, FarParty, Subscriber
+from harness.peer.identities import canonical, names
+from harness.peer.journal import EventKind, PeerEvent
+from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
+from harness.peer.notifications import IMDN_NAMESPACE, Notifications
+from harness.peer.pcscf import Pcscf
+from harness.peer.received import ReceivedMessage, is_notification, read_message, sender_of
+from harness.peer.registrar import Registrar
+from harness.peer.tokens import new_id, new_uuid
+from harness.sip.message import Request, Response
+
+log = logging.getLogger(__name__)
+
+DISPOSITION = ("positive-delivery", "display")
+_CHALLENGE = 407
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message of the far party to the handset, and how it ended.
+
+    response is None when the handset gave no final response; `failure` then says why. sent_at, ended_at:
+    seconds since the Unix epoch; number: the timeline when it was sent.
+    """
+
+    text: str | bytes
+    sender: str
+    recipient: str
+    message_id: str
+    conversation_id: str
+    contribution_id: str
+    request: Request
+    response: Response | None
+    failure: str
+    sent_at: float
+    ended_at: float
+    number: int
+
+    @property
+    def status(self) -> int | None:
+        """Status of the response, None without one."""
+        return self.response.status if self.response is not None else None
+
+    @property
+    def accepted(self) -> bool:
+        """True when the handset answered with a 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Pager:
+    """The far party's standalone messages: what it gets, what it answers, what it sends."""
+
+    def __init__(
+        self,
+        pcscf: Pcscf,
+        registrar: Registrar,
+        authenticator: Authenticator,
+        notifications: Notifications,
+        sender: MtSender,
+    ) -> None:
+        self._pcscf = pcscf
+        self._registrar = registrar
+        self._authenticator = authenticator
+        self._notifications = notifications
+        self._sender = sender
+        self._answers = AnswerQueue()
+        self._conversations: dict[tuple[str, str], str] = {}
+        self._wrong: set[str] = set()
+        self.received: list[ReceivedMessage] = []
+        self.sent: list[SentMessage] = []
+
+    # From the handset
+
+    def answer_next(
+        self,
+        status: int | None,
+        headers: HeaderChanges | None = None,
+        count: int = 1,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        """Answer the next `count` texts of the handset with this status, or not at all (None).
+
+        407 without a Proxy-Authenticate of your own brings a challenge, and the repeat is checked: right
+        credentials get the usual answer, wrong ones 407 once more and then 403. 415 gets Accept. UsageError
+        for a status no server may send, and for 407 when no subscriber has a password.
+        """
+        answer = Answer(status, headers or {}, reason)
+        if _challenges(answer) and self._with_password() is None:
+            raise UsageError("407 needs a subscriber with a password, or a Proxy-Authenticate header")
+        self._answers.add(answer, count)
+
+    def answer_as_usual(self) -> None:
+        """Forget the answers asked for and not given yet."""
+        self._answers.clear()
+
+    def on_message(self, incoming: Incoming) -> None:
+        """Answer a MESSAGE of the handset and record it."""
+        timeline = self._pcscf.timeline
+        message = read_message(incoming, len(timeline), timeline.now())
+        if is_notification(message):
+            self._notifications.on_notification(message)
+            return
+        answer, challenge = self._decide(message)
+        message = replace(message, status=answer.status, challenged=bool(challenge))
+        if message.accepted:
+            self._remember(message)
+        if self._notifications.comes_first(message):
+            self._pcscf.spawn(self._late_answer(message, answer), "notification before the answer")
+        else:
+            self._give(message, answer, challenge)
+            self._notifications.on_text(message)
+        self.received.append(message)
+        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, f"{message}, answered {answer.status}", message)
+
+    async def _late_answer(self, message: ReceivedMessage, answer: Answer) -> None:
+        await self._notifications.send_first(message)
+        self._give(message, answer, [])
+
+    def _give(self, message: ReceivedMessage, answer: Answer, challenge: list[Header]) -> None:
+        self._pcscf.answer(message.incoming, answer, [*self._headers(message, answer), *challenge])
+
+    def _headers(self, message: ReceivedMessage, answer: Answer) -> list[Header]:
+        if answer.accepts:
+            ids = (("Conversation-ID", message.conversation_id), ("Contribution-ID", message.contribution_id))
+            return [(name, value) for name, value in ids if value]
+        if answer.status == 415:
+            return [("Accept", ", ".join(self._pcscf.config.accepted_bodies))]
+        return []
+
+    def _decide(self, message: ReceivedMessage) -> tuple[Answer, list[Header]]:
+        """The answer, and the challenge that goes with it."""
+        refused = self._check_repeat(message.request)
+        if refused is not None:
+            return refused
+        answer = self._answers.take() or self._usual(message)
+        if _challenges(answer):
+            subscriber = self._subscriber(message.request)
+            if subscriber is not None:
+                return answer, self._challenge(subscriber)
+        return answer, []
+
+    def _usual(self, message: ReceivedMessage) -> Answer:
+        if message.fault:
+            return Answer(400, reason="the message/cpim body cannot be read")
+        return Answer(200)
+
+    def _check_repeat(self, request: Request) -> tuple[Answer, list[Header]] | None:
+        """RFC 3261 22.3: credentials that came with the request. None when nothing speaks against it."""
+        credentials = credentials_in(request, "Proxy-Authorization", self._pcscf.config.domain)
+        subscriber = self._subscriber(request)
+        if credentials is None or subscriber is None:
+            return None
+        outcome = self._authenticator.check(request, credentials, subscriber)
+        log.info("MESSAGE of %s: %s", subscriber.impi, outcome)
+        if outcome in (Outcome.RIGHT, Outcome.ABSENT):
+            self._wrong.discard(subscriber.impi)
+            return None
+        if outcome is Outcome.WRONG:
+            if subscriber.impi in self._wrong:
+                self._wrong.discard(subscriber.impi)
+                return Answer(403), []
+            self._wrong.add(subscriber.impi)
+        return Answer(_CHALLENGE), self._challenge(subscriber, stale=outcome is Outcome.STALE)
+
+    def _challenge(self, subscriber: Subscriber, *, stale: bool = False) -> list[Header]:
+        rows = self._authenticator.challenge(subscriber, Authentication.DIGEST, stale=stale)
+        return [("Proxy-Authenticate", row) for row in rows]
+
+    def _subscriber(self, request: Request) -> Subscriber | None:
+        sender = sender_of(request)
+        for subscriber in self._pcscf.config.subscribers:
+            if subscriber.password and names(sender, (*subscriber.impus, f"sip:{subscriber.impi}")):
+                return subscriber
+        return self._with_password()
+
+    def _with_password(self) -> Subscriber | None:
+        return next((known for known in self._pcscf.config.subscribers if known.password), None)
+
+    async def wait_message(
+        self,
+        text: str | None = None,
+        *,
+        timeout: float,
+        after: int = 0,
+        predicate: Callable[[ReceivedMessage], bool] | None = None,
+    ) -> ReceivedMessage:
+        """The first message later than timeline number `after` with this text (any text when None).
+
+        Attempts that were only challenged do not count, refused ones do. Raises NotSeen after `timeout`
+        seconds.
+        """
+
+        def wanted(event: PeerEvent) -> bool:
+            message = event.subject
+            return (
+                event.kind is EventKind.MESSAGE_RECEIVED
+                and not message.challenged
+                and (text is None or message.text == text)
+                and (predicate is None or predicate(message))
+            )
+
+        event = await self._pcscf.journal.wait(
+            wanted,
+            timeout,
+            after=after,
+            expected="a message" if text is None else f"a message {text!r}",
+            kinds=(EventKind.MESSAGE_RECEIVED, EventKind.ANSWERED, EventKind.WITHHELD),
+        )
+        message = event.subject
+        assert isinstance(message, ReceivedMessage)
+        return message
+
+    # To the handset
+
+    async def send_text(
+        self,
+        to_aor: str,
+        text: str | bytes,
+        *,
+        sender: str | FarParty | None = None,
+        disposition: Sequence[str] = DISPOSITION,
+        content_type: str = "text/plain;charset=UTF-8",
+        message_id: str | None = None,
+        conversation_id: str | None = None,
+        contribution_id: str | None = None,
+        in_reply_to: str | None = None,
+        cpim: HeaderChanges | None = None,
+        mime: HeaderChanges | None = None,
+        headers: HeaderChanges | None = None,
+        body: bytes | None = None,
+        service: Service = Service.PAGER,
+        transport: Transport | None = None,
+    ) -> SentMessage:
+        """Send a message to a registered handset and wait for its answer.
+
+        to_aor: identity or number of the handset. sender: number, URI or party, the configured far party
+        when None. disposition: values of Disposition-Notification, empty for none. cpim, mime, headers:
+        CPIM headers, headers of the content, SIP headers to change, add or leave out. body: octets in place
+        of the whole CPIM object. transport: UDP or TCP, chosen by size when None. Waits its turn behind
+        other MESSAGE requests. Raises NotSeen when the handset is not registered; a handset that does not
+        answer shows in the result.
+        """
+        target = self.target(to_aor)
+        party = self._party(sender)
+        identifier = message_id if message_id is not None else new_id()
+        content = text.encode("utf-8") if isinstance(text, str) else text
+        request = self._request(
+            target,
+            party,
+            self._pair(target.identity, party, conversation_id),
+            contribution_id or new_uuid(),
+            body=body
+            if body is not None
+            else self._cpim(
+                target, party, identifier, disposition, content_type, content, cpim or {}, mime or {}
+            ),
+        )
+        request = replace(request, service=service, in_reply_to=in_reply_to, changes=headers or {})
+        sending = await self._sender.send(request, transport)
+        return self._sent(text, identifier, request, sending)
+
+    def target(self, identity: str) -> Target:
+        """A registered handset. Raises NotSeen when nothing is bound to the identity."""
+        binding = self._registrar.binding_of(identity)
+        if binding is None:
+            bound = ", ".join(self._registrar.bindings) or "nobody"
+            raise NotSeen(f"{identity} was expected to be registered; registered: {bound}")
+        dialled = identity if ":" in identity else binding.identity
+        return Target.of(binding, dialled)
+
+    def _party(self, sender: str | FarParty | None) -> FarParty:
+        if sender is None:
+            return self._pcscf.config.party
+        if isinstance(sender, FarParty):
+            return sender
+        return FarParty.of(sender, self._pcscf.config.domain)
+
+    def _request(
+        self, target: Target, party: FarParty, conversation_id: str, contribution_id: str, body: bytes
+    ) -> MtRequest:
+        config = self._pcscf.config
+        return MtRequest(
+            target=target,
+            originator=party,
+            service=Service.PAGER,
+            conversation_id=conversation_id,
+            contribution_id=contribution_id,
+            content_type="message/cpim",
+            body=body,
+            domain=config.domain,
+            server=config.server,
+            hops=config.hops,
+        )
+
+    def _cpim(
+        self,
+        target: Target,
+        party: FarParty,
+        message_id: str,
+        disposition: Sequence[str],
+        content_type: str,
+        content: bytes,
+        cpim: HeaderChanges,
+        mime: HeaderChanges,
+    ) -> bytes:
+        now = datetime.fromtimestamp(self._pcscf.timeline.now(), UTC)
+        rows: list[Header] = [
+            ("From", format_cpim_address(party.sip, party.display or None)),
+            ("To", format_cpim_address(target.identity)),
+            ("DateTime", format_timestamp(now)),
+            ("NS", f"imdn <{IMDN_NAMESPACE}>"),
+            ("imdn.Message-ID", message_id),
+        ]
+        if disposition:
+            rows.append(("imdn.Disposition-Notification", ", ".join(disposition)))
+        content_rows = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
+        return build_cpim(
+            changed(rows, cpim), changed(content_rows, mime), content, strict=not (cpim or mime)
+        )
+
+    def _sent(self, text: str | bytes, message_id: str, request: MtRequest, sending: Sending) -> SentMessage:
+        sent = SentMessage(
+            text=text,
+            sender=request.originator.sip,
+            recipient=request.target.identity,
+            message_id=message_id,
+            conversation_id=request.conversation_id,
+            contribution_id=request.contribution_id,
+            request=sending.request,
+            response=sending.response,
+            failure=sending.failure,
+            sent_at=sending.sent_at,
+            ended_at=sending.ended_at,
+            number=sending.number,
+        )
+        self.sent.append(sent)
+        outcome = sent.status if sent.status is not None else sent.failure
+        self._pcscf.journal.add(
+            EventKind.MESSAGE_SENT, f"{text!r} to {sent.recipient}, {message_id}: {outcome}", sent
+        )
+        return sent
+
+    # Conversations: both directions between two parties share one Conversation-ID
+
+    def _remember(self, message: ReceivedMessage) -> None:
+        if message.conversation_id:
+            pair = canonical(message.sender), canonical(message.recipient)
+            self._conversations[pair] = message.conversation_id
+
+    def _pair(self, identity: str, party: FarParty, asked: str | None) -> str:
+        pair = canonical(identity), canonical(party.sip)
+        if asked is not None:
+            self._conversations[pair] = asked
+        return self._conversations.setdefault(pair, new_uuid())
+
+
+def _challenges(answer: Answer) -> bool:
+    own: Mapping[str, object] = {name.lower(): None for name in answer.headers}
+    return answer.status == _CHALLENGE and "proxy-authenticate" not in own

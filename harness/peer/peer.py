@@ -1,0 +1,213 @@
+"""The peer: P-CSCF, registrar and far party in one. It takes every request in, reacts, and never judges.
+
+RFC 3261 8.2 (what any server checks first), 12.2.2 (requests of no dialog).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from harness.agent.sip_agent import Incoming
+from harness.errors import SipSyntaxError, UsageError
+from harness.evidence.timeline import Timeline
+from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
+from harness.peer.authentication import Authenticator
+from harness.peer.config import PeerAddresses, PeerConfig
+from harness.peer.identities import uri_of
+from harness.peer.journal import Journal, PeerEvent, Predicate
+from harness.peer.mt_request import MtSender
+from harness.peer.notifications import Notifications
+from harness.peer.pager import Pager
+from harness.peer.pcscf import Pcscf
+from harness.peer.registrar import Binding, Registrar
+from harness.peer.registration_event import PACKAGE, RegistrationEvents
+from harness.sip.message import Request
+from harness.sip.transaction import Timers
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Incoming], None]
+
+_SCHEMES = frozenset({"sip", "sips", "tel"})
+_OUT_OF_DIALOG = frozenset({"ACK", "BYE", "CANCEL", "INFO", "NOTIFY", "PRACK", "UPDATE"})
+
+
+class Peer:
+    """Everything the network is to a handset, on one SIP address (UDP and TCP) or several.
+
+    Make it anywhere, start and stop it in the loop it lives in. `registrar`, `pager` and `notifications`
+    offer what tests set and wait for; their coroutines run in that loop, their lists may be read from any
+    thread.
+    """
+
+    def __init__(self, config: PeerConfig, timeline: Timeline, timers: Timers | None = None) -> None:
+        self.config = config
+        self.timeline = timeline
+        self.journal = Journal(timeline)
+        self.pcscf = Pcscf(config, timeline, self.journal, self._on_request, timers)
+        authenticator = Authenticator(config, timeline.now)
+        self.registrar = Registrar(self.pcscf, authenticator)
+        self.registration_events = RegistrationEvents(self.pcscf, self.registrar)
+        sender = MtSender(self.pcscf)
+        self.notifications = Notifications(self.pcscf, self.registrar, sender)
+        self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
+        self.addresses: PeerAddresses | None = None
+        self._answers: dict[str, AnswerQueue] = {}
+        self._packages: dict[str, Handler] = {PACKAGE: self.registration_events.on_subscribe}
+        self._handlers: dict[str, Handler] = {
+            "REGISTER": self.registrar.on_register,
+            "MESSAGE": self.pager.on_message,
+            "OPTIONS": self._on_options,
+            "SUBSCRIBE": self._on_subscribe,
+        }
+
+    # Life
+
+    async def start(self) -> PeerAddresses:
+        """Listen. Raises AddressTaken, with nothing left open, when an address is in use."""
+        addresses = await self.pcscf.start()
+        self.addresses = PeerAddresses(addresses, list(addresses))
+        log.info("peer of %s listens on %s", self.config.domain, ", ".join(map(str, addresses)))
+        return self.addresses
+
+    async def stop(self) -> None:
+        """End everything under way and close every socket."""
+        self.journal.close()
+        self.registrar.stop()
+        await self.pcscf.stop()
+        self.addresses = None
+
+    # What tests ask
+
+    @property
+    def bindings(self) -> dict[str, Binding]:
+        """The newest binding of each identity that has one."""
+        return self.registrar.bindings
+
+    @property
+    def events(self) -> list[PeerEvent]:
+        """What happened so far."""
+        return self.journal.events
+
+    def mark(self) -> int:
+        """Now, as a timeline number: pass it as `after` to count only what comes later."""
+        return self.journal.timeline_number
+
+    async def wait_event(
+        self, predicate: Predicate, timeout: float, *, after: int = 0, expected: str = "an event"
+    ) -> PeerEvent:
+        """The first event later than timeline number `after` that the predicate accepts. Raises NotSeen."""
+        return await self.journal.wait(predicate, timeout, after=after, expected=expected)
+
+    def answer_next(
+        self,
+        method: str,
+        status: int | None,
+        headers: HeaderChanges | None = None,
+        count: int = 1,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        """Answer the next `count` requests of a method with this status, or not at all (None)."""
+        if method == "REGISTER":
+            self.registrar.answer_next(status, headers, count, reason=reason)
+        elif method == "MESSAGE":
+            self.pager.answer_next(status, headers, count, reason=reason)
+        elif method in self._handlers:
+            queue = self._answers.setdefault(method, AnswerQueue())
+            queue.add(Answer(status, headers or {}, reason), count)
+        else:
+            raise UsageError(f"the peer has no answers for {method}; it has for {', '.join(self._handlers)}")
+
+    async def drop_connections(self) -> None:
+        """Lose every TCP connection at once, as when the radio is lost."""
+        await self.pcscf.agent.drop_connections()
+
+    # Requests
+
+    def _on_request(self, incoming: Incoming) -> None:
+        try:
+            refusal = self._inspect(incoming)
+            if refusal is not None:
+                status, headers = refusal
+                self.pcscf.respond(incoming, status, headers)
+            elif incoming.message.method != "ACK":
+                self._handlers[incoming.message.method](incoming)
+        except SipSyntaxError as error:
+            self.pcscf.respond(incoming, 400, reason=f"{error.what} cannot be read")
+
+    def _inspect(self, incoming: Incoming) -> tuple[int, list[Header]] | None:
+        """RFC 3261 8.2.1 to 8.2.3, in that order. None when the request may be processed."""
+        request = incoming.message
+        if request.method == "ACK":
+            return None
+        if self._of_no_dialog(request):
+            return 481, []
+        if request.method not in self._handlers:
+            return 405, [("Allow", ", ".join(self._handlers))]
+        uri = uri_of(request.uri)
+        if uri is None or uri.scheme not in _SCHEMES:
+            return 416, []
+        unknown = self._not_understood(request)
+        if unknown:
+            return 420, [("Unsupported", ", ".join(unknown))]
+        return self._inspect_body(request)
+
+    def _of_no_dialog(self, request: Request) -> bool:
+        """A To tag names a dialog (12.2.2); the peer keeps those of its subscriptions."""
+        tag = request.to.tag
+        if tag is None:
+            return request.method in _OUT_OF_DIALOG
+        if request.method == "REGISTER":  # 10.2: the tag has no meaning there
+            return False
+        return not self.registration_events.owns(request.call_id, tag)
+
+    def _not_understood(self, request: Request) -> list[str]:
+        """Option tags the peer does not understand, as registrar (8.2.2.3) or as proxy (16.3)."""
+        understood = {tag.lower() for tag in self.config.understood}
+        required = [*request.values("Require"), *request.values("Proxy-Require")]
+        unknown = [tag.strip() for tag in required if tag.strip() and tag.strip().lower() not in understood]
+        return list(dict.fromkeys(unknown))
+
+    def _inspect_body(self, request: Request) -> tuple[int, list[Header]] | None:
+        if request.method != "MESSAGE" or not request.body:
+            return None
+        encodings = [coding.lower() for coding in request.values("Content-Encoding")]
+        if any(coding != "identity" for coding in encodings):
+            return 415, [("Accept-Encoding", "identity")]
+        kind = request.content_type
+        if kind is None or kind.essence.lower() not in self.config.accepted_bodies:
+            return 415, [("Accept", ", ".join(self.config.accepted_bodies))]
+        return None
+
+    def _asked(self, method: str) -> Answer | None:
+        queue = self._answers.get(method)
+        return queue.take() if queue is not None else None
+
+    def _on_options(self, incoming: Incoming) -> None:
+        """RFC 3261 11.2; the Contact shows what the far party can do."""
+        local = incoming.local
+        contact = ";".join((f"<{self.pcscf.uri(local)}>", *self.config.capabilities))
+        headers: list[Header] = [
+            ("Contact", contact),
+            ("Allow", ", ".join(self._handlers)),
+            ("Accept", ", ".join(self.config.accepted_bodies)),
+            ("Supported", ", ".join(sorted(self.config.understood))),
+            ("Allow-Events", ", ".join(self._packages)),
+        ]
+        answer = self._asked("OPTIONS") or Answer(200)
+        self.pcscf.answer(incoming, answer, headers if answer.accepts else [])
+
+    def _on_subscribe(self, incoming: Incoming) -> None:
+        """RFC 6665 4.2.1.1: 489 for a package that is not known."""
+        answer = self._asked("SUBSCRIBE")
+        if answer is not None:
+            self.pcscf.answer(incoming, answer)
+            return
+        package = (incoming.message.get("Event") or "").partition(";")[0].strip().lower()
+        handler = self._packages.get(package)
+        if handler is None:
+            self.pcscf.respond(incoming, 489, [("Allow-Events", ", ".join(self._packages))])
+        else:
+            handler(incoming)

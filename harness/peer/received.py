@@ -1,0 +1,193 @@
+"""What the handset sent in a MESSAGE, as tests ask for it. Reading is tolerant: what cannot be read is None."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.agent.sip_agent import Incoming
+from harness.bodies.cpim import CpimMessage, parse_cpim
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
+from harness.bodies.imdn import Imdn, parse_imdn
+from harness.bodies.multipart import split_multipart
+from harness.errors import BodySyntaxError, SipSyntaxError
+from harness.peer.identities import bare, number_of
+from harness.sip.message import Request
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A MESSAGE that carries no notification.
+
+    time: seconds since the Unix epoch; number: its place on the timeline. sender: identity URI of the
+    handset (P-Preferred-Identity, else From); recipient: of the far party (To). text: the content decoded,
+    None when it is no text. dispositions: values of imdn.Disposition-Notification in lower case. status:
+    what it was answered, None for silence; challenged: it was only asked for credentials and is to come
+    again.
+    """
+
+    number: int
+    time: float
+    incoming: Incoming
+    cpim: CpimMessage | None
+    content_type: str
+    content: bytes
+    text: str | None
+    sender: str
+    recipient: str
+    message_id: str | None
+    dispositions: frozenset[str]
+    date_time: str | None
+    conversation_id: str | None
+    contribution_id: str | None
+    fault: str = ""
+    status: int | None = None
+    challenged: bool = False
+
+    @property
+    def request(self) -> Request:
+        """The request as received."""
+        return self.incoming.message
+
+    @property
+    def from_number(self) -> str | None:
+        """E.164 number of the sender, None when its identity has none."""
+        return number_of(self.sender)
+
+    @property
+    def to_number(self) -> str | None:
+        """E.164 number of the far party."""
+        return number_of(self.recipient)
+
+    @property
+    def accepted(self) -> bool:
+        """True when it was answered with a 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+    def __str__(self) -> str:
+        what = repr(self.text) if self.text is not None else f"{len(self.content)} octets {self.content_type}"
+        return f"{what} from {self.sender} to {self.recipient}, imdn.Message-ID {self.message_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedNotification:
+    """One IMDN of the handset. message_id: of the message reported; kind: its status ("delivered", ...)."""
+
+    number: int
+    time: float
+    incoming: Incoming
+    cpim: CpimMessage | None
+    imdn: Imdn | None
+    message_id: str | None
+    kind: str | None
+    sender: str
+    conversation_id: str | None
+    fault: str = ""
+    status: int | None = None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} for {self.message_id} from {self.sender}{f' ({self.fault})' if self.fault else ''}"
+        )
+
+
+def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessage:
+    """Take a MESSAGE apart. Raises SipSyntaxError when To or From cannot be read."""
+    request = incoming.message
+    cpim, fault = _cpim(request)
+    content = cpim.content if cpim is not None else request.body
+    content_type = (cpim.mime_get("Content-Type") if cpim is not None else request.get("Content-Type")) or ""
+    dispositions = cpim.imdn_all("Disposition-Notification") if cpim is not None else []
+    return ReceivedMessage(
+        number=number,
+        time=time,
+        incoming=incoming,
+        cpim=cpim,
+        content_type=content_type,
+        content=content,
+        text=_text(content_type, content),
+        sender=sender_of(request),
+        recipient=str(request.to.uri),
+        message_id=cpim.imdn("Message-ID") if cpim is not None else None,
+        dispositions=frozenset(
+            token.partition(";")[0].strip().lower()
+            for value in dispositions
+            for token in value.split(",")
+            if token.strip()
+        ),
+        date_time=cpim.get("DateTime") if cpim is not None else None,
+        conversation_id=request.get("Conversation-ID"),
+        contribution_id=request.get("Contribution-ID"),
+        fault=fault,
+    )
+
+
+def _cpim(request: Request) -> tuple[CpimMessage | None, str]:
+    kind = request.content_type
+    if kind is None or kind.essence.lower() != "message/cpim":
+        return None, ""
+    try:
+        return parse_cpim(request.body), ""
+    except BodySyntaxError as error:
+        return None, str(error)
+
+
+def _text(content_type: str, content: bytes) -> str | None:
+    if not content_type.strip().lower().startswith("text/"):
+        return None
+    return content.decode("utf-8", "replace")
+
+
+def sender_of(request: Request) -> str:
+    """The identity a request of the handset is made under (TS 24.229 5.2.6.3: preferred, else From)."""
+    for value in (*request.values("P-Preferred-Identity"), *request.values("P-Asserted-Identity")):
+        return bare(value)
+    return str(request.from_.uri)
+
+
+def is_notification(message: ReceivedMessage) -> bool:
+    """True for an IMDN, single or aggregated (RFC 5438 8.3)."""
+    essence = message.content_type.partition(";")[0].strip().lower()
+    if essence == IMDN_TYPE:
+        return True
+    return essence == "multipart/mixed" and b"imdn+xml" in message.content.lower()
+
+
+def notifications_in(message: ReceivedMessage, status: int | None) -> list[ReceivedNotification]:
+    """The notifications a MESSAGE carries; one that cannot be read has a fault instead of an Imdn."""
+    found: list[ReceivedNotification] = []
+    for document in _documents(message):
+        imdn, fault = _imdn(document)
+        found.append(
+            ReceivedNotification(
+                number=message.number,
+                time=message.time,
+                incoming=message.incoming,
+                cpim=message.cpim,
+                imdn=imdn,
+                message_id=imdn.message_id if imdn else None,
+                kind=imdn.status if imdn else None,
+                sender=message.sender,
+                conversation_id=message.conversation_id,
+                fault=fault,
+                status=status,
+            )
+        )
+    return found
+
+
+def _documents(message: ReceivedMessage) -> list[bytes]:
+    kind = message.cpim.content_type if message.cpim is not None else None
+    if kind is None or kind.essence.lower() != "multipart/mixed":
+        return [message.content]
+    try:
+        parts = split_multipart(message.content, kind.parameters.get("boundary", "")).parts
+    except BodySyntaxError:
+        return [message.content]
+    return [part.content for part in parts]
+
+
+def _imdn(document: bytes) -> tuple[Imdn | None, str]:
+    try:
+        return parse_imdn(document), ""
+    except (BodySyntaxError, SipSyntaxError) as error:
+        return None, str(error)
