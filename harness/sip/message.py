@@ -69,7 +69,7 @@ _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 _LOOSE_FIELD_END = re.compile(rb"\r?\n(?![ \t])")
 _FOLD = re.compile(rb"(?<![ \t])[ \t]*+\r?\n[ \t]++")
 _LEADING = re.compile(rb"[ \t\r\n]*+")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(rb"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _T = TypeVar("_T")
 
@@ -376,13 +376,28 @@ class SipMessage:
         if stars and not self.contact_star:
             text = "* must be the only Contact"
             found.append(Fault("Contact", self._place("Contact"), "RFC 3261 10.2.2", text))
-        try:
-            if (self.via.branch or "") == COOKIE:
-                text = "branch is the magic cookie and nothing else"
-                found.append(Fault("Via", self._place("Via"), "RFC 3261 8.1.1.7", text))
-        except SipSyntaxError:
-            pass  # reported already
+        found += self._contact_faults()
+        via = self._unless_malformed(lambda: self.via)
+        if via is not None and via.branch == COOKIE:
+            text = "branch is the magic cookie and nothing else"
+            found.append(Fault("Via", self._place("Via"), "RFC 3261 8.1.1.7", text))
         return found
+
+    def _contact_faults(self) -> list[Fault]:
+        found, place = [], self._place("Contact")
+        for contact in self._unless_malformed(lambda: self.contacts) or []:
+            try:
+                parse_number(contact.parameters.get("expires", "0") or "", "expires", place, "RFC 3261 25.1")
+            except SipSyntaxError as error:
+                found.append(fault_of(error))
+        return found
+
+    @staticmethod
+    def _unless_malformed(read: Callable[[], _T]) -> _T | None:
+        try:
+            return read()
+        except SipSyntaxError:
+            return None  # _check reports it
 
     def _place(self, name: str) -> int:
         row = self.field(name)
@@ -445,7 +460,8 @@ class Request(SipMessage):
     @property
     def request_uri(self) -> Uri:
         """The Request-URI taken apart. Raises SipSyntaxError."""
-        offset = self.raw.find(self.start_line) + len(self.method) + 1
+        offset = self.raw.find(self.start_line)
+        offset += max(self.start_line.find(self.uri.encode(), len(self.method)), 0)
         return self._cached("request_uri", lambda: parse_uri(self.uri, offset))
 
     def with_uri(self, uri: str) -> Request:
@@ -456,18 +472,20 @@ class Request(SipMessage):
 
     def _inconsistencies(self) -> list[Fault]:
         found = super()._inconsistencies()
-        try:
-            if self.cseq.method != self.method:
-                text = f"method {self.cseq.method} is not that of the request line, {self.method}"
-                found.append(Fault("CSeq", self._place("CSeq"), "RFC 3261 8.1.1.5", text))
-        except SipSyntaxError:
-            pass  # reported already
+        cseq = self._unless_malformed(lambda: self.cseq)
+        if cseq is not None and cseq.method != self.method:
+            text = f"method {cseq.method} is not that of the request line, {self.method}"
+            found.append(Fault("CSeq", self._place("CSeq"), "RFC 3261 8.1.1.5", text))
         if "Max-Forwards" not in self:
             found.append(Fault("Max-Forwards", self.body_offset, "RFC 3261 8.1.1.6", "absent"))
         try:
-            _ = self.request_uri
+            headers = self.request_uri.headers
         except SipSyntaxError as error:
             found.append(fault_of(error))
+        else:
+            if headers:
+                place = self.raw.find(b"?")
+                found.append(Fault("Request-URI", place, "RFC 3261 19.1.1", "headers are not allowed here"))
         return found
 
 
@@ -542,17 +560,17 @@ _Make = Callable[..., "Request | Response"]
 def _start_line(line: bytes, offset: int, faults: list[Fault]) -> _Make:
     match = _REQUEST.fullmatch(line)
     if match:
-        return _request(match[1], match[2], offset, faults)
+        return _request(match[1], match[2], offset + match.start(2), faults)
     match = _RESPONSE.fullmatch(line)
     if match:
         return _response(match[1], match[2])
     return _loose_start_line(line, offset, faults)
 
 
-def _request(method: bytes, uri: bytes, offset: int, faults: list[Fault]) -> _Make:
+def _request(method: bytes, uri: bytes, place: int, faults: list[Fault]) -> _Make:
     text = uri.decode("utf-8", "backslashreplace")
     if not uri.isascii():
-        faults.append(Fault("Request-URI", offset, "RFC 3261 25.1", "octets above 127"))
+        faults.append(Fault("Request-URI", place, "RFC 3261 25.1", "octets above 127"))
     name = method.decode("ascii")
     return lambda *message: Request(name, text, *message)
 
@@ -591,9 +609,10 @@ def _loose_start_line(line: bytes, offset: int, faults: list[Fault]) -> _Make:
             "RFC 3261 7.1",
             "not exactly one space between parts, or text after the version",
         )
+    place = offset + request.start(2)
     if re.search(rb"[\s<>\"]", uri):
-        fault("Request-URI", "RFC 3261 7.1", "white space, angle brackets or quotes")
-    return _request(request[1], uri, offset, faults)
+        faults.append(Fault("Request-URI", place, "RFC 3261 7.1", "white space, angle brackets or quotes"))
+    return _request(request[1], uri, place, faults)
 
 
 # name as sent -> (name, canonical); filled with the registered spellings, other names are looked at each time
@@ -766,7 +785,7 @@ def build_response(
 ) -> Response:
     """A response with Via, From, To, Call-ID and CSeq of the request (RFC 3261 8.2.6.2).
 
-    to_tag is added when the To has none, except in a 100. Raises UsageError for anything that would not be SIP.
+    to_tag is added when the To has none, except in a 100. Raises UsageError for what would not be SIP.
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
     if strict:
