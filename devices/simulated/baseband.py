@@ -8,7 +8,7 @@ messages, the modem and the Android shell show the state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Protocol
@@ -146,6 +146,9 @@ class Baseband:
         self._rrc_connected = False
         self._ims_registered = False
         self._subscribers: list[Callable[[str], None]] = []
+        self.farewell: Callable[[], Awaitable[None]] | None = None
+        """What is awaited between switching the radio off and its silence: IMS says goodbye first."""
+        self._leaving: asyncio.Task[None] | None = None
         if self._radio_on:
             self._registration = Registration.SEARCHING
 
@@ -276,7 +279,10 @@ class Baseband:
             return
         was_on, self._functionality = self._radio_on, wanted
         self._tell(Change.FUNCTIONALITY)
-        self._radio_switched(was_on)
+        if was_on and self.farewell is not None and self._pdn is not None:
+            self._leaving = asyncio.get_running_loop().create_task(self._leave_politely(self.farewell))
+        elif self._leaving is None or self._leaving.done():
+            self._radio_switched(was_on)
 
     def set_airplane(self, on: bool) -> None:
         """The airplane switch of the settings and the quick tile."""
@@ -349,6 +355,14 @@ class Baseband:
     @property
     def _radio_on(self) -> bool:
         return self._functionality is Functionality.FULL and self._sim_present
+
+    async def _leave_politely(self, farewell: Callable[[], Awaitable[None]]) -> None:
+        """Radio off, a moment later; when it was switched on again meanwhile, register anew."""
+        await farewell()
+        if self._radio_on:
+            self.reattach()
+        else:
+            self._radio_switched(True)
 
     def _receivable(self) -> Cell | None:
         cell = self._heard

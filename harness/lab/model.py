@@ -29,20 +29,13 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.errors import LabFileError, UsageError
+from harness.peer.config import Authentication
 
 SIMULATED = "simulated"
 _REFERENCE = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-
-
-class Authentication(StrEnum):
-    """How the registrar challenges a REGISTER."""
-
-    NONE = "none"
-    DIGEST = "digest"
-    AKA = "aka"
 
 
 class NetworkSimulatorDriver(StrEnum):

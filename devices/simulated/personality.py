@@ -1,0 +1,68 @@
+"""Personalities of the simulated handset: how a real handset behaved, as data with its source.
+
+`reference` follows the documents. Another personality differs from it only in the fields its source shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.errors import UsageError
+
+
+class IdStyle(StrEnum):
+    """How a client makes Conversation-ID and Contribution-ID."""
+
+    UUID = "uuid"
+    SHA1 = "sha1"
+
+
+@dataclass(frozen=True, slots=True)
+class Personality:
+    """What distinguishes one RCS client from another on the wire.
+
+    own_identity: the public identity it sends from: the default one the network associated, or the one made
+    of the IMSI, which it registered. tcp_only: SIP over TCP whatever the size. contact_in_message: Contact
+    with the instance id in MESSAGE. via_transport: a transport parameter on its Via. own_conversation:
+    notifications carry its own stored Conversation-ID instead of the received one.
+    """
+
+    name: str
+    source: str
+    user_agent: str = "IM-client/OMA1.0 rcslab/simulated-1.0 rcslab/1.0"
+    own_identity: bool = False
+    tcp_only: bool = False
+    contact_in_message: bool = False
+    via_transport: bool = False
+    ids: IdStyle = IdStyle.UUID
+    no_rport: bool = False
+    own_conversation: bool = False
+
+
+PERSONALITIES = {
+    personality.name: personality
+    for personality in (
+        Personality("reference", "the documents"),
+        Personality(
+            "samsung-ims-5.0",
+            "field trace of 2015: pager-mode text and notifications, SIP over TCP on IPv6",
+            user_agent="Samsung IMS 5.0",
+            own_identity=True,
+            tcp_only=True,
+            contact_in_message=True,
+            via_transport=True,
+            ids=IdStyle.SHA1,
+            no_rport=True,
+            own_conversation=True,
+        ),
+    )
+}
+
+
+def personality_named(name: str) -> Personality:
+    """Raises: UsageError, listing the names there are."""
+    try:
+        return PERSONALITIES[name]
+    except KeyError:
+        raise UsageError(f"no personality {name!r}; there are: {', '.join(PERSONALITIES)}") from None

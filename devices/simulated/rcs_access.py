@@ -1,0 +1,186 @@
+"""The way of the RCS client to its P-CSCF: sockets, Via, Route, location, and what its personality puts on
+each.
+
+TS 24.229 5.1.1.1A (identities), 5.1.2A (requests); RFC 3261 8.1.1 and 18.1.1; RFC 7315 5.4 and RFC 7976.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from devices.simulated.baseband import Baseband
+from devices.simulated.defects import Defects
+from devices.simulated.personality import IdStyle, Personality
+from harness.agent.sip_agent import Hop, SipAgent
+from harness.agent.via_routing import choose_transport
+from harness.cpm.identity import Msisdn, imei_urn, impi_of, impu_of
+from harness.cpm.tokens import new_call_id, new_id, new_tag, new_uuid
+from harness.evidence.timeline import Address, Transport
+from harness.sip.headers import Challenge
+from harness.sip.message import Request, Response, build_request, build_response
+from harness.sip.milenage import Milenage
+
+ALLOW = "ACK, CANCEL, MESSAGE, NOTIFY, OPTIONS"
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RcsSettings:
+    """What the client was provisioned with.
+
+    pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). pager_limit: octets
+    of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
+    registration.
+    """
+
+    domain: str
+    transport: Transport = Transport.UDP
+    pcscf_port: int = 5060
+    expires: int = 600_000
+    pager_limit: int = 1300
+    retry_seconds: float = 2.0
+    k: bytes | None = field(default=None, repr=False)
+    opc: bytes | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def milenage(self) -> Milenage | None:
+        """The algorithm of the SIM, None when the SIM has no key."""
+        return Milenage(self.k, self.opc) if self.k and self.opc else None
+
+
+@dataclass(slots=True)
+class RcsAccess:
+    """One IP connection of the RCS client. It lasts as long as the PDN connection and its P-CSCF."""
+
+    agent: SipAgent
+    local: Address
+    pcscf: str
+    baseband: Baseband
+    settings: RcsSettings
+    personality: Personality
+    defects: Defects
+    service_route: tuple[str, ...] = ()
+    associated: tuple[str, ...] = ()
+    challenge: Challenge | None = None
+
+    # -- who and where
+
+    @property
+    def impi(self) -> str:
+        """The private identity of the SIM."""
+        return impi_of(self.baseband.imsi)
+
+    @property
+    def registering_identity(self) -> str:
+        """The public identity a REGISTER is for: made of the IMSI, as a SIM without ISIM has it."""
+        return impu_of(self.baseband.imsi)
+
+    @property
+    def identity(self) -> str:
+        """The public identity requests come from (TS 24.229 5.1.2A.1.1, the default one)."""
+        if self.associated and not self.personality.own_identity:
+            return self.associated[0]
+        return self.registering_identity
+
+    @property
+    def contact_uri(self) -> str:
+        """Where the network reaches this client."""
+        return f"sip:{self.baseband.imsi}@{self.local}"
+
+    @property
+    def instance(self) -> str:
+        """The +sip.instance parameter (RFC 5626 4.1, RFC 7254)."""
+        return f'+sip.instance="<{imei_urn(self.baseband.imei)}>"'
+
+    @property
+    def location(self) -> Headers:
+        """P-Access-Network-Info of the cell camped on."""
+        cell = self.baseband.cell
+        if cell is None:
+            return []
+        return [("P-Access-Network-Info", f"{cell.access};utran-cell-id-3gpp={cell.utran_cell_id}")]
+
+    def target(self, number: str) -> str:
+        """The Request-URI for a number: user=phone in the home domain (RFC 3261 19.1.1)."""
+        return Msisdn.parse(number).sip(self.settings.domain)
+
+    def new_conversation_id(self) -> str:
+        """A fresh Conversation- or Contribution-ID in the style of the personality."""
+        if self.personality.ids is IdStyle.SHA1:
+            return hashlib.sha1(new_id().encode(), usedforsecurity=False).hexdigest()
+        return new_uuid()
+
+    # -- requests
+
+    def hop(self, transport: Transport | None = None) -> Hop:
+        """The P-CSCF by the preferred transport, or by another."""
+        preferred = Transport.TCP if self.personality.tcp_only else self.settings.transport
+        return Hop(transport or preferred, self.pcscf, self.settings.pcscf_port)
+
+    @property
+    def routes(self) -> Headers:
+        """P-CSCF, then what Service-Route said (TS 24.229 5.1.2A.1.1; RFC 3608 6.1)."""
+        pcscf = f"<sip:{Address(self.pcscf, self.settings.pcscf_port)};lr>"
+        rest = self.service_route[1:] if self.service_route[:1] == (pcscf,) else self.service_route
+        return [("Route", ", ".join([pcscf, *rest]))]
+
+    def request(
+        self,
+        method: str,
+        uri: str,
+        *,
+        sender: str,
+        to: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes = b"",
+        cseq: int = 1,
+        call_id: str | None = None,
+        from_tag: str | None = None,
+        hop: Hop | None = None,
+    ) -> Request:
+        """A request in the order the client writes it.
+
+        Above 1300 octets it goes over TCP, and Via says so.
+        """
+        hop = hop or self.hop()
+        rows = [
+            ("Via", self._via(hop)),
+            ("Max-Forwards", "70"),
+            ("From", f"<{sender}>;tag={from_tag or new_tag()}"),
+            ("To", to),
+            ("Call-ID", call_id or new_call_id(self.local.host)),
+            ("CSeq", f"{cseq} {method}"),
+            *headers,
+            ("User-Agent", self.personality.user_agent),
+        ]
+        request = build_request(method, uri, rows, body)
+        chosen = choose_transport(request, hop.transport)
+        return request if chosen is hop.transport else request.with_header("Via", self._via(self.hop(chosen)))
+
+    def _via(self, hop: Hop) -> str:
+        via = self.agent.via_for(hop, self.local)
+        if self.personality.no_rport and hop.transport is not Transport.UDP:
+            via = via.replace(";rport", "")
+        return f"{via};transport={hop.transport}" if self.personality.via_transport else via
+
+    async def send(self, request: Request) -> Response:
+        """Send to the P-CSCF by the transport its Via names, and wait for the final response.
+
+        Raises: TransactionTimeout, TransportFailed.
+        """
+        return await self.agent.request(
+            request, self.hop(Transport(request.via.transport.upper())), local=self.local
+        )
+
+    # -- responses
+
+    def response(
+        self, request: Request, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Response:
+        """A final response with location and a To tag of its own."""
+        return build_response(
+            request, status, headers=[*headers, *self.location], body=body, to_tag=new_tag()
+        )

@@ -1,0 +1,152 @@
+"""The Robot Framework library: `Library    harness.RCS`.
+
+It assembles the keyword modules, gives them the bench, and, as its own listener, judges every test when it ends:
+a rule that fails a run, broken by the handset, fails the test that saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
+from robotlibcore import DynamicCore
+
+from harness.cpm.identity import Msisdn
+from harness.errors import LabError
+from harness.keywords.findings import Findings
+from harness.keywords.handset import HandsetKeywords
+from harness.keywords.log_drain import LogDrain
+from harness.keywords.modem import ModemKeywords
+from harness.keywords.network import Network
+from harness.keywords.notifications import NotificationKeywords
+from harness.keywords.pager import PagerKeywords
+from harness.keywords.registration import Registration
+from harness.keywords.test_record import RunVerdict, TestRecord
+from harness.keywords.topic import BenchAccess
+from harness.lab.bench import Bench
+from harness.lab.model import load_lab
+
+TOPICS = (
+    Registration,
+    PagerKeywords,
+    NotificationKeywords,
+    HandsetKeywords,
+    ModemKeywords,
+    Network,
+    Findings,
+)
+
+
+class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
+    """Keywords for RCS messaging tests on a bench.
+
+    A bench is a handset (or two), a network simulator and the peer, which stands where the IMS core and the far
+    party stand. Which equipment that is says lab.yaml. Under `rcslab run` the bench is up before the first test;
+    under plain `robot` the first keyword brings it up.
+
+    | ***** Settings *****
+    | Library    harness.RCS
+    |
+    | ***** Test Cases *****
+    | Text Is Delivered And Displayed
+    |     Handset Is Registered
+    |     Send Text From Handset    Hello
+    |     ${message} =    Wait For Text From Handset    Hello
+    |     Handset Shows Status    Read    of=Hello
+
+    Every test is judged when it ends: each rule the handset broke that fails a run under the lab's profile fails the
+    test. The ladder of the test is in its log, the capture and the rest under ``evidence/``.
+    """
+
+    ROBOT_LIBRARY_SCOPE = "GLOBAL"
+    ROBOT_LISTENER_API_VERSION = 3
+    ROBOT_LIBRARY_CONVERTERS = {Msisdn: Msisdn.from_robot}  # noqa: RUF012  # Robot reads a plain dict
+
+    def __init__(self, lab: str | None = None, bench: str | None = None) -> None:
+        """``lab`` is a lab file (default: the lab.yaml found upward), ``bench`` its bench (default: a free one)."""
+        self.ROBOT_LIBRARY_LISTENER = self
+        self._lab, self._bench_name = lab, bench
+        self._own_bench: Bench | None = None
+        self._access = BenchAccess(self._open_bench)
+        self._drain = LogDrain()
+        self.records: list[TestRecord] = []
+        super().__init__([topic(self._access) for topic in TOPICS])
+
+    def use_bench(self, bench: Bench) -> None:
+        """Work on a bench that is up already; whoever opened it closes it."""
+        self._access.use(bench)
+
+    def _open_bench(self) -> Bench:
+        self._own_bench = Bench.lease_and_open(
+            load_lab(Path(self._lab) if self._lab else None), self._bench_name, _output_folder() / "lab"
+        )
+        return self._own_bench
+
+    def run_keyword(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run a keyword; a lab error in it makes the verdict of the test infra."""
+        try:
+            return super().run_keyword(name, args, kwargs)
+        except LabError as error:
+            if self._access.record is not None:
+                self._access.record.infra = error
+            raise
+
+    # Listener, API version 3
+
+    def start_test(self, data: Any, result: Any) -> None:
+        """Begin the record of a test; mend the bench first when a part of it died in the test before."""
+        self._drain.start()
+        if not self._access.is_open:
+            return
+        bench = self._access.bench
+        record = self._access.record = TestRecord.begin(data.full_name, bench)
+        try:
+            bench.mend()
+        except LabError as error:
+            record.infra = error
+            logger.warn(f"infra: {error}")
+
+    def end_keyword(self, data: Any, result: Any) -> None:
+        """Bring log lines of other threads into the keyword that ran while they were written."""
+        self._drain.drain()
+
+    def end_test(self, data: Any, result: Any) -> None:
+        """Judge the test, write its evidence, show its ladder, and settle its status."""
+        self._drain.drain()
+        record = self._access.record
+        if record is None and self._access.is_open:  # the first keyword of this test brought the bench up
+            record = TestRecord(data.full_name, self._access.bench, 0)
+        if record is None:
+            return
+        self._access.record = None
+        output = _output_folder()
+        verdict = record.end(result.passed, result.skipped, output / "evidence")
+        self.records.append(record)
+        if record.evidence is not None:
+            record.evidence.show(output)
+        if verdict is RunVerdict.INFRA:
+            result.tags.add("infra")
+            result.status = "FAIL"
+            result.message = f"infra: {record.infra}"
+        elif record.failing and not result.skipped:
+            result.status = "FAIL"
+            lines = [str(finding) for finding in record.failing]
+            result.message = "\n".join([result.message, *lines] if result.message else lines)
+
+    def close(self) -> None:
+        """Called by Robot at the end of the run: end the bench if it was opened here."""
+        self._drain.stop()
+        if self._own_bench is not None:
+            self._own_bench.close()
+
+
+def _output_folder() -> Path:
+    try:
+        return Path(BuiltIn().get_variable_value("${OUTPUT DIR}") or ".")
+    except RobotNotRunningError:
+        return Path()

@@ -1,0 +1,264 @@
+"""rcslab: the command. The only module that prints.
+
+Exit codes: 0 clean, 1 findings or failed tests, 2 unusable input, 3 the lab broke (infra), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from harness.errors import LabError, UsageError
+
+if TYPE_CHECKING:
+    from harness.keywords.suite_run import RunResult, TestDone
+
+EXIT_USAGE, EXIT_INFRA = 2, 3
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app = typer.Typer(
+    name="rcslab",
+    help="Hardware-in-the-loop test harness for RCS messaging.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+simulate = typer.Typer(help="Run a simulated part alone.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(simulate, name="simulate")
+
+LabOption = Annotated[
+    Path | None,
+    typer.Option("--lab", metavar="FILE", help="Lab file (default: the lab.yaml found from here upward)."),
+]
+
+
+class ListFormat(StrEnum):
+    """How a list is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ReportFormat(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    HTML = "html"
+
+
+class ProfileName(StrEnum):
+    """Severity profiles."""
+
+    IETF = "ietf"
+    RCS51 = "rcs51"
+    UP2 = "up2"
+
+
+FormatOption = Annotated[ListFormat, typer.Option("--format", help="text or json.")]
+
+
+def main() -> None:
+    """Entry point of the `rcslab` command."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except UsageError as error:
+        _fail(str(error), EXIT_USAGE)
+    except LabError as error:
+        _fail(f"infra: {error}", EXIT_INFRA)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone
+        sys.exit(141)
+    except Exception as error:
+        usage = getattr(error, "format_message", None)
+        if usage is None:
+            raise
+        _fail(usage(), EXIT_USAGE)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    print(f"rcslab: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def run(
+    context: typer.Context,
+    lab: LabOption = None,
+    bench: Annotated[str | None, typer.Option(help="Bench to lease (default: a free one).")] = None,
+    personality: Annotated[
+        str | None, typer.Option(help="Personality of the simulated handset, e.g. samsung-ims-5.0.")
+    ] = None,
+    profile: Annotated[ProfileName | None, typer.Option(help="Profile that findings are judged under.")] = None,
+) -> None:
+    """Run Robot suites on a bench: rcslab run [SUITES...] [ROBOT OPTIONS...].
+
+    Paths up to the first other option are suites (default: those that come with the project); everything from
+    there on goes to Robot, e.g. --include smoke --variable NAME:value.
+    """
+    from harness.keywords.suite_run import RunRequest, run_suites
+    from harness.lab.model import load_lab
+
+    first_option = next((i for i, word in enumerate(context.args) if word.startswith("-")), len(context.args))
+    request = RunRequest(
+        load_lab(lab),
+        bench,
+        [Path(word) for word in context.args[:first_option]],
+        context.args[first_option:],
+        personality,
+        profile.value if profile else None,
+        on_phase=lambda text: print(text, flush=True),
+        on_test=_print_test,
+    )
+    result = run_suites(request)
+    _print_result(result)
+    raise typer.Exit(result.exit_code)
+
+
+def _print_test(done: TestDone) -> None:
+    width = len(str(done.total))
+    notes = f"  ({done.findings} findings)" if done.findings else ""
+    name = done.name.split(".", 1)[-1]
+    print(f"[{done.number:{width}}/{done.total}] {done.verdict.upper():6} {name}  {done.seconds:.1f} s{notes}")
+    if done.message and done.verdict != "pass":
+        print("\n".join(f"      {line}" for line in done.message.splitlines()))
+    sys.stdout.flush()
+
+
+def _print_result(result: RunResult) -> None:
+    if result.infra:
+        print(f"rcslab: infra: {result.infra}", file=sys.stderr)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in result.verdicts.items()) or "no test ran"
+    seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in result.seconds.items())
+    print(f"\n{verdicts}; {seconds}")
+    print(f"log:      {result.folder / 'log.html'}")
+    print(f"summary:  {result.folder / 'summary.json'}")
+
+
+@app.command()
+def doctor(
+    lab: LabOption = None,
+    bench: Annotated[str | None, typer.Option(help="Only this bench.")] = None,
+    format_: FormatOption = ListFormat.TEXT,
+) -> None:
+    """Check everything the lab file names, one line each: found, version, or what is wrong and how to mend it."""
+    from harness.lab.doctor import examine
+    from harness.lab.model import load_lab
+
+    checks = []
+    for check in examine(load_lab(lab), bench):
+        checks.append(check)
+        if format_ is ListFormat.TEXT:
+            print(f"{'ok ' if check.ok else 'BAD'}  {check.part:32} {check.text}", flush=True)
+    if format_ is ListFormat.JSON:
+        _print_json([check.as_dict() for check in checks])
+    raise typer.Exit(0 if all(check.ok for check in checks) else EXIT_INFRA)
+
+
+@app.command()
+def verify(
+    captures: Annotated[list[Path], typer.Argument(help="pcap or pcapng files.", metavar="CAPTURE...")],
+    format_: Annotated[ReportFormat, typer.Option("--format", help="text, json, junit or html.")] = (
+        ReportFormat.TEXT
+    ),
+    profile: Annotated[ProfileName, typer.Option(help="Profile that findings are judged under.")] = (
+        ProfileName.RCS51
+    ),
+) -> None:
+    """Judge captures. Exit 0 clean, 1 findings that fail a run, 2 unusable input."""
+    from harness.verify.captures import judge_captures
+    from harness.verify.report import render
+
+    report = judge_captures(captures, profile.value)
+    sys.stdout.write(render(report, format_.value))
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def peer(
+    address: Annotated[list[str], typer.Option(help="Address to listen on; repeat for more.")] = ["127.0.0.1"],  # noqa: B006
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of UDP and TCP; 0: any free one.")] = 5060,
+    evidence: Annotated[Path | None, typer.Option(help="Folder for capture, ladder and timeline.")] = None,
+    lab: LabOption = None,
+    bench: Annotated[str | None, typer.Option(help="Take domain and subscribers of this bench.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Home domain, without a lab file.")] = None,
+    profile: Annotated[ProfileName, typer.Option(help="Profile that findings are judged under.")] = (
+        ProfileName.RCS51
+    ),
+    quiet: Annotated[bool, typer.Option("--quiet", help="No live ladder on standard error.")] = False,
+) -> None:
+    """The peer alone: prints one JSON line with its addresses, then serves until SIGTERM or Ctrl-C.
+
+    It answers any RCS client, shows what passes on standard error, writes its evidence at the end and exits as
+    `rcslab verify` would.
+    """
+    from harness.lab.peer_alone import PeerAloneRequest, serve
+
+    request = PeerAloneRequest(
+        tuple(address), port, evidence, lab, bench, domain, profile.value,
+        on_ready=lambda ready: print(json.dumps(ready), flush=True),
+        on_line=(lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
+    )
+    raise typer.Exit(serve(request))
+
+
+@app.command()
+def rules(
+    rule_id: Annotated[str | None, typer.Argument(help="One rule, or a prefix such as sip.via.")] = None,
+    format_: FormatOption = ListFormat.TEXT,
+    implemented: Annotated[bool, typer.Option("--implemented", help="Only rules that are checked.")] = False,
+) -> None:
+    """The catalogue of rules: id, severity, clause, and whether it is checked."""
+    from harness.verify.catalogue import load_catalogue
+    from harness.verify.report import rule_as_dict, rule_as_text
+
+    found = [
+        rule
+        for rule in load_catalogue().values()
+        if (rule_id is None or rule.id == rule_id or rule.id.startswith(rule_id.rstrip(".") + "."))
+        and (rule.implemented or not implemented)
+    ]
+    if not found:
+        raise UsageError(f"no rule {rule_id!r} in the catalogue; `rcslab rules` lists all")
+    if format_ is ListFormat.JSON:
+        _print_json([rule_as_dict(rule) for rule in found])
+    else:
+        whole = len(found) == 1
+        print("\n".join(rule_as_text(rule, whole=whole) for rule in found))
+
+
+@simulate.command(name="handset", context_settings=PASS_THROUGH | {"help_option_names": []})
+def simulate_handset(context: typer.Context) -> None:
+    """A simulated handset: adb, modem on a pty, messaging app, RCS client."""
+    from devices.simulated.handset import main as handset_main
+
+    raise typer.Exit(handset_main(context.args))
+
+
+@simulate.command(name="network-simulator", context_settings=PASS_THROUGH | {"help_option_names": []})
+def simulate_network_simulator(context: typer.Context) -> None:
+    """A simulated network simulator: the CMW500 dialect over a raw socket and HiSLIP."""
+    from instruments.simulated.network_simulator import main as network_simulator_main
+
+    raise typer.Exit(network_simulator_main(context.args))
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Running Robot suites on a bench: lease, bring up, run, tear down, and the files a run leaves.
+
+results/<run>/ holds output.xml, log.html, report.html, junit.xml, summary.json, lab/ (logs of the lab's
+processes) and evidence/<test>/; results/latest points at the newest run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import robot
+from robot.run import RobotFramework
+
+from harness.errors import LabError, UsageError
+from harness.keywords.test_record import RunVerdict, TestRecord
+from harness.lab.bench import Bench
+from harness.lab.model import LabFile
+from harness.RCS import RCS
+
+EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_INFRA = 0, 1, 2, 3
+ROBOT_INTERRUPTED, ROBOT_UNEXPECTED = 253, 255
+
+
+@dataclass(frozen=True, slots=True)
+class TestDone:
+    """One finished test, for whoever shows progress. seconds is its duration."""
+
+    __test__ = False
+
+    number: int
+    total: int
+    name: str
+    verdict: RunVerdict
+    seconds: float
+    message: str
+    findings: int
+
+
+@dataclass(slots=True)
+class RunRequest:
+    """What to run. robot_options are passed on to Robot as they are."""
+
+    lab: LabFile
+    bench: str | None = None
+    suites: Sequence[Path] = ()
+    robot_options: Sequence[str] = ()
+    personality: str | None = None
+    profile: str | None = None
+    on_phase: Callable[[str], None] = lambda text: None
+    on_test: Callable[[TestDone], None] = lambda done: None
+
+
+@dataclass(slots=True)
+class RunResult:
+    """How a run ended. seconds: bring_up, suites, tear_down."""
+
+    folder: Path
+    exit_code: int = EXIT_INFRA
+    tests: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    infra: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of summary.json."""
+        return {
+            "tests": {word: self.tests[word] for word in ("pass", "fail", "skip")},
+            "verdicts": {verdict.value: self.verdicts[verdict.value] for verdict in RunVerdict},
+            "findings": self.findings,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "infra": self.infra,
+            "exit_code": self.exit_code,
+        }
+
+
+class RunListener:
+    """Robot listener: gives the bench to the library and reports each finished test."""
+
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def __init__(self, bench: Bench, request: RunRequest, result: RunResult) -> None:
+        self._bench, self._request, self._result = bench, request, result
+        self._total = 0
+        self.libraries: list[RCS] = []
+
+    def start_suite(self, data: Any, result: Any) -> None:
+        """Learn how many tests there are from the outermost suite."""
+        self._total = self._total or data.test_count
+
+    def library_import(self, library: Any, importer: Any) -> None:
+        """Put every imported RCS library on the bench of this run."""
+        if isinstance(library.instance, RCS) and library.instance not in self.libraries:
+            library.instance.use_bench(self._bench)
+            self.libraries.append(library.instance)
+
+    def end_test(self, data: Any, result: Any) -> None:
+        """Count and report. Runs after the library's own listener settled the status."""
+        record = self._record(data.full_name)
+        plain = RunVerdict.PASS if result.passed else RunVerdict.FAIL
+        if result.skipped:
+            plain = RunVerdict.INCONC
+        verdict = record.verdict if record else plain
+        self._result.tests[{"PASS": "pass", "FAIL": "fail"}.get(result.status, "skip")] += 1
+        self._result.verdicts[verdict.value] += 1
+        findings = [finding.as_dict() | {"test": data.full_name} for finding in record.findings] if record else []
+        self._result.findings += findings
+        self._request.on_test(
+            TestDone(
+                self._result.tests.total(),
+                self._total,
+                data.full_name,
+                verdict,
+                result.elapsed_time.total_seconds(),
+                result.message,
+                len(findings),
+            )
+        )
+
+    def _record(self, name: str) -> TestRecord | None:
+        for library in self.libraries:
+            if library.records and library.records[-1].name == name:
+                return library.records[-1]
+        return None
+
+
+def run_suites(request: RunRequest) -> RunResult:
+    """Run suites on a leased bench. Lab faults end in the result, not in an exception.
+
+    Raises: UsageError for suites or Robot options that cannot be used (before anything starts).
+    """
+    datasources, options = _robot_arguments(request)
+    folder = new_run_folder(request.lab.results)
+    result = RunResult(folder)
+    try:
+        _run_on_bench(request, datasources, options, result)
+    finally:
+        (folder / "summary.json").write_text(json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    return result
+
+
+def _run_on_bench(
+    request: RunRequest, datasources: list[str], options: dict[str, Any], result: RunResult
+) -> None:
+    started = time.monotonic()
+    request.on_phase("bringing up the bench")
+    try:
+        bench = Bench.lease_and_open(
+            request.lab,
+            request.bench,
+            result.folder / "lab",
+            personality=request.personality,
+            profile=request.profile,
+        )
+    except LabError as error:
+        result.infra = str(error)
+        result.verdicts[RunVerdict.INFRA.value] += 1
+        return
+    finally:
+        result.seconds["bring_up"] = time.monotonic() - started
+    try:
+        request.on_phase(f"bench {bench.name} is up ({result.seconds['bring_up']:.1f} s)")
+        started = time.monotonic()
+        code = _run_robot(request, datasources, options, bench, result)
+        result.seconds["suites"] = time.monotonic() - started
+        result.exit_code = _exit_code(result, code)
+    finally:
+        started = time.monotonic()
+        bench.close()
+        result.seconds["tear_down"] = time.monotonic() - started
+
+
+def _run_robot(
+    request: RunRequest, datasources: list[str], options: dict[str, Any], bench: Bench, result: RunResult
+) -> int:
+    fixed = {
+        "outputdir": str(result.folder),
+        "xunit": "junit.xml",
+        "console": "none",
+        "listener": [*options.pop("listener", []), RunListener(bench, request, result)],
+        "name": options.pop("name", None) or ("rcslab" if len(datasources) > 1 else None),
+    }
+    log = result.folder / "robot-console.txt"
+    with log.open("w", encoding="utf-8") as console:
+        return int(robot.run(*datasources, stdout=console, stderr=console, **(options | fixed)))
+
+
+def _exit_code(result: RunResult, robot_code: int) -> int:
+    if robot_code >= ROBOT_INTERRUPTED - 1 and result.tests.total() == 0:
+        return EXIT_USAGE
+    if robot_code == ROBOT_INTERRUPTED:
+        return 130
+    if result.verdicts[RunVerdict.FAIL.value]:
+        return EXIT_FAIL
+    if result.verdicts[RunVerdict.INFRA.value] or robot_code == ROBOT_UNEXPECTED:
+        return EXIT_INFRA
+    return EXIT_PASS if robot_code == 0 else EXIT_FAIL
+
+
+def _robot_arguments(request: RunRequest) -> tuple[list[str], dict[str, Any]]:
+    """Robot's own parser takes its options; UsageError when it refuses them."""
+    suites = [str(suite) for suite in request.suites]
+    for suite in suites:
+        if not Path(suite).exists():
+            raise UsageError(f"no suite at {suite}; name a .robot file or a folder of them")
+    try:
+        # A stand-in suite lets the parser accept options that come without one.
+        options, extra = RobotFramework().parse_arguments([*request.robot_options, "."])
+    except Exception as error:  # noqa: BLE001  # Robot raises several of its own; all mean the same here
+        raise UsageError(f"Robot refuses its options: {error}") from None
+    given = [str(source) for source in extra[:-1]]
+    explicit = {name: value for name, value in options.items() if value not in (None, [], ())}
+    for ours in ("outputdir", "xunit", "console"):
+        explicit.pop(ours, None)
+    return suites + given or [str(default_suites())], explicit
+
+
+def default_suites() -> Path:
+    """The suites that come with the project: beside the packages in a checkout, inside the wheel elsewhere."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_robot" / "suites", package.parent / "robot" / "suites"):
+        if folder.is_dir():
+            return folder
+    raise UsageError("this installation holds no suites; name the ones to run")
+
+
+def new_run_folder(results: Path) -> Path:
+    """results/<time>, new, with results/latest pointing at it."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
+        folder = results / (stamp + suffix)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be made: {error.strerror}; set `results:` in lab.yaml") from None
+        break
+    link = results / f".latest-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name, target_is_directory=True)
+    link.replace(results / "latest")
+    return folder

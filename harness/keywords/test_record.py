@@ -1,0 +1,110 @@
+"""What a test leaves: its findings, its verdict, its evidence folder. Written when the test ends.
+
+The library's listener calls this; keywords read the findings of the running test from it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from harness.errors import LabError
+from harness.evidence.package import EvidenceFiles, write_evidence
+from harness.evidence.timeline import Layer
+from harness.lab.bench import Bench
+from harness.verify.finding import Finding, Party
+
+
+class RunVerdict(StrEnum):
+    """The verdict of a test: TTCN-3 words, and infra when the lab broke."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONC = "inconc"
+    INFRA = "infra"
+
+
+@dataclass
+class TestRecord:
+    """One test: where it begins on the timeline, what was found in it, what broke the lab."""
+
+    __test__ = False  # not a test class for pytest
+
+    name: str
+    bench: Bench
+    since: int
+    findings: list[Finding] = field(default_factory=list)
+    expected_rules: set[str] = field(default_factory=set)
+    infra: LabError | None = None
+    screenshots: dict[str, bytes] = field(default_factory=dict)
+    evidence: EvidenceFiles | None = None
+    verdict: RunVerdict = RunVerdict.INCONC
+
+    @classmethod
+    def begin(cls, name: str, bench: Bench) -> TestRecord:
+        """Mark the start of a test on the timeline."""
+        mark = bench.timeline.event(Layer.LAB, "test-start", name, name=name)
+        return cls(name, bench, mark.number - 1)
+
+    def judge(self) -> list[Finding]:
+        """Judge what came since the last call; returns all findings of this test so far."""
+        self.findings += self.bench.judge(self.since)
+        return self.findings
+
+    @property
+    def failing(self) -> list[Finding]:
+        """The findings that fail this test: hard rules, broken by the handset, that the test did not ask for."""
+        return [
+            finding
+            for finding in self.findings
+            if finding.fails and finding.party is Party.HANDSET and finding.rule not in self.expected_rules
+        ]
+
+    def end(self, passed: bool, skipped: bool, folder: Path) -> RunVerdict:
+        """Judge the rest, settle the verdict and write the evidence under `folder`."""
+        self.judge()
+        self.bench.timeline.event(Layer.LAB, "test-end", self.name, name=self.name)
+        if not passed and not skipped:
+            self._photograph()
+        self.verdict = self._settle(passed, skipped)
+        entries = self.bench.timeline.since(self.since)
+        self.evidence = write_evidence(
+            folder / folder_name(self.name),
+            entries,
+            self.findings,
+            roles=self.bench.roles(),
+            screenshots=self.screenshots,
+        )
+        return self.verdict
+
+    def _settle(self, passed: bool, skipped: bool) -> RunVerdict:
+        if self.infra is not None:
+            return RunVerdict.INFRA
+        if skipped:
+            return RunVerdict.INCONC
+        return RunVerdict.PASS if passed and not self.failing else RunVerdict.FAIL
+
+    def _photograph(self) -> None:
+        """A picture of each handset's screen. A handset that cannot give one must not hide why the test failed."""
+        for name, handset in self.bench.handsets.items():
+            try:
+                self.screenshots[name] = handset.android.screenshot()
+            except LabError as error:
+                self.bench.timeline.event(Layer.LAB, "note", f"no screenshot of {name}: {error}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values for summary.json."""
+        return {
+            "test": self.name,
+            "verdict": self.verdict.value,
+            "infra": str(self.infra) if self.infra else None,
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+def folder_name(test: str) -> str:
+    """A test's name as a folder name: letters, digits, dots and dashes."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", test).strip("-") or "test"

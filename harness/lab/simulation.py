@@ -1,0 +1,95 @@
+"""Starting the simulated parts of a bench: processes of their own, reached by the addresses they report.
+
+This is the one place of the lab that knows a part is simulated. What it gives back are addresses, which the
+drivers use as they use those of real equipment.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.lab.model import SIMULATED, BenchPart, HandsetPart, SimulatedHandsetPart
+from harness.lab.processes import Child
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedNetworkSimulator:
+    """A running simulated network simulator. air is where simulated handsets hear its cell."""
+
+    child: Child
+    resource: str
+    air: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedHandset:
+    """A running simulated handset."""
+
+    child: Child
+    adb: str
+    modem: str
+
+
+def refuse_personality(bench: str, part: BenchPart) -> None:
+    """Raises: UsageError, for a personality asked of a bench whose handsets are real."""
+    real = [name for name, handset in part.handsets.items() if handset.adb != SIMULATED]
+    if real:
+        raise UsageError(f"bench {bench}: {', '.join(real)} is a real handset and has its own personality")
+
+
+def start_network_simulator(folder: Path) -> Child:
+    """Begin a simulated network simulator; read its addresses with `network_simulator_ready`."""
+    argv = [*_rcslab(), "network-simulator", "--until-stdin-closes"]
+    return Child("simulated network simulator", argv, folder / "network-simulator.log")
+
+
+def network_simulator_ready(child: Child, seconds: float) -> SimulatedNetworkSimulator:
+    """Wait for its ready line. Raises: ChildDied."""
+    ready = child.read_ready(seconds)
+    return SimulatedNetworkSimulator(child, str(ready["visa_socket"]), str(ready["air"]))
+
+
+def start_handset(
+    name: str,
+    part: HandsetPart,
+    *,
+    folder: Path,
+    runtime: Path,
+    air: str | None,
+    domain: str,
+    pcscf_port: int,
+    personality: str | None,
+) -> Child:
+    """Begin a simulated handset; read its addresses with `handset_ready`. Its secrets go by the environment.
+
+    runtime is the folder its modem link lives in.
+    """
+    settings = part.simulated or SimulatedHandsetPart()
+    argv = [*_rcslab(), "handset", "--until-stdin-closes", "--name", name]
+    argv += ["--msisdn", part.msisdn, "--imsi", part.imsi, "--domain", domain]
+    argv += ["--modem-link", str(runtime / f"tty-{name}"), "--pcscf-port", str(pcscf_port)]
+    argv += ["--transport", settings.transport, "--personality", personality or settings.personality]
+    for defect in settings.defects:
+        argv += ["--defect", defect]
+    if part.imei:
+        argv += ["--imei", part.imei]
+    if air:
+        argv += ["--air", air]
+    secrets = {"K": part.sim.k, "OPC": part.sim.opc, "PASSWORD": part.sim.password}
+    environment = {
+        f"RCSLAB_SIM_{key}": secret.get_secret_value() for key, secret in secrets.items() if secret is not None
+    }
+    return Child(f"simulated handset {name}", argv, folder / f"handset-{name}.log", environment)
+
+
+def handset_ready(child: Child, seconds: float) -> SimulatedHandset:
+    """Wait for its ready line. Raises: ChildDied."""
+    ready = child.read_ready(seconds)
+    return SimulatedHandset(child, str(ready["adb"]), str(ready["modem"]))
+
+
+def _rcslab() -> list[str]:
+    return [sys.executable, "-m", "harness.cli", "simulate"]
