@@ -115,7 +115,7 @@ def branch_cookie(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.via.transport", on=Kind.REQUEST)
 def via_transport(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     via = entry.via
-    if via is None or len(entry.vias) > 1 and entry.sender == "network":
+    if via is None:
         return
     if via.protocol.upper() != "SIP/2.0" or via.transport.upper() != entry.transport.value:
         yield Violation(f"SIP/2.0/{entry.transport}", f"{via.protocol}/{via.transport}", "Via")

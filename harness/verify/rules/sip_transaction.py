@@ -1,0 +1,379 @@
+"""SIP rules on a request with its responses, its repeats and its CANCEL (RFC 3261 8, 9, 17, 22; RFC 3581)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.errors import SipSyntaxError
+from harness.sip.headers import Credentials
+from harness.sip.message import Request, Response
+from harness.sip.uri import comparable_host
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import option_tags, same_route, same_uri, same_via, shown
+from harness.verify.engine import Flow
+from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.items import SipEntry, Transaction, reading
+
+TRANSACTION_TIMEOUT = 32.0
+"""64*T1 in seconds (RFC 3261 17.1.2.2)."""
+PROMPT = 4.0
+"""Seconds within which what is due at once has surely come (T2)."""
+
+# IANA "SIP Option Tags".
+REGISTERED_OPTION_TAGS = frozenset(
+    {
+        *("100rel", "199", "answermode", "early-session", "eventlist", "explicitsub", "from-change"),
+        *("geolocation-http", "geolocation-sip", "gin", "gruu", "histinfo", "ice", "join", "multiple-refer"),
+        *("norefersub", "nosub", "outbound", "path", "policy", "precondition", "pref", "privacy"),
+        *("recipient-list-invite", "recipient-list-message", "recipient-list-subscribe", "record-aware"),
+        *("replaces", "resource-priority", "sdp-anat", "sec-agree", "siprec", "tdialog", "timer"),
+        *("trickle-ice", "uui"),
+    }
+)
+_FOR_PROXIES = frozenset({"sec-agree", "path", "outbound", "gin"})
+
+
+@rule("sip.via.branch-unique", on=Kind.REQUEST)
+def branch_unique(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    branch = entry.branch
+    if not branch or not branch.startswith("z9hG4bK") or entry.method == "CANCEL":
+        return
+    if entry.method == "ACK":
+        invite = entry.transaction
+        if invite is not None and invite.accepted is not None and branch == invite.request.branch:
+            yield Violation(
+                "a branch of its own in the ACK to a 2xx", f"that of {invite.request.label}", "Via"
+            )
+        return
+    for known in flow.assembly.transactions_on(branch):
+        earlier = known.request
+        if (
+            known.method == "CANCEL"
+            or earlier.place >= entry.place
+            or earlier.source.host != entry.source.host
+        ):
+            continue
+        yield Violation("a branch not used before", f"{shown(branch)}, as in {earlier.label}", "Via")
+        return
+
+
+@rule("sip.via.echo", on=Kind.RESPONSE)
+def via_echo(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transaction is None:
+        return
+    sent, received = entry.transaction.request.vias, entry.vias
+    if not sent or entry.sip.get("Via") is None:
+        return
+    if len(sent) != len(received):
+        yield Violation(f"{len(sent)} Via values", f"{len(received)}", "Via")
+        return
+    for index, (before, after) in enumerate(zip(sent, received, strict=True)):
+        if not same_via(before, after, top=index == 0):
+            yield Violation(shown(str(before)), shown(str(after)), "Via")
+            return
+
+
+@rule("sip.via.rport-filled", on=Kind.RESPONSE)
+def rport_filled(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transaction is None or entry.via is None:
+        return
+    asked = entry.transaction.request.via
+    if asked is None or not asked.wants_rport or asked.rport is not None:
+        return
+    if entry.via.rport is None or not entry.via.received:
+        yield Violation("received, and a port in rport", shown(str(entry.via)), "Via")
+
+
+@rule("sip.to.tag-in-response", on=Kind.RESPONSE)
+def to_tag_in_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.status == 100 or entry.to is None:
+        return
+    if not entry.to_tag:
+        yield Violation("a To tag", "none", "To")
+        return
+    if entry.transaction is None or entry.sender is not Party.HANDSET:
+        return
+    for earlier in entry.transaction.responses:
+        if (
+            earlier.place < entry.place
+            and earlier.status != 100
+            and earlier.to_tag not in (None, entry.to_tag)
+        ):
+            yield Violation(f"the tag {earlier.to_tag} of {earlier.label}", entry.to_tag, "To")
+            return
+
+
+@rule("sip.response.echo", on=Kind.RESPONSE)
+def response_echo(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transaction is None:
+        return
+    request = entry.transaction.request
+    if request.call_id != entry.call_id and entry.sip.get("Call-ID") is not None:
+        yield Violation(shown(str(request.call_id)), shown(str(entry.call_id)), "Call-ID")
+    if request.cseq != entry.cseq and entry.sip.get("CSeq") is not None:
+        yield Violation(str(request.cseq), entry.sip.get("CSeq") or "", "CSeq")
+    for name, sent, received in (("From", request.from_, entry.from_), ("To", request.to, entry.to)):
+        if sent is None or entry.sip.get(name) is None:
+            continue
+        if received is None or not same_uri(sent.uri, received.uri):
+            yield Violation(shown(sent.uri.text), shown(entry.sip.get(name) or ""), name)
+        elif sent.tag and sent.tag != received.tag:
+            yield Violation(f"tag {sent.tag}", f"tag {received.tag}", name)
+
+
+@rule("sip.response.final-in-time", on=Kind.REQUEST, after=TRANSACTION_TIMEOUT, receiver=True)
+def final_in_time(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    if entry.method == "ACK" or transaction is None or transaction.cancelled_by is not None:
+        return
+    final = transaction.final
+    if final is not None and final.time - entry.time <= TRANSACTION_TIMEOUT:
+        return
+    if entry.method == "INVITE" and transaction.responses:
+        return
+    actual = "none" if final is None else f"one after {final.time - entry.time:.1f} s"
+    yield Violation(f"a final response within {TRANSACTION_TIMEOUT:.0f} s", actual)
+
+
+@rule("sip.header.compact-forms.handset", on=Kind.RESPONSE)
+def compact_forms(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    """Seen only where the other side sent a request in short names."""
+    if entry.status != 400 or entry.transaction is None:
+        return
+    short = [field.name for field in entry.transaction.request.sip.fields if len(field.name) == 1]
+    if len(short) >= 5:
+        yield Violation("compact header names understood", "400", "start line")
+
+
+@rule("sip.require.unknown-420", on=Kind.RESPONSE)
+def require_unknown(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    if transaction is None or transaction.method in ("ACK", "CANCEL") or entry.status == 100:
+        return
+    required = set(option_tags(transaction.request.sip, "Require"))
+    unknown = required - REGISTERED_OPTION_TAGS
+    named = set(option_tags(entry.sip, "Unsupported"))
+    if entry.status == 420 and (not named or (unknown and named != unknown)):
+        expected = ", ".join(sorted(unknown)) or "the tags not understood"
+        yield Violation(
+            f"Unsupported: {expected}", ", ".join(sorted(named)) or "no Unsupported", "Unsupported"
+        )
+    elif unknown and entry.status < 300:
+        yield Violation(f"420 to Require: {', '.join(sorted(unknown))}", str(entry.status), "start line")
+
+
+@rule("sip.require.unlisted-accepted", on=Kind.RESPONSE)
+def require_unlisted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    if transaction is None or transaction.method in ("ACK", "CANCEL") or not 101 <= entry.status < 300:
+        return
+    if any(earlier.place < entry.place and earlier.status > 100 for earlier in transaction.responses):
+        return
+    required = set(option_tags(transaction.request.sip, "Require")) & REGISTERED_OPTION_TAGS - _FOR_PROXIES
+    listed = {
+        tag
+        for known in flow.assembly.messages
+        if known.message is not None
+        and known.source.host == entry.source.host
+        and known.sender is entry.sender
+        for tag in option_tags(known.sip, "Supported")
+    }
+    missing = required - listed
+    if missing and listed:
+        yield Violation(f"{', '.join(sorted(missing))} in Supported", ", ".join(sorted(listed)), "Supported")
+
+
+@rule("sip.481.unknown-dialog", on=Kind.RESPONSE)
+def unknown_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+    transaction = entry.transaction
+    if transaction is None or not 200 <= entry.status < 300:
+        return
+    request = transaction.request
+    if not request.to_tag or request.dialog is not None:
+        return
+    if not flow.from_start:
+        yield Unverifiable("the dialog may have begun before the timeline")
+        return
+    yield Violation("481: no dialog has this To tag", str(entry.status), "start line")
+
+
+def _credentials(message: Request | Response) -> list[Credentials]:
+    return reading(lambda: message.credentials) or []
+
+
+def _nonces(message: Request | Response) -> set[str]:
+    return {nonce for item in _credentials(message) if (nonce := item.parameters.get("nonce"))}
+
+
+@rule("sip.auth.challenge", on=Kind.RESPONSE)
+def auth_challenge(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    header = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}.get(entry.status)
+    if header is None:
+        return
+    if entry.sip.get(header) is None:
+        yield Violation(f"{header} with a challenge", "none", header)
+    if entry.method == "CANCEL" and entry.sender is not Party.HANDSET:
+        yield Violation("a CANCEL is not challenged", str(entry.status), "start line")
+
+
+def _challenged(transaction: Transaction | None) -> SipEntry | None:
+    """The 401 or 407 this transaction repeats its request after."""
+    before = transaction.retry_of if transaction else None
+    final = before.final if before else None
+    return final if final is not None and final.status in (401, 407) else None
+
+
+@rule("sip.auth.retry-cseq", on=Kind.REQUEST)
+def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if (
+        _challenged(entry.transaction) is None
+        or entry.transaction is None
+        or entry.transaction.retry_of is None
+    ):
+        return
+    before, now = entry.transaction.retry_of.request.cseq, entry.cseq
+    if before is not None and now is not None and now.number != before.number + 1:
+        yield Violation(f"{before.number + 1} after the challenge", str(now.number), "CSeq")
+
+
+@rule("sip.auth.no-reuse-rejected", on=Kind.REQUEST)
+def auth_no_reuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if (
+        _challenged(entry.transaction) is None
+        or entry.transaction is None
+        or entry.transaction.retry_of is None
+    ):
+        return
+    rejected = _nonces(entry.transaction.retry_of.request.sip)
+    again = rejected & _nonces(entry.sip)
+    if again:
+        yield Violation("credentials over a new nonce", f"nonce {shown(again.pop())} again", "Authorization")
+
+
+@rule("sip.auth.retry", on=Kind.RESPONSE, after=TRANSACTION_TIMEOUT, receiver=True)
+def auth_retry(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    if entry.status not in (401, 407) or transaction is None or transaction.retried_by is not None:
+        return
+    try:
+        realms = {challenge.parameters.get("realm") for challenge in entry.sip.challenges}
+    except SipSyntaxError:
+        return
+    held = {
+        credentials.parameters.get("realm")
+        for known in flow.assembly.messages
+        if known.request is not None and known.source.host == transaction.request.source.host
+        for credentials in _credentials(known.sip)
+    }
+    if realms & held and not _nonces(transaction.request.sip):
+        yield Violation("the request again with credentials", "no repeat")
+
+
+@rule("sip.ack.non-2xx", on=Kind.REQUEST, methods=("ACK",))
+def ack_non_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    final = transaction.final if transaction else None
+    if transaction is None or final is None or final.status < 300:
+        return
+    invite = transaction.request
+    yield from _same_target(entry, invite)
+    if (entry.cseq.number if entry.cseq else None) != (invite.cseq.number if invite.cseq else None):
+        yield Violation(f"{invite.cseq}", f"{entry.cseq}", "CSeq")
+    if entry.to_tag != final.to_tag:
+        yield Violation(f"tag {final.to_tag} of {final.label}", f"tag {entry.to_tag}", "To")
+    yield from _hop_by_hop(entry, invite)
+
+
+@rule("sip.cancel.form", on=Kind.REQUEST, methods=("CANCEL",))
+def cancel_form(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+    target = entry.transaction.cancels if entry.transaction else None
+    if target is None:
+        yield Unverifiable("the request cancelled is not on the timeline")
+        return
+    request = target.request
+    yield from _same_target(entry, request)
+    if (entry.cseq.number if entry.cseq else None) != (request.cseq.number if request.cseq else None):
+        yield Violation(f"{request.cseq}", f"{entry.cseq}", "CSeq")
+    if entry.to_tag != request.to_tag:
+        yield Violation(f"tag {request.to_tag}", f"tag {entry.to_tag}", "To")
+    yield from _hop_by_hop(entry, request)
+
+
+def _same_target(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
+    """Request-URI, Call-ID, From and To URI of the request meant (9.1, 17.1.1.3)."""
+    if entry.request is None or origin.request is None:
+        return
+    if entry.request.uri != origin.request.uri:
+        yield Violation(shown(origin.request.uri), shown(entry.request.uri), "start line")
+    if entry.call_id != origin.call_id:
+        yield Violation(shown(str(origin.call_id)), shown(str(entry.call_id)), "Call-ID")
+    for name, sent, meant in (("From", entry.from_, origin.from_), ("To", entry.to, origin.to)):
+        if sent is not None and meant is not None and not same_uri(sent.uri, meant.uri):
+            yield Violation(shown(meant.uri.text), shown(sent.uri.text), name)
+    if entry.from_tag != origin.from_tag:
+        yield Violation(f"tag {origin.from_tag}", f"tag {entry.from_tag}", "From")
+
+
+def _hop_by_hop(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
+    """One Via equal to the top one, the Route copied, nothing required (9.1, 17.1.1.3, 8.2.2.3)."""
+    if origin.via is not None and entry.vias:
+        if len(entry.vias) != 1:
+            yield Violation("one Via", str(len(entry.vias)), "Via")
+        elif not same_via(origin.via, entry.vias[0], top=False):
+            yield Violation(shown(str(origin.via)), shown(str(entry.vias[0])), "Via")
+    meant = reading(lambda: origin.sip.routes) or []
+    sent = reading(lambda: entry.sip.routes) or []
+    if len(meant) != len(sent) or not all(map(same_route, meant, sent)):
+        yield Violation("the Route of the request", entry.sip.get("Route") or "another or none", "Route")
+    for name in ("Require", "Proxy-Require"):
+        if entry.sip.get(name) is not None:
+            yield Violation(f"no {name}", entry.sip.get(name) or "", name)
+
+
+@rule("sip.cancel.after-1xx", on=Kind.REQUEST, methods=("CANCEL",))
+def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    target = entry.transaction.cancels if entry.transaction else None
+    if target is not None and not target.responses:
+        yield Violation(f"a provisional response to {target.request.label} first", "none yet")
+
+
+@rule("sip.cancel.after-final", on=Kind.REQUEST, methods=("CANCEL",))
+def cancel_after_final(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    target = entry.transaction.cancels if entry.transaction else None
+    if target is None:
+        return
+    if target.method != "INVITE":
+        yield Violation("CANCEL of an INVITE", f"of {target.method}")
+    elif target.final is not None:
+        yield Violation("no CANCEL after the final response", f"{target.final.status} came before")
+
+
+@rule("sip.cancel.answer", on=Kind.RESPONSE, methods=("CANCEL",))
+def cancel_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    target = entry.transaction.cancels if entry.transaction else None
+    if target is not None and entry.status != 200:
+        yield Violation("200 to a CANCEL that matches", str(entry.status), "start line")
+
+
+@rule("sip.cancel.487", on=Kind.REQUEST, methods=("CANCEL",), after=PROMPT, receiver=True)
+def cancelled_invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    if transaction is None:
+        return
+    target = transaction.cancels
+    if target is None:
+        if flow.from_start and transaction.accepted is not None:
+            yield Violation("481 to a CANCEL without its request", str(transaction.accepted.status))
+        return
+    final = target.final
+    if target.method != "INVITE" or (
+        final is not None and (final.status in (487, 401, 407) or final.status < 300)
+    ):
+        return
+    if final is None or final.place > entry.place:
+        yield Violation(f"487 to {target.request.label}", "nothing" if final is None else str(final.status))
+
+
+def same_host(one: SipEntry, other: SipEntry) -> bool:
+    """Both were sent from one host."""
+    return comparable_host(one.source.host) == comparable_host(other.source.host)
