@@ -130,8 +130,8 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeerAddresses:
-    """Where a started peer listens. msrp is None when it has no MSRP listener."""
+    """Where a started peer listens."""
 
     sip_udp: list[Address]
     sip_tcp: list[Address]
-    msrp: Address | None = None
+    msrp: Address

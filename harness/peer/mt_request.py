@@ -80,7 +80,7 @@ class MtRequest:
     changes: HeaderChanges = field(default_factory=dict)
     call_id: str = field(default_factory=new_id)
     from_tag: str = field(default_factory=new_tag)
-    behind: tuple[str, ...] = field(default_factory=lambda: tuple(new_id(16) for _ in range(8)))
+    branch: str = field(default_factory=new_id)
 
     def at(self, via: str) -> Request:
         """The request with the Via of the hop it leaves by."""
@@ -113,7 +113,7 @@ class MtRequest:
 
     def _hops_behind(self) -> list[str]:
         return [
-            f"SIP/2.0/UDP hop{number}.{self.domain}:5060;branch=z9hG4bK{self.behind[number % len(self.behind)]}{number}"
+            f"SIP/2.0/UDP hop{number}.{self.domain}:5060;branch=z9hG4bK{number}{self.branch}"
             for number in range(self.hops, 0, -1)
         ]
 

@@ -262,16 +262,16 @@ class Pager:
         party = self._party(sender)
         identifier = message_id if message_id is not None else new_id()
         content = text.encode("utf-8") if isinstance(text, str) else text
+        rows = self._cpim_rows(target, party, identifier, disposition)
+        mime_rows = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
+        checked = not (cpim or mime)  # what a test changes is written as told
+        built = build_cpim(changed(rows, cpim or {}), changed(mime_rows, mime or {}), content, strict=checked)
         request = self._request(
             target,
             party,
             self._pair(target.identity, party, conversation_id),
             contribution_id or new_uuid(),
-            body=body
-            if body is not None
-            else self._cpim(
-                target, party, identifier, disposition, content_type, content, cpim or {}, mime or {}
-            ),
+            body if body is not None else built,
         )
         request = replace(request, service=service, in_reply_to=in_reply_to, changes=headers or {})
         sending = await self._sender.send(request, transport)
@@ -310,17 +310,9 @@ class Pager:
             hops=config.hops,
         )
 
-    def _cpim(
-        self,
-        target: Target,
-        party: FarParty,
-        message_id: str,
-        disposition: Sequence[str],
-        content_type: str,
-        content: bytes,
-        cpim: HeaderChanges,
-        mime: HeaderChanges,
-    ) -> bytes:
+    def _cpim_rows(
+        self, target: Target, party: FarParty, message_id: str, disposition: Sequence[str]
+    ) -> list[Header]:
         now = datetime.fromtimestamp(self._pcscf.timeline.now(), UTC)
         rows: list[Header] = [
             ("From", format_cpim_address(party.sip, party.display or None)),
@@ -331,10 +323,7 @@ class Pager:
         ]
         if disposition:
             rows.append(("imdn.Disposition-Notification", ", ".join(disposition)))
-        content_rows = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
-        return build_cpim(
-            changed(rows, cpim), changed(content_rows, mime), content, strict=not (cpim or mime)
-        )
+        return rows
 
     def _sent(self, text: str | bytes, message_id: str, request: MtRequest, sending: Sending) -> SentMessage:
         sent = SentMessage(

@@ -5,9 +5,11 @@ RFC 3261 8.2 (what any server checks first), 12.2.2 (requests of no dialog).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
+from harness.agent.msrp_listener import MsrpListener
 from harness.agent.sip_agent import Incoming
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Timeline
@@ -52,6 +54,7 @@ class Peer:
         sender = MtSender(self.pcscf)
         self.notifications = Notifications(self.pcscf, self.registrar, sender)
         self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
+        self.msrp = MsrpListener(timeline, part="peer")
         self.addresses: PeerAddresses | None = None
         self._answers: dict[str, AnswerQueue] = {}
         self._packages: dict[str, Handler] = {PACKAGE: self.registration_events.on_subscribe}
@@ -67,15 +70,22 @@ class Peer:
     async def start(self) -> PeerAddresses:
         """Listen. Raises AddressTaken, with nothing left open, when an address is in use."""
         addresses = await self.pcscf.start()
-        self.addresses = PeerAddresses(addresses, list(addresses))
-        log.info("peer of %s listens on %s", self.config.domain, ", ".join(map(str, addresses)))
+        try:
+            msrp = await self.msrp.listen(*(self.config.msrp or (self.config.listen[0][0], 0)))
+        except BaseException:
+            await self.pcscf.stop()
+            raise
+        self.addresses = PeerAddresses(addresses, list(addresses), msrp)
+        log.info(
+            "peer of %s: SIP on %s, MSRP on %s", self.config.domain, ", ".join(map(str, addresses)), msrp
+        )
         return self.addresses
 
     async def stop(self) -> None:
         """End everything under way and close every socket."""
         self.journal.close()
         self.registrar.stop()
-        await self.pcscf.stop()
+        await asyncio.gather(self.pcscf.stop(), self.msrp.close())
         self.addresses = None
 
     # What tests ask
@@ -122,7 +132,7 @@ class Peer:
 
     async def drop_connections(self) -> None:
         """Lose every TCP connection at once, as when the radio is lost."""
-        await self.pcscf.agent.drop_connections()
+        await asyncio.gather(self.pcscf.agent.drop_connections(), self.msrp.drop_connections())
 
     # Requests
 

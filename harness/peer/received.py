@@ -1,4 +1,4 @@
-"""What the handset sent in a MESSAGE, as tests ask for it. Reading is tolerant: what cannot be read is None."""
+"""What the handset sent in a MESSAGE, as tests ask for it. What cannot be read is None, never an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registrar: RFC 3261 10.3, with Path (RFC 3327), Service-Route (RFC 3608) and P-Associated-URI (RFC 7315 4.1).
+"""The registrar: RFC 3261 10.3, Path (RFC 3327), Service-Route (RFC 3608), P-Associated-URI (RFC 7315 4.1).
 
 What a REGISTER is worth is decided here; what a handset did wrong is not: that is for verify/.
 """
@@ -143,23 +143,18 @@ class Registrar:
     @property
     def bindings(self) -> dict[str, Binding]:
         """The newest binding of each identity that has one."""
-        self.purge()
-        return {aor: bound[-1] for aor, bound in self._bindings.items() if bound}
+        return {binding.aor: binding for binding in self.all_bindings()}
 
     def all_bindings(self, identity: str | None = None) -> tuple[Binding, ...]:
-        """Every binding, or those of one identity (URI or number), newest last."""
-        self.purge()
-        return tuple(
-            sorted(
-                (
-                    binding
-                    for bound in self._bindings.values()
-                    for binding in bound
-                    if identity is None or binding.belongs_to(identity)
-                ),
-                key=lambda binding: binding.number,
-            )
-        )
+        """Every binding in force, or those of one identity (URI or number), newest last."""
+        now = self._pcscf.timeline.now()
+        held = [binding for bound in tuple(self._bindings.values()) for binding in bound]
+        wanted = [
+            binding
+            for binding in held
+            if binding.expires_at > now and (identity is None or binding.belongs_to(identity))
+        ]
+        return tuple(sorted(wanted, key=lambda binding: binding.number))
 
     def binding_of(self, identity: str) -> Binding | None:
         """The newest binding of an identity, None when it has none."""
@@ -217,7 +212,7 @@ class Registrar:
     async def wait_deregistered(
         self, aor: str | None = None, *, timeout: float, after: int | None = None
     ) -> Binding | None:
-        """The binding that went away. Returns None at once when after is None and there is no binding left."""
+        """The binding that went away; None at once when after is None and there is no binding left."""
         if after is None:
             if not self.all_bindings(aor):
                 return None

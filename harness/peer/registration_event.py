@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lxml import etree
 
@@ -22,6 +23,7 @@ from harness.sip.message import Request, build_request
 PACKAGE = "reg"
 MEDIA_TYPE = "application/reginfo+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:reginfo"
+_NAMESPACES: Any = {None: NAMESPACE}  # the stubs know no default namespace
 _LONGEST = 600_000  # seconds, TS 24.229 5.1.1.3
 _DEFAULT = 3761  # seconds, RFC 3680 4.4
 _ENDED = frozenset({Change.UNREGISTERED, Change.EXPIRED, Change.DEACTIVATED, Change.REJECTED})
@@ -29,7 +31,7 @@ _ENDED = frozenset({Change.UNREGISTERED, Change.EXPIRED, Change.DEACTIVATED, Cha
 
 def reginfo(version: int, entries: Iterable[tuple[str, Binding | None, Change]]) -> bytes:
     """A full reginfo document: (identity, its binding or None, what last happened to it) each."""
-    root = etree.Element(f"{{{NAMESPACE}}}reginfo", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}reginfo", nsmap=_NAMESPACES)
     root.set("version", str(version))
     root.set("state", "full")
     for aor, binding, change in entries:
