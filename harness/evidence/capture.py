@@ -187,15 +187,18 @@ class _Found:
 
 
 def _protocol(connection: Connection) -> Layer | None:
-    """By the first octets of a direction; by the first of any piece where the capture has no beginning."""
+    """By the first octets of a direction, by the first of any piece, or, where the capture lacks the
+    beginning, by a start line anywhere.
+    """
     for _, _, half in connection.streams():
-        pieces = list(half.pieces())
-        first = b"".join(piece.data for piece in pieces[:20])
-        layer = protocol_of(first) or next(
-            (layer for piece in pieces if (layer := protocol_of(piece.data))), None
-        )
-        if layer:
-            return layer
+        pieces = [piece.data for piece in half.pieces()]
+        for octets in (b"".join(pieces[:20]), *pieces):
+            if layer := protocol_of(octets):
+                return layer
+        if half.start is None:
+            for layer in (Layer.SIP, Layer.MSRP):
+                if any(find_start(layer, octets) >= 0 for octets in pieces):
+                    return layer
     return None
 
 

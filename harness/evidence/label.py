@@ -90,8 +90,7 @@ def _msrp(message: bytes, start_line: str) -> Label:
 
 
 def _body_hint(message: bytes) -> str:
-    _, _, body = message.partition(b"\r\n\r\n")
-    return next((hint for pattern, hint in _BODY_HINTS if pattern.search(body)), "")
+    return next((hint for pattern, hint in _BODY_HINTS if pattern.search(message)), "")
 
 
 def _header(message: bytes, name: str) -> str:

@@ -12,14 +12,16 @@ from xml.sax.saxutils import escape, quoteattr
 
 from harness.evidence.finding import Finding, finding_text
 from harness.evidence.label import Kind
-from harness.evidence.lanes import HANDSET, LAB, Roles
+from harness.evidence.lanes import HANDSET, LAB, NETWORK_SIMULATOR, Roles
 from harness.evidence.rows import Fold, Ladder, Message, Note, Row, ladder_of
 from harness.evidence.timeline import Entry, Layer
 
 _TIME_COLUMN = 118
 _HALF_LANE = 160
 _LANE_STEP = 440
-_FINDINGS_WIDTH = 470
+_BARE_LANE_STEP = 320
+"""Distance of lifelines in pixels; the network simulator's, which no message crosses, stands nearer."""
+_FINDINGS_WIDTH = 400
 _TOP = 112
 _FINDING_HEIGHT = 18
 _FINDINGS_PER_ROW = 6
@@ -62,7 +64,11 @@ class _Drawing:
         self._start = ladder.rows[0].time if ladder.rows else 0.0
         lanes = ladder.lanes or [HANDSET]
         self._lanes = lanes
-        self._x = {name: _TIME_COLUMN + _HALF_LANE + index * _LANE_STEP for index, name in enumerate(lanes)}
+        self._x: dict[str, int] = {}
+        x = _TIME_COLUMN + _HALF_LANE
+        for name in lanes:
+            self._x[name] = x
+            x += _BARE_LANE_STEP if name == NETWORK_SIMULATOR else _LANE_STEP
         self._right = self._x[lanes[-1]] + _HALF_LANE
         has_findings = any(row.findings for row in ladder.rows) or bool(ladder.loose)
         self._width = self._right + (_FINDINGS_WIDTH if has_findings else 16)
@@ -71,8 +77,8 @@ class _Drawing:
         for row in self._ladder.rows:
             self._row(row)
         if self._ladder.loose:
-            self._text(16, self._y + 18, "small", "Findings on entries that are not drawn:")
-            self._findings(self._ladder.loose, 28)
+            self._text(self._right + 4, self._y + 20, "small", "Findings on entries that are not drawn:")
+            self._findings(self._ladder.loose, 40)
         height = self._y + 24
         body = [self._heading(height), *self._parts]
         return (
@@ -92,11 +98,11 @@ class _Drawing:
         for name, x in self._x.items():
             places = self._ladder.addresses.get(name, [])
             shown = str(places[0]) if places else ""
-            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+            more = f" +{len(places) - 1}" if len(places) > 1 else ""
             box = (
                 f'<rect class="head" x="{x - 150}" y="58" width="300" height="40" rx="6"/>'
                 + _text(x, 75, "lane", _cut(name, 34), "middle")
-                + _text(x, 91, "small mono", _cut(shown, 42 - len(more)) + more, "middle")
+                + _text(x, 91, "small mono", _cut(shown, 44 - len(more)) + more, "middle")
             )
             parts.append(_group(box, "\n".join(map(str, places)) or name))
             parts.append(f'<line class="line" x1="{x}" y1="98" x2="{x}" y2="{height - 12}"/>')

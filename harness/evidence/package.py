@@ -49,7 +49,9 @@ def write_evidence(
     ladder.write_text(ladder_svg(entries, findings, roles=roles, title=title), encoding="utf-8")
     write_jsonl(timeline, entries)
     values = [finding.as_dict() for finding in findings]
-    found.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    found.write_text(
+        json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
+    )
     pictures = []
     for name, octets in (screenshots or {}).items():
         picture = folder / f"{_file_name(name)}.png"

@@ -189,4 +189,8 @@ def _option(code: int, value: str | bytes) -> bytes:
 
 def _comment(text: str) -> bytes:
     """opt_comment, or nothing for an empty text; cut between characters where it is too long."""
-    return _option(_OPT_COMMENT, text.encode()[:_COMMENT_OCTETS].decode("utf-8", "ignore")) if text else b""
+    return (
+        _option(_OPT_COMMENT, text.encode("utf-8", "replace")[:_COMMENT_OCTETS].decode("utf-8", "ignore"))
+        if text
+        else b""
+    )

@@ -196,7 +196,7 @@ def _event_line(event: Event) -> str:
     answer = fields.get("final") or fields.get("reply") or ""
     if isinstance(lines := fields.get("lines"), list | tuple) and lines:
         answer = f"{lines[0]} {answer}".strip()
-    text = event.text or (f"{asked} → {answer}" if asked and answer else asked)
+    text = event.text or str(fields.get("name", "")) or (f"{asked} → {answer}" if asked and answer else asked)
     if not text and fields:
         text = json.dumps(dict(fields), ensure_ascii=False, default=str)
     return f"{event.name}: {text}" if event.layer is Layer.LAB and text else text or event.name

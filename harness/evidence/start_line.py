@@ -17,8 +17,10 @@ _AT_START = {
     Layer.SIP: re.compile(rb"[\r\n]*" + _SIP, re.IGNORECASE),
     Layer.MSRP: re.compile(rb"[\r\n]*" + _MSRP),
 }
-_AT_LINE = {
-    Layer.SIP: re.compile(rb"^" + _SIP, re.IGNORECASE | re.MULTILINE),
+_METHODS = rb"ACK|BYE|CANCEL|INFO|INVITE|MESSAGE|NOTIFY|OPTIONS|PRACK|PUBLISH|REFER|REGISTER|SUBSCRIBE|UPDATE"
+# A SIP body need not end with a line, so the next message may begin inside one. MSRP ends with a line.
+_ANYWHERE = {
+    Layer.SIP: re.compile(rb"(?:" + _METHODS + rb") [^\r\n ]{1,4000} SIP/2\.0\r?\n|" + _STATUS + rb"\r?\n"),
     Layer.MSRP: re.compile(rb"^" + _MSRP, re.MULTILINE),
 }
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})", re.IGNORECASE | re.MULTILINE)
@@ -32,8 +34,8 @@ def protocol_of(octets: bytes) -> Layer | None:
 
 
 def find_start(protocol: Layer, octets: bytes, at: int = 0) -> int:
-    """Place of the first line that looks like a start line; -1 when there is none."""
-    match = _AT_LINE[protocol].search(octets, at)
+    """Place of the first start line of a registered method or a status; -1 when there is none."""
+    match = _ANYWHERE[protocol].search(octets, at)
     return match.start() if match else -1
 
 

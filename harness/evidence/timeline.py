@@ -192,11 +192,12 @@ def to_json(entry: Entry) -> str:
         except UnicodeDecodeError:
             value["base64"] = base64.b64encode(entry.data).decode("ascii")
     head = {"number": entry.number, "time": round(entry.time, 6), "layer": entry.layer}
-    return json.dumps(head | value, ensure_ascii=False)
+    return json.dumps(head | value, ensure_ascii=False, default=str)
 
 
 def write_jsonl(path: Path, entries: Iterable[Entry]) -> None:
     """Write timeline.jsonl, one entry a line."""
-    with path.open("w", encoding="utf-8") as file:
+    # Half a surrogate pair, as a driver may read from a broken console, becomes its JSON escape.
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for entry in entries:
             file.write(to_json(entry) + "\n")

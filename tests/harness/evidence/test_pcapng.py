@@ -1,0 +1,115 @@
+"""pcapng: what is written is read, and every variant of the format gives the same frames."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from harness.evidence.pcapng import LINKTYPE_RAW, PcapngWriter, read_pcapng
+
+
+def block(order: str, kind: int, body: bytes) -> bytes:
+    length = len(body) + 12
+    return struct.pack(order + "II", kind, length) + body + struct.pack(order + "I", length)
+
+
+def section(order: str) -> bytes:
+    return block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
+
+
+def interface(order: str, options: bytes = b"", link_type: int = 1) -> bytes:
+    return block(order, 1, struct.pack(order + "HHI", link_type, 0, 0) + options)
+
+
+def enhanced(order: str, ticks: int, data: bytes, number: int = 0) -> bytes:
+    head = struct.pack(order + "IIIII", number, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data))
+    return block(order, 6, head + data + bytes(-len(data) % 4))
+
+
+def test_written_packets_are_read_back() -> None:
+    writer = PcapngWriter("rcslab", "a test")
+    number = writer.interface("lab", "sockets")
+    writer.packet(number, 1424156067.412508, b"abc", "a note")
+    writer.packet(number, 1424156067.5, b"defg")
+    recording = read_pcapng(writer.octets())
+    assert recording.fault == ""
+    assert [(frame.time, frame.data) for frame in recording.frames] == [
+        (1424156067.412508, b"abc"),
+        (1424156067.5, b"defg"),
+    ]
+    assert {(frame.link_type, frame.interface) for frame in recording.frames} == {(LINKTYPE_RAW, "lab")}
+
+
+def test_comments_and_the_application_stand_in_their_options() -> None:
+    writer = PcapngWriter("rcslab")
+    writer.packet(writer.interface("lab", ""), 0.0, b"abc", "Contact in MESSAGE")
+    octets = writer.octets()
+    assert struct.pack("<HH", 4, 6) + b"rcslab" in octets
+    assert struct.pack("<HH", 1, 18) + b"Contact in MESSAGE" in octets
+
+
+def test_a_comment_that_is_too_long_is_cut_between_characters() -> None:
+    writer = PcapngWriter("rcslab")
+    writer.packet(writer.interface("lab", ""), 0.0, b"abc", "é" * 40_000)
+    assert read_pcapng(writer.octets()).fault == ""
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_either_byte_order(order: str) -> None:
+    recording = read_pcapng(section(order) + interface(order) + enhanced(order, 2_500_000, b"xy"))
+    assert [(frame.time, frame.data, frame.link_type) for frame in recording.frames] == [(2.5, b"xy", 1)]
+
+
+def test_sections_have_their_own_byte_order_and_interfaces() -> None:
+    octets = section("<") + interface("<", link_type=1) + enhanced("<", 1_000_000, b"a")
+    octets += section(">") + interface(">", link_type=101) + enhanced(">", 2_000_000, b"b")
+    frames = read_pcapng(octets).frames
+    assert [(frame.time, frame.link_type, frame.data) for frame in frames] == [
+        (1.0, 1, b"a"),
+        (2.0, 101, b"b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "ticks", "seconds"),
+    [(9, 1_500_000_000, 1.5), (3, 1500, 1.5), (0x80 | 10, 1536, 1.5), (0, 7, 7.0)],
+)
+def test_time_resolution_of_the_interface(resolution: int, ticks: int, seconds: float) -> None:
+    options = struct.pack("<HHB3x", 9, 1, resolution) + bytes(4)
+    frames = read_pcapng(section("<") + interface("<", options) + enhanced("<", ticks, b"a")).frames
+    assert frames[0].time == seconds
+
+
+def test_time_offset_of_the_interface() -> None:
+    options = struct.pack("<HHq", 14, 8, 1000) + bytes(4)
+    frames = read_pcapng(section("<") + interface("<", options) + enhanced("<", 1_000_000, b"a")).frames
+    assert frames[0].time == 1001.0
+
+
+def test_simple_and_obsolete_packets() -> None:
+    simple = block("<", 3, struct.pack("<I", 2) + b"ab\0\0")
+    obsolete = block("<", 2, struct.pack("<HHIIII", 0, 0, 0, 3_000_000, 1, 1) + b"c\0\0\0")
+    frames = read_pcapng(section("<") + interface("<") + obsolete + simple).frames
+    assert [(frame.time, frame.data) for frame in frames] == [(3.0, b"c"), (3.0, b"ab")]
+
+
+def test_blocks_of_other_kinds_are_passed_over() -> None:
+    octets = section("<") + interface("<") + block("<", 0x0BAD, b"four" * 3) + enhanced("<", 0, b"a")
+    assert len(read_pcapng(octets).frames) == 1
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        (enhanced("<", 0, b"abc")[:-3], "ends inside the block"),
+        (struct.pack("<II", 6, 13) + bytes(8), "impossible length"),
+        (struct.pack("<II", 6, 16) + bytes(8), "two different lengths"),
+        (enhanced("<", 0, b"abc", number=4), "names no interface"),
+        (block("<", 6, b"short\0\0\0"), "too short"),
+    ],
+)
+def test_damage_is_named_and_what_came_before_stays(octets: bytes, words: str) -> None:
+    recording = read_pcapng(section("<") + interface("<") + enhanced("<", 0, b"whole") + octets)
+    assert [frame.data for frame in recording.frames] == [b"whole"]
+    assert words in recording.fault
