@@ -379,13 +379,14 @@ class Baseband:
     def _camp(self) -> None:
         """Camp on what is in range and register where that is needed."""
         before, cell = self._cell, self._receivable()
-        self._set_cell(cell)
         if cell is None:
             if before is not None and self._link:
                 self._link.lost()
             if self._registration is not Registration.NOT_SEARCHING:
                 self._leave(Registration.SEARCHING)
+            self._set_cell(None)
             return
+        self._set_cell(cell)
         if before is not None and before.plmn != cell.plmn and self.registered:
             self._leave(Registration.SEARCHING)
         if self._registration is Registration.SEARCHING and self._link:
