@@ -25,10 +25,11 @@ _ANYWHERE = {
 }
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})", re.IGNORECASE | re.MULTILINE)
 _LINE_BEGUN = re.compile(rb"[A-Za-z][^\r\n]{0,4200}\r?")
+_EMPTY_LINES = re.compile(rb"[\r\n]+")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
-def protocol_of(octets: bytes) -> Layer | None:
+def protocol_of(octets: bytes | bytearray) -> Layer | None:
     """The protocol whose start line the octets begin with, after empty lines."""
     return next((layer for layer, pattern in _AT_START.items() if pattern.match(octets)), None)
 
@@ -39,17 +40,20 @@ def find_start(protocol: Layer, octets: bytes, at: int = 0) -> int:
     return match.start() if match else -1
 
 
-def _message_end(protocol: Layer, octets: bytes, start: int) -> int | None:
-    """Where the message that begins at `start` ends; None when its end is not among the octets."""
+def _message_end(protocol: Layer, octets: bytearray, looked: int) -> int | None:
+    """Where the message at the start of the octets ends; None when its end is not among them.
+
+    looked: octets searched before, where an MSRP end-line was not.
+    """
     if protocol is Layer.MSRP:
-        transaction = octets[start:].split(b" ", 2)[1]
-        at = octets.find(b"-------" + transaction, start)
+        marker = b"-------" + bytes(octets[:100]).split(b" ", 2)[1]
+        at = octets.find(marker, max(0, looked - len(marker) - 3))
         end = octets.find(b"\n", at) if at >= 0 else -1
         return end + 1 if end >= 0 else None
-    header = _HEADER_END.search(octets, start)
+    header = _HEADER_END.search(octets)
     if header is None:
         return None
-    length = _CONTENT_LENGTH.search(octets, start, header.start())
+    length = _CONTENT_LENGTH.search(octets, 0, header.start())
     end = header.end() + (int(length[1]) if length else 0)
     return end if end <= len(octets) else None
 
@@ -58,28 +62,31 @@ class MessageCutter:
     """Cuts one direction of a stream where messages end. What makes no sense to it is not held back."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
+        self._looked = 0
 
     def receive(self, octets: bytes) -> list[bytes]:
         """Whole messages, empty lines between them, and what is neither. Nothing is lost or changed."""
         self._held += octets
         done: list[bytes] = []
-        while self._held:
-            start = len(self._held) - len(self._held.lstrip(b"\r\n"))
-            end: int | None = start
-            if not start:
-                protocol = protocol_of(self._held)
-                if protocol:
-                    end = _message_end(protocol, self._held, 0)
-                else:
-                    end = None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
-            if end is None:
-                break
-            done.append(self._held[:end])
-            self._held = self._held[end:]
+        while self._held and (end := self._next_end()):
+            done.append(bytes(self._held[:end]))
+            del self._held[:end]
+            self._looked = 0
+        self._looked = len(self._held)
         return done
+
+    def _next_end(self) -> int | None:
+        if lines := _EMPTY_LINES.match(self._held):
+            return lines.end()
+        protocol = protocol_of(self._held)
+        if protocol:
+            return _message_end(protocol, self._held, self._looked)
+        return None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
 
     def rest(self) -> bytes:
         """What was held back, at the end of the stream."""
-        held, self._held = self._held, b""
+        held = bytes(self._held)
+        self._held.clear()
+        self._looked = 0
         return held
