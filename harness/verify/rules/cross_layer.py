@@ -1,0 +1,456 @@
+"""What only a lab can compare: SIP against modem, network simulator and screen, by the events of the drivers.
+
+Each rule is silent while the other layer has told nothing: no driver, no finding.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import quopri
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from harness.evidence.timeline import Layer
+from harness.verify.assembly import Assembly
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import number_of, uri_of
+from harness.verify.engine import Flow
+from harness.verify.finding import Party, Violation
+from harness.verify.items import CpimItem, EventItem, SipEntry
+from harness.verify.rules.registration import INSTANCE
+
+_IMEI_URN = re.compile(r"<?urn:gsma:imei:(\d{8})-(\d{6})-\d", re.IGNORECASE)
+_IMEI = re.compile(r"\d{14,16}")
+_CELL = re.compile(r"utran-cell-id-3gpp\s*=\s*\"?([0-9A-Fa-f]+)\"?", re.IGNORECASE)
+_CIREG_READ = re.compile(r"\+CIREG:\s*\d\s*,\s*(\d)")
+_CIREG_URC = re.compile(r"\+CIREGU:\s*(\d)")
+_SHOWN_STATUSES = frozenset({"sent", "delivered", "read"})
+_USER_ACTIONS = re.compile(r"\bam start\b|\binput\s")
+_RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
+
+
+# -- identity and cell --------------------------------------------------------------------------------------
+
+
+@rule("x.imei-equals-at", on=Kind.REQUEST, methods=("REGISTER",))
+def imei_equals_at(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    told = _told_imeis(flow.assembly)
+    if told:
+        yield from _imei_differs(entry, told[-1])
+
+
+@rule("x.imei-equals-at", on=Kind.EVENT)
+def imei_told_late(event: EventItem, flow: Flow) -> Iterator[Violation]:
+    """The modem was asked only after the handset had registered."""
+    told = _told_imeis(flow.assembly)
+    if len(told) != 1 or _imei_of(event) is None:
+        return
+    for state in flow.assembly.registrations[-1:]:
+        yield from _imei_differs(state.transaction.request, told[0])
+
+
+@rule("x.pani-cell-equals-simulator", on=Kind.SIP)
+def pani_cell(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.sender is not Party.HANDSET:
+        return
+    for value in entry.sip.values("P-Access-Network-Info"):
+        match = _CELL.search(value)
+        if match is None or not value.upper().startswith("3GPP-E-UTRAN"):
+            continue
+        cells = _cells_at(entry, flow)
+        if cells and match[1].lower() not in cells:
+            yield Violation(
+                f"utran-cell-id-3gpp={cells[-1]}, the cell the network simulator sends",
+                match[1],
+                "P-Access-Network-Info",
+            )
+
+
+# -- screen -------------------------------------------------------------------------------------------------
+
+
+@rule("x.displayed-after-screen", on=Kind.CPIM)
+def displayed_after_screen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    if not any(imdn.status == "displayed" for imdn in item.imdns) or not _has_ui(flow.assembly):
+        return
+    for imdn in item.imdns:
+        originals = [
+            known
+            for known in flow.assembly.originals(imdn.message_id)
+            if known.sender is Party.NETWORK and known.place < item.place
+        ]
+        if imdn.status == "displayed" and originals and not _was_on_screen(originals[0], flow):
+            yield Violation(
+                f"displayed once the conversation of {originals[0].label} is on screen",
+                "displayed, and nobody opened it",
+                "body",
+                item.offset,
+            )
+
+
+@rule("x.screen-text-equals-wire", on=Kind.EVENT)
+def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
+    if not _is_screen(event):
+        return
+    before = [known for known in flow.assembly.events(Layer.ADB, "screen") if known.number < event.number]
+    same = [known for known in before if _same_conversation(known, event)]
+    known = {difference.key for difference in _differences(same[-1], flow)} if same else set()
+    for difference in _differences(event, flow):
+        if difference.key not in known:
+            yield Violation(difference.expected, difference.actual, "screen")
+
+
+# -- registration -------------------------------------------------------------------------------------------
+
+
+@rule("x.cireg-agrees", on=Kind.EVENT)
+def cireg_agrees(event: EventItem, flow: Flow) -> Iterator[Violation]:
+    told = _told_registration(event)
+    seen = [known for known in flow.assembly.transactions if known.method == "REGISTER"]
+    if told is None or not any(known.final for known in seen):
+        return
+    if any(known.final is None and known.request.time > event.time - 32 for known in seen):
+        return
+    bound = flow.assembly.registration_at(event.time) is not None
+    if told == bound or _in_transition(event, flow):
+        return
+    if not told and _radio_touched(event, flow):
+        return  # out of coverage the binding stays until it expires
+    words = {True: "registered", False: "not registered"}
+    yield Violation(f"{words[bound]}, as at the registrar", words[told], "+CIREG")
+
+
+# -- reading events -----------------------------------------------------------------------------------------
+
+
+def _imei_of(event: EventItem) -> str | None:
+    """TAC and serial number (14 digits) of an answered AT+CGSN, else None."""
+    command = str(event.fields.get("command", "")).upper().removeprefix("AT")
+    asks = event.layer is Layer.AT and event.name == "command" and re.fullmatch(r"\+CGSN(=[012])?", command)
+    if not asks:
+        return None
+    match = _IMEI.search(" ".join(str(line) for line in event.fields.get("lines", ())))
+    return match[0][:14] if match else None
+
+
+def _told_imeis(assembly: Assembly) -> list[str]:
+    return [imei for event in assembly.events(Layer.AT, "command") if (imei := _imei_of(event)) is not None]
+
+
+def _imei_differs(entry: SipEntry, imei: str) -> Iterator[Violation]:
+    for contact in entry.contacts:
+        match = _IMEI_URN.match(contact.parameters.get(INSTANCE) or "")
+        if match and match[1] + match[2] != imei:
+            yield Violation(
+                f"TAC and SNR {imei[:8]}-{imei[8:]} as AT+CGSN says",
+                f"{match[1]}-{match[2]}",
+                "Contact",
+                item=entry,
+            )
+
+
+def _cells_at(entry: SipEntry, flow: Flow) -> list[str]:
+    """Cell identities the handset may name at that time, the one in force last; none when that is not known.
+
+    None when the last cell was switched off, or when commands have gone to the instrument since: then a
+    change is under way that its event has yet to report.
+    """
+    changes = [event for event in flow.assembly.events(Layer.VISA, "cell") if event.number < entry.number]
+    if not changes or not changes[-1].fields.get("on"):
+        return []
+    tolerance = flow.settings.cell_tolerance
+    busy = flow.assembly.events(Layer.VISA, "write")
+    if any(event.number > changes[-1].number and event.time >= entry.time - tolerance for event in busy):
+        return []
+    recent = [
+        one
+        for one, next_ in pairwise(changes)
+        if one.fields.get("on") and next_.time >= entry.time - tolerance
+    ]
+    return [text for event in (*recent, changes[-1]) if (text := _cell_text(event)) is not None]
+
+
+def _cell_text(event: EventItem) -> str | None:
+    fields = event.fields
+    try:
+        return f"{fields['mcc']}{fields['mnc']}{int(fields['tac']):04x}{int(fields['eci']):07x}".lower()
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _has_ui(assembly: Assembly) -> bool:
+    return any(isinstance(item, EventItem) and item.layer is Layer.ADB for item in assembly.items)
+
+
+def _is_screen(event: EventItem) -> bool:
+    return (
+        event.layer is Layer.ADB and event.name == "screen" and isinstance(event.fields.get("messages"), list)
+    )
+
+
+def _same_conversation(one: EventItem, other: EventItem) -> bool:
+    keys = ("serial", "conversation")
+    return all(one.fields.get(key) == other.fields.get(key) for key in keys)
+
+
+def _was_on_screen(original: CpimItem, flow: Flow) -> bool:
+    """Whether a driver did or saw something since the message came that can have put it on screen.
+
+    A screen read or an opening of that conversation, a tap or a start of an activity count; so does a
+    conversation that was the last one opened before the message came.
+    """
+    numbers = _numbers(original.carrier, ("From", "P-Asserted-Identity"))
+    opened = False
+    for item in flow.assembly.items:
+        if not isinstance(item, EventItem) or item.layer is not Layer.ADB:
+            continue
+        its = _opens(item, numbers)
+        if its is None:
+            continue
+        if item.time >= original.time - flow.settings.clock_tolerance and its:
+            return True
+        opened = its
+    return opened
+
+
+def _opens(event: EventItem, numbers: set[str]) -> bool | None:
+    """Whether the event can have shown the conversation; None when it does not touch the screen."""
+    fields = event.fields
+    if event.name in ("screen", "open"):
+        conversation = fields.get("conversation", fields.get("number"))
+        return conversation is None or not numbers or any(_same_number(str(conversation), n) for n in numbers)
+    if event.name == "tap":
+        return True
+    if event.name == "shell":
+        return True if _USER_ACTIONS.search(str(fields.get("command", ""))) else None
+    return None
+
+
+def _told_registration(event: EventItem) -> bool | None:
+    if event.layer is not Layer.AT:
+        return None
+    if event.name == "urc":
+        match = _CIREG_URC.search(str(event.fields.get("line", "")))
+    elif event.name == "command" and event.fields.get("final") == "OK":
+        match = _CIREG_READ.search("\n".join(str(line) for line in event.fields.get("lines", ())))
+    else:
+        return None
+    return match[1] == "1" if match else None
+
+
+def _in_transition(event: EventItem, flow: Flow) -> bool:
+    """A binding came, went or ran out within the window before the event."""
+    start = event.time - flow.settings.registration_window
+    for state in flow.assembly.registrations:
+        end = state.since + state.lifetime if state.ended_at is None else state.ended_at
+        if any(start <= moment <= event.time for moment in (state.since, end)):
+            return True
+    return False
+
+
+def _radio_touched(event: EventItem, flow: Flow) -> bool:
+    """Since the last registration the cell went off or somebody switched the radio: no signalling needed."""
+    since = flow.assembly.registrations[-1].since if flow.assembly.registrations else 0.0
+    for item in flow.assembly.items:
+        if not isinstance(item, EventItem) or item.time < since or item.number > event.number:
+            continue
+        command = str(item.fields.get("command", ""))
+        if item.layer is Layer.VISA and item.name == "cell":
+            return True
+        if item.layer is Layer.AT and _RADIO_COMMANDS.search(command):
+            return True
+        if item.layer is Layer.ADB and "airplane" in f"{item.name} {command}":
+            return True
+    return False
+
+
+# -- screen against wire ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text message of the conversation on the wire. due: it must be on the screen by then."""
+
+    outgoing: bool
+    text: str
+    number: int
+    label: str
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    outgoing: bool
+    text: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    key: tuple[object, ...]
+    expected: str
+    actual: str
+
+
+def _differences(event: EventItem, flow: Flow) -> list[_Difference]:
+    """Texts of the wire that the screen lacks, and texts of the screen the wire never had.
+
+    Matching runs from the newest to the oldest, since the screen may show only the last ones and may hold
+    messages of before the timeline. A text that was not seen on the wire counts only below one that was:
+    there it must be newer than the start of the timeline.
+    """
+    wire, whole = _wire_texts(event, flow)
+    screen = [_shown(entry) for entry in event.fields["messages"] if isinstance(entry, dict)]
+    partner = _matched(wire, screen)
+    missing = [place for place, text in enumerate(wire) if text.due and place not in partner.values()]
+    missing = [place for place in missing if not _scrolled_off(place, partner, screen)]
+    unseen = _unseen(screen, partner) if whole else []
+    found = []
+    for place in missing:
+        text = wire[place]
+        altered = _altered(text, place, screen, partner)
+        if altered is not None and altered in unseen:
+            unseen.remove(altered)
+        actual = "not there" if altered is None else repr(screen[altered].text)
+        expected = f"{text.text!r} of {text.label} on the screen"
+        found.append(_Difference(("missing", text.number, text.text), expected, actual))
+    for index in unseen:
+        line = screen[index]
+        if line.outgoing and line.status.lower() not in _SHOWN_STATUSES:
+            continue
+        found.append(
+            _Difference(("unseen", line.outgoing, line.text), "only texts seen on the wire", repr(line.text))
+        )
+    return found
+
+
+def _matched(wire: list[_Text], screen: list[_Shown]) -> dict[int, int]:
+    """Screen place -> wire place, newest first, in any order (both sides may write at once)."""
+    partner: dict[int, int] = {}
+    free = list(range(len(wire)))
+    for index in reversed(range(len(screen))):
+        for place in reversed(free):
+            same = (wire[place].outgoing, wire[place].text) == (screen[index].outgoing, screen[index].text)
+            if same:
+                partner[index] = place
+                free.remove(place)
+                break
+    return partner
+
+
+def _scrolled_off(place: int, partner: dict[int, int], screen: list[_Shown]) -> bool:
+    """Everything on the screen is newer, so this one has gone over its top."""
+    return bool(screen) and all(index in partner and partner[index] > place for index in range(len(screen)))
+
+
+def _unseen(screen: list[_Shown], partner: dict[int, int]) -> list[int]:
+    oldest = min(partner, default=len(screen))
+    return [index for index in range(oldest, len(screen)) if index not in partner]
+
+
+def _altered(text: _Text, place: int, screen: list[_Shown], partner: dict[int, int]) -> int | None:
+    """The screen place where the missing text should stand: its direction, between its neighbours."""
+    below = [index for index, known in partner.items() if known > place]
+    above = [index for index, known in partner.items() if known < place]
+    start, end = max(above, default=-1) + 1, min(below, default=len(screen))
+    places = [i for i in range(start, end) if i not in partner and screen[i].outgoing == text.outgoing]
+    return places[-1] if places else None
+
+
+def _wire_texts(event: EventItem, flow: Flow) -> tuple[list[_Text], bool]:
+    """Texts of the conversation before the event, oldest first, and whether they are all there can have been.
+
+    They are not when the conversation has content other than text, or when sessions ran whose messages were
+    not captured.
+    """
+    conversation = str(event.fields.get("conversation", ""))
+    found: dict[tuple[Party, str], _Text] = {}
+    whole = all(dialog.method != "INVITE" for dialog in flow.assembly.dialogs)
+    for item in flow.assembly.cpim_items():
+        if (
+            item.number >= event.number
+            or item.is_notification
+            or item.cpim is None
+            or item.layer is not Layer.SIP
+        ):
+            continue
+        outgoing = item.sender is Party.HANDSET
+        names = ("To",) if outgoing else ("From", "P-Asserted-Identity")
+        partners = _numbers(item.carrier, names)
+        if item.sender is Party.UNKNOWN or not any(_same_number(conversation, number) for number in partners):
+            continue
+        text = _text_of(item)
+        if text is None:
+            whole = False
+            continue
+        key = item.sender, item.message_id or f"#{item.place}"
+        known = found.get(key)
+        due = _is_due(item, event, flow, outgoing) or (known is not None and known.due)
+        found[key] = _Text(outgoing, text, known.number if known else item.number, item.label, due)
+    return list(found.values()), whole
+
+
+def _is_due(item: CpimItem, event: EventItem, flow: Flow, outgoing: bool) -> bool:
+    """Accepted before the event; for a text to the handset also shown, by its own word or after a while."""
+    transaction = item.carrier.transaction
+    accepted = transaction.accepted if transaction else None
+    if accepted is None or accepted.number >= event.number:
+        return False
+    if outgoing or accepted.time <= event.time - flow.settings.clock_tolerance:
+        return True
+    reports = flow.assembly.notifications(item.message_id) if item.message_id else []
+    return any(
+        known.imdn.status == "displayed"
+        and known.item.sender is Party.HANDSET
+        and known.item.number < event.number
+        for known in reports
+    )
+
+
+def _shown(entry: dict[str, object]) -> _Shown:
+    text = unified(str(entry.get("text", "")))
+    return _Shown(bool(entry.get("outgoing")), text, str(entry.get("status") or ""))
+
+
+def unified(text: str) -> str:
+    """The text in NFC with LF at line ends: what counts as the same text on wire and screen."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _text_of(item: CpimItem) -> str | None:
+    """The decoded text of a text/plain message, None for any other content."""
+    cpim = item.cpim
+    kind = cpim.content_type if cpim else None
+    if cpim is None or kind is None or kind.essence != "text/plain":
+        return None
+    content = cpim.content
+    coding = (cpim.mime_get("Content-Transfer-Encoding") or "").strip().lower()
+    try:
+        if coding == "base64":
+            content = base64.b64decode(content)
+        elif coding == "quoted-printable":
+            content = quopri.decodestring(content)
+        return unified(content.decode(kind.parameters.get("charset", "utf-8")))
+    except (binascii.Error, ValueError, LookupError):
+        return None
+
+
+def _numbers(carrier: SipEntry, names: tuple[str, ...]) -> set[str]:
+    values = [value for name in names for value in carrier.sip.values(name)]
+    found = (number_of(uri) for value in values if (uri := uri_of(value)) is not None)
+    return {number for number in found if number}
+
+
+def _same_number(one: str, other: str) -> bool:
+    """Equal as numbers; one written nationally equals the other by its end (at least 7 digits)."""
+    left, right = (re.sub(r"\D", "", text) for text in (one, other))
+    if left == right:
+        return bool(left)
+    if one.strip().startswith("+"):
+        return False
+    national = left.lstrip("0")
+    return len(national) >= 7 and right.endswith(national)

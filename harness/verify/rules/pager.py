@@ -1,0 +1,262 @@
+"""Pager mode rules: MESSAGE as RFC 3428 has it, with CPIM and IMDN (RFC 5438 12) and lists (RFC 5365)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.bodies.multipart import Part, split_multipart
+from harness.cpm.services import Service
+from harness.errors import BodySyntaxError
+from harness.evidence.timeline import Transport
+from harness.sip.message import Request
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import (
+    accepted_icsis,
+    contact_icsis,
+    covers,
+    option_tags,
+    same_uri_text,
+    shown,
+    stated_services,
+)
+from harness.verify.engine import Flow
+from harness.verify.finding import Violation
+from harness.verify.items import SipEntry, Transaction
+
+_PAGER = Service.PAGER.icsi
+_CPM = "urn:urn-7:3gpp-service.ims.icsi.oma.cpm"
+_CPIM = "message/cpim"
+_IMDN = "message/imdn+xml"
+_IMDN_HEADER = re.compile(rb"^NS:[^\r\n]*<urn:ietf:params:imdn>|^imdn\.Message-ID:", re.MULTILINE)
+_IMDN_ROOT = b"urn:ietf:params:xml:ns:imdn"
+_SELECTOR_SIZE = re.compile(rb"^a=file-selector:(?:[^\r\n]*[ ])?size:(\d+)", re.MULTILINE)
+_NOT_OPENING = frozenset({"ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "NOTIFY", "REGISTER"})
+TIMER_F = 32.0
+"""Seconds after which an unanswered MESSAGE is no longer pending (RFC 3261 17.1.2.2)."""
+
+
+@rule("pager.method", on=Kind.REQUEST)
+def method(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    services = stated_services(entry.sip)
+    if any(covers(_PAGER, urn) for urn in services) and entry.method != "MESSAGE":
+        if entry.method not in _NOT_OPENING and not entry.to_tag:
+            yield Violation("MESSAGE for the service of standalone messages", entry.method, "start line")
+    elif entry.method == "MESSAGE" and "Event" in entry.sip and _is_cpm(entry):
+        yield Violation("no Event in MESSAGE", f"Event: {entry.sip.get('Event')}", "Event")
+    if entry.to_tag and entry.dialog is None and _tags_of_a_message(entry, flow):
+        yield Violation("no dialog made of a MESSAGE", "a request with the tags of MESSAGE and its 2xx", "To")
+
+
+@rule("pager.method.out-of-dialog", on=Kind.REQUEST, methods=("MESSAGE",))
+def out_of_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.to_tag and _is_cpm(entry):
+        yield Violation("a standalone MESSAGE without To tag", f"tag={entry.to_tag}", "To")
+
+
+@rule("pager.no-contact", on=Kind.SIP, methods=("MESSAGE",))
+def no_contact(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if (entry.request is not None or 200 <= entry.status < 300) and "Contact" in entry.sip:
+        place = "MESSAGE" if entry.request is not None else "a 2xx to MESSAGE"
+        yield Violation(f"no Contact in {place}", shown(entry.sip.get("Contact") or ""), "Contact")
+
+
+@rule("pager.2xx-no-body", on=Kind.RESPONSE, methods=("MESSAGE",))
+def no_body_in_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if 200 <= entry.status < 300 and entry.sip.body:
+        yield Violation("no body in a 2xx to MESSAGE", f"{len(entry.sip.body)} octets", "body")
+
+
+@rule("pager.size-limit", on=Kind.REQUEST, methods=("MESSAGE",))
+def size_limit(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if not _large_mode_known(flow):
+        yield from _too_large(entry, flow, "as the configuration allows in pager mode")
+
+
+@rule("pager.switch-to-large", on=Kind.REQUEST, methods=("MESSAGE",))
+def switch_to_large(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if _large_mode_known(flow):
+        yield from _too_large(entry, flow, "more going as large message")
+
+
+@rule("pager.size-limit.whole-request", on=Kind.REQUEST, methods=("MESSAGE",))
+def whole_request(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transport is Transport.UDP and len(entry.raw) > 1300 and not entry.to_tag:
+        yield Violation("at most 1300 octets over UDP", f"{len(entry.raw)} octets", "start line")
+
+
+@rule("pager.small-in-large", on=Kind.REQUEST, methods=("INVITE",))
+def small_in_large(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.to_tag or not any(covers(Service.LARGE.icsi, urn) for urn in stated_services(entry.sip)):
+        return
+    match = _SELECTOR_SIZE.search(entry.sip.body)
+    limit = flow.settings.pager_limit
+    if match and int(match[1]) <= limit:
+        yield Violation(f"content of up to {limit} octets in pager mode", f"size:{match[1].decode()}", "body")
+
+
+@rule("pager.one-outstanding", on=Kind.REQUEST, methods=("MESSAGE",))
+def one_outstanding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    request = entry.request
+    if request is None or entry.to_tag:
+        return
+    for known in reversed(flow.assembly.transactions):
+        if known.request.time < entry.time - TIMER_F:
+            return
+        if known.request is not entry and _is_pending(known, entry, request):
+            yield Violation(
+                f"the final response to {known.request.label} first",
+                "another MESSAGE to that URI",
+                "start line",
+            )
+            return
+
+
+@rule("pager.content-type", on=Kind.REQUEST, methods=("MESSAGE",))
+def content_type(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    essence = _essence(entry)
+    if essence == _CPIM or not _carries_imdn(entry):
+        return
+    if essence.startswith("multipart/"):
+        parts = _parts(entry)
+        kinds = {part.content_type.essence for part in parts if part.content_type}
+        if essence == "multipart/mixed" and _CPIM in kinds and any(_is_list(part) for part in parts):
+            return
+        yield Violation(
+            "message/cpim, or multipart/mixed of message/cpim and a recipient list",
+            f"{essence} of {', '.join(sorted(kinds)) or 'nothing'}",
+            "Content-Type",
+        )
+        return
+    yield Violation("Content-Type: message/cpim", essence or "none", "Content-Type")
+
+
+@rule("pager.content-type.cpm", on=Kind.REQUEST, methods=("MESSAGE",))
+def content_type_cpm(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if not _is_pager(entry) or _carries_imdn(entry):
+        return
+    essence = _essence(entry)
+    if essence != _CPIM and not any(
+        part.content_type and part.content_type.essence == _CPIM for part in _parts(entry)
+    ):
+        yield Violation(
+            "Content-Type: message/cpim in a CPM pager message", essence or "none", "Content-Type"
+        )
+
+
+@rule("pager.accept-contact.icsi", on=Kind.REQUEST, methods=("MESSAGE",))
+def accept_contact(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if not _is_cpm(entry) or any(item.is_notification for item in entry.bodies):
+        return
+    accepted = accepted_icsis(entry.sip)
+    if not accepted & {_PAGER, Service.SYSTEM.icsi}:
+        yield Violation(
+            f"Accept-Contact with the ICSI {_PAGER}",
+            shown(", ".join(sorted(accepted)) or entry.sip.get("Accept-Contact") or "none"),
+            "Accept-Contact",
+        )
+
+
+@rule("pager.list.require", on=Kind.REQUEST, methods=("MESSAGE",))
+def list_require(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    parts = _parts(entry)
+    alone = _disposition(entry) == "recipient-list"
+    if not alone and not any(part.disposition == "recipient-list" for part in parts):
+        return
+    if "recipient-list-message" not in option_tags(entry.sip, "Require"):
+        yield Violation("Require: recipient-list-message", entry.sip.get("Require") or "none", "Require")
+    if alone or all(part.disposition == "recipient-list" for part in parts):
+        yield Violation("a multipart body of the list and the message", "only the list", "body")
+
+
+@rule("pager.list.service", on=Kind.REQUEST, methods=("MESSAGE",))
+def list_service(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    stated = [value.strip().lower() for value in entry.sip.values("P-Preferred-Service")]
+    lists = any(part.disposition == "recipient-list" for part in _parts(entry))
+    if lists and stated and Service.PAGER_GROUP.icsi not in stated:
+        yield Violation(
+            f"P-Preferred-Service: {Service.PAGER_GROUP.icsi}",
+            shown(", ".join(stated)),
+            "P-Preferred-Service",
+        )
+
+
+def _essence(entry: SipEntry) -> str:
+    return entry.content_type.essence if entry.content_type else ""
+
+
+def _disposition(entry: SipEntry) -> str:
+    return (entry.sip.get("Content-Disposition") or "").partition(";")[0].strip().lower()
+
+
+def _parts(entry: SipEntry) -> tuple[Part, ...]:
+    kind = entry.content_type
+    if kind is None or kind.type.lower() != "multipart":
+        return ()
+    try:
+        return split_multipart(entry.sip.body, kind.parameters.get("boundary") or "").parts
+    except BodySyntaxError:
+        return ()
+
+
+def _is_list(part: Part) -> bool:
+    return part.disposition in ("recipient-list", "recipient-list-history")
+
+
+def _is_pager(entry: SipEntry) -> bool:
+    """The request names the service of standalone messages; SMS over IP and other services do not."""
+    return any(covers(_PAGER, urn) for urn in (*stated_services(entry.sip), *accepted_icsis(entry.sip)))
+
+
+def _is_cpm(entry: SipEntry) -> bool:
+    """CPIM, or any CPM service named."""
+    if entry.bodies or _essence(entry) == _CPIM:
+        return True
+    return any(covers(_CPM, urn) for urn in (*stated_services(entry.sip), *accepted_icsis(entry.sip)))
+
+
+def _carries_imdn(entry: SipEntry) -> bool:
+    """IMDN headers or an IMDN document in the body, whatever the Content-Type calls it."""
+    body = entry.sip.body
+    return _essence(entry) == _IMDN or _IMDN_ROOT in body or _IMDN_HEADER.search(body) is not None
+
+
+def _too_large(entry: SipEntry, flow: Flow, what: str) -> Iterator[Violation]:
+    limit = flow.settings.pager_limit
+    if entry.to_tag:
+        return
+    for item in entry.bodies:
+        if item.cpim is not None and len(item.cpim.content) > limit:
+            yield Violation(
+                f"at most {limit} octets of content, {what}", f"{len(item.cpim.content)} octets", "body"
+            )
+
+
+def _large_mode_known(flow: Flow) -> bool:
+    """The handset can send large messages: its configuration or its registration says so."""
+    if flow.settings.icsis is not None:
+        return Service.LARGE.icsi in flow.settings.icsis
+    states = flow.assembly.registrations[-1:]
+    return any(Service.LARGE.icsi in contact_icsis(state.transaction.request.sip) for state in states)
+
+
+def _is_pending(known: Transaction, entry: SipEntry, request: Request) -> bool:
+    earlier = known.request.request
+    return (
+        known.method == "MESSAGE"
+        and known.final is None
+        and earlier is not None
+        and not known.request.to_tag
+        and (known.request.source.host, known.request.destination.host)
+        == (entry.source.host, entry.destination.host)
+        and same_uri_text(earlier.uri, request.uri)
+    )
+
+
+def _tags_of_a_message(entry: SipEntry, flow: Flow) -> bool:
+    tags = {entry.from_tag, entry.to_tag}
+    return any(
+        known.accepted is not None and {known.accepted.from_tag, known.accepted.to_tag} == tags
+        for known in flow.assembly.transactions_of(entry.call_id)
+        if known.method == "MESSAGE" and known.request is not entry
+    )
