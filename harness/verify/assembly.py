@@ -63,6 +63,7 @@ class Assembly:
         self._by_call: dict[str, list[Transaction]] = defaultdict(list)
         self._dialogs: dict[tuple[str, frozenset[str]], Dialog] = {}
         self._repeats: dict[tuple[bytes, str, str], SipEntry] = {}
+        self._events: dict[tuple[Layer, str], list[EventItem]] = defaultdict(list)
         self._cpim: list[CpimItem] = []
         self._originals: dict[str, list[CpimItem]] = defaultdict(list)
         self._notifications: dict[str, list[Notification]] = defaultdict(list)
@@ -116,11 +117,7 @@ class Assembly:
 
     def events(self, layer: Layer, name: str) -> list[EventItem]:
         """Events of a layer by name, oldest first."""
-        return [
-            item
-            for item in self.items
-            if isinstance(item, EventItem) and item.layer is layer and item.name == name
-        ]
+        return list(self._events.get((layer, name), ()))
 
     # -- cutting ------------------------------------------------------------------------------------------
 
@@ -154,9 +151,8 @@ class Assembly:
         for piece in framer.receive(packet.data):
             if isinstance(piece, Request | Response):
                 yield self._entry(packet, piece.raw, piece)
-            elif isinstance(piece, FramingError):
-                if _MEANT_AS_SIP.search(piece.octets):
-                    yield self._entry(packet, piece.octets, piece.partial, piece)
+            elif isinstance(piece, FramingError) and _MEANT_AS_SIP.search(piece.octets):
+                yield self._entry(packet, piece.octets, piece.partial, piece)
 
     def _datagram(self, packet: Packet) -> Iterator[SipEntry]:
         data = packet.data
@@ -193,6 +189,8 @@ class Assembly:
 
     def _link(self, item: SipEntry | EventItem) -> Iterator[Item]:
         self.items.append(item)
+        if isinstance(item, EventItem):
+            self._events[item.layer, item.name].append(item)
         if isinstance(item, SipEntry):
             self.messages.append(item)
             if not self._is_repeat(item):

@@ -1,4 +1,4 @@
-"""Comparing what is written differently and means the same: URIs, hosts, Via values, feature tags, numbers."""
+"""What is written differently and means the same: URIs, hosts, Via values, feature tags, numbers."""
 
 from __future__ import annotations
 

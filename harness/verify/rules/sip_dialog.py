@@ -1,4 +1,4 @@
-"""SIP rules on dialogs: tags, CSeq, routes, targets, ACK to 2xx, BYE, reliable provisionals (RFC 3261 12-15, 3262)."""
+"""SIP rules on dialogs: tags, CSeq, routes, targets, ACK to 2xx, BYE (RFC 3261 12-15), reliable 1xx (RFC 3262)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def from_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
 
 
 def _tag_seen(entry: SipEntry, flow: Flow) -> bool:
-    """The To tag came in an earlier message with this Call-ID, or belongs to a dialog with another Call-ID."""
+    """The To tag came in an earlier message with this Call-ID, or is of a dialog with another Call-ID."""
     known = flow.assembly.transactions_of(entry.call_id)
     seen = [message for item in known for message in (item.request, *item.responses) if message is not entry]
     if any(entry.to_tag in (message.to_tag, message.from_tag) for message in seen):
