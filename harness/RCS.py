@@ -85,9 +85,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         )
         return self._own_bench
 
-    def run_keyword(
-        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+    def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
         """Run a keyword; a lab error in it makes the verdict of the test infra."""
         try:
             return super().run_keyword(name, args, kwargs)

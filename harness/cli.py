@@ -102,7 +102,9 @@ def run(
     personality: Annotated[
         str | None, typer.Option(help="Personality of the simulated handset, e.g. samsung-ims-5.0.")
     ] = None,
-    profile: Annotated[ProfileName | None, typer.Option(help="Profile that findings are judged under.")] = None,
+    profile: Annotated[
+        ProfileName | None, typer.Option(help="Profile that findings are judged under.")
+    ] = None,
 ) -> None:
     """Run Robot suites on a bench: rcslab run [SUITES...] [ROBOT OPTIONS...].
 
@@ -132,7 +134,9 @@ def _print_test(done: TestDone) -> None:
     width = len(str(done.total))
     notes = f"  ({done.findings} findings)" if done.findings else ""
     name = done.name.split(".", 1)[-1]
-    print(f"[{done.number:{width}}/{done.total}] {done.verdict.upper():6} {name}  {done.seconds:.1f} s{notes}")
+    print(
+        f"[{done.number:{width}}/{done.total}] {done.verdict.upper():6} {name}  {done.seconds:.1f} s{notes}"
+    )
     if done.message and done.verdict != "pass":
         print("\n".join(f"      {line}" for line in done.message.splitlines()))
     sys.stdout.flush()
@@ -189,7 +193,9 @@ def verify(
 
 @app.command()
 def peer(
-    address: Annotated[list[str], typer.Option(help="Address to listen on; repeat for more.")] = ["127.0.0.1"],  # noqa: B006
+    address: Annotated[list[str], typer.Option(help="Address to listen on; repeat for more.")] = [
+        "127.0.0.1"
+    ],  # noqa: B006
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of UDP and TCP; 0: any free one.")] = 5060,
     evidence: Annotated[Path | None, typer.Option(help="Folder for capture, ladder and timeline.")] = None,
     lab: LabOption = None,
@@ -208,7 +214,13 @@ def peer(
     from harness.lab.peer_alone import PeerAloneRequest, serve
 
     request = PeerAloneRequest(
-        tuple(address), port, evidence, lab, bench, domain, profile.value,
+        tuple(address),
+        port,
+        evidence,
+        lab,
+        bench,
+        domain,
+        profile.value,
         on_ready=lambda ready: print(json.dumps(ready), flush=True),
         on_line=(lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
     )

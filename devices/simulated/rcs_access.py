@@ -15,7 +15,7 @@ from devices.simulated.defects import Defects
 from devices.simulated.personality import IdStyle, Personality
 from harness.agent.sip_agent import Hop, SipAgent
 from harness.agent.via_routing import choose_transport
-from harness.cpm.identity import Msisdn, imei_urn, impi_of, impu_of
+from harness.cpm.identity import Msisdn, imei_urn
 from harness.cpm.tokens import new_call_id, new_id, new_tag, new_uuid
 from harness.evidence.timeline import Address, Transport
 from harness.sip.headers import Challenge
@@ -70,13 +70,13 @@ class RcsAccess:
 
     @property
     def impi(self) -> str:
-        """The private identity of the SIM."""
-        return impi_of(self.baseband.imsi)
+        """The private identity of the SIM (TS 23.003 13.3; for a home domain of its own, as an ISIM holds it)."""
+        return f"{self.baseband.imsi}@{self.settings.domain}"
 
     @property
     def registering_identity(self) -> str:
         """The public identity a REGISTER is for: made of the IMSI, as a SIM without ISIM has it."""
-        return impu_of(self.baseband.imsi)
+        return f"sip:{self.impi}"
 
     @property
     def identity(self) -> str:

@@ -110,7 +110,9 @@ class RunListener:
         verdict = record.verdict if record else plain
         self._result.tests[{"PASS": "pass", "FAIL": "fail"}.get(result.status, "skip")] += 1
         self._result.verdicts[verdict.value] += 1
-        findings = [finding.as_dict() | {"test": data.full_name} for finding in record.findings] if record else []
+        findings = (
+            [finding.as_dict() | {"test": data.full_name} for finding in record.findings] if record else []
+        )
         self._result.findings += findings
         self._request.on_test(
             TestDone(
@@ -142,7 +144,9 @@ def run_suites(request: RunRequest) -> RunResult:
     try:
         _run_on_bench(request, datasources, options, result)
     finally:
-        (folder / "summary.json").write_text(json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
+        (folder / "summary.json").write_text(
+            json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n"
+        )
     return result
 
 
@@ -241,7 +245,9 @@ def new_run_folder(results: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise UsageError(f"{folder} cannot be made: {error.strerror}; set `results:` in lab.yaml") from None
+            raise UsageError(
+                f"{folder} cannot be made: {error.strerror}; set `results:` in lab.yaml"
+            ) from None
         break
     link = results / f".latest-{os.getpid()}"
     link.unlink(missing_ok=True)

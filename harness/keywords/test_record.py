@@ -75,7 +75,7 @@ class TestRecord:
             folder / folder_name(self.name),
             entries,
             self.findings,
-            roles=self.bench.roles(),
+            roles=self.bench.roles,
             screenshots=self.screenshots,
         )
         return self.verdict

@@ -32,6 +32,7 @@ from harness.errors import LabFileError, UsageError
 from harness.peer.config import Authentication
 
 SIMULATED = "simulated"
+OWN = "own"
 _REFERENCE = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -162,7 +163,7 @@ class Lab(_Part):
     profile: Annotated[str, Field(pattern=r"^(ietf|rcs51|up2)$")] = "rcs51"
     results: Path = Path("results")
     secrets: Path | None = None
-    adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = "own"
+    adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = OWN
     deadlines: Deadlines = Deadlines()
 
 

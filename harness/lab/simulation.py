@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.lab.model import SIMULATED, BenchPart, HandsetPart, SimulatedHandsetPart
+from harness.lab.model import SIMULATED, HandsetPart, Lab, SimulatedHandsetPart
 from harness.lab.processes import Child
 
 
@@ -33,11 +33,14 @@ class SimulatedHandset:
     modem: str
 
 
-def refuse_personality(bench: str, part: BenchPart) -> None:
+def refuse_personality(lab: Lab, bench: str | None) -> None:
     """Raises: UsageError, for a personality asked of a bench whose handsets are real."""
-    real = [name for name, handset in part.handsets.items() if handset.adb != SIMULATED]
-    if real:
-        raise UsageError(f"bench {bench}: {', '.join(real)} is a real handset and has its own personality")
+    for name in [bench] if bench else lab.benches:
+        real = [handset for handset, part in lab.benches[name].handsets.items() if part.adb != SIMULATED]
+        if real:
+            raise UsageError(
+                f"bench {name}: {', '.join(real)} is a real handset with a personality of its own"
+            )
 
 
 def start_network_simulator(folder: Path) -> Child:
@@ -80,7 +83,9 @@ def start_handset(
         argv += ["--air", air]
     secrets = {"K": part.sim.k, "OPC": part.sim.opc, "PASSWORD": part.sim.password}
     environment = {
-        f"RCSLAB_SIM_{key}": secret.get_secret_value() for key, secret in secrets.items() if secret is not None
+        f"RCSLAB_SIM_{key}": secret.get_secret_value()
+        for key, secret in secrets.items()
+        if secret is not None
     }
     return Child(f"simulated handset {name}", argv, folder / f"handset-{name}.log", environment)
 
