@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from harness.errors import SipSyntaxError
@@ -12,6 +13,12 @@ from harness.sip.message import Request
 # Without these no response can be made (8.2.6.2).
 NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
 LONGEST_REASON = 200  # characters
+_READ: tuple[tuple[str, Callable[[Request], object]], ...] = (
+    ("From", lambda request: request.from_),
+    ("To", lambda request: request.to),
+    ("Call-ID", lambda request: request.call_id),
+    ("CSeq", lambda request: request.cseq),
+)
 
 
 class Refusal(NamedTuple):
@@ -34,11 +41,12 @@ def refusal_of(request: Request, transport: Transport) -> Refusal | None:
         cut_short = fault.what == "Content-Length" or "no empty line" in fault.text
         if transport is Transport.UDP and cut_short:  # 18.3; a stream is cut by its framer
             return Refusal(400, _reason("Bad Request", f"{fault.what}: {fault.text}"))
-    try:
-        _ = request.from_, request.to, request.call_id
-        method = request.cseq.method
-    except SipSyntaxError as error:
-        return Refusal(400, _reason("Bad Request", str(error)))
+    for name, read in _READ:
+        try:
+            read(request)
+        except SipSyntaxError as error:
+            return Refusal(400, _reason("Bad Request", f"{name}: {error}"))
+    method = request.cseq.method
     if method != request.method:
         return Refusal(400, _reason("Bad Request", f"CSeq names {method}, the request line {request.method}"))
     return None

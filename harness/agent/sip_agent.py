@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -391,7 +392,9 @@ class SipAgent:
             actual = f"no connection within {self._connect_seconds:g} s"
             raise TransportFailed(Transport.TCP, target, actual) from error
         except OSError as error:
-            raise TransportFailed(Transport.TCP, target, error.strerror or str(error)) from error
+            # The loop's own text hides what the kernel said.
+            actual = os.strerror(error.errno) if error.errno else str(error)
+            raise TransportFailed(Transport.TCP, target, actual) from error
         return connection
 
     def _new_connection(self, *, accepted: bool) -> TcpConnection:
@@ -597,6 +600,8 @@ class _Service:
             connection = await self.agent._connection_to(target, self.incoming.local)
             connection.write(data)
         except TransportFailed as error:
+            if self.machine.done:  # a non-INVITE over TCP ends with its response (timer J is zero)
+                self.failed(Cause.TRANSPORT, error)
             self.run.transport_failed(error)
 
     def deliver(self, message: Request | Response) -> None:
@@ -611,7 +616,7 @@ class _Service:
     def failed(self, cause: Cause, error: TransportFailed | None) -> None:
         method, source = self.incoming.message.method, self.incoming.source
         what = "no ACK came" if cause is Cause.TIMEOUT else f"the response was not sent: {error}"
-        _log.info("%s from %s: %s", method, source, what)
+        self.agent._note(f"{method} from {source}: {what}")
 
     def refused(self, refusal: Refused) -> None:
         method = self.incoming.message.method

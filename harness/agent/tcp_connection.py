@@ -203,8 +203,9 @@ class TcpConnection(asyncio.Protocol):
         return f", in the middle of a message ({pending} octets of it had come)" if pending else ""
 
     def _event(self, name: str, text: str) -> int:
+        known = {"connection": self.number} if self.number else {}
         entry = self._timeline.event(
-            self._layer, name, text, connection=self.number, local=str(self.local), remote=str(self.remote)
+            self._layer, name, text, local=str(self.local), remote=str(self.remote), **known
         )
         return entry.number
 
