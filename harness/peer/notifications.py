@@ -307,12 +307,12 @@ class Notifications:
         answer = self._answers.take() or Answer(200)
         ids = (("Conversation-ID", message.conversation_id), ("Contribution-ID", message.contribution_id))
         repeated = [(name, value) for name, value in ids if value] if answer.accepts else []
-        self._pcscf.answer(message.incoming, answer, repeated)
         for notification in notifications_in(message, answer.status):
             self.received.append(notification)
             self._pcscf.journal.add(
-                EventKind.NOTIFICATION_RECEIVED, f"{notification}, answered {answer.status}", notification
+                EventKind.NOTIFICATION_RECEIVED, f"{notification}, answer {answer.status}", notification
             )
+        self._pcscf.answer(message.incoming, answer, repeated)
 
     def of(self, message_id: str | None, kind: str | None = None) -> list[ReceivedNotification]:
         """The handset's notifications for a message (any when None), of a kind (any when None)."""

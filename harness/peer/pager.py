@@ -122,13 +122,13 @@ class Pager:
         message = replace(message, status=answer.status, challenged=bool(challenge))
         if message.accepted:
             self._remember(message)
+        self.received.append(message)
+        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, f"{message}, answer {answer.status}", message)
         if self._notifications.comes_first(message):
             self._pcscf.spawn(self._late_answer(message, answer), "notification before the answer")
         else:
             self._give(message, answer, challenge)
             self._notifications.on_text(message)
-        self.received.append(message)
-        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, f"{message}, answered {answer.status}", message)
 
     async def _late_answer(self, message: ReceivedMessage, answer: Answer) -> None:
         await self._notifications.send_first(message)

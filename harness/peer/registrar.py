@@ -242,7 +242,9 @@ class Registrar:
             raise UsageError(f"nothing is registered{f' under {aor}' if aor else ''}")
         for binding in gone:
             self._remove(binding)
-        self._record(Change.REJECTED if rejected else Change.DEACTIVATED, gone)
+        change = Change.REJECTED if rejected else Change.DEACTIVATED
+        self._record(change, gone)
+        self._tell(change, gone)
         return gone
 
     # REGISTER
@@ -265,6 +267,13 @@ class Registrar:
         if self.authentication is not Authentication.NONE:
             self._authenticate(request, aor, subscriber)
         change, changed = self._bind(incoming, aor, self._associated(request, subscriber))
+        changes = [
+            (kind, bindings)
+            for kind, bindings in ((change, changed[0]), (Change.UNREGISTERED, changed[1]))
+            if bindings
+        ]
+        for kind, bindings in changes:
+            self._record(kind, bindings)
         self._pcscf.respond(
             incoming,
             answer.status or 200,
@@ -272,9 +281,8 @@ class Registrar:
             changes=answer.headers,
             reason=answer.reason,
         )
-        for kind, bindings in ((change, changed[0]), (Change.UNREGISTERED, changed[1])):
-            if bindings:
-                self._record(kind, bindings)
+        for kind, bindings in changes:
+            self._tell(kind, bindings)
 
     def _subscriber(self, request: Request, aor: str) -> Subscriber | None:
         credentials = credentials_in(request, "Authorization", self._config.domain)
@@ -447,6 +455,7 @@ class Registrar:
             if over:
                 self._bindings[aor] = [binding for binding in bound if binding.expires_at > now]
                 self._record(Change.EXPIRED, over)
+                self._tell(Change.EXPIRED, over)
 
     def _schedule(self) -> None:
         """Wake up when the next binding ends."""
@@ -479,6 +488,8 @@ class Registrar:
             kind = _KINDS.get(change, EventKind.DEREGISTERED)
             event = self._pcscf.journal.add(kind, f"{binding.aor} at {binding.contact} ({change})", binding)
             self.history.append(RegistrationEvent(event.time, event.timeline, change, binding))
+
+    def _tell(self, change: Change, bindings: tuple[Binding, ...]) -> None:
         for listener in tuple(self._listeners):
             listener(change, bindings)
 

@@ -208,6 +208,11 @@ class RegistrationEvents:
         # RFC 6665 4.2.2: these answers end the subscription
         if response.status in (404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604):
             self.subscriptions.pop((subscription.call_id, subscription.local_tag), None)
+            self._pcscf.journal.add(
+                EventKind.FAILED,
+                f"NOTIFY to {subscription.aor}: refused with {response.status}",
+                subscription,
+            )
 
     def _request(self, subscription: Subscription, via: str, cseq: int, state: str, body: bytes) -> Request:
         headers: list[Header] = [

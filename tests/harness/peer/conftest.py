@@ -144,11 +144,11 @@ class Handset:
     ) -> str:
         """Wire text of a request."""
         self.count += 1
+        branch = branch or f"{self.port}x{self.count}"
         transport = "TCP" if self.stream else "UDP"
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{transport} {self.host}:{self.port};branch=z9hG4bK{branch or id(self) + self.count}"
-            + (";rport" if rport else ""),
+            f"Via: SIP/2.0/{transport} {self.host}:{self.port};branch=z9hG4bK{branch}{';rport' * rport}",
             "Max-Forwards: 70",
             f"From: <{sender}>;tag={from_tag}",
             f"To: <{to}>" if "<" not in to else f"To: {to}",
@@ -193,7 +193,7 @@ class Handset:
             *extra,
             "Content-Type: message/cpim",
         )
-        options = {"call_id": f"call-{text}", "to": FAR} | options
+        options = {"call_id": f"call-{self.count}", "to": FAR} | options
         return self.request("MESSAGE", FAR, *rows, body=body, **options)
 
     def imdn(self, kind: str, message_id: str, **options: Any) -> str:

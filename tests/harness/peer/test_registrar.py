@@ -75,7 +75,12 @@ def test_all_contacts_or_none(bench: Any) -> None:
 
 @pytest.mark.parametrize(
     ("contact", "expires", "granted"),
-    [("<{c}>;expires=600", "60", 600), ("<{c}>", "900", 900), ("<{c}>", None, 3600), ("<{c}>;expires=x", None, 3600)],
+    [
+        ("<{c}>;expires=600", "60", 600),
+        ("<{c}>", "900", 900),
+        ("<{c}>", None, 3600),
+        ("<{c}>;expires=x", None, 3600),
+    ],
 )
 def test_lifetime_is_that_of_the_contact_then_of_the_request(
     bench: Any, contact: str, expires: str | None, granted: int
