@@ -152,7 +152,7 @@ class Assembly:
             if isinstance(piece, Request | Response):
                 yield self._entry(packet, piece.raw, piece)
             elif isinstance(piece, FramingError) and _MEANT_AS_SIP.search(piece.octets):
-                yield self._entry(packet, piece.octets, piece.partial, piece)
+                yield self._entry(packet, piece.octets, _head(piece), piece)
 
     def _datagram(self, packet: Packet) -> Iterator[SipEntry]:
         data = packet.data
@@ -409,6 +409,14 @@ class Assembly:
             self._originals[item.message_id].append(item)
         for imdn in item.imdns:
             self._notifications[imdn.message_id or ""].append(Notification(item, imdn))
+
+
+def _head(error: FramingError) -> Request | Response | None:
+    """What can be read of the octets that broke the framing."""
+    try:
+        return parse_message(error.octets)
+    except SipSyntaxError:
+        return None
 
 
 def _same_way(one: SipEntry, other: SipEntry) -> bool:

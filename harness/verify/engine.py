@@ -47,6 +47,10 @@ class VerifySettings:
     ipsec: bool = False
     clock_tolerance: float = 2.0
     """Seconds by which clocks of handset, instrument and this host may differ."""
+    cell_tolerance: float = 2.0
+    """Seconds after a change of cell in which the cell before may still be named."""
+    registration_window: float = 3.0
+    """Seconds round a change of registration in which modem and registrar may differ."""
     not_exchanged: frozenset[str] = frozenset()
     """Feature tags of REGISTER that capability exchange leaves out, as harness.cpm.services writes them."""
 
