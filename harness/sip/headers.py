@@ -82,10 +82,9 @@ SINGLE_HEADERS = frozenset(
     {
         "Call-ID", "Content-Disposition", "Content-Length", "Content-Type", "CSeq", "Date", "Event",
         "Expires", "From", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization",
-        "P-Access-Network-Info", "Priority", "RAck", "Refer-To", "Referred-By", "Reply-To", "RSeq",
-        "Server", "Session-Expires", "SIP-ETag", "SIP-If-Match", "Subject", "Subscription-State",
-        "Timestamp", "To", "User-Agent", "Contribution-ID", "Conversation-ID",
-        "InReplyTo-Contribution-ID",
+        "Priority", "RAck", "Refer-To", "Referred-By", "Reply-To", "RSeq", "Server", "Session-Expires",
+        "SIP-ETag", "SIP-If-Match", "Subject", "Subscription-State", "Timestamp", "To", "User-Agent",
+        "Contribution-ID", "Conversation-ID", "InReplyTo-Contribution-ID",
     }
 )  # fmt: skip
 

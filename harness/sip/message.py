@@ -406,40 +406,42 @@ class SipMessage:
     # -- changed copies
 
     def with_header(self, name: str, *values: str) -> Self:
-        """A copy where these values, one row each, replace the fields of that name."""
-        rows, key, done = [], canonical_name(name).lower(), False
-        for field in self.fields:
-            if field.canonical.lower() != key:
-                rows.append(_line(field))
-            elif not done:
-                rows += [_line_of(name, value) for value in values]
-                done = True
-        if not done:
-            rows += [_line_of(name, value) for value in values]
-        return self._rewritten(rows, self.body)
+        """A copy where these values, one row each, replace the fields of that name. Raises UsageError."""
+        return self._replaced(name, [_checked_line(name, value) for value in values])
 
     def without(self, name: str) -> Self:
         """A copy without the fields of that name."""
-        key = canonical_name(name).lower()
-        return self._rewritten([_line(f) for f in self.fields if f.canonical.lower() != key], self.body)
+        return self._replaced(name, [])
 
     def with_prepended(self, name: str, value: str) -> Self:
-        """A copy with this field before all others (Via, Record-Route of a hop)."""
-        return self._rewritten([_line_of(name, value), *map(_line, self.fields)], self.body)
+        """A copy with this field before all others (Via, Record-Route of a hop). Raises UsageError."""
+        return self._rewritten([_checked_line(name, value), *map(_line, self.fields)], self.body)
 
     def with_top_via(self, via: Via) -> Self:
-        """A copy whose topmost Via value is this one."""
+        """A copy whose topmost Via value is this one; the others stay as they were."""
         rows = self._rows("Via")
         if not rows:
             return self.with_prepended("Via", str(via))
         others = [text for _, text in list_elements(rows[0].value)[1:]]
-        return self.with_header("Via", ", ".join([str(via), *others]), *(row.value for row in rows[1:]))
+        first = _line_of(rows[0].name, ", ".join([str(via), *others]))
+        return self._replaced("Via", [first, *map(_line, rows[1:])])
 
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
         """A copy with another body; Content-Length follows, Content-Type where one is given."""
         copy = self if content_type is None else self.with_header("Content-Type", content_type)
         copy = copy.with_header("Content-Length", str(len(body)))
         return copy._rewritten([_line(field) for field in copy.fields], body)
+
+    def _replaced(self, name: str, lines: list[bytes]) -> Self:
+        """These lines where the first field of that name was, or at the end; the others of it are gone."""
+        key = canonical_name(name).lower()
+        old = self._rows(name)
+        place = self.fields.index(old[0]) if old else len(self.fields)
+        others = [
+            [_line(field) for field in part if field.canonical.lower() != key]
+            for part in (self.fields[:place], self.fields[place:])
+        ]
+        return self._rewritten([*others[0], *lines, *others[1]], self.body)
 
     def _rewritten(self, rows: list[bytes], body: bytes) -> Self:
         raw = b"\r\n".join([self.start_line, *(row.rstrip(b"\r\n") for row in rows), b"", b""]) + body
@@ -465,10 +467,10 @@ class Request(SipMessage):
         return self._cached("request_uri", lambda: parse_uri(self.uri, offset))
 
     def with_uri(self, uri: str) -> Request:
-        """A copy with another Request-URI."""
-        line = f"{self.method} {uri} SIP/2.0".encode()
-        rest = b"".join(_line(field) for field in self.fields)
-        return cast(Request, parse_message(line + b"\r\n" + rest + b"\r\n" + self.body))
+        """A copy with another Request-URI. Raises UsageError."""
+        _demand_uri(uri)
+        raw = _joined(f"{self.method} {uri} SIP/2.0", [_line(field) for field in self.fields], self.body)
+        return cast(Request, parse_message(raw))
 
     def _inconsistencies(self) -> list[Fault]:
         found = super()._inconsistencies()
@@ -675,8 +677,8 @@ def _field(raw: bytes, offset: int, fields: list[HeaderField], seen: set[str], f
         value = _FOLD.sub(b" ", value)
     try:
         text = value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        place = offset + raw.find(b":") + 1 + error.start
+    except UnicodeDecodeError:
+        place = offset + _first_not_utf8(raw)
         faults.append(Fault(pair[1], place, "RFC 3261 7.3.1", "not UTF-8"))
         text = value.decode("utf-8", "backslashreplace")
     canonical = pair[1]
@@ -685,6 +687,14 @@ def _field(raw: bytes, offset: int, fields: list[HeaderField], seen: set[str], f
             faults.append(Fault(canonical, offset, "RFC 3261 7.3.1", "occurs more than once"))
         seen.add(canonical)
     fields.append(HeaderField(pair[0], canonical, text, offset, raw))
+
+
+def _first_not_utf8(raw: bytes) -> int:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
 
 
 def _shown(raw: bytes) -> str:
@@ -713,13 +723,15 @@ def _body(data: bytes, start: int, fields: tuple[HeaderField, ...], faults: list
 
 # -- writing
 
+COPIED = ("Via", "From", "To", "Call-ID", "CSeq")  # what every response repeats (RFC 3261 8.2.6.2)
+
 
 def _line(field: HeaderField) -> bytes:
-    """The field as it was received when that is a proper field, else written anew."""
+    """The field as it was received when its line ends are proper, else written anew."""
     raw = field.raw
-    if raw.endswith(b"\r\n") and raw.count(b"\n") == raw.count(b"\r\n"):
+    if raw.endswith(b"\r\n") and raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n"):
         return raw
-    return _line_of(field.name, field.value)
+    return _line_of(field.name, re.sub(r"[\r\n]+", " ", field.value))
 
 
 def _line_of(name: str, value: str) -> bytes:
@@ -731,30 +743,35 @@ def _demand(good: bool, what: str, text: str) -> None:
         raise UsageError(f"cannot write {what} {text[:80]!r}: it would not be SIP (RFC 3261 25.1)")
 
 
-def _strict_header(name: str, value: str) -> None:
+def _is_clean(text: str) -> bool:
+    """No line ends, no other control characters, nothing that UTF-8 cannot carry."""
+    return re.search(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", text) is None
+
+
+def _demand_uri(uri: str) -> None:
+    _demand(_is_clean(uri) and re.fullmatch(r"[^\s<>\"]+", uri) is not None, "Request-URI", uri)
+
+
+def _checked_line(name: str, value: str) -> bytes:
     _demand(is_token(name), "header name", name)
-    _demand(not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value), f"value of {name}", value)
+    _demand(_is_clean(value), f"value of {name}", value)
+    return _line_of(name, value)
 
 
-def _write(
-    start_line: str, headers: Iterable[tuple[str, str]], body: bytes, strict: bool
-) -> tuple[bytes, bytes, tuple[HeaderField, ...], bytes, int]:
+def _lines(headers: Iterable[tuple[str, str]], body: bytes, strict: bool) -> list[bytes]:
     rows = list(headers)
     if not any(canonical_name(name) == "Content-Length" for name, _ in rows):
         rows.append(("Content-Length", str(len(body))))
-    first = start_line.encode("utf-8", "surrogatepass")
-    offset = len(first) + 2
-    fields = []
+    if not strict:
+        return [_line_of(name, value) for name, value in rows]
     for name, value in rows:
-        if strict:
-            _strict_header(name, value)
-            if canonical_name(name) == "Content-Length":
-                _demand(value == str(len(body)), f"Content-Length beside a body of {len(body)} octets", value)
-        raw = _line_of(name, value)
-        fields.append(HeaderField(name, canonical_name(name), value.strip(" \t"), offset, raw))
-        offset += len(raw)
-    raw = b"".join((first, b"\r\n", *(field.raw for field in fields), b"\r\n", body))
-    return raw, first, tuple(fields), body, offset + 2
+        if canonical_name(name) == "Content-Length":
+            _demand(value == str(len(body)), f"Content-Length beside a body of {len(body)} octets", value)
+    return [_checked_line(name, value) for name, value in rows]
+
+
+def _joined(start_line: str, lines: list[bytes], body: bytes) -> bytes:
+    return b"".join((start_line.encode("utf-8", "surrogatepass"), b"\r\n", *lines, b"\r\n", body))
 
 
 def build_request(
@@ -762,15 +779,19 @@ def build_request(
 ) -> Request:
     """A request with these headers in this order; Content-Length is added at the end when absent.
 
-    Raises UsageError for anything that would not be SIP; strict=False writes what it is told.
+    Raises UsageError for anything that would not be SIP; strict=False writes what it is told, and what a
+    receiver would find wrong is in faults.
     """
     if strict:
         _demand(is_token(method), "method", method)
-        _demand(re.fullmatch(r"[^\s<>\"\x00-\x1f\x7f]+", uri) is not None, "Request-URI", uri)
-    parts = _write(f"{method} {uri} SIP/2.0", headers, body, strict)
-    if strict:
-        return Request(method, uri, *parts)
-    return _as_told(parts, lambda faults: Request(method, uri, *parts, faults))
+        _demand_uri(uri)
+    raw = _joined(f"{method} {uri} SIP/2.0", _lines(headers, body, strict), body)
+    message = _as_read(raw)
+    if isinstance(message, Request):
+        if strict and message.faults:
+            raise UsageError(f"cannot write {method}: {message.faults[0].what} {message.faults[0].text}")
+        return message
+    return Request(method, uri, raw, b"", (), body, len(raw) - len(body), (message,))
 
 
 def build_response(
@@ -783,49 +804,41 @@ def build_response(
     *,
     strict: bool = True,
 ) -> Response:
-    """A response with Via, From, To, Call-ID and CSeq of the request (RFC 3261 8.2.6.2).
+    """A response with Via, From, To, Call-ID and CSeq of the request, as they were (RFC 3261 8.2.6.2).
 
-    to_tag is added when the To has none, except in a 100. Raises UsageError for what would not be SIP.
+    to_tag is added when the To has none, except in a 100. Raises UsageError for what would not be SIP in
+    anything but the copied fields.
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
     if strict:
         _demand(100 <= status <= 699, "status", str(status))
-        _demand(not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", phrase), "reason phrase", phrase)
-    rows = [(field.name, field.value) for field in copied_fields(request)]
-    if to_tag is not None and status != 100:
-        rows = [(name, _tagged(name, value, to_tag)) for name, value in rows]
-    parts = _write(f"SIP/2.0 {status} {phrase}", [*rows, *headers], body, strict)
-    if strict:
-        return Response(status, phrase, *parts)
-    return _as_told(parts, lambda faults: Response(status, phrase, *parts, faults))
+        _demand(_is_clean(phrase), "reason phrase", phrase)
+        _demand(to_tag is None or is_token(to_tag), "To tag", to_tag or "")
+    tag = None if status == 100 else to_tag
+    copied = [field for name in COPIED for field in request.all_fields(name)]
+    lines = [_tagged(field, tag) if field.canonical == "To" else _line(field) for field in copied]
+    raw = _joined(f"SIP/2.0 {status} {phrase}", [*lines, *_lines(headers, body, strict)], body)
+    message = _as_read(raw)
+    if isinstance(message, Response):
+        return message
+    return Response(status, phrase, raw, b"", (), body, len(raw) - len(body), (message,))
 
 
-def copied_fields(request: SipMessage) -> list[HeaderField]:
-    """The fields every response repeats, in the order of the request (RFC 3261 8.2.6.2)."""
-    copied = ("Via", "From", "To", "Call-ID", "CSeq")
-    return [field for name in copied for field in request.all_fields(name)]
-
-
-def _tagged(name: str, value: str, tag: str) -> str:
-    if canonical_name(name) != "To":
-        return value
+def _tagged(field: HeaderField, tag: str | None) -> bytes:
+    """The line of To, with the tag where it has none."""
+    line = _line(field)
+    if tag is None:
+        return line
     try:
-        tagged = NameAddr.parse(value).tag is not None
+        has_tag = NameAddr.parse(field.value).tag is not None
     except SipSyntaxError:
-        tagged = re.search(r";[ \t]*tag[ \t]*=", value, re.I) is not None
-    return value if tagged else f"{value};tag={tag}"
+        has_tag = re.search(r";[ \t]*tag[ \t]*=", field.value, re.I) is not None
+    return line if has_tag else line.rstrip(b" \t\r\n") + f";tag={tag}\r\n".encode()
 
 
-_M = TypeVar("_M", Request, Response)
-
-
-def _as_told(
-    parts: tuple[bytes, bytes, tuple[HeaderField, ...], bytes, int], make: Callable[[tuple[Fault, ...]], _M]
-) -> _M:
-    """What a receiver reads of octets written without checks, or the parts when it cannot read them."""
+def _as_read(raw: bytes) -> Request | Response | Fault:
+    """What a receiver reads, or why it reads nothing."""
     try:
-        read = parse_message(parts[0])
+        return parse_message(raw)
     except SipSyntaxError as error:
-        return make((fault_of(error),))
-    made = make(read.faults)
-    return read if isinstance(read, type(made)) else made
+        return fault_of(error)

@@ -1,4 +1,4 @@
-"""A stream is cut into the same messages however it arrives; what cannot be framed is told with what was readable."""
+"""A stream gives the same messages however it arrives; what cannot be framed is told with what was read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages with the properties of RFC 4475: what is read of them, and which faults are told at which octet."""
+"""Messages with the properties of RFC 4475: what is read of them, and the faults with their octets."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def request(name: str) -> Request:
 @pytest.mark.parametrize(
     "name",
     [
-        "wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "semiuri", "transports", "mpart01",
-        "unreason", "noreason", "unkscm", "unksm2", "invut", "regaut01", "bcast", "zeromf", "cparam02",
-        "regescrt", "handset",
+        "wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "semiuri",
+        "transports", "mpart01", "unreason", "noreason", "unkscm", "unksm2", "invut", "regaut01",
+        "bcast", "zeromf", "cparam02", "regescrt", "handset",
     ],
 )  # fmt: skip
 def test_unusual_but_valid_messages_have_no_faults(name: str) -> None:
