@@ -1,4 +1,4 @@
-"""SIP rules on dialogs: tags, CSeq, routes, targets, ACK to 2xx, BYE (RFC 3261 12-15), reliable 1xx (RFC 3262)."""
+"""SIP rules on dialogs: tags, CSeq, routes, targets, ACK to 2xx, BYE (RFC 3261 12-15), 1xx (RFC 3262)."""
 
 from __future__ import annotations
 

@@ -179,9 +179,6 @@ def cseq_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.content-length.exact", on=Kind.SIP)
 @rule("sip.content-length.exact", on=Kind.BROKEN)
 def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
-    if entry.incomplete:
-        yield Unverifiable("the capture lacks the end of the datagram")
-        return
     if entry.error is not None:
         if entry.error.what == "Content-Length":
             yield Violation(
@@ -191,7 +188,9 @@ def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Un
                 entry.error.offset,
             )
         return
-    if entry.reliable:
+    if entry.incomplete:
+        yield Unverifiable("the capture lacks the end of the datagram")
+    if entry.incomplete or entry.reliable:
         return
     for fault in entry.sip.faults:
         if fault.what == "Content-Length":
@@ -372,7 +371,11 @@ def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     for value in entry.sip.values("Reason"):
         found = dict(_REASON_PARAMETER.findall(value))
         cause, text = found.get("cause", ""), found.get("text", "").strip('"')
-        if not value.strip().upper().startswith("SIP") or not cause.isdigit() or not text:
+        if (
+            not value.strip().upper().startswith("SIP")
+            or not re.fullmatch("[1-6][0-9][0-9]", cause)
+            or not text
+        ):
             continue
         own = {REASONS.get(int(cause), ""), _RCS_REASONS.get(int(cause), "")} - {""}
         if any(text.lower().startswith(phrase.lower()) for phrase in own):

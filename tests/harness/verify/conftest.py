@@ -46,7 +46,7 @@ class Script:
     start: bool = True
 
     def sub(self, index: int, old: str, new: str) -> Script:
-        """Replace text of a message once; Content-Length follows a changed body unless it was itself changed."""
+        """Replace text of a message once; Content-Length follows a changed body."""
         text = self.steps[index].text
         assert old in text, f"{old!r} not in step {index}:\n{text}"
         changed = text.replace(old, new, 1)

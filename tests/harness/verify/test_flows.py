@@ -1,12 +1,8 @@
-"""What is done right gives nothing, live or from a capture, and the parties are told whatever the addresses."""
+"""What is done right gives nothing, live or from a capture, whatever the addresses."""
 
 from __future__ import annotations
 
 import pytest
-
-from harness.evidence.timeline import Address, Layer, Timeline, Transport
-from harness.verify.engine import Verifier
-from harness.verify.finding import Party
 
 
 @pytest.mark.parametrize("profile", ["ietf", "rcs51", "up2"])
