@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.errors import SipSyntaxError
 from harness.sip.grammar import parse_number
-from harness.sip.message import HEADER_END, Request, Response, parse_head, parse_message
+from harness.sip.message import HEADER_END, Head, Request, Response, parse_head, parse_message, read_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class StreamFramer:
         self._buffer = bytearray()
         self._scanned = 0  # octets of the buffer in which no header end is
         self._needed = 0  # octets of the message whose head was read, 0 while its head is not complete
+        self._head: Head | None = None
         self._refused: FramingError | None = None  # reported in place of the message being read
         self._line_checked = False
         self._empty_lines = 0
@@ -110,9 +111,11 @@ class StreamFramer:
                 return error
         if not self._needed or len(self._buffer) < self._needed:
             return None
-        refused, raw = self._refused, self._take(self._needed)
-        self._needed, self._refused = 0, None
-        return refused or parse_message(raw)
+        refused, head, raw = self._refused, self._head, self._take(self._needed)
+        self._needed, self._refused, self._head = 0, None, None
+        if refused is not None:
+            return refused
+        return None if head is None else head.complete(raw)
 
     def _empty_line(self) -> KeepAlive | None:
         for line in (b"\r\n", b"\n"):
@@ -161,8 +164,9 @@ class StreamFramer:
         return None
 
     def _measure(self, head: int) -> FramingError | None:
-        message = parse_message(bytes(self._buffer[:head]))
-        rows = message.all_fields("Content-Length")
+        octets = bytes(self._buffer[:head])
+        message = read_head(octets)
+        rows = [field for field in message.fields if field.canonical == "Content-Length"]
         if not rows:
             text = "absent, and the message came over a stream"
             return self._break("Content-Length", head, "RFC 3261 18.3", text, head)
@@ -172,7 +176,7 @@ class StreamFramer:
             }
         except SipSyntaxError as error:
             self.broken = True
-            return FramingError(error, message.raw, message)
+            return FramingError(error, octets, message.complete(octets))
         if len(lengths) > 1:
             text = "several that differ"
             return self._break("Content-Length", rows[1].offset, "RFC 3261 18.3", text, head)
@@ -180,7 +184,7 @@ class StreamFramer:
         if length > self._limits.body_octets:
             text = f"{length} octets of body, above the limit of {self._limits.body_octets}"
             return self._break("Content-Length", rows[0].octet(), "RFC 3261 21.4.11", text, head)
-        self._needed = head + length
+        self._needed, self._head = head + length, message
         if len(message.fields) > self._limits.fields:
             text = f"{len(message.fields)} header fields, above the limit of {self._limits.fields}"
             self._refused = self._error("header", message.body_offset, "RFC 3261 21.4.11", text, head)

@@ -69,6 +69,7 @@ _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 _LOOSE_FIELD_END = re.compile(rb"\r?\n(?![ \t])")
 _FOLD = re.compile(rb"(?<![ \t])[ \t]*+\r?\n[ \t]++")
 _LEADING = re.compile(rb"[ \t\r\n]*+")
+_ANY_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROL = re.compile(rb"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _T = TypeVar("_T")
@@ -515,12 +516,37 @@ def fault_of(error: SipSyntaxError) -> Fault:
 
 # -- reading
 
+_Make = Callable[..., "Request | Response"]
+
 
 def parse_message(data: bytes) -> Request | Response:
     """One message that fills data (a datagram, or what framing.py cut out of a stream).
 
     Raises SipSyntaxError only when there is no usable start line; everything else becomes a fault.
     """
+    return read_head(data).complete(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Start line and header fields, read before the body is there."""
+
+    make: _Make
+    start_line: bytes
+    fields: tuple[HeaderField, ...]
+    body_offset: int
+    faults: tuple[Fault, ...]
+
+    def complete(self, data: bytes) -> Request | Response:
+        """The message, once data is all of it (the octets of the head first)."""
+        faults: list[Fault] = []
+        body = _body(data, self.body_offset, self.fields, faults)
+        faults[:0] = self.faults
+        return self.make(data, self.start_line, self.fields, body, self.body_offset, tuple(faults))
+
+
+def read_head(data: bytes) -> Head:
+    """The head of the message that data starts with. Raises SipSyntaxError without a usable start line."""
     faults: list[Fault] = []
     start = _skip_blank(data, faults)
     end = HEADER_END.search(data, start)
@@ -534,8 +560,7 @@ def parse_message(data: bytes) -> Request | Response:
     start_line = data[start:line_end].rstrip(b"\r\n")
     make = _start_line(start_line, start, faults)
     fields = _fields(data, line_end, head_end, faults)
-    body = _body(data, body_offset, fields, faults)
-    return make(data, start_line, fields, body, body_offset, tuple(faults))
+    return Head(make, start_line, fields, body_offset, tuple(faults))
 
 
 def parse_head(data: bytes) -> Request | Response:
@@ -554,9 +579,6 @@ def _skip_blank(data: bytes, faults: list[Fault]) -> int:
 
 def _after_line(data: bytes, index: int) -> int:
     return data.index(b"\n", index) + 1
-
-
-_Make = Callable[..., "Request | Response"]
 
 
 def _start_line(line: bytes, offset: int, faults: list[Fault]) -> _Make:
@@ -651,7 +673,7 @@ def _fields(data: bytes, start: int, end: int, faults: list[Fault]) -> tuple[Hea
 
 
 def _line_faults(block: bytes, start: int, faults: list[Fault]) -> None:
-    control = _CONTROL.search(block)
+    control = _ANY_CONTROL.search(block) and _CONTROL.search(block)  # "\\" before it makes a quoted-pair
     if control:
         place = start + control.start()
         faults.append(Fault("header", place, "RFC 3261 25.1", f"control character {control[0]!r}"))
