@@ -170,6 +170,8 @@ class TcpConnection(asyncio.Protocol):
     def _hand_up(self, found: object) -> None:
         try:
             self._user.connection_received(self, found)
+        except TransportFailed as error:  # the answer did not get out; the end of the connection is noted
+            _log.debug("connection %d: %s", self.number, error)
         except Exception:  # noqa: BLE001 - the next message may be a good one
             _log.exception("connection %d from %s: a message could not be handled", self.number, self.remote)
 

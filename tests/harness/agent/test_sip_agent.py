@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -484,6 +486,30 @@ def test_dropped_connections_fail_what_waits_and_the_next_request_opens_a_new_on
     in_loop(scenario())
 
 
+def test_dropping_ends_connecting_too(in_loop) -> None:
+    async def scenario() -> None:
+        near = Side()
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            fill = [socket.socket() for _ in range(4)]
+            for each in fill:
+                each.setblocking(False)
+                each.connect_ex(full.getsockname())
+            async with sides(near):
+                hop = Hop(TCP, *full.getsockname())
+                task = asyncio.ensure_future(near.agent.request(near.message(hop), hop))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                await near.agent.drop_connections()
+                with pytest.raises(TransportFailed, match="given up"):
+                    await task
+            for each in fill:
+                each.close()
+
+    in_loop(scenario())
+
+
 def test_closing_fails_what_waits_and_can_be_done_twice(in_loop, watch) -> None:
     async def scenario() -> None:
         near, far = Side(), Side(lambda agent, incoming: None)
@@ -754,6 +780,52 @@ def test_requests_in_one_piece_and_one_request_in_many_are_served(in_loop) -> No
             assert len(far.incoming) == 4
 
     in_loop(scenario())
+
+
+def mutants(count: int, transport: Transport) -> list[bytes]:
+    """A request and a response with octets changed, cut out and put in, the same ones every time."""
+    chance = random.Random(3261)
+    request = message(GOOD.format(transport, 5060, "m"))
+    originals = (request.raw, build_response(request, 200, to_tag="two").raw)
+    changed = []
+    for number in range(count):
+        data = bytearray(chance.choice(originals).replace(b"z9hG4bKm", b"z9hG4bKm%d" % number))
+        for _ in range(chance.randint(1, 6)):
+            place = chance.randrange(len(data))
+            match chance.randrange(3):
+                case 0:
+                    data[place] = chance.randrange(256)
+                case 1:
+                    del data[place : place + chance.randint(1, 30)]
+                case _:
+                    data[place:place] = chance.randbytes(chance.randint(1, 8))
+        changed.append(bytes(data))
+    return changed
+
+
+@pytest.mark.parametrize("transport", [UDP, TCP])
+def test_no_octets_make_the_agent_fail_and_it_goes_on_serving(in_loop, watch, caplog, transport) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with sides(near, far):
+            hop = far.hop(transport)
+            for data in mutants(300, transport):
+                if transport is UDP:
+                    await near.agent.send(data, hop)
+                    continue
+                wire = await stream_to(far)
+                wire.transport.write(data)
+                wire.transport.close()
+            assert (await near.agent.request(near.message(hop), hop)).status == 200
+            if transport is TCP:
+                await watch(far.timeline).until(lambda entries: _ends(entries) >= 300)
+
+    in_loop(scenario())
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+def _ends(entries: list[object]) -> int:
+    return sum(isinstance(each, Event) and each.text.startswith("closed") for each in entries)
 
 
 # -- addresses

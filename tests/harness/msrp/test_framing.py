@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import MsrpSyntaxError
@@ -33,6 +33,7 @@ def test_only_the_end_line_of_the_transaction_ends_the_message() -> None:
     assert message.body == TRICKY
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_comes_out_does_not_depend_on_how_the_octets_were_cut(data: st.DataObject) -> None:
     bodies = data.draw(st.lists(st.none() | st.binary(max_size=60) | st.just(TRICKY), max_size=4))
@@ -85,6 +86,7 @@ def test_a_large_body_in_small_pieces_is_searched_once() -> None:
     assert events[0].body == body
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_octets_raise(data: bytes) -> None:
     framer = MsrpFramer()

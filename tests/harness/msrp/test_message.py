@@ -6,7 +6,7 @@ import contextlib
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import MsrpSyntaxError, UsageError
@@ -190,6 +190,7 @@ value = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_c
 )
 
 
+@settings(deadline=None)
 @given(st.none() | st.binary(max_size=300), ident, value, st.sampled_from(Flag))
 def test_what_is_written_is_read_back(body: bytes | None, message_id: str, text: str, flag: Flag) -> None:
     text = text.strip(" \t")
@@ -199,6 +200,7 @@ def test_what_is_written_is_read_back(body: bytes | None, message_id: str, text:
     assert (again.body, again.flag, again.get("x-text"), again.faults) == (body, flag, text, ())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_octets_raise_anything_but_our_own_error(data: bytes) -> None:
     for octets in (data, SEND[:60] + data, SEND[:20] + data + b"\r\n-------d93kswow$\r\n"):
