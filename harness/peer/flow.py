@@ -24,7 +24,7 @@ class Flow:
     """The way a request of the handset came, and where its Contact says it listens.
 
     symmetric: the handset listens at the port it sends from (it asked for rport, or its Contact is no address
-    that can be reached from here).
+    that can be reached from here). streamed: its Contact asks for TCP (RFC 3261 19.1.1, transport parameter).
     """
 
     transport: Transport
@@ -33,6 +33,7 @@ class Flow:
     connection: int | None
     contact: Address | None
     symmetric: bool
+    streamed: bool = False
 
     @property
     def datagram(self) -> Hop:
@@ -62,7 +63,7 @@ class Flow:
         """
         if asked is Transport.UDP:
             return [self.datagram]
-        if asked is not None or self.transport is not Transport.UDP:
+        if asked is not None or self.streamed or self.transport is not Transport.UDP:
             return self.stream
         return [*self.stream, self.datagram] if octets > UDP_LIMIT else [self.datagram]
 
@@ -78,6 +79,7 @@ def flow_of(incoming: Incoming, contact: str | None) -> Flow:
         incoming.connection,
         address,
         symmetric=address is None or address.host != incoming.source.host or asks_rport(incoming.message),
+        streamed=uri is not None and (uri.parameters.get("transport") or "").lower() == "tcp",
     )
 
 

@@ -17,6 +17,7 @@ from harness.peer.answers import Answer, Header, HeaderChanges, changed
 from harness.peer.config import PeerConfig
 from harness.peer.flow import Flow
 from harness.peer.journal import EventKind, Journal
+from harness.peer.repeats import Repeats
 from harness.peer.tokens import new_tag
 from harness.sip.message import Request, Response, build_response
 from harness.sip.transaction import Timers
@@ -46,6 +47,7 @@ class Pcscf:
         self.timeline = timeline
         self.journal = journal
         self.agent = SipAgent(timeline, on_request, timers=timers, part="peer")
+        self.repeats = Repeats(timeline.now, (timers or Timers()).timeout)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -107,6 +109,7 @@ class Pcscf:
         rows = changed([*headers, ("Server", self.config.server)], changes or {})
         response = build_response(incoming.message, status, reason, rows, body, to_tag=to_tag or new_tag())
         self.agent.respond(incoming, response)
+        self.repeats.answered(incoming.message, response)
         self.journal.add(
             EventKind.ANSWERED, f"{incoming.message.method} with {status} {response.reason}", response
         )

@@ -138,6 +138,8 @@ class Peer:
 
     def _on_request(self, incoming: Incoming) -> None:
         try:
+            if self._repeated(incoming):
+                return
             refusal = self._inspect(incoming)
             if refusal is not None:
                 status, headers = refusal
@@ -146,6 +148,19 @@ class Peer:
                 self._handlers[incoming.message.method](incoming)
         except SipSyntaxError as error:
             self.pcscf.respond(incoming, 400, reason=f"{error.what} cannot be read")
+
+    def _repeated(self, incoming: Incoming) -> bool:
+        """True for a request that came before; it is answered as then, or 482 on another path (8.2.2.2)."""
+        earlier = self.pcscf.repeats.earlier(incoming.message)
+        if earlier is None:
+            return False
+        if earlier.branch != incoming.message.via.branch:
+            self.pcscf.respond(incoming, 482)
+        elif earlier.response is not None:
+            self.pcscf.agent.respond(incoming, earlier.response)
+        else:
+            self.pcscf.agent.stay_silent(incoming)
+        return True
 
     def _inspect(self, incoming: Incoming) -> tuple[int, list[Header]] | None:
         """RFC 3261 8.2.1 to 8.2.3, in that order. None when the request may be processed."""

@@ -85,6 +85,7 @@ class Handset:
     def accept(self) -> None:
         """Go on over the TCP connection the peer opens."""
         assert self.listener is not None
+        self.socket.close()
         self.socket, _ = self.listener.accept()
         self.socket.settimeout(5)
         self.stream = True

@@ -47,9 +47,10 @@ def test_a_text_is_answered_and_recorded(bench: Any, far: str, stream: bool) -> 
     assert peer.pager.received == [message]
 
 
-def test_a_retransmission_is_answered_alike_and_counted_once(bench: Any) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_retransmission_is_answered_alike_and_counted_once(bench: Any, stream: bool) -> None:
     peer = quiet(bench)
-    handset = bench.handset()
+    handset = bench.handset(stream=stream)
     text = handset.text()
     answers = []
     for _ in range(3):
@@ -296,6 +297,17 @@ def test_a_small_request_goes_over_udp(bench: Any) -> None:
     request = handset.receive()
     assert len(request.encode()) <= 1300
     handset.answer(request)
+    assert sending().accepted
+
+
+def test_a_contact_that_asks_for_tcp_gets_tcp(bench: Any) -> None:
+    peer = quiet(bench)
+    handset = bench.handset()
+    handset.listen_stream()
+    handset.register(contact=f"<{handset.contact};transport=tcp>")
+    sending = bench.begin(peer.pager.send_text(UE, "hi"))
+    handset.accept()
+    handset.answer(handset.receive())
     assert sending().accepted
 
 

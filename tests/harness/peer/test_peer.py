@@ -164,6 +164,19 @@ def test_stop_is_quick_and_quiet_with_work_under_way(bench: Any, caplog: pytest.
     assert "never retrieved" not in caplog.text
 
 
+def test_a_request_that_comes_by_two_ways_is_482(bench: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.send(handset.text(call_id="same", cseq=7, branch="one"))
+    assert handset.receive().status == 200
+    handset.send(handset.text(call_id="same", cseq=7, branch="two"))
+    found = handset.receive()
+    while not found.startswith("SIP/2.0"):  # the notification for the first
+        found = handset.receive()
+    assert found.status == 482
+    assert len(peer.pager.received) == 1
+
+
 def test_events_are_numbered_and_awaited(bench: Any) -> None:
     peer = bench.start()
     bench.handset().register()
