@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 IDENTIFY: Final = "*IDN?"
 REPLY_OCTETS: Final = 16 * 1024 * 1024
 QUEUE_READS: Final = 64
+# pyvisa-py receives in pieces of this size: asked for more it reads past what it was asked for.
+PIECE_OCTETS: Final = 4096
 REMEDY: Final = (
     "check that the instrument is switched on and the resource in lab.yaml is right, then run rcslab doctor"
 )
@@ -211,7 +213,7 @@ class VisaSession:
         while not data.endswith(end):
             if not _readable(connection, deadline - time.monotonic()):
                 raise _Silent
-            there = connection.recv(65536, socket.MSG_PEEK)
+            there = connection.recv(PIECE_OCTETS, socket.MSG_PEEK)
             if not there:
                 raise ConnectionResetError(f"the instrument closed the connection after {bytes(data[:80])!r}")
             # Not one octet past the end: the library would keep it, unseen, for the next question.
