@@ -1,7 +1,7 @@
 """The Robot Framework library: `Library    harness.RCS`.
 
-It assembles the keyword modules, gives them the bench, and, as its own listener, judges every test when it ends:
-a rule that fails a run, broken by the handset, fails the test that saw it.
+It assembles the keyword modules, gives them the bench, and, as its own listener, judges every test when it
+ends: a rule that fails a run, broken by the handset, fails the test that saw it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from harness.errors import LabError
 from harness.keywords.findings import Findings
 from harness.keywords.handset import HandsetKeywords
 from harness.keywords.log_drain import LogDrain
+from harness.keywords.log_page import show_evidence
 from harness.keywords.modem import ModemKeywords
 from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
@@ -43,9 +44,9 @@ TOPICS = (
 class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     """Keywords for RCS messaging tests on a bench.
 
-    A bench is a handset (or two), a network simulator and the peer, which stands where the IMS core and the far
-    party stand. Which equipment that is says lab.yaml. Under `rcslab run` the bench is up before the first test;
-    under plain `robot` the first keyword brings it up.
+    A bench is a handset (or two), a network simulator and the peer, which stands where the IMS core and the
+    far party stand. Which equipment that is says lab.yaml. Under `rcslab run` the bench is up before the
+    first test; under plain `robot` the first keyword brings it up.
 
     | ***** Settings *****
     | Library    harness.RCS
@@ -57,8 +58,8 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     |     ${message} =    Wait For Text From Handset    Hello
     |     Handset Shows Status    Read    of=Hello
 
-    Every test is judged when it ends: each rule the handset broke that fails a run under the lab's profile fails the
-    test. The ladder of the test is in its log, the capture and the rest under ``evidence/``.
+    Every test is judged when it ends: each rule the handset broke that fails a run under the lab's profile
+    fails the test. The ladder of the test is in its log, the capture and the rest under ``evidence/``.
     """
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -66,7 +67,10 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     ROBOT_LIBRARY_CONVERTERS = {Msisdn: Msisdn.from_robot}  # noqa: RUF012  # Robot reads a plain dict
 
     def __init__(self, lab: str | None = None, bench: str | None = None) -> None:
-        """``lab`` is a lab file (default: the lab.yaml found upward), ``bench`` its bench (default: a free one)."""
+        """``lab`` is a lab file (default:
+
+        the lab.yaml found upward), ``bench`` its bench (default: a free one).
+        """
         self.ROBOT_LIBRARY_LISTENER = self
         self._lab, self._bench_name = lab, bench
         self._own_bench: Bench | None = None
@@ -105,6 +109,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         record = self._access.record = TestRecord.begin(data.full_name, bench)
         try:
             bench.mend()
+            bench.restore_peer()
         except LabError as error:
             record.infra = error
             logger.warn(f"infra: {error}")
@@ -126,7 +131,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         verdict = record.end(result.passed, result.skipped, output / "evidence")
         self.records.append(record)
         if record.evidence is not None:
-            record.evidence.show(output)
+            show_evidence(record.evidence, record.findings, output)
         if verdict is RunVerdict.INFRA:
             result.tags.add("infra")
             result.status = "FAIL"

@@ -158,7 +158,10 @@ def doctor(
     bench: Annotated[str | None, typer.Option(help="Only this bench.")] = None,
     format_: FormatOption = ListFormat.TEXT,
 ) -> None:
-    """Check everything the lab file names, one line each: found, version, or what is wrong and how to mend it."""
+    """Check everything the lab file names, one line each:
+
+    found, version, or what is wrong and how to mend it.
+    """
     from harness.lab.doctor import examine
     from harness.lab.model import load_lab
 
@@ -193,9 +196,9 @@ def verify(
 
 @app.command()
 def peer(
-    address: Annotated[list[str], typer.Option(help="Address to listen on; repeat for more.")] = [
-        "127.0.0.1"
-    ],  # noqa: B006
+    address: Annotated[
+        list[str] | None, typer.Option(help="Address to listen on; repeat for more (default 127.0.0.1).")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of UDP and TCP; 0: any free one.")] = 5060,
     evidence: Annotated[Path | None, typer.Option(help="Folder for capture, ladder and timeline.")] = None,
     lab: LabOption = None,
@@ -208,13 +211,13 @@ def peer(
 ) -> None:
     """The peer alone: prints one JSON line with its addresses, then serves until SIGTERM or Ctrl-C.
 
-    It answers any RCS client, shows what passes on standard error, writes its evidence at the end and exits as
-    `rcslab verify` would.
+    It answers any RCS client, shows what passes on standard error, writes its evidence at the end and exits
+    as `rcslab verify` would.
     """
     from harness.lab.peer_alone import PeerAloneRequest, serve
 
     request = PeerAloneRequest(
-        tuple(address),
+        tuple(address or ("127.0.0.1",)),
         port,
         evidence,
         lab,

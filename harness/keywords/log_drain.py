@@ -1,7 +1,7 @@
 """Log lines of other threads, brought into the running keyword.
 
-Robot drops what another thread logs. A handler queues the records; the library drains the queue on Robot's own
-thread when a keyword ends.
+Robot drops what another thread logs. A handler queues the records; the library drains the queue on Robot's
+own thread when a keyword ends.
 """
 
 from __future__ import annotations

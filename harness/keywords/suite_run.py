@@ -227,7 +227,10 @@ def _robot_arguments(request: RunRequest) -> tuple[list[str], dict[str, Any]]:
 
 
 def default_suites() -> Path:
-    """The suites that come with the project: beside the packages in a checkout, inside the wheel elsewhere."""
+    """The suites that come with the project:
+
+    beside the packages in a checkout, inside the wheel elsewhere.
+    """
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_robot" / "suites", package.parent / "robot" / "suites"):
         if folder.is_dir():

@@ -56,7 +56,10 @@ class TestRecord:
 
     @property
     def failing(self) -> list[Finding]:
-        """The findings that fail this test: hard rules, broken by the handset, that the test did not ask for."""
+        """The findings that fail this test:
+
+        hard rules, broken by the handset, that the test did not ask for.
+        """
         return [
             finding
             for finding in self.findings
@@ -88,7 +91,10 @@ class TestRecord:
         return RunVerdict.PASS if passed and not self.failing else RunVerdict.FAIL
 
     def _photograph(self) -> None:
-        """A picture of each handset's screen. A handset that cannot give one must not hide why the test failed."""
+        """A picture of each handset's screen.
+
+        A handset that cannot give one must not hide why the test failed.
+        """
         for name, handset in self.bench.handsets.items():
             try:
                 self.screenshots[name] = handset.android.screenshot()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
+from typing import Any, TypeVar
 
-from harness.errors import UsageError
+from harness.cpm.identity import Msisdn
+from harness.errors import HandsetError, NotSeen, UsageError
 from harness.keywords.test_record import TestRecord
 from harness.lab.bench import Bench, HandsetOnBench
+
+T = TypeVar("T")
+GRACE_SECONDS = 2.0
+POLL_SECONDS = 0.05
 
 
 class BenchAccess:
@@ -17,6 +24,11 @@ class BenchAccess:
         self._open = open_bench
         self._bench: Bench | None = None
         self.record: TestRecord | None = None
+        self.mark = 0
+        """Number of the timeline's last entry before the last action:
+
+        what counts as its effect comes later.
+        """
 
     @property
     def is_open(self) -> bool:
@@ -59,6 +71,38 @@ class Topic:
     def handset(self, name: str | None = None) -> HandsetOnBench:
         """The handset of that name; the first of the bench when no name is given."""
         return self.bench.handset(name)
+
+    def act(self) -> None:
+        """An action of the procedure begins: what it brings about is looked for after this point."""
+        self.access.mark = len(self.bench.timeline)
+
+    def call(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Run a coroutine of the peer, which ends by itself within `seconds`, and return its result."""
+        return self.bench.loop.call(coroutine, seconds + GRACE_SECONDS)
+
+    def expect_silence(self, waiting: Coroutine[Any, Any, object], seconds: timedelta, message: str) -> None:
+        """Run a wait of the peer that must not succeed. Raises: HandsetError when it does."""
+        try:
+            came = self.call(waiting, seconds.total_seconds())
+        except NotSeen:
+            return
+        raise HandsetError(f"{message}: {came}")
+
+    def poll(self, read: Callable[[], T], good: Callable[[T], bool], seconds: float) -> T:
+        """Read a state that tells nobody when it changes until it is good; returns the last one read."""
+        until = time.monotonic() + seconds
+        while not good(last := read()) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        return last
+
+    def far_number(self, given: Msisdn | None) -> str:
+        """The number of the far party: the one given, else that of the bench."""
+        return str(given) if given is not None else self.bench.part.peer.number
+
+    @staticmethod
+    def headers(given: Mapping[str, str]) -> dict[str, str]:
+        """SIP header names of keyword arguments: an underscore stands for a dash."""
+        return {name.replace("_", "-"): value for name, value in given.items()}
 
     def deadline(self, given: timedelta | None, default: float) -> float:
         """Seconds: what the keyword was given, else the lab's deadline."""

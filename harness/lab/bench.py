@@ -11,6 +11,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from devices.adb_server import AdbServer
@@ -56,7 +57,10 @@ DRIVERS = {NetworkSimulatorDriver.CMW500: Cmw500}
 
 @dataclass(slots=True)
 class HandsetOnBench:
-    """A handset under test with the drivers that reach it. modem is None where the handset shows no AT port."""
+    """A handset under test with the drivers that reach it.
+
+    modem is None where the handset shows no AT port.
+    """
 
     name: str
     part: HandsetPart
@@ -65,7 +69,10 @@ class HandsetOnBench:
 
 
 class Bench:
-    """One bench. Make one with `lease_and_open`, end it with `close`; between them every part is connected."""
+    """One bench. Make one with `lease_and_open`, end it with `close`;
+
+    between them every part is connected.
+    """
 
     def __init__(
         self, lab: Lab, name: str, lease: Lease, folder: Path, personality: str | None, profile: str
@@ -150,6 +157,15 @@ class Bench:
         for handset in self.handsets.values():
             if handset.android.state() != "device":
                 handset.android.wait_ready(self.lab.deadlines.adb)
+
+    def restore_peer(self) -> None:
+        """The peer as lab.yaml describes it, whatever a test before asked of it."""
+        fresh = peer_config(self.part)
+        for name in ("authentication", "max_expires", "min_expires"):
+            setattr(self.peer.config, name, getattr(fresh, name))
+        self.peer.registrar.answer_as_usual()
+        self.peer.pager.answer_as_usual()
+        self.peer.notifications.policy(timedelta(0), timedelta(0))
 
     # -- parts
 
@@ -320,7 +336,10 @@ def subscriber(part: HandsetPart, domain: str) -> Subscriber:
 
 
 def verify_settings(part: BenchPart) -> VerifySettings:
-    """What the verifier cannot read off the wire: the timeline of a bench begins before its handset is on air."""
+    """What the verifier cannot read off the wire:
+
+    the timeline of a bench begins before its handset is on air.
+    """
     return VerifySettings(
         icsis=frozenset({Service.PAGER.icsi}), home_domain=part.peer.domain, from_start=True
     )

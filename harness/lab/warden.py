@@ -3,8 +3,9 @@
     python warden.py --remove DIR --unlock FILE [-- PROGRAM ARGUMENT...]
 
 It runs a program that cannot notice by itself that its parent is gone (the adb server), waits for its own
-standard input to end (the parent died, however it died) or for SIGTERM, then ends the program, removes the folder
-of the bench and the lease file nobody holds any more. It imports the standard library only, to start fast.
+standard input to end (the parent died, however it died) or for SIGTERM, then ends the program, removes the
+folder of the bench and the lease file nobody holds any more. It imports the standard library only, to start
+fast.
 """
 
 from __future__ import annotations

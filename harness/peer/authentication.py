@@ -59,6 +59,10 @@ class Authenticator:
         self._sqn: dict[str, int] = {subscriber.impi: subscriber.sqn for subscriber in config.subscribers}
         self.opaque = secrets.token_hex(8)
 
+    def forget_sequence_numbers(self) -> None:
+        """Start again from the configured SQN, as a new HSS would: SIMs have to resynchronise (RFC 3310 3.4)."""
+        self._sqn = {subscriber.impi: subscriber.sqn for subscriber in self._config.subscribers}
+
     def challenge(self, subscriber: Subscriber, how: Authentication, *, stale: bool = False) -> list[str]:
         """Values for WWW-Authenticate or Proxy-Authenticate, one row each.
 

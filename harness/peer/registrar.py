@@ -176,6 +176,10 @@ class Registrar:
         """
         self._answers.add(Answer(status, headers or {}, reason), count)
 
+    def forget_sequence_numbers(self) -> None:
+        """Lose the AKA sequence numbers: the next challenge is out of step with the SIM."""
+        self._authenticator.forget_sequence_numbers()
+
     def answer_as_usual(self) -> None:
         """Forget the answers asked for and not given yet."""
         self._answers.clear()

@@ -1,0 +1,47 @@
+"""Keywords for the findings of the running test."""
+
+from __future__ import annotations
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from harness.errors import FindingsFailed, UsageError
+from harness.keywords.topic import Topic
+from harness.verify.catalogue import load_catalogue
+from harness.verify.finding import Finding, Party
+
+
+class Findings(Topic):
+    """What the verifier found in this test."""
+
+    @keyword
+    def findings_of_handset(self) -> list[Finding]:
+        """Judges the test so far and returns the findings against the handset, of any severity."""
+        found = [finding for finding in self.record.judge() if finding.party is Party.HANDSET]
+        for finding in found:
+            logger.info(str(finding))
+        return found
+
+    @keyword
+    def expect_rule(self, rule: str) -> None:
+        """Says that this rule is going to be broken on purpose: its findings do not fail the test."""
+        if rule not in load_catalogue():
+            raise UsageError(f"no rule {rule!r} in the catalogue; `rcslab rules` lists all")
+        self.record.expected_rules.add(rule)
+
+    @keyword
+    def only_rule_reported_should_be(self, rule: str) -> None:
+        """Fails unless the findings against the handset are of exactly this rule."""
+        self.expect_rule(rule)
+        found = {finding.rule for finding in self.findings_of_handset()}
+        if found != {rule}:
+            raise FindingsFailed(
+                f"expected findings of {rule} and of nothing else, got {', '.join(sorted(found)) or 'none'}"
+            )
+
+    @keyword
+    def no_finding_should_be_reported(self) -> None:
+        """Fails on any finding against the handset in this test, whatever its severity."""
+        found = self.findings_of_handset()
+        if found:
+            raise FindingsFailed("\n".join(str(finding) for finding in found))

@@ -1,0 +1,91 @@
+"""Keywords for the handset itself: its screen, its messaging app, its radio switch."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from devices.handset import ScreenMessage, TextStatus
+from harness.cpm.identity import Msisdn
+from harness.keywords.topic import Topic
+
+
+class HandsetKeywords(Topic):
+    """The handset as its user sees it."""
+
+    @keyword
+    def open_conversation(self, number: Msisdn | None = None, handset: str | None = None) -> None:
+        """Brings the conversation with ``number`` (default: the far party of the bench) on screen."""
+        self.act()
+        self.handset(handset).android.open_conversation(self.far_number(number))
+
+    @keyword
+    def leave_conversation(self, handset: str | None = None) -> None:
+        """Goes to the home screen: what comes now is not seen by the user."""
+        self.act()
+        self.handset(handset).android.home()
+
+    @keyword
+    def handset_shows_text(
+        self, text: str, timeout: timedelta | None = None, handset: str | None = None
+    ) -> ScreenMessage:
+        """Opens the conversation with the far party and waits until it shows ``text`` as received."""
+        return self._wait_on_screen(text, False, None, timeout, handset)
+
+    @keyword
+    def handset_shows_status(
+        self, status: TextStatus, of: str, timeout: timedelta | None = None, handset: str | None = None
+    ) -> ScreenMessage:
+        """Waits until the sent text ``of`` shows ``status``: SENDING, SENT, DELIVERED, READ or NOT_SENT."""
+        return self._wait_on_screen(of, True, status, timeout, handset)
+
+    def _wait_on_screen(
+        self,
+        text: str,
+        outgoing: bool,
+        status: TextStatus | None,
+        timeout: timedelta | None,
+        handset: str | None,
+    ) -> ScreenMessage:
+        android = self.handset(handset).android
+        android.conversation(self.far_number(None))
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.screen)
+        return android.wait_for_text(text, seconds, outgoing=outgoing, status=status)
+
+    @keyword
+    def texts_on_screen(self, number: Msisdn | None = None, handset: str | None = None) -> list[str]:
+        """Returns the texts of the conversation on screen, oldest first."""
+        screen = self.handset(handset).android.conversation(self.far_number(number))
+        return [message.text for message in screen.messages]
+
+    @keyword
+    def switch_airplane_mode_on(self, handset: str | None = None) -> None:
+        """Switches the radio of the handset off by its airplane mode."""
+        self.act()
+        self.handset(handset).android.airplane(True)
+
+    @keyword
+    def switch_airplane_mode_off(self, handset: str | None = None) -> None:
+        """Switches the radio of the handset on again."""
+        self.act()
+        self.handset(handset).android.airplane(False)
+
+    @keyword
+    def take_screenshot(self, name: str = "screen", handset: str | None = None) -> None:
+        """Puts a picture of the handset's screen into the evidence of the test and into the log."""
+        picture = self.handset(handset).android.screenshot()
+        self.record.screenshots[name] = picture
+        logger.info(f"screenshot {name}: {len(picture)} octets, in the evidence of this test")
+
+    @keyword
+    def set_handset_property(self, name: str, value: str, handset: str | None = None) -> None:
+        """Sets an Android system property (setprop)."""
+        self.handset(handset).android.set_property(name, value)
+
+    @keyword
+    def log_of_handset(self, handset: str | None = None) -> list[str]:
+        """Returns the logcat lines of the handset since the test began."""
+        begun = self.bench.timeline.since(self.record.since)[0].time
+        return self.handset(handset).android.log.excerpt(begun)

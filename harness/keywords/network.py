@@ -1,0 +1,85 @@
+"""Keywords for the cell that the network simulator broadcasts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from robot.api.deco import keyword
+
+from harness.errors import HandsetError
+from harness.keywords.topic import Topic
+from instruments.network_simulator import CellState
+
+
+class Network(Topic):
+    """The cell and the handset on it, over VISA."""
+
+    @keyword
+    def switch_cell_off(self) -> None:
+        """Takes the cell off the air: the handset loses coverage."""
+        self.act()
+        self.bench.network_simulator.cell_off(self.bench.lab.deadlines.cell)
+
+    @keyword
+    def switch_cell_on(self) -> None:
+        """Puts the cell on the air and waits until it is."""
+        self.act()
+        self.bench.network_simulator.cell_on(self.bench.lab.deadlines.cell)
+
+    @keyword
+    def change_cell(self, tac: int | None = None, eci: int | None = None) -> None:
+        """Lets the network simulator broadcast another tracking area or cell identity.
+
+        The cell goes off for the change and comes on again, as the instrument asks for.
+        """
+        self.act()
+        simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
+        simulator.cell_off(seconds)
+        simulator.configure(tac=tac, eci=eci)
+        simulator.cell_on(seconds)
+
+    @keyword
+    def set_cell_power(self, dbm: float) -> None:
+        """Sets the reference signal power in dBm per 15 kHz; far below -120 dBm no handset hears the cell."""
+        self.act()
+        self.bench.network_simulator.power(dbm)
+
+    @keyword
+    def network_names_pcscf(self, address: str) -> None:
+        """Sets the P-CSCF address the handset gets at its next attach, IPv4 or IPv6, and lets it attach
+        anew."""
+        self.act()
+        simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
+        simulator.cell_off(seconds)
+        simulator.set_pcscf(address)
+        simulator.cell_on(seconds)
+
+    @keyword
+    def handset_attaches(self, timeout: timedelta | None = None) -> None:
+        """Waits until the network simulator says that a handset is attached."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.cell)
+        self.bench.network_simulator.wait_state(CellState.ATTACHED, CellState.CONNECTED, timeout=seconds)
+
+    @keyword
+    def network_simulator_should_know_handset(self, imsi: str, imei: str | None = None) -> None:
+        """Fails unless the network simulator reports this IMSI (and IMEI) for the attached handset."""
+        simulator = self.bench.network_simulator
+        found = (simulator.ue_imsi(), simulator.ue_imei())
+        expected = (imsi, imei if imei is not None else found[1])
+        if found != expected:
+            raise HandsetError(f"expected IMSI and IMEI {expected} at the network simulator, got {found}")
+
+    @keyword
+    def restore_cell(self) -> None:
+        """Puts the cell back as lab.yaml describes it, on the air."""
+        self.act()
+        part = self.bench.part.network_simulator
+        if part is None:
+            return
+        simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
+        wanted, now = part.cell, simulator.cell_identity()
+        if (now.mcc, now.mnc, now.tac, now.eci) != (wanted.mcc, wanted.mnc, wanted.tac, wanted.eci):
+            simulator.cell_off(seconds)
+            simulator.configure(wanted.mcc, wanted.mnc, wanted.tac, wanted.eci)
+        simulator.power(wanted.power_dbm)
+        simulator.cell_on(seconds)

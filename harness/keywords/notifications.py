@@ -1,0 +1,77 @@
+"""Keywords for IMDN: what the far party sends, and what the handset sends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from robot.api.deco import keyword
+
+from harness.errors import UsageError
+from harness.keywords.topic import Topic
+from harness.peer.notifications import NotificationKind, Wrong
+from harness.peer.pager import SentMessage
+from harness.peer.received import ReceivedNotification
+
+
+class NotificationKeywords(Topic):
+    """Disposition notifications (RFC 5438)."""
+
+    @keyword
+    def far_party_notifies(
+        self,
+        delivered: timedelta | None = timedelta(0),
+        displayed: timedelta | None = timedelta(0),
+        *wrong: Wrong,
+    ) -> None:
+        """Sets what texts of the handset bring back from now on, each after a delay, NONE for never.
+
+        | Far Party Notifies    delivered=0 s    displayed=500 ms
+        | Far Party Notifies    delivered=NONE    displayed=NONE
+        | Far Party Notifies    0 s    NONE    TWICE
+
+        ``wrong`` names what is wrong on purpose: NO_DATETIME, WRONG_MESSAGE_ID,
+        WITH_DISPOSITION_NOTIFICATION, TWICE, PROCESSING, NOT_REQUESTED, BEFORE_ANSWER, MALFORMED_XML,
+        NO_CONTENT_DISPOSITION.
+        """
+        self.bench.peer.notifications.policy(delivered, displayed, frozenset(wrong))
+
+    @keyword
+    def wait_for_notification(
+        self, message: SentMessage, kind: NotificationKind, timeout: timedelta | None = None
+    ) -> ReceivedNotification:
+        """Waits for the handset's notification DELIVERED or DISPLAYED for a text that was sent to it.
+
+        | ${message} =    Send Text To Handset    Hello
+        | Wait For Notification    ${message}    DELIVERED
+        """
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.notification)
+        waiting = self.bench.peer.notifications.wait_notification(
+            message.message_id, kind.value, timeout=seconds, after=message.number
+        )
+        return self.call(waiting, seconds)
+
+    @keyword
+    def no_notification_comes(
+        self,
+        message: SentMessage,
+        kind: NotificationKind | None = None,
+        seconds: timedelta = timedelta(milliseconds=700),
+    ) -> None:
+        """Watches for ``seconds`` and fails when the handset notifies (of this ``kind``)
+
+        for a text sent to it.
+        """
+        watching = self.bench.peer.notifications.expect_none(
+            message.message_id,
+            kind.value if kind else None,
+            seconds=seconds.total_seconds(),
+            after=message.number,
+        )
+        self.call(watching, seconds.total_seconds())
+
+    @keyword
+    def notification_count_should_be(self, count: int, message: SentMessage, kind: NotificationKind) -> None:
+        """Fails unless the handset sent exactly ``count`` notifications of this kind for the message."""
+        found = self.bench.peer.notifications.of(message.message_id, kind.value)
+        if len(found) != count:
+            raise UsageError(f"expected {count} {kind.value} for {message.message_id}, got {len(found)}")

@@ -1,0 +1,198 @@
+"""The doctor: everything a lab file names is looked at, one check each, without changing anything.
+
+Real equipment is asked who it is; of simulated equipment the programs it needs are looked at.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from devices.adb_server import AdbServer, bundled_adb
+from devices.android import AndroidHandset
+from devices.apps import load_app
+from devices.modem import Modem
+from harness.errors import LabError, RcsLabError
+from harness.evidence.timeline import Timeline
+from harness.lab.leases import acquire
+from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
+from instruments.visa import VisaSession
+
+PACKAGES = (
+    "adbutils",
+    "pyserial",
+    "pyvisa",
+    "pyvisa-py",
+    "robotframework",
+    "robotframework-pythonlibcore",
+    "lxml",
+)
+OURS = ("harness", "devices", "instruments")
+OPTIONAL_PROGRAMS = {
+    "tshark": "reads captures in interop tests",
+    "sipp": "a foreign SIP stack in interop tests",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor. ok False means that a run on this lab would fail; text says how to mend it."""
+
+    part: str
+    ok: bool
+    text: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+
+def examine(lab_file: LabFile, bench: str | None = None) -> Iterator[Check]:
+    """Yield a check for each thing the lab needs, as it is made.
+
+    Raises: UsageError for a bench that does not exist.
+    """
+    parts = {bench: lab_file.bench(bench)} if bench else lab_file.lab.benches
+    summary = f"{len(lab_file.lab.benches)} benches, profile {lab_file.lab.profile}"
+    yield Check("lab file", True, f"{lab_file.path}: {summary}")
+    yield from _installation()
+    yield _results(lab_file)
+    for name, part in parts.items():
+        yield from _bench(lab_file, name, part)
+
+
+def _installation() -> Iterator[Check]:
+    version = platform.python_version()
+    yield Check("python", sys.version_info >= (3, 11), f"{version} at {sys.executable}")
+    for package in PACKAGES:
+        yield _attempt(f"package {package}", partial(importlib.metadata.version, package))
+    yield Check("imports", *_own_packages())
+    yield _attempt("adb", lambda: str(bundled_adb()))
+    for program, use in OPTIONAL_PROGRAMS.items():
+        found = shutil.which(program)
+        yield Check(program, True, found or f"not installed (optional: {use})")
+
+
+def _own_packages() -> tuple[bool, str]:
+    """Another distribution may own a package of the same name (instrumentkit has `instruments`)."""
+    home = Path(__file__).resolve().parents[2]
+    foreign = []
+    for name in OURS:
+        file = Path(__import__(name).__file__ or "").resolve()
+        if file.parent.parent != home:
+            foreign.append(f"{name} comes from {file.parent}")
+    shadows = sorted((home / "robot").glob("**/*.py")) if (home / "robot").is_dir() else []
+    if shadows:
+        foreign.append(f"{shadows[0]} hides Robot Framework: robot/ must hold no Python")
+    return not foreign, "; ".join(foreign) or f"{', '.join(OURS)} from {home}"
+
+
+def _results(lab_file: LabFile) -> Check:
+    folder = lab_file.results
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    ok = os.access(existing, os.W_OK)
+    mend = f"{existing} is not writable; set `results:` in lab.yaml"
+    return Check("results", ok, str(folder) if ok else mend)
+
+
+def _bench(lab_file: LabFile, name: str, part: BenchPart) -> Iterator[Check]:
+    yield _attempt(f"{name}: lease", partial(_lease, lab_file, name))
+    for address in part.peer.addresses:
+        yield _attempt(f"{name}: P-CSCF {address}", partial(_listen, address, part.peer.port))
+    if part.network_simulator is not None:
+        look = partial(_instrument, lab_file, part.network_simulator.resource)
+        yield _attempt(f"{name}: {part.network_simulator.driver}", look)
+    for handset, settings in part.handsets.items():
+        yield _attempt(f"{name}: {handset} adb", partial(_handset, lab_file, settings))
+        yield _attempt(f"{name}: {handset} app", partial(_app, settings.app))
+        if settings.modem:
+            yield _attempt(f"{name}: {handset} modem", partial(_modem, lab_file, settings))
+
+
+def _attempt(part: str, look: Callable[[], str]) -> Check:
+    """A check that holds unless looking raises one of our errors, or the system's."""
+    try:
+        return Check(part, True, look())
+    except (RcsLabError, OSError, importlib.metadata.PackageNotFoundError) as error:
+        return Check(part, False, str(error) or type(error).__name__)
+
+
+def _lease(lab_file: LabFile, bench: str) -> str:
+    acquire(lab_file.path, bench).release()
+    return "free"
+
+
+def _listen(address: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
+        with socket.socket(family, kind) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                remedy = "end what listens there, or change `peer.port` in lab.yaml"
+                where = f"{address} port {port} {name}"
+                actual = error.strerror or str(error)
+                raise LabError("P-CSCF", where, "a free port", actual, remedy) from None
+    return f"UDP and TCP port {port or 'of the kernel'} free"
+
+
+def _instrument(lab_file: LabFile, resource: str) -> str:
+    if resource == SIMULATED:
+        return "simulated"
+    session = VisaSession(resource, Timeline(), timeout=lab_file.lab.deadlines.visa)
+    try:
+        return session.open()
+    finally:
+        session.close()
+
+
+def _app(name: str) -> str:
+    return f"{name}: {load_app(name).package}"
+
+
+def _handset(lab_file: LabFile, part: HandsetPart) -> str:
+    if part.adb == SIMULATED:
+        return "simulated"
+    if lab_file.lab.adb_server != OWN:
+        return _identity(lab_file, part, int(lab_file.lab.adb_server.rpartition(":")[2]))
+    folder = Path(tempfile.mkdtemp(prefix="rcslab-doctor-"))
+    try:
+        with AdbServer(folder, usb=True) as server:
+            if ":" in part.adb:
+                server.connect(part.adb, lab_file.lab.deadlines.adb)
+            return _identity(lab_file, part, server.port)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _identity(lab_file: LabFile, part: HandsetPart, port: int) -> str:
+    seconds = lab_file.lab.deadlines.adb
+    handset = AndroidHandset(part.adb, port, load_app(part.app), Timeline(), deadline=seconds)
+    handset.wait_ready(seconds)
+    found = handset.identify()
+    return f"{found.manufacturer} {found.model}, Android {found.release}, {found.fingerprint}"
+
+
+def _modem(lab_file: LabFile, part: HandsetPart) -> str:
+    if part.modem == SIMULATED or part.modem is None:
+        return "simulated"
+    modem = Modem(part.modem, Timeline(), default_seconds=lab_file.lab.deadlines.at)
+    try:
+        modem.open()
+        imei = modem.imei()
+    finally:
+        modem.close()
+    if part.imei and part.imei != imei:
+        expected = f"IMEI {part.imei} as in lab.yaml"
+        raise LabError("modem", part.modem, expected, imei, "check which handset it is")
+    return f"IMEI {imei}"

@@ -1,0 +1,109 @@
+"""The peer alone: any RCS client may be pointed at it.
+
+It serves until told to stop, then judges what it saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from harness.agent.stop_signals import set_on_stop
+from harness.evidence.lanes import PEER
+from harness.evidence.package import write_evidence
+from harness.evidence.start_line import first_line
+from harness.evidence.timeline import Entry, Layer, Packet, Timeline
+from harness.lab.bench import peer_config, verify_settings
+from harness.lab.model import load_lab
+from harness.peer.config import Authentication, PeerAddresses, PeerConfig
+from harness.peer.peer import Peer
+from harness.verify.engine import Verifier, VerifySettings
+from harness.verify.report import Report, render
+
+DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAloneRequest:
+    """What to serve. on_ready gets the addresses once, on_line each line of the live ladder."""
+
+    addresses: tuple[str, ...]
+    port: int
+    evidence: Path | None
+    lab: Path | None
+    bench: str | None
+    domain: str | None
+    profile: str
+    on_ready: Callable[[Mapping[str, str | None]], None]
+    on_line: Callable[[str], None]
+
+
+def serve(request: PeerAloneRequest) -> int:
+    """Serve until SIGTERM or Ctrl-C; the exit code is that of `rcslab verify` for what was seen.
+
+    Raises: AddressTaken, LabFileError, UsageError.
+    """
+    config, settings = _configuration(request)
+    return asyncio.run(_serve(request, config, settings))
+
+
+def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySettings]:
+    """Of a bench when one is named, else a peer that lets everybody in (SERVICES: trigger mode)."""
+    listen = tuple((address, request.port) for address in request.addresses)
+    if request.lab is None and request.bench is None:
+        domain = request.domain or DEFAULT_DOMAIN
+        return PeerConfig(domain, (), Authentication.NONE, listen=listen), VerifySettings()
+    lab_file = load_lab(request.lab)
+    part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
+    return replace(peer_config(part), listen=listen), verify_settings(part)
+
+
+async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: VerifySettings) -> int:
+    timeline = Timeline()
+    started = timeline.now()
+    timeline.listen(lambda entry: _show(entry, started, request.on_line))
+    peer = Peer(config, timeline)
+    peer.notifications.policy(timedelta(0), timedelta(seconds=1))
+    stop = asyncio.Event()
+    set_on_stop(stop, until_stdin_closes=False)
+    addresses = await peer.start()
+    own = _texts(addresses)
+    timeline.event(Layer.LAB, "parties", network=own)
+    request.on_ready(_ready_line(addresses))
+    try:
+        await stop.wait()
+    finally:
+        await peer.stop()
+    verifier = Verifier(request.profile, settings)
+    findings = verifier.judge(timeline)
+    report = Report.of_live(findings)
+    if request.evidence is not None:
+        write_evidence(request.evidence, timeline, findings, roles={PEER: own}, title="rcslab peer")
+        (request.evidence / "report.json").write_text(render(report, "json"), encoding="utf-8")
+    for line in render(report, "text").splitlines():
+        request.on_line(line)
+    return report.exit_code
+
+
+def _texts(addresses: PeerAddresses) -> list[str]:
+    msrp = [addresses.msrp] if addresses.msrp else []
+    return [str(address) for address in (*addresses.sip_udp, *addresses.sip_tcp, *msrp)]
+
+
+def _ready_line(addresses: PeerAddresses) -> dict[str, str | None]:
+    return {
+        "sip_udp": str(addresses.sip_udp[0]),
+        "sip_tcp": str(addresses.sip_tcp[0]),
+        "msrp": str(addresses.msrp) if addresses.msrp else None,
+    }
+
+
+def _show(entry: Entry, started: float, on_line: Callable[[str], None]) -> None:
+    """One line of the live ladder for each piece of SIP or MSRP."""
+    if isinstance(entry, Packet):
+        line = first_line(entry.data)
+        if line:
+            on_line(f"{entry.time - started:9.3f}  {entry.source} -> {entry.destination}  {line}")
