@@ -1,0 +1,73 @@
+"""App definitions: errors name file, line, column and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devices.apps import known_apps, load_app
+from devices.apps.definition import parse_definition
+from harness.errors import LabFileError, UsageError
+
+GOOD = """\
+app: Some Messages
+package: org.example.messages
+versions: {minimum: "1"}
+intents:
+  compose: {action: a, data: "smsto:{number}", body_extra: sms_body}
+elements:
+  compose_box:
+    - {id: box}
+  send_button:
+    - {id: send}
+  message_text:
+    - {id: text}
+status_words: {sent: [Sent]}
+"""
+
+
+def test_all_definitions_that_come_along_are_good() -> None:
+    assert known_apps() == ("google_messages", "samsung_messages")
+    assert [load_app(name).package for name in known_apps()] == [
+        "com.google.android.apps.messaging",
+        "com.samsung.android.messaging",
+    ]
+
+
+def test_a_definition_of_the_lab_is_read_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(GOOD)
+    assert load_app(path).app == "Some Messages"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("- {id: send}", "- {ID: send}", r"own\.yaml:10:8: elements\.send_button\.0\.ID: Extra inputs"),
+        ("smsto:{number}", "smsto:", r"own\.yaml:5:\d+: intents\.compose\.data: .*needs \{number\}"),
+        (
+            "- {id: box}",
+            "- {text: '('}",
+            r"own\.yaml:8:\d+: elements\.compose_box\.0\.text: .*no regular expression",
+        ),
+        ("sent: [Sent]", "gone: [Gone]", r"own\.yaml:13:\d+: status_words\.gone"),
+        ("app: Some Messages", "app: [", r"own\.yaml:\d+:\d+: "),
+        ("app: Some Messages\n", "", r"app: Field required"),
+        ("app: Some Messages", "app: A\napp: B", r"own\.yaml:2:1: .*duplicate key"),
+        ("- {id: box}", "- {}", r"own\.yaml:8:\d+: elements\.compose_box\.0: .*at least one"),
+    ],
+)
+def test_errors_name_the_place(old: str, new: str, place: str) -> None:
+    with pytest.raises(LabFileError, match=place):
+        parse_definition(GOOD.replace(old, new), "own.yaml")
+
+
+def test_unknown_app_lists_the_known() -> None:
+    with pytest.raises(UsageError, match="google_messages, samsung_messages"):
+        load_app("telegram")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LabFileError, match="cannot be read"):
+        load_app(tmp_path / "none.yaml")
