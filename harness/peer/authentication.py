@@ -60,7 +60,10 @@ class Authenticator:
         self.opaque = secrets.token_hex(8)
 
     def forget_sequence_numbers(self) -> None:
-        """Start again from the configured SQN, as a new HSS would: SIMs have to resynchronise (RFC 3310 3.4)."""
+        """Start again from the configured SQN, as a new HSS would.
+
+        A SIM that has seen later ones has to resynchronise (RFC 3310 3.4).
+        """
         self._sqn = {subscriber.impi: subscriber.sqn for subscriber in self._config.subscribers}
 
     def challenge(self, subscriber: Subscriber, how: Authentication, *, stale: bool = False) -> list[str]:

@@ -302,6 +302,10 @@ class Notifications:
         """Answer the next `count` notifications of the handset with this status, or not at all (None)."""
         self._answers.add(Answer(status, headers or {}, reason), count)
 
+    def answer_as_usual(self) -> None:
+        """Forget the answers asked for and not given yet."""
+        self._answers.clear()
+
     def on_notification(self, message: ReceivedMessage) -> None:
         """Answer an IMDN of the handset and record it."""
         answer = self._answers.take() or Answer(200)

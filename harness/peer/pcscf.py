@@ -53,6 +53,7 @@ class Pcscf:
 
     async def start(self) -> list[Address]:
         """Listen on every configured address. Raises AddressTaken, and then listens on none."""
+        self._closing = False
         try:
             return [await self.agent.listen(host, port) for host, port in self.config.listen]
         except BaseException:

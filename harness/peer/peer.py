@@ -130,6 +130,12 @@ class Peer:
         else:
             raise UsageError(f"the peer has no answers for {method}; it has for {', '.join(self._handlers)}")
 
+    def answer_as_usual(self) -> None:
+        """Forget every answer asked for and not given yet."""
+        for part in (self.registrar, self.pager, self.notifications):
+            part.answer_as_usual()
+        self._answers.clear()
+
     async def drop_connections(self) -> None:
         """Lose every TCP connection at once, as when the radio is lost."""
         await asyncio.gather(self.pcscf.agent.drop_connections(), self.msrp.drop_connections())

@@ -218,6 +218,15 @@ def test_aka_resynchronises_with_auts(bench: Any) -> None:
     assert peer.bindings
 
 
+def test_a_registrar_that_forgot_its_sequence_numbers_is_out_of_step(bench: Any) -> None:
+    peer = bench.start(subscribers=(SIM,), authentication=Authentication.AKA)
+    handset = bench.handset()
+    first = aka(handset, challenged(handset), 0)
+    assert isinstance(first, AkaResult)
+    peer.registrar.forget_sequence_numbers()
+    assert isinstance(aka(handset, challenged(handset), first.sqn), SynchronisationFailure)
+
+
 def test_auts_of_somebody_else_counts_as_wrong(bench: Any) -> None:
     bench.start(subscribers=(SIM,), authentication=Authentication.AKA)
     handset = bench.handset()

@@ -177,6 +177,30 @@ def test_a_request_that_comes_by_two_ways_is_482(bench: Any) -> None:
     assert len(peer.pager.received) == 1
 
 
+def test_answers_asked_for_are_forgotten_together(bench: Any, far: str) -> None:
+    peer = bench.start()
+    for method in ("REGISTER", "MESSAGE", "OPTIONS", "SUBSCRIBE"):
+        peer.answer_next(method, 503)
+    peer.notifications.answer_next(503)
+    peer.answer_as_usual()
+    handset = bench.handset(stream=True)
+    assert handset.register().status == 200
+    assert handset.ask("OPTIONS", far, to=far).status == 200
+    handset.send(handset.imdn("delivered", "m1"))
+    assert handset.receive().status == 200
+
+
+def test_a_peer_can_be_started_again(bench: Any) -> None:
+    peer = bench.start()
+    bench.call(peer.stop())
+    bench.call(peer.start())
+    handset = bench.handset(stream=True)
+    handset.register()
+    handset.send(handset.text())
+    assert handset.receive().status == 200
+    assert handset.receive().start.startswith("MESSAGE ")
+
+
 def test_events_are_numbered_and_awaited(bench: Any) -> None:
     peer = bench.start()
     bench.handset().register()
