@@ -331,7 +331,7 @@ TABLE = [
 
 
 def cancel_of(invite):
-    lines = [line for line in invite.text.partition("\r\n\r\n")[0].split("\r\n")]
+    lines = invite.text.partition("\r\n\r\n")[0].split("\r\n")
     names = ("Via", "Max-Forwards", "Route", "From", "To", "Call-ID")
     kept = [lines[0].replace("INVITE", "CANCEL")] + [line for line in lines if line.split(":")[0] in names]
     return replace(invite, text="\r\n".join([*kept, "CSeq: 1 CANCEL", "Content-Length: 0", "", ""]))
