@@ -1,4 +1,4 @@
-"""The published pager trace, rebuilt as a capture: exactly the findings its score card has, by party and profile."""
+"""The published pager trace, rebuilt as a capture, gives exactly the findings of its score card."""
 
 from __future__ import annotations
 
