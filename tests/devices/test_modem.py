@@ -6,6 +6,7 @@ import asyncio
 import os
 import select
 import socket
+import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator
@@ -208,6 +209,14 @@ class TestSimulatedModem:
             modem.wait_urc("+CEREG:", 0.01, after=0)
         assert modem.registration().registered
 
+    def test_the_terminal_is_raw_before_anybody_opens_it(self, handset: RunningModem) -> None:
+        """A terminal that echoes would feed the modem's own reports back to it."""
+        descriptor = os.open(handset.path, os.O_RDWR | os.O_NOCTTY)
+        try:
+            assert not termios.tcgetattr(descriptor)[3] & (termios.ECHO | termios.ICANON)
+        finally:
+            os.close(descriptor)
+
     def test_a_wrong_check_digit_is_refused(self, tmp_path: Path, timeline: Timeline) -> None:
         running = RunningModem(tmp_path / "tty", Identity(imei="490154203237519"))
         try:
@@ -224,6 +233,7 @@ class ScriptedModem:
         self.answers = dict.fromkeys(("AT", "ATE0", "ATV1", "ATQ0", "AT+CMEE=1"), b"\r\nOK\r\n")
         self.answers |= answers  # type: ignore[arg-type]
         self.commands: list[str] = []
+        self.owed: tuple[bytes, float] | None = None
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.path = os.ttyname(self._slave)
@@ -246,7 +256,21 @@ class ScriptedModem:
                 command = line.decode()
                 self.commands.append(command)
                 if answer := self.answers.get(command):
-                    self.say(answer)
+                    self._answer(answer)
+
+    def _answer(self, answer: bytes) -> None:
+        """What is owed to an earlier command first, then the answer, `gap` seconds later."""
+        owed, self.owed = self.owed, None
+        if owed is None:
+            self.say(answer)
+            return
+        self.say(owed[0])
+        if owed[1]:
+            timer = threading.Timer(owed[1], self.say, (answer,))
+            timer.start()
+            timer.join()
+        else:
+            self.say(answer)
 
     def close(self) -> None:
         os.close(self._stopped)
@@ -298,12 +322,19 @@ class TestOddModems:
         )
         assert modem.registration().stat is RegistrationState.SEARCHING
 
-    def test_a_late_answer_is_not_taken_for_the_next_one(self, scripted: Scripted) -> None:
-        modem, other = scripted({"AT+CGSN": None, "AT+CIMI": b"\r\n001010123456789\r\n\r\nOK\r\n"}, 0.05)
-        other.answers["AT"] = b"\r\n490154203237518\r\n\r\nOK\r\n\r\nOK\r\n"
+    @pytest.mark.parametrize("gap", [0.0, 0.02])
+    def test_a_late_answer_is_not_taken_for_the_next_one(self, scripted: Scripted, gap: float) -> None:
+        """A modem works in order: what it owes comes first, whatever is asked next, perhaps with a gap."""
+        modem, other = scripted({"AT+CGSN": None, "AT+CIMI": b"\r\n001010123456789\r\n\r\nOK\r\n"}, 0.3)
         with pytest.raises(SerialPortLost, match=r"a final result of AT\+CGSN within 0.05 s"):
-            modem.command("AT+CGSN")
+            other.owed = (b"\r\n490154203237518\r\n\r\nOK\r\n", gap)
+            modem.command("AT+CGSN", timeout=0.05)
         assert modem.imsi() == "001010123456789"
+
+    def test_reports_from_before_the_first_answer_are_dropped(self, scripted: Scripted) -> None:
+        modem, _ = scripted({"AT": b'\r\n+CEREG: 1,"0001","00000101",7\r\n\r\nOK\r\n'})
+        with pytest.raises(NotSeen):
+            modem.wait_urc("+CEREG:", 0.01, after=0)
 
     def test_a_silent_modem_is_lost_and_asked_three_times(self, timeline: Timeline) -> None:
         other = ScriptedModem({"AT": None})

@@ -48,5 +48,13 @@ def box() -> Iterator[RunningBox]:
 
 
 @pytest.fixture
+def slow_box() -> Iterator[RunningBox]:
+    """Its cell takes longer to switch on than any test lasts."""
+    running = RunningBox(Options(timing=Timing(cell_on=600.0)))
+    yield running
+    running.close()
+
+
+@pytest.fixture
 def timeline() -> Timeline:
     return Timeline()

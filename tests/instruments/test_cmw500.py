@@ -124,6 +124,20 @@ class TestWire:
         )
         assert driver.state() is state
 
+    @pytest.mark.parametrize(
+        ("reply", "state"),
+        [
+            ("OFF,ADJ", CellState.OFF),
+            ("ON,PEND", CellState.STARTING),
+            ("OFF,PEND", CellState.STARTING),
+        ],
+    )
+    def test_without_a_signal_the_handset_is_not_asked_for(
+        self, script: Script, reply: str, state: CellState
+    ) -> None:
+        driver = script(("SOURce:LTE:SIGN:CELL:STATe:ALL?", reply))
+        assert driver.state() is state
+
     def test_a_reply_the_table_does_not_know_is_shown_literally(self, script: Script) -> None:
         driver = script(("SOURce:LTE:SIGN:CELL:STATe:ALL?", "RFH,ADJ"))
         with pytest.raises(InstrumentRefused, match="'RFH,ADJ'"):
