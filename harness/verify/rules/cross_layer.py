@@ -20,7 +20,7 @@ from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import number_of, uri_of
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Violation
-from harness.verify.items import CpimItem, EventItem, SipEntry
+from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction
 from harness.verify.rules.registration import INSTANCE
 
 _IMEI_URN = re.compile(r"<?urn:gsma:imei:(\d{8})-(\d{6})-\d", re.IGNORECASE)
@@ -29,8 +29,20 @@ _CELL = re.compile(r"utran-cell-id-3gpp\s*=\s*\"?([0-9A-Fa-f]+)\"?", re.IGNORECA
 _CIREG_READ = re.compile(r"\+CIREG:\s*\d\s*,\s*(\d)")
 _CIREG_URC = re.compile(r"\+CIREGU:\s*(\d)")
 _SHOWN_STATUSES = frozenset({"sent", "delivered", "read"})
-_USER_ACTIONS = re.compile(r"\bam start\b|\binput\s")
+_STARTS = re.compile(r"\bam start\b")
+_LEAVES = re.compile(r"KEYCODE_(?:HOME|BACK|SLEEP|APP_SWITCH)\b")
+_TOUCHES = re.compile(r"\binput (?:tap|swipe|touchscreen)\b")
+_NUMBER = re.compile(r"\+?\d[\d-]{5,}")
+_NOT_DUMPED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufddf\ufffe\uffff]"
+)
 _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
+
+
+SETTLING = 2.0
+"""Seconds a driver may take to report what the handset has already reacted to."""
+WINDOW = 3.0
+"""Seconds after which a word on the registration is judged, so that what explains it has come."""
 
 
 # -- identity and cell --------------------------------------------------------------------------------------
@@ -73,23 +85,22 @@ def pani_cell(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 # -- screen -------------------------------------------------------------------------------------------------
 
 
-@rule("x.displayed-after-screen", on=Kind.CPIM)
+@rule("x.displayed-after-screen", on=Kind.CPIM, after=SETTLING)
 def displayed_after_screen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
-    if not any(imdn.status == "displayed" for imdn in item.imdns) or not _has_ui(flow.assembly):
-        return
-    for imdn in item.imdns:
-        originals = [
-            known
-            for known in flow.assembly.originals(imdn.message_id)
-            if known.sender is Party.NETWORK and known.place < item.place
-        ]
-        if imdn.status == "displayed" and originals and not _was_on_screen(originals[0], flow):
-            yield Violation(
-                f"displayed once the conversation of {originals[0].label} is on screen",
-                "displayed, and nobody opened it",
-                "body",
-                item.offset,
-            )
+    """Judged a while later, since a driver reports what it did when the handset has already acted on it."""
+    ends = flow.assembly.events(Layer.LAB, "test-end")
+    if not any(item.number < end.number and end.time < item.time + SETTLING for end in ends):
+        yield from _displayed_unseen(item, flow)
+
+
+@rule("x.displayed-after-screen", on=Kind.EVENT)
+def displayed_at_the_end(event: EventItem, flow: Flow) -> Iterator[Violation]:
+    """The end of the test comes before that while is over."""
+    if event.layer is Layer.LAB and event.name == "test-end":
+        for item in reversed(flow.assembly.cpim_items()):
+            if item.time + SETTLING <= event.time:
+                return
+            yield from _displayed_unseen(item, flow)
 
 
 @rule("x.screen-text-equals-wire", on=Kind.EVENT)
@@ -107,13 +118,13 @@ def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
 # -- registration -------------------------------------------------------------------------------------------
 
 
-@rule("x.cireg-agrees", on=Kind.EVENT)
+@rule("x.cireg-agrees", on=Kind.EVENT, after=WINDOW)
 def cireg_agrees(event: EventItem, flow: Flow) -> Iterator[Violation]:
     told = _told_registration(event)
     seen = [known for known in flow.assembly.transactions if known.method == "REGISTER"]
     if told is None or not any(known.final for known in seen):
         return
-    if any(known.final is None and known.request.time > event.time - 32 for known in seen):
+    if any(_under_way(known, event.time) for known in seen):
         return
     bound = flow.assembly.registration_at(event.time) is not None
     if told == bound or _in_transition(event, flow):
@@ -197,37 +208,68 @@ def _same_conversation(one: EventItem, other: EventItem) -> bool:
     return all(one.fields.get(key) == other.fields.get(key) for key in keys)
 
 
-def _was_on_screen(original: CpimItem, flow: Flow) -> bool:
-    """Whether a driver did or saw something since the message came that can have put it on screen.
+def _displayed_unseen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    if item.sender is not Party.HANDSET or not _has_ui(flow.assembly):
+        return
+    for imdn in item.imdns:
+        if imdn.status != "displayed":
+            continue
+        originals = [
+            known
+            for known in flow.assembly.originals(imdn.message_id)
+            if known.sender is Party.NETWORK and known.place < item.place
+        ]
+        if originals and not _was_on_screen(originals[0], item, flow):
+            yield Violation(
+                f"displayed once the conversation of {originals[0].label} is on screen",
+                "displayed, and nobody opened it",
+                "body",
+                item.offset,
+                item=item,
+            )
 
-    A screen read or an opening of that conversation, a tap or a start of an activity count; so does a
-    conversation that was the last one opened before the message came.
-    """
+
+def _was_on_screen(original: CpimItem, notification: CpimItem, flow: Flow) -> bool:
+    """Whether the conversation was open when the message came, or a driver may have opened it since."""
     numbers = _numbers(original.carrier, ("From", "P-Asserted-Identity"))
+    tolerance = flow.settings.clock_tolerance
     opened = False
     for item in flow.assembly.items:
         if not isinstance(item, EventItem) or item.layer is not Layer.ADB:
             continue
-        its = _opens(item, numbers)
-        if its is None:
-            continue
-        if item.time >= original.time - flow.settings.clock_tolerance and its:
+        if item.time > notification.time + tolerance:
+            break
+        after = item.time >= original.time - tolerance
+        if after and _may_open(item):
             return True
-        opened = its
+        its = _opens(item, numbers)
+        if its and after:
+            return True
+        opened = opened if its is None or after else its
     return opened
 
 
+def _may_open(event: EventItem) -> bool:
+    """A touch of the screen: where it led is not known."""
+    command = str(event.fields.get("command", ""))
+    return (event.name == "tap" and event.fields.get("element") != "send_button") or (
+        event.name == "shell" and _TOUCHES.search(command) is not None
+    )
+
+
 def _opens(event: EventItem, numbers: set[str]) -> bool | None:
-    """Whether the event can have shown the conversation; None when it does not touch the screen."""
+    """Whether the event shows the conversation (True), leaves it (False) or neither (None)."""
     fields = event.fields
     if event.name in ("screen", "open"):
-        conversation = fields.get("conversation", fields.get("number"))
-        return conversation is None or not numbers or any(_same_number(str(conversation), n) for n in numbers)
-    if event.name == "tap":
-        return True
-    if event.name == "shell":
-        return True if _USER_ACTIONS.search(str(fields.get("command", ""))) else None
-    return None
+        conversation = str(fields.get("conversation") or "")
+        return any(_same_number(conversation, number) for number in numbers) if conversation else None
+    if event.name != "shell":
+        return None
+    command = str(fields.get("command", ""))
+    if _STARTS.search(command):
+        named = _NUMBER.findall(command)
+        return any(_same_number(text, number) for text in named for number in numbers)
+    return False if _LEAVES.search(command) else None
 
 
 def _told_registration(event: EventItem) -> bool | None:
@@ -242,24 +284,32 @@ def _told_registration(event: EventItem) -> bool | None:
     return match[1] == "1" if match else None
 
 
+def _under_way(transaction: Transaction, time: float) -> bool:
+    """A REGISTER was on its way at that time, or may still have been."""
+    final = transaction.final
+    end = transaction.request.time + 32 if final is None else final.time
+    return transaction.request.time <= time <= end
+
+
 def _in_transition(event: EventItem, flow: Flow) -> bool:
-    """A binding came, went or ran out within the window before the event."""
-    start = event.time - flow.settings.registration_window
+    """A binding came, went or ran out within the window round the event."""
+    window = flow.settings.registration_window
     for state in flow.assembly.registrations:
         end = state.since + state.lifetime if state.ended_at is None else state.ended_at
-        if any(start <= moment <= event.time for moment in (state.since, end)):
+        if any(abs(moment - event.time) <= window for moment in (state.since, end)):
             return True
     return False
 
 
 def _radio_touched(event: EventItem, flow: Flow) -> bool:
     """Since the last registration the cell went off or somebody switched the radio: no signalling needed."""
-    since = flow.assembly.registrations[-1].since if flow.assembly.registrations else 0.0
+    before = [state.since for state in flow.assembly.registrations if state.since <= event.time]
+    until = event.time + flow.settings.registration_window
     for item in flow.assembly.items:
-        if not isinstance(item, EventItem) or item.time < since or item.number > event.number:
+        if not isinstance(item, EventItem) or item.time < max(before, default=0.0) or item.time > until:
             continue
         command = str(item.fields.get("command", ""))
-        if item.layer is Layer.VISA and item.name == "cell":
+        if item.layer is Layer.VISA and item.name in ("cell", "write"):
             return True
         if item.layer is Layer.AT and _RADIO_COMMANDS.search(command):
             return True
@@ -273,13 +323,17 @@ def _radio_touched(event: EventItem, flow: Flow) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text message of the conversation on the wire. due: it must be on the screen by then."""
+    """A text message of the conversation on the wire.
+
+    due: it must be on the screen by then. claimed: the handset has said that it displayed it.
+    """
 
     outgoing: bool
     text: str
     number: int
     label: str
     due: bool
+    claimed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,8 +360,13 @@ def _differences(event: EventItem, flow: Flow) -> list[_Difference]:
     wire, whole = _wire_texts(event, flow)
     screen = [_shown(entry) for entry in event.fields["messages"] if isinstance(entry, dict)]
     partner = _matched(wire, screen)
-    missing = [place for place, text in enumerate(wire) if text.due and place not in partner.values()]
-    missing = [place for place in missing if not _scrolled_off(place, partner, screen)]
+    lacking = [place for place in range(len(wire)) if place not in partner.values()]
+    missing = [
+        place
+        for place in lacking
+        if (wire[place].due and not _scrolled_off(place, partner, screen))
+        or (wire[place].claimed and _altered(wire[place], place, screen, partner) is not None)
+    ]
     unseen = _unseen(screen, partner) if whole else []
     found = []
     for place in missing:
@@ -334,12 +393,21 @@ def _matched(wire: list[_Text], screen: list[_Shown]) -> dict[int, int]:
     free = list(range(len(wire)))
     for index in reversed(range(len(screen))):
         for place in reversed(free):
-            same = (wire[place].outgoing, wire[place].text) == (screen[index].outgoing, screen[index].text)
-            if same:
+            if _is_same(wire[place], screen[index]):
                 partner[index] = place
                 free.remove(place)
                 break
     return partner
+
+
+def _is_same(wire: _Text, shown: _Shown) -> bool:
+    """Same direction and text; a dump has dots for what XML cannot hold, an old one blanks for line feeds."""
+    if wire.outgoing is not shown.outgoing:
+        return False
+    text = _NOT_DUMPED.sub(".", wire.text)
+    return shown.text in (wire.text, text) or (
+        "\n" not in shown.text and shown.text == text.replace("\n", " ")
+    )
 
 
 def _scrolled_off(place: int, partner: dict[int, int], screen: list[_Shown]) -> bool:
@@ -389,19 +457,19 @@ def _wire_texts(event: EventItem, flow: Flow) -> tuple[list[_Text], bool]:
             continue
         key = item.sender, item.message_id or f"#{item.place}"
         known = found.get(key)
-        due = _is_due(item, event, flow, outgoing) or (known is not None and known.due)
-        found[key] = _Text(outgoing, text, known.number if known else item.number, item.label, due)
+        due = _is_due(item, event, flow) or (known is not None and known.due)
+        number = known.number if known else item.number
+        found[key] = _Text(outgoing, text, number, item.label, due, _is_claimed(item, event, flow))
     return list(found.values()), whole
 
 
-def _is_due(item: CpimItem, event: EventItem, flow: Flow, outgoing: bool) -> bool:
-    """Accepted before the event; for a text to the handset also shown, by its own word or after a while."""
-    transaction = item.carrier.transaction
-    accepted = transaction.accepted if transaction else None
-    if accepted is None or accepted.number >= event.number:
-        return False
-    if outgoing or accepted.time <= event.time - flow.settings.clock_tolerance:
-        return True
+def _is_due(item: CpimItem, event: EventItem, flow: Flow) -> bool:
+    """Accepted so long before the event that a dump begun meanwhile shows it."""
+    accepted = item.carrier.transaction.accepted if item.carrier.transaction else None
+    return accepted is not None and accepted.time <= event.time - flow.settings.clock_tolerance
+
+
+def _is_claimed(item: CpimItem, event: EventItem, flow: Flow) -> bool:
     reports = flow.assembly.notifications(item.message_id) if item.message_id else []
     return any(
         known.imdn.status == "displayed"

@@ -195,7 +195,7 @@ def no_processing(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 @rule("imdn.order", on=Kind.CPIM)
 def order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     for imdn in item.imdns:
-        if imdn.status != "delivered":
+        if not _says(imdn, "delivered"):
             continue
         for known in _reports(item, imdn, flow, "displayed"):
             yield _at(item, "delivered before displayed", f"delivered after displayed in {known.item.label}")
@@ -204,9 +204,9 @@ def order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 @rule("imdn.order.network", on=Kind.CPIM)
 def order_network(item: CpimItem, flow: Flow) -> Iterator[Violation]:
-    delivered_here = {imdn.message_id for imdn in item.imdns if imdn.status == "delivered"}
+    delivered_here = {imdn.message_id for imdn in item.imdns if _says(imdn, "delivered")}
     for imdn in item.imdns:
-        if imdn.status != "displayed" or imdn.message_id in delivered_here:
+        if not _says(imdn, "displayed") or imdn.message_id in delivered_here:
             continue
         asked = any("positive-delivery" in known.requested for known in _originals(item, imdn, flow))
         if asked and not any(_reports(item, imdn, flow, "delivered")):
@@ -490,8 +490,16 @@ def _earlier(item: CpimItem, imdn: Imdn, flow: Flow) -> list[Notification]:
 def _reports(item: CpimItem, imdn: Imdn, flow: Flow, status: str) -> Iterator[Notification]:
     """Notifications of a status on the same message that the same side sent before."""
     for known in flow.assembly.notifications(imdn.message_id):
-        if known.imdn.status == status and known.item.sender is item.sender and known.item.place < item.place:
+        before = known.item.sender is item.sender and known.item.place < item.place
+        if before and _says(known.imdn, status):
             yield known
+
+
+def _says(imdn: Imdn, status: str) -> bool:
+    """The plain success of its kind: delivered in a delivery notification, displayed in a display one."""
+    return (
+        imdn.status == status and imdn.notification is not None and STATUSES[imdn.notification][0] == status
+    )
 
 
 def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifiable:

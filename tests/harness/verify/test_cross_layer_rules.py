@@ -1,0 +1,270 @@
+"""SIP against modem, network simulator and screen, with the events drivers write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.cpm.profiles import Profile
+from harness.evidence.timeline import Event, Layer
+from harness.verify.engine import Verifier, VerifySettings
+
+START = 1_700_000_000.0
+FAR = "+491700000002"
+IMEI = "490154203237518"
+TEXT = "hello, world"
+
+
+def at(seconds, layer, name, /, **fields):
+    return Event(0, START + seconds, layer, name, "", fields)
+
+
+def command(seconds, text, *lines, final="OK"):
+    return at(seconds, Layer.AT, "command", port="/dev/modem", command=text, lines=list(lines), final=final)
+
+
+def urc(seconds, line):
+    return at(seconds, Layer.AT, "urc", port="/dev/modem", line=line)
+
+
+def cell(seconds, *, on=True, tac=1, eci=1):
+    return at(seconds, Layer.VISA, "cell", on=on, mcc="001", mnc="01", tac=tac, eci=eci)
+
+
+def screen(seconds, *messages, conversation=FAR):
+    bubbles = [{"text": text, "outgoing": out, "status": status} for text, out, status in messages]
+    return at(seconds, Layer.ADB, "screen", serial="s1", conversation=conversation, messages=bubbles)
+
+
+def shell(seconds, text):
+    return at(seconds, Layer.ADB, "shell", serial="s1", command=text, exit=0, output="")
+
+
+def opened(seconds, conversation=FAR):
+    return at(seconds, Layer.ADB, "open", serial="s1", conversation=conversation)
+
+
+def end(seconds):
+    return at(seconds, Layer.LAB, "test-end", name="flow")
+
+
+def woven(script, *events):
+    """The packets of the script and the events in the order of their times."""
+    entries = sorted([*script.timeline(), *events], key=lambda entry: entry.time)
+    return [replace(entry, number=number) for number, entry in enumerate(entries, 1)]
+
+
+def found(script, *events, **settings):
+    verifier = Verifier(Profile.RCS51, VerifySettings(**settings))
+    return [finding for finding in verifier.judge(woven(script, *events)) if finding.rule.startswith("x.")]
+
+
+def rules(script, *events, **settings):
+    return [finding.rule for finding in found(script, *events, **settings)]
+
+
+# Steps are 0.1 s apart: register() 0.1 to 0.8; pager_mt() text 0.1, 200 0.2, delivered 0.3, displayed 0.5.
+
+
+@pytest.mark.parametrize("when", [0.05, 5.0])
+@pytest.mark.parametrize(
+    ("event", "wrong"),
+    [
+        (("AT+CGSN", IMEI), False),
+        (("AT+CGSN=1", f'+CGSN: "{IMEI}"'), False),
+        (("AT+CGSN", "490154203237526"), True),
+        (("AT+CGSN=2", '+CGSN: "4901542032375112"'), False),
+        (("AT+CGSN=3", '+CGSN: "12"'), False),
+        (("AT+CIMI", "001010000000001234"), False),
+    ],
+)
+def test_the_imei_of_the_registration_is_that_of_the_modem(flow, when, event, wrong):
+    results = found(flow("register"), command(when, *event))
+    assert {finding.rule for finding in results} == ({"x.imei-equals-at"} if wrong else set())
+    assert all(finding.party == "handset" and "REGISTER" in finding.where.label for finding in results)
+
+
+def test_a_uuid_says_nothing_about_the_imei(flow):
+    script = flow("register").everywhere(
+        "urn:gsma:imei:49015420-323751-0", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+    )
+    assert rules(script, command(0.05, "AT+CGSN", IMEI)) == []
+
+
+@pytest.mark.parametrize(
+    ("events", "count"),
+    [
+        ([], 0),
+        ([cell(0.05)], 0),
+        ([cell(0.05, tac=2)], 4),
+        ([cell(0.05, eci=2)], 4),
+        ([cell(0.05), cell(0.07, on=False)], 0),
+        ([cell(0.05), cell(0.35, tac=2)], 0),
+        ([cell(-5.0), at(0.07, Layer.VISA, "write", command="CONF", reply="")], 0),
+        ([cell(-5.0, tac=2), at(0.07, Layer.VISA, "write", command="CONF", reply="")], 0),
+        ([cell(-5.0, tac=2), at(-4.0, Layer.VISA, "write", command="CONF", reply="")], 4),
+        ([cell(-9.0), cell(-5.0, tac=2)], 4),
+    ],
+)
+def test_the_cell_of_p_access_network_info_is_the_one_on_the_air(flow, events, count):
+    script = flow("pager_mt").drop(4, 5)
+    script.steps += flow("pager_mo").steps[:2]
+    assert rules(script, *events) == ["x.pani-cell-equals-simulator"] * (count - 1 if count else 0)
+
+
+def test_the_cell_before_is_tolerated_only_for_a_while(flow):
+    events = (cell(-9.0), cell(0.05, tac=2))
+    assert rules(flow("pager_mo"), *events) == []
+    assert len(rules(flow("pager_mo"), *events, cell_tolerance=0.2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("events", "wrong"),
+    [
+        ([], False),
+        ([shell(-3.0, "getprop")], True),
+        ([shell(-3.0, "getprop"), opened(0.4)], False),
+        ([shell(-3.0, "getprop"), opened(1.0)], False),
+        ([shell(-3.0, "getprop"), screen(0.4, (TEXT, False, ""))], False),
+        ([shell(-3.0, "getprop"), opened(0.4, "+491700000077")], True),
+        ([shell(-3.0, "am start -a android.intent.action.SENDTO -d smsto:+491700000002 x")], False),
+        ([opened(-3.0)], False),
+        ([opened(-3.0), shell(-2.5, "input keyevent KEYCODE_HOME")], True),
+        ([opened(-3.0), opened(-2.5, "+491700000077")], True),
+        ([shell(-3.0, "getprop"), shell(0.45, "input tap 100 200; uiautomator dump")], False),
+        ([shell(-3.0, "getprop"), shell(0.6, "am start -W -d smsto:+491700000002 com.example")], False),
+    ],
+)
+@pytest.mark.parametrize("last", [1.5, 9.0])
+def test_displayed_comes_after_the_conversation_was_opened(flow, events, wrong, last):
+    expected = ["x.displayed-after-screen"] if wrong else []
+    assert rules(flow("pager_mt"), *events, end(last), urc(20.0, "+CREG: 1")) == expected
+
+
+OLD = ("of an earlier test", False, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "bubbles", "wrong"),
+    [
+        (TEXT, [(TEXT, False, "")], 0),
+        (TEXT, [OLD, (TEXT, False, "")], 0),
+        (TEXT, [], 1),
+        (TEXT, [OLD], 1),
+        (TEXT, [(TEXT, True, "sent")], 1),
+        (TEXT, [("hello world", False, "")], 1),
+        (TEXT, [OLD, ("hello world", False, "")], 1),
+        (TEXT, [(TEXT, False, ""), ("never sent", False, "")], 1),
+        (TEXT, [(TEXT, False, ""), ("failed", True, "not sent")], 0),
+        (TEXT, [(TEXT, False, ""), ("of nobody", True, "sent")], 1),
+        ("u\u0308ber", [("\u00fcber", False, "")], 0),
+        ("a\r\nb", [("a\nb", False, "")], 0),
+        ("a\r\nb", [("a b", False, "")], 0),
+        ("a\x07b", [("a.b", False, "")], 0),
+        ("smile \U0001f600", [("smile \U0001f600", False, "")], 0),
+        ("smile \U0001f600", [("smile ", False, "")], 1),
+    ],
+)
+def test_the_screen_shows_what_was_on_the_wire(flow, text, bubbles, wrong):
+    script = flow("pager_mt").sub(0, "hello, world", text)
+    script.steps = script.steps[:2]
+    assert rules(script, screen(5.0, *bubbles)) == ["x.screen-text-equals-wire"] * wrong
+
+
+def test_text_the_handset_sent(flow):
+    script = flow("pager_mo")
+    script.steps = script.steps[:2]
+    assert rules(script, screen(5.0, (TEXT, True, "sent"))) == []
+    assert rules(script, screen(5.0, ("hello", True, "sent"))) == ["x.screen-text-equals-wire"]
+
+
+def test_a_message_that_was_refused_need_not_be_on_screen(flow):
+    script = flow("pager_mt").sub(1, "200 OK", "486 Busy Here")
+    script.steps = script.steps[:2]
+    assert rules(script, screen(5.0)) == []
+
+
+def test_a_message_just_accepted_may_not_be_there_yet(flow):
+    script = flow("pager_mt")
+    script.steps = script.steps[:2]
+    assert rules(script, screen(0.5, OLD)) == []
+
+
+def test_another_conversation_is_not_compared(flow):
+    script = flow("pager_mt")
+    script.steps = script.steps[:2]
+    assert rules(script, screen(5.0, conversation="+491700000077")) == []
+    assert rules(script, screen(5.0, conversation="0170 0000002")) == ["x.screen-text-equals-wire"]
+
+
+def test_the_same_difference_is_told_once(flow):
+    script = flow("pager_mt")
+    script.steps = script.steps[:2]
+    assert rules(script, *(screen(moment, OLD) for moment in (5.0, 6.0, 7.0))) == [
+        "x.screen-text-equals-wire"
+    ]
+
+
+def test_a_text_that_was_displayed_by_the_handsets_own_word_is_compared_at_once(flow):
+    altered = screen(0.7, ("hello world", False, ""))
+    assert rules(flow("pager_mt"), opened(0.35), altered) == ["x.screen-text-equals-wire"]
+    assert rules(flow("pager_mt"), opened(0.35), screen(0.7)) == []
+
+
+def many(flow, count):
+    """So many texts to the handset, t1 to tn."""
+    script = flow("pager_mt")
+    first = script.steps[:2]
+    script.steps = []
+    for number in range(1, count + 1):
+        for step in first:
+            text = step.text.replace("hello, world", f"message {number:04d}").replace("mtd", f"mtd{number}")
+            text = text.replace("Msg7aB2cD3eF4gH5iJ6k", f"Msg{number}aB2cD3eF4gH5iJ6k")
+            script.steps.append(replace(step, text=text.replace("fard81c2", f"far{number}d81c2")))
+    return script
+
+
+def test_the_screen_may_show_only_the_last_ones(flow):
+    bubbles = [(f"message {number:04d}", False, "") for number in (3, 4)]
+    assert rules(many(flow, 4), screen(9.0, *bubbles)) == []
+
+
+def test_one_missing_between_others(flow):
+    bubbles = [(f"message {number:04d}", False, "") for number in (1, 2, 4)]
+    (finding,) = found(many(flow, 4), screen(9.0, *bubbles))
+    assert "message 0003" in finding.expected
+
+
+@pytest.mark.parametrize(
+    ("events", "wrong"),
+    [
+        ([urc(0.9, "+CIREGU: 1")], False),
+        ([urc(0.9, "+CIREGU: 0")], False),
+        ([urc(9.0, "+CIREGU: 0")], True),
+        ([command(9.0, "AT+CIREG?", "+CIREG: 2,0")], True),
+        ([command(9.0, "AT+CIREG?", "+CIREG: 2,1,5")], False),
+        ([cell(8.0, on=False), urc(9.0, "+CIREGU: 0")], False),
+        ([urc(9.0, "+CIREGU: 0"), shell(9.5, "cmd connectivity airplane-mode enable")], False),
+        ([command(8.5, "AT+CFUN=4"), urc(9.0, "+CIREGU: 0")], False),
+        ([urc(9.0, "+CREG: 0")], False),
+    ],
+)
+def test_the_modem_agrees_with_the_registrar(flow, events, wrong):
+    expected = ["x.cireg-agrees"] if wrong else []
+    assert rules(flow("register"), *events, end(30.0)) == expected
+
+
+def test_the_modem_after_a_deregistration(flow):
+    script = flow("register")
+    for step in script.steps[2:4]:
+        text = step.text.replace("expires=600000", "expires=0").replace("2 REGISTER", "3 REGISTER")
+        script.steps.append(replace(step, text=text.replace("z9hG4bKreg2", "z9hG4bKreg3"), after=5.0))
+    later = (urc(30.0, "+CIREGU: 1"), end(40.0))
+    assert rules(script, *later) == ["x.cireg-agrees"]
+    assert rules(script, urc(11.5, "+CIREGU: 1"), end(40.0)) == []
+    assert rules(script, urc(30.0, "+CIREGU: 0"), end(40.0)) == []
+
+
+def test_without_a_registration_on_the_timeline_nothing_is_said(flow):
+    assert rules(flow("pager_mo"), urc(0.05, "+CIREGU: 1"), end(30.0)) == []
