@@ -67,6 +67,15 @@ def _exactly(connection: socket.socket, size: int, deadline: float) -> bytes:
     return data
 
 
+def _keys_of_user() -> dict[str, str]:
+    """Handsets that allowed this computer know the user's key, not the one of the run directory."""
+    named = os.environ.get("ADB_VENDOR_KEYS")
+    own = Path.home() / ".android" / "adbkey"
+    if named or own.is_file():
+        return {"ADB_VENDOR_KEYS": named or str(own)}
+    return {}
+
+
 class AdbServer:
     """`adb nodaemon server` as a child.
 
@@ -126,6 +135,7 @@ class AdbServer:
             name: value for name, value in os.environ.items() if not name.startswith(("ADB_", "ANDROID_ADB_"))
         }
         environment |= self._environment
+        environment |= _keys_of_user() if self._environment["ADB_USB"] == "1" else {}
         environment["HOME"] = str(self.run_directory)
         environment["TMPDIR"] = str(self.run_directory)
         environment["ANDROID_ADB_LOG_PATH"] = str(self.run_directory / "adb.log")

@@ -48,6 +48,7 @@ _IDENTITY = (
     "gsm.version.baseband",
 )
 _IMEI = re.compile(r"\b\d{14,16}\b")
+_MOVES = re.compile(r"\b(am|input|monkey|reboot)\b")
 _PARCEL_ROW = re.compile(r"0x[0-9a-f]{8}: ((?:[0-9a-f]{8} ?)+)")
 _NOTIFICATION = re.compile(r"NotificationRecord\(")
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -90,7 +91,12 @@ class AndroidHandset:
     # The handset
 
     def shell(self, command: str | Sequence[str], *, timeout: float | None = None) -> ShellResult:
-        """Run a shell line. A sequence is quoted for the device's shell. Raises HandsetLost."""
+        """Run a shell line. A sequence is quoted for the device's shell. Raises HandsetLost.
+
+        A line that touches the screen may lead anywhere: the next conversation is opened anew.
+        """
+        if _MOVES.search(command if isinstance(command, str) else " ".join(command)):
+            self._open_number = ""
         return self.link.run(command, timeout)
 
     def state(self) -> str:
@@ -363,7 +369,8 @@ class AndroidHandset:
 
     def _seen(self, dump: Dump, unlike: Screen | None = None) -> Screen:
         """The conversation in a dump, on the timeline unless it is as it was."""
-        screen = read_conversation(dump, self.app, self._open_number)
+        number = self._open_number if self._in_conversation(dump) else ""
+        screen = read_conversation(dump, self.app, number)
         if screen != unlike:
             messages = [
                 {"text": m.text, "outgoing": m.outgoing, "status": m.status.value} for m in screen.messages

@@ -126,6 +126,11 @@ class Logcat:
         for name in buffers:
             self._rings[name].clear()
 
+    @property
+    def followed(self) -> bool:
+        """Somebody reads along."""
+        return bool(self._followers)
+
     def follow(self, follower: Callable[[LogLine], None]) -> Callable[[], None]:
         """Call follower for each new line. Returns the way to stop."""
         self._followers.append(follower)

@@ -18,6 +18,7 @@ from devices.adb_server import AdbServer, free_port
 from devices.android import AndroidHandset, parcel_text, read_notifications
 from devices.apps import load_app
 from devices.handset import ComposeMode, HandsetNotification, ScreenMessage, TextStatus
+from devices.simulated.android_system import Front
 from devices.simulated.messaging_app import MessageStatus
 from devices.simulated.shell_system import parcel
 from harness.errors import HandsetError, HandsetLost, NotSeen
@@ -188,6 +189,17 @@ def test_a_conversation_left_by_the_user_is_opened_again(bench: Any, handset: An
     handset.open_conversation(ALICE)
     handset.shell("input keyevent 3")
     assert handset.conversation(ALICE).messages == (ScreenMessage("hello", False, TextStatus.NONE),)
+
+
+def test_a_screen_without_conversation_claims_none(
+    bench: Any, handset: AndroidHandset, timeline: Timeline
+) -> None:
+    bench.incoming("hello")
+    handset.open_conversation(ALICE)
+    bench.call(bench.android.show, Front.LAUNCHER)
+    screen = handset.conversation()
+    assert (screen.conversation, screen.messages) == ("", ())
+    assert screen_events(timeline)[-1].fields["conversation"] == ""
 
 
 def test_mode_tells_chat_from_sms(bench: Any, handset: AndroidHandset) -> None:

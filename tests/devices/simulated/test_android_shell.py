@@ -101,13 +101,26 @@ def test_standard_input_reaches_commands(handset: Handset) -> None:
     assert handset.run("", b"echo a\nfalse\nexit 9\necho b\n")[:2] == (9, b"a\n")
 
 
-def test_a_grep_that_has_enough_ends_the_pipe(handset: Handset) -> None:
-    assert (
-        handset.run("logcat -b all | grep -m 1 beginning")[0] in (0, 1)
-        if handset.android.logcat.lines(())
-        else True
-    )
-    assert handset.run("dd if=/dev/zero bs=1m count=4 | head -c")[0] in (0, 1, 255)
+def test_logcat_through_grep_shows_lines_as_they_come(handset: Handset) -> None:
+    async def act() -> tuple[int, bytes]:
+        out, log = Memory(), handset.android.logcat
+        running = asyncio.ensure_future(
+            handset.shell.run("logcat -b main | grep -m 1 wanted", Fixed(b""), out, Memory())
+        )
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert log.followed
+        for text in ("other", "wanted", "later"):  # the last one finds the pipe broken, as SIGPIPE does
+            log.write("main", "I", "Tag", text, pid=1)
+            await asyncio.sleep(0)
+        for _ in range(50):
+            log.write("main", "I", "Tag", "later", pid=1)
+            await asyncio.sleep(0)
+        return await asyncio.wait_for(running, 5), bytes(out.data)
+
+    code, out = asyncio.run(act())
+    assert code == 0
+    assert out.decode().endswith("I Tag     : wanted\n") and out.count(b"\n") == 1
 
 
 def test_telephony_state_follows_the_baseband(handset: Handset) -> None:
