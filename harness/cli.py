@@ -17,6 +17,7 @@ from harness.errors import LabError, UsageError
 
 if TYPE_CHECKING:
     from harness.keywords.suite_run import RunResult, TestDone
+    from harness.verify.catalogue import Rule
 
 EXIT_USAGE, EXIT_INFRA = 2, 3
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -186,12 +187,15 @@ def verify(
     ),
 ) -> None:
     """Judge captures. Exit 0 clean, 1 findings that fail a run, 2 unusable input."""
-    from harness.verify.captures import judge_captures
-    from harness.verify.report import render
+    from harness.verify.captures import exit_code, judge_captures
+    from harness.verify.report import FORMATS
 
-    report = judge_captures(captures, profile.value)
-    sys.stdout.write(render(report, format_.value))
-    raise typer.Exit(report.exit_code)
+    judgements = judge_captures(captures, profile.value)
+    sys.stdout.write(FORMATS[format_.value](judgements))
+    for judgement in judgements:
+        if not judgement.judged:
+            print(f"rcslab: {judgement.name}: no SIP or MSRP in it that could be judged", file=sys.stderr)
+    raise typer.Exit(exit_code(judgements))
 
 
 @app.command()
@@ -238,7 +242,6 @@ def rules(
 ) -> None:
     """The catalogue of rules: id, severity, clause, and whether it is checked."""
     from harness.verify.catalogue import load_catalogue
-    from harness.verify.report import rule_as_dict, rule_as_text
 
     found = [
         rule
@@ -249,10 +252,25 @@ def rules(
     if not found:
         raise UsageError(f"no rule {rule_id!r} in the catalogue; `rcslab rules` lists all")
     if format_ is ListFormat.JSON:
-        _print_json([rule_as_dict(rule) for rule in found])
+        _print_json([rule.as_dict() for rule in found])
     else:
-        whole = len(found) == 1
-        print("\n".join(rule_as_text(rule, whole=whole) for rule in found))
+        for rule in found:
+            print(_rule_line(rule))
+        if len(found) == 1:
+            _print_rule(found[0])
+
+
+def _rule_line(rule: Rule) -> str:
+    weight = "fails" if rule.hard_fail else ""
+    checked = "" if rule.implemented else "not checked yet"
+    return f"{rule.id:48} {rule.severity:6} {weight:5} {rule.judged:7} {rule.clause:40.40} {checked}".rstrip()
+
+
+def _print_rule(rule: Rule) -> None:
+    profiles = ", ".join(f"{profile} {severity}" for profile, severity in rule.profiles.items())
+    print(f"\n{rule.check}\n\nflow: {rule.flow}; priority {rule.priority}; confidence {rule.confidence}")
+    if profiles:
+        print(f"other severity under: {profiles}")
 
 
 @simulate.command(name="handset", context_settings=PASS_THROUGH | {"help_option_names": []})

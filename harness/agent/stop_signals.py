@@ -1,4 +1,4 @@
-"""When a process of the lab has to end: SIGTERM, Ctrl-C, or the end of its standard input (its parent is gone)."""
+"""When a process of the lab has to end: SIGTERM, Ctrl-C, or the end of its input (its parent is gone)."""
 
 from __future__ import annotations
 

@@ -52,6 +52,15 @@ class PagerKeywords(Topic):
         return self.call(waiting, seconds)
 
     @keyword
+    def wait_for_next_text_from_handset(
+        self, text: str | None = None, timeout: timedelta | None = None
+    ) -> ReceivedMessage:
+        """The same, but only a text that comes after the last action of the test counts."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
+        waiting = self.bench.peer.pager.wait_message(text, timeout=seconds, after=self.access.mark)
+        return self.call(waiting, seconds)
+
+    @keyword
     def no_text_comes_from_handset(
         self, text: str | None = None, seconds: timedelta = timedelta(seconds=1)
     ) -> None:
@@ -63,23 +72,31 @@ class PagerKeywords(Topic):
         )
 
     @keyword
-    def peer_answers_next_message(self, status: int | None, count: int = 1, **headers: str) -> None:
+    def peer_answers_next_message(
+        self,
+        status: int | None,
+        count: int = 1,
+        after: timedelta = timedelta(0),
+        **headers: str,
+    ) -> None:
         """Lets the peer answer the next ``count`` messages with ``status``, or not at all (NONE).
+
+        ``after`` holds the answer back, so that the handset has to repeat its request.
 
         | Peer Answers Next Message    404
         | Peer Answers Next Message    415    Accept=text/plain
         | Peer Answers Next Message    NONE
+        | Peer Answers Next Message    200    after=1.2 seconds
 
         407 is answered with a Digest challenge, and the repeat of the handset is checked.
         """
         self.act()
-        self.bench.peer.pager.answer_next(status, self.headers(headers), count)
+        self.bench.peer.pager.answer_next(status, self.headers(headers), count, delay=after.total_seconds())
 
     @keyword
     def peer_answers_as_usual(self) -> None:
         """Drops the answers that were asked for and not used yet."""
-        self.bench.peer.pager.answer_as_usual()
-        self.bench.peer.registrar.answer_as_usual()
+        self.bench.peer.answer_as_usual()
 
     @keyword
     def send_text_to_handset(

@@ -163,8 +163,7 @@ class Bench:
         fresh = peer_config(self.part)
         for name in ("authentication", "max_expires", "min_expires"):
             setattr(self.peer.config, name, getattr(fresh, name))
-        self.peer.registrar.answer_as_usual()
-        self.peer.pager.answer_as_usual()
+        self.peer.answer_as_usual()
         self.peer.notifications.policy(timedelta(0), timedelta(0))
 
     # -- parts

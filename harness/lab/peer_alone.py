@@ -12,16 +12,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.agent.stop_signals import set_on_stop
+from harness.evidence.label import label_of
 from harness.evidence.lanes import PEER
 from harness.evidence.package import write_evidence
-from harness.evidence.start_line import first_line
 from harness.evidence.timeline import Entry, Layer, Packet, Timeline
 from harness.lab.bench import peer_config, verify_settings
 from harness.lab.model import load_lab
 from harness.peer.config import Authentication, PeerAddresses, PeerConfig
 from harness.peer.peer import Peer
+from harness.verify.captures import exit_code
 from harness.verify.engine import Verifier, VerifySettings
-from harness.verify.report import Report, render
+from harness.verify.report import Judgement, to_json, to_text
 
 DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 
@@ -79,13 +80,13 @@ async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: Verify
         await peer.stop()
     verifier = Verifier(request.profile, settings)
     findings = verifier.judge(timeline)
-    report = Report.of_live(findings)
+    judgement = Judgement.of("rcslab peer", verifier)
     if request.evidence is not None:
         write_evidence(request.evidence, timeline, findings, roles={PEER: own}, title="rcslab peer")
-        (request.evidence / "report.json").write_text(render(report, "json"), encoding="utf-8")
-    for line in render(report, "text").splitlines():
+        (request.evidence / "report.json").write_text(to_json([judgement]), encoding="utf-8")
+    for line in to_text([judgement]).splitlines():
         request.on_line(line)
-    return report.exit_code
+    return exit_code([judgement])
 
 
 def _texts(addresses: PeerAddresses) -> list[str]:
@@ -104,6 +105,6 @@ def _ready_line(addresses: PeerAddresses) -> dict[str, str | None]:
 def _show(entry: Entry, started: float, on_line: Callable[[str], None]) -> None:
     """One line of the live ladder for each piece of SIP or MSRP."""
     if isinstance(entry, Packet):
-        line = first_line(entry.data)
-        if line:
-            on_line(f"{entry.time - started:9.3f}  {entry.source} -> {entry.destination}  {line}")
+        label = label_of(entry.data)
+        what = f"{label.title}  {label.hint}".rstrip()
+        on_line(f"{entry.time - started:9.3f}  {entry.source} -> {entry.destination}  {what}")

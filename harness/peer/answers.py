@@ -46,12 +46,16 @@ def changed(headers: Iterable[Header], changes: HeaderChanges) -> list[Header]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `status` None is silence. A 2xx is the peer's own answer with these changes in it."""
+    """One answer. `status` None is silence. A 2xx is the peer's own answer with these changes in it.
+
+    delay: seconds between the request and its answer.
+    """
 
     status: int | None
     headers: HeaderChanges = field(default_factory=dict)
     reason: str | None = None
     body: bytes = b""
+    delay: float = 0.0
 
     @property
     def silent(self) -> bool:

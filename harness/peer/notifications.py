@@ -15,6 +15,7 @@ from harness.bodies.cpim import build_cpim
 from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
+from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import HandsetError, NotSeen
 from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
@@ -25,7 +26,6 @@ from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import ReceivedMessage, ReceivedNotification, notifications_in
 from harness.peer.registrar import Registrar
-from harness.peer.tokens import new_id, new_uuid
 
 IMDN_NAMESPACE = "urn:ietf:params:imdn"
 _Plan = list[tuple["NotificationKind", timedelta]]

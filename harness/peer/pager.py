@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from harness.agent.sip_agent import Incoming
 from harness.bodies.cpim import build_cpim, format_cpim_address
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
+from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
@@ -23,7 +25,6 @@ from harness.peer.notifications import IMDN_NAMESPACE, Notifications
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import ReceivedMessage, is_notification, read_message, sender_of
 from harness.peer.registrar import Registrar
-from harness.peer.tokens import new_id, new_uuid
 from harness.sip.message import Request, Response
 
 log = logging.getLogger(__name__)
@@ -95,14 +96,16 @@ class Pager:
         count: int = 1,
         *,
         reason: str | None = None,
+        delay: float = 0.0,
     ) -> None:
         """Answer the next `count` texts of the handset with this status, or not at all (None).
 
         407 without a Proxy-Authenticate of your own brings a challenge, and the repeat is checked: right
         credentials get the usual answer, wrong ones 407 once more and then 403. 415 gets Accept. UsageError
-        for a status no server may send, and for 407 when no subscriber has a password.
+        for a status no server may send, and for 407 when no subscriber has a password. delay: seconds the
+        answer is held back.
         """
-        answer = Answer(status, headers or {}, reason)
+        answer = Answer(status, headers or {}, reason, delay=delay)
         if _challenges(answer) and self._with_password() is None:
             raise UsageError("407 needs a subscriber with a password, or a Proxy-Authenticate header")
         self._answers.add(answer, count)
@@ -125,14 +128,23 @@ class Pager:
         self.received.append(message)
         self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, f"{message}, answer {answer.status}", message)
         if self._notifications.comes_first(message):
-            self._pcscf.spawn(self._late_answer(message, answer), "notification before the answer")
+            self._pcscf.spawn(self._answer_second(message, answer), "notification before the answer")
+        elif answer.delay:
+            self._pcscf.spawn(self._answer_late(message, answer, challenge), "late answer")
         else:
-            self._give(message, answer, challenge)
-            self._notifications.on_text(message)
+            self._settle(message, answer, challenge)
 
-    async def _late_answer(self, message: ReceivedMessage, answer: Answer) -> None:
+    async def _answer_second(self, message: ReceivedMessage, answer: Answer) -> None:
         await self._notifications.send_first(message)
         self._give(message, answer, [])
+
+    async def _answer_late(self, message: ReceivedMessage, answer: Answer, challenge: list[Header]) -> None:
+        await asyncio.sleep(answer.delay)
+        self._settle(message, answer, challenge)
+
+    def _settle(self, message: ReceivedMessage, answer: Answer, challenge: list[Header]) -> None:
+        self._give(message, answer, challenge)
+        self._notifications.on_text(message)
 
     def _give(self, message: ReceivedMessage, answer: Answer, challenge: list[Header]) -> None:
         self._pcscf.answer(message.incoming, answer, [*self._headers(message, answer), *challenge])

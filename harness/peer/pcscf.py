@@ -11,14 +11,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
-from harness.errors import NotSeen, RcsLabError
+from harness.cpm.tokens import new_tag
+from harness.errors import AddressTaken, NotSeen, RcsLabError
 from harness.evidence.timeline import Address, Timeline, Transport
 from harness.peer.answers import Answer, Header, HeaderChanges, changed
 from harness.peer.config import PeerConfig
 from harness.peer.flow import Flow
 from harness.peer.journal import EventKind, Journal
 from harness.peer.repeats import Repeats
-from harness.peer.tokens import new_tag
 from harness.sip.message import Request, Response, build_response
 from harness.sip.transaction import Timers
 
@@ -30,6 +30,9 @@ RequestMaker = Callable[[str], Request]
 
 class NoAnswer(NotSeen):
     """A request to the handset got no final response on any hop."""
+
+
+_PORT_ATTEMPTS = 8  # a port the kernel gives on one address may be taken on another
 
 
 class Pcscf:
@@ -52,13 +55,29 @@ class Pcscf:
         self._closing = False
 
     async def start(self) -> list[Address]:
-        """Listen on every configured address. Raises AddressTaken, and then listens on none."""
+        """Listen on every configured address. Raises AddressTaken, and then listens on none.
+
+        A port of 0 after the first address is the first one's: a P-CSCF has one port on all its addresses.
+        """
         self._closing = False
-        try:
-            return [await self.agent.listen(host, port) for host, port in self.config.listen]
-        except BaseException:
-            await self.agent.close()
-            raise
+        chosen_here = any(port == 0 for _, port in self.config.listen[1:])
+        for attempts_left in reversed(range(_PORT_ATTEMPTS if chosen_here else 1)):
+            try:
+                return await self._listen()
+            except AddressTaken:
+                await self.agent.close()
+                if attempts_left == 0:
+                    raise
+            except BaseException:
+                await self.agent.close()
+                raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _listen(self) -> list[Address]:
+        addresses: list[Address] = []
+        for host, port in self.config.listen:
+            addresses.append(await self.agent.listen(host, port or (addresses[0].port if addresses else 0)))
+        return addresses
 
     async def stop(self) -> None:
         """Cancel what is under way and close the sockets."""

@@ -11,13 +11,13 @@ from typing import Any
 from lxml import etree
 
 from harness.agent.sip_agent import Incoming
+from harness.cpm.tokens import new_tag
 from harness.peer.answers import Header
 from harness.peer.flow import Flow, flow_of
 from harness.peer.identities import canonical
 from harness.peer.journal import EventKind
 from harness.peer.pcscf import NoAnswer, Pcscf
 from harness.peer.registrar import Binding, Change, Registrar
-from harness.peer.tokens import new_tag
 from harness.sip.message import Request, build_request
 
 PACKAGE = "reg"

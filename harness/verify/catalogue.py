@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum, StrEnum
 from functools import cache
 from importlib import import_module, resources
@@ -71,6 +71,10 @@ class Rule:
     def severity_under(self, profile: Profile) -> Severity:
         """The severity that holds under the profile."""
         return self.profiles.get(profile, self.severity)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values, with whether it is implemented."""
+        return asdict(self) | {"implemented": self.implemented}
 
     @property
     def implemented(self) -> bool:

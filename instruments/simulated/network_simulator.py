@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from harness.agent.stop_signals import set_on_stop
 from instruments.simulated.air_link import AirLinkServer
 from instruments.simulated.cell import CellSettings, SimulatedCell, Timing, UeAddresses
 from instruments.simulated.cmw500 import Cmw500Dialect
@@ -76,25 +73,6 @@ async def run(options: Options, ready: Callable[[dict[str, str]], None], stop: a
         await stop.wait()
     finally:
         await simulator.close()
-
-
-def set_on_stop(stop: asyncio.Event, *, until_stdin_closes: bool) -> None:
-    """Set `stop` on SIGTERM, on SIGINT and, when asked, at the end of standard input."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if not until_stdin_closes:
-        return
-
-    def read_to_the_end() -> None:
-        # A thread, because standard input may be a file or /dev/null, which no event loop can watch.
-        with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(stop.set)
-
-    threading.Thread(target=read_to_the_end, name="stdin", daemon=True).start()
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -1,0 +1,42 @@
+*** Settings ***
+Documentation       What only a whole lab can check: SIP against AT, against the network simulator, against the screen.
+
+Resource            ../resources/bench.resource
+
+Test Setup          Start From A Registered Handset
+
+
+*** Test Cases ***
+Instance Id Is The IMEI Of The Modem
+    ${imei} =    IMEI Of Modem
+    Switch Airplane Mode On
+    Handset Deregisters
+    Switch Airplane Mode Off
+    ${binding} =    Handset Registers
+    Should Contain    ${binding.instance}    ${imei}[:8]-${imei}[8:14]-0
+
+Location Follows The Cell
+    [Documentation]    P-Access-Network-Info names the cell that the network simulator broadcasts.
+    Change Cell    tac=${7}    eci=${4660}
+    Handset Registers
+    Modem Should Camp On Cell    7    4660
+    Send Text From Handset    Where am I?
+    ${message} =    Wait For Text From Handset    Where am I?
+    Should Contain    ${message.request.get('P-Access-Network-Info')}    00070001234
+
+Handset Takes Its P-CSCF From The Network
+    Network Names P-CSCF    ::1
+    ${binding} =    Handset Registers
+    Modem Should Know P-CSCF    ::1
+    Should Contain    ${binding.contact}    [
+    Exchange A Text Each Way    Over IPv6    And back
+    [Teardown]    Network Names P-CSCF    127.0.0.1
+
+Screen Shows What Was On The Wire
+    Exchange A Text Each Way    What I wrote    What I read
+    ${texts} =    Texts On Screen
+    Should Be Equal    ${texts}[-2:]    ${{['What I wrote', 'What I read']}}
+
+Whole Exchange Gives No Finding
+    Exchange A Text Each Way
+    No Finding Should Be Reported
