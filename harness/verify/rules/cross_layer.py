@@ -508,6 +508,8 @@ def _text_of(item: CpimItem) -> str | None:
 
 
 def _numbers(carrier: SipEntry, names: tuple[str, ...]) -> set[str]:
+    if carrier.layer is not Layer.SIP:
+        return set()
     values = [value for name in names for value in carrier.sip.values(name)]
     found = (number_of(uri) for value in values if (uri := uri_of(value)) is not None)
     return {number for number in found if number}

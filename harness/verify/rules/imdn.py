@@ -352,7 +352,8 @@ def same_conversation(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 def not_mixed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     if not item.is_notification:
         return
-    others = [known for known in item.carrier.bodies if not known.is_notification and known.cpim is not None]
+    beside = item.carrier.bodies if item.layer is Layer.SIP else []
+    others = [known for known in beside if not known.is_notification and known.cpim is not None]
     foreign = [kind for kind in _part_types(item) if kind != MEDIA_TYPE]
     if others or foreign:
         yield _at(item, "an IMDN alone in its message", f"{', '.join(foreign) or 'an IM'} beside it")
@@ -554,7 +555,10 @@ def _by_message(item: CpimItem) -> bool:
 
 
 def _same_leg(one: SipEntry, other: SipEntry) -> bool:
-    return (one.source.host, one.destination.host) == (other.source.host, other.destination.host)
+    return one.layer is other.layer and (one.source.host, one.destination.host) == (
+        other.source.host,
+        other.destination.host,
+    )
 
 
 def _same_sender(one: CpimItem, other: CpimItem) -> bool:
@@ -611,7 +615,8 @@ def _is_hidden(uri: Uri) -> bool:
 
 
 def _senders(item: CpimItem) -> set[str]:
-    found = _identities(item.carrier, ("From", "P-Asserted-Identity"))
+    in_sip = item.layer is Layer.SIP
+    found = _identities(item.carrier, ("From", "P-Asserted-Identity")) if in_sip else set[str]()
     uri = uri_of(item.cpim.from_.uri) if item.cpim and item.cpim.from_ else None
     return found | ({party_of(uri)} if uri is not None and not _is_hidden(uri) else set())
 
@@ -634,7 +639,8 @@ def _hidden(item: CpimItem, imdn: Imdn, flow: Flow) -> bool:
 
 def _is_anonymous(item: CpimItem) -> bool:
     address = item.cpim.from_ if item.cpim else None
-    return is_anonymous(item.carrier.from_) or (address is not None and address.uri.lower() == ANONYMOUS)
+    hidden = item.layer is Layer.SIP and is_anonymous(item.carrier.from_)
+    return hidden or (address is not None and address.uri.lower() == ANONYMOUS)
 
 
 def _comparable(makers: set[str], addressed: set[str]) -> bool:

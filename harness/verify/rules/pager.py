@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from harness.bodies.multipart import Part, split_multipart
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
-from harness.evidence.timeline import Transport
-from harness.sip.message import Request
+from harness.evidence.timeline import Layer, Transport
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import (
     accepted_icsis,
@@ -97,19 +96,29 @@ def small_in_large(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 @rule("pager.one-outstanding", on=Kind.REQUEST, methods=("MESSAGE",))
 def one_outstanding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    request = entry.request
-    if request is None or entry.to_tag:
+    """On a timeline of the lab, which misses nothing, an answer not seen was not sent."""
+    if not flow.assembly.events(Layer.LAB, "test-start"):
         return
     for known in reversed(flow.assembly.transactions):
         if known.request.time < entry.time - TIMER_F:
             return
-        if known.request is not entry and _is_pending(known, entry, request):
-            yield Violation(
-                f"the final response to {known.request.label} first",
-                "another MESSAGE to that URI",
-                "start line",
-            )
+        if known.final is None and _overlap(known.request, entry):
+            yield _too_early(known, entry)
             return
+
+
+@rule("pager.one-outstanding", on=Kind.RESPONSE, methods=("MESSAGE",), receiver=True)
+def one_outstanding_in_a_capture(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    """A capture may have lost the answer: the first MESSAGE was pending only if its answer comes later."""
+    known = entry.transaction
+    in_a_lab = flow.assembly.events(Layer.LAB, "test-start")
+    if known is None or known.final is not entry or in_a_lab:
+        return
+    for other in reversed(flow.assembly.transactions):
+        if other.request.place < known.request.place or entry.time - known.request.time > TIMER_F:
+            return
+        if _overlap(known.request, other.request):
+            yield _too_early(known, other.request)
 
 
 @rule("pager.content-type", on=Kind.REQUEST, methods=("MESSAGE",))
@@ -240,17 +249,23 @@ def _large_mode_known(flow: Flow) -> bool:
     return any(Service.LARGE.icsi in contact_icsis(state.transaction.request.sip) for state in states)
 
 
-def _is_pending(known: Transaction, entry: SipEntry, request: Request) -> bool:
-    earlier = known.request.request
+def _overlap(earlier: SipEntry, later: SipEntry) -> bool:
+    """Both are out-of-dialog MESSAGE requests on one way to one URI, the first sent first."""
+    one, other = earlier.request, later.request
     return (
-        known.method == "MESSAGE"
-        and known.final is None
-        and earlier is not None
-        and not known.request.to_tag
-        and (known.request.source.host, known.request.destination.host)
-        == (entry.source.host, entry.destination.host)
-        and same_uri_text(earlier.uri, request.uri)
+        one is not None
+        and other is not None
+        and earlier.method == later.method == "MESSAGE"
+        and earlier.place < later.place
+        and not (earlier.to_tag or later.to_tag)
+        and (earlier.source.host, earlier.destination.host) == (later.source.host, later.destination.host)
+        and same_uri_text(one.uri, other.uri)
     )
+
+
+def _too_early(known: Transaction, entry: SipEntry) -> Violation:
+    expected = f"the final response to {known.request.label} first"
+    return Violation(expected, "another MESSAGE to that URI", "start line", item=entry)
 
 
 def _tags_of_a_message(entry: SipEntry, flow: Flow) -> bool:

@@ -1,0 +1,89 @@
+"""What the catalogue demands of the tool itself: directions, gaps in a capture, layouts, prefixes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+
+from harness.evidence.timeline import Packet
+from harness.verify.engine import Verifier
+
+GROUPS = ("reg.", "pager.", "cpim.", "imdn.", "x.")
+FLOWS = ("pager_mo", "pager_mt", "register", "session_mo", "options_mt")
+
+
+def own(verifier, trace):
+    return [finding for finding in verifier.judge(trace) if finding.rule.startswith(GROUPS)]
+
+
+@pytest.mark.parametrize("name", ["pager_mo", "pager_mt", "register"])
+def test_a_direction_comes_from_the_message_and_never_from_a_label(flow, name):
+    """x.mt-direction-label"""
+    right, labelled = Verifier(), Verifier()
+    script = flow(name).line(0, "Contact: <sip:a@10.0.0.5>")
+    entries = list(script.timeline())
+    labels = [replace(e, note="UE <- NW") if isinstance(e, Packet) else e for e in entries]
+    expected = [(f.rule, f.party) for f in right.judge(entries)]
+    assert [(f.rule, f.party) for f in labelled.judge(labels)] == expected
+    assert [m.sender for m in labelled.assembly.messages] == [m.sender for m in right.assembly.messages]
+
+
+@pytest.mark.parametrize("profile", ["ietf", "rcs51"])
+@pytest.mark.parametrize("name", FLOWS)
+def test_what_a_capture_has_lost_is_never_a_fail(flow, name, profile):
+    """x.incomplete-capture"""
+    length = len(flow(name).steps)
+    lost = [*combinations(range(length), 1), *combinations(range(length), 2)]
+    lost += [tuple(range(count)) for count in range(3, length)]
+    for gap in lost:
+        findings = own(Verifier(profile), flow(name).drop(*gap).timeline(start=False))
+        assert [str(f) for f in findings if f.severity != "INFO"] == [], gap
+
+
+def test_an_answer_that_comes_after_the_next_message_shows_in_a_capture(flow):
+    script = flow("pager_mt")
+    script.steps[3], script.steps[4] = script.steps[4], script.steps[3]
+    for start in (True, False):
+        findings = own(Verifier(), script.timeline(start=start))
+        assert [(f.rule, f.party, f.where.label) for f in findings] == [
+            ("pager.one-outstanding", "handset", f"MESSAGE #{5 if start else 4}")
+        ]
+
+
+def test_the_layout_printed_in_rfc_5438_is_accepted(flow):
+    """cpim.structure.rfc5438-form.receive"""
+    script = flow("pager_mo").sub(0, "display\r\n\r\nContent-Type", "display\r\nContent-Type")
+    verifier = Verifier()
+    findings = own(verifier, script.timeline())
+    assert [(f.rule, f.severity, f.fails) for f in findings] == [
+        ("cpim.structure.rfc5438-form", "SHOULD", False)
+    ]
+    assert verifier.assembly.cpim_items()[0].cpim.content == b"hello, world"
+
+
+def test_any_prefix_of_the_imdn_namespace_is_understood(flow):
+    """cpim.ns.prefix-any"""
+    script = flow("pager_mo")
+    for index in (0, 2, 4):
+        for old, new in (("NS: imdn <", "NS: abcd <"), ("\r\nimdn.", "\r\nabcd.")):
+            script.everywhere(old, new, index)
+    verifier = Verifier()
+    assert own(verifier, script.timeline()) == [] and verifier.open == []
+
+
+def test_a_message_its_notifications_and_its_conversation_are_one_record(flow):
+    """x.cpim-message-correlation"""
+    verifier = Verifier()
+    verifier.judge(flow("pager_mo").timeline())
+    (original,) = verifier.assembly.originals("Msg1aB2cD3eF4gH5iJ6k")
+    reports = verifier.assembly.notifications("Msg1aB2cD3eF4gH5iJ6k")
+    assert [(report.imdn.notification, report.imdn.status) for report in reports] == [
+        ("delivery", "delivered"),
+        ("display", "displayed"),
+    ]
+    conversations = {
+        item.carrier.sip.get("Conversation-ID") for item in (original, *(r.item for r in reports))
+    }
+    assert len(conversations) == 1
