@@ -121,8 +121,10 @@ def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
 @rule("x.cireg-agrees", on=Kind.EVENT, after=WINDOW)
 def cireg_agrees(event: EventItem, flow: Flow) -> Iterator[Violation]:
     told = _told_registration(event)
+    if told is None:
+        return
     seen = [known for known in flow.assembly.transactions if known.method == "REGISTER"]
-    if told is None or not any(known.final for known in seen):
+    if not any(known.final for known in seen):
         return
     if any(_under_way(known, event.time) for known in seen):
         return
