@@ -19,6 +19,8 @@ from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.evidence.timeline import Entry, Event, Layer, Packet, Transport
 from harness.sip.framing import FramingError, StreamFramer
 from harness.sip.message import Request, Response, parse_message
+from harness.sip.uri import Uri
+from harness.verify.comparison import party_of
 from harness.verify.items import (
     CpimItem,
     Dialog,
@@ -45,7 +47,8 @@ class Assembly:
     """Feed it entries of one timeline in order; what it has seen stays readable.
 
     from_start: the timeline shows the handset from the start (an event of the lab or its first REGISTER came
-    before any other request), so that what was not seen did not happen.
+    before any other request), so that what was not seen did not happen. incomplete: octets are missing from
+    the capture somewhere, so that this no longer holds.
     """
 
     def __init__(self) -> None:
@@ -57,11 +60,14 @@ class Assembly:
         self.registrations: list[RegistrationState] = []
         self.now = 0.0
         self.from_start: bool | None = None
+        self.incomplete = False
         self._framers: dict[tuple[object, object], StreamFramer] = {}
         self._places = count(1)
         self._by_branch: dict[str, list[Transaction]] = defaultdict(list)
         self._by_call: dict[str, list[Transaction]] = defaultdict(list)
         self._dialogs: dict[tuple[str, frozenset[str]], Dialog] = {}
+        self._by_id: dict[tuple[str, str], list[SipEntry]] = defaultdict(list)
+        self._by_pair: dict[frozenset[str], list[SipEntry]] = defaultdict(list)
         self._repeats: dict[tuple[bytes, str, str], SipEntry] = {}
         self._events: dict[tuple[Layer, str], list[EventItem]] = defaultdict(list)
         self._cpim: list[CpimItem] = []
@@ -87,6 +93,14 @@ class Assembly:
     def transactions_on(self, branch: str | None) -> list[Transaction]:
         """Transactions whose request has that branch, in order."""
         return list(self._by_branch.get(branch or "", ()))
+
+    def requests_with(self, name: str, value: str) -> list[SipEntry]:
+        """Requests whose Conversation-ID or Contribution-ID (the name) is the value, in order."""
+        return list(self._by_id.get((name, value), ()))
+
+    def requests_between(self, one: Uri, other: Uri) -> list[SipEntry]:
+        """Requests outside dialogs between two parties (From and To, either way round), in order."""
+        return list(self._by_pair.get(frozenset((party_of(one), party_of(other))), ()))
 
     def dialog(self, call_id: str | None, one_tag: str | None, other_tag: str | None) -> Dialog | None:
         """The dialog with that Call-ID and those tags, whichever side is which."""
@@ -124,6 +138,7 @@ class Assembly:
     def _cut(self, entry: Entry) -> Iterator[SipEntry | EventItem]:
         if isinstance(entry, Event):
             self.parties.hint(entry)
+            self.incomplete |= entry.layer is Layer.LAB and entry.name == "capture-truncated"
             if (
                 entry.layer is Layer.LAB
                 and entry.name in ("test-start", "parties")
@@ -132,6 +147,7 @@ class Assembly:
                 self.from_start = True
             yield EventItem(entry.number, entry.time, entry.layer, entry.name, entry.text, entry.fields)
             return
+        self.incomplete |= entry.missing > 0
         if entry.layer is not Layer.SIP:
             return
         for found in self._messages_of(entry):
@@ -232,6 +248,10 @@ class Assembly:
         self.transactions.append(transaction)
         self._by_branch[entry.branch or ""].append(transaction)
         self._by_call[entry.call_id or ""].append(transaction)
+        for name in ("Conversation-ID", "Contribution-ID"):
+            self._by_id[name, request.get(name) or ""].append(entry)
+        if entry.from_ is not None and entry.to is not None and not entry.to_tag:
+            self._by_pair[frozenset((party_of(entry.from_.uri), party_of(entry.to.uri)))].append(entry)
         self._link_in_dialog(entry)
 
     def _link_ack(self, entry: SipEntry) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.cpm.services import IARI_TAG, ICSI_TAG, decode_urn
+from harness.cpm.services import ICSI_TAG, decode_urn
 from harness.errors import SipSyntaxError
 from harness.sip.grammar import Parameters
 from harness.sip.headers import NameAddr, Via
@@ -122,15 +122,6 @@ def contact_icsis(message: Request | Response) -> frozenset[str]:
     except SipSyntaxError:
         return frozenset()
     return frozenset().union(*(tag_values(contact.parameters, ICSI_TAG) for contact in contacts))
-
-
-def contact_iaris(message: Request | Response) -> frozenset[str]:
-    """IARI URNs of all Contact values."""
-    try:
-        contacts = message.contacts
-    except SipSyntaxError:
-        return frozenset()
-    return frozenset().union(*(tag_values(contact.parameters, IARI_TAG) for contact in contacts))
 
 
 def stated_services(message: Request | Response) -> list[str]:

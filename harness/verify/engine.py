@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.evidence.timeline import Entry
@@ -72,9 +73,9 @@ class Flow:
 
     @property
     def from_start(self) -> bool:
-        """What was not seen did not happen."""
+        """What was not seen did not happen: the timeline has the start of the handset and no gap."""
         known = self.settings.from_start
-        return bool(self.assembly.from_start) if known is None else known
+        return bool(self.assembly.from_start if known is None else known) and not self.assembly.incomplete
 
 
 @dataclass(order=True, slots=True)
@@ -134,25 +135,24 @@ class Verifier:
             return
         self.judged += not isinstance(item, EventItem)
         self._order += 1
+        sender = item.sender
         for kind in _kinds(item):
             for check in self._checks[kind]:
                 if not _applies(check, item):
                     continue
                 if check.after:
-                    self._waiting.append(_Waiting(item.time + check.after, self._order, check, item))
+                    heappush(self._waiting, _Waiting(item.time + check.after, self._order, check, item))
                 else:
-                    self._call(check, item)
+                    self._call(check, item, sender)
 
     def _expire(self, now: float) -> None:
-        due = sorted(waiting for waiting in self._waiting if waiting.due <= now)
-        if due:
-            self._waiting = [waiting for waiting in self._waiting if waiting.due > now]
-            for waiting in due:
-                self._call(waiting.check, waiting.item)
+        while self._waiting and self._waiting[0].due <= now:
+            waiting = heappop(self._waiting)
+            self._call(waiting.check, waiting.item, waiting.item.sender)
 
-    def _call(self, check: Check, item: Item) -> None:
+    def _call(self, check: Check, item: Item, sender: Party) -> None:
         rule = self._catalogue[check.id]
-        party = item.sender.other if check.receiver else item.sender
+        party = sender.other if check.receiver else sender
         if rule.judged not in (Judged.EITHER, party.value):
             return
         try:
@@ -165,6 +165,10 @@ class Verifier:
             blamed = outcome.item or item
             if isinstance(outcome, Unverifiable):
                 self.open.append(Open(rule.id, _where(blamed), outcome.why))
+            elif check.after and self.assembly.incomplete:
+                self.open.append(
+                    Open(rule.id, _where(blamed), "what is missing may be in a gap of the capture")
+                )
             else:
                 self.findings.append(self._finding(rule, outcome, blamed, check.receiver))
 

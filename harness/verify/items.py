@@ -34,7 +34,8 @@ class SipEntry:
     """A SIP message on the timeline: a datagram, or what the framing cut from one direction of a stream.
 
     number, time: of the packet that completed it. message: None when the octets cannot be parsed, then
-    `error` says why. retransmission_of: the entry whose octets it repeats (rules are not called for repeats).
+    `error` says why; a message beside an error is the head of one that broke the framing of its stream.
+    retransmission_of: the entry whose octets it repeats (rules are not called for repeats).
     """
 
     number: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness.evidence.timeline import Address, Event, Layer
@@ -43,6 +44,7 @@ RESPONSE_SIGNS = {
 PRODUCT_SIGNS = (("IM-client/", Party.HANDSET), ("CPM-serv/", Party.NETWORK), ("IM-serv/", Party.NETWORK))
 
 
+@lru_cache(maxsize=4096)
 def normal_host(host: str) -> str:
     """An IP literal in one text form, brackets off; a name in lower case."""
     bare = host.strip("[]").lower()

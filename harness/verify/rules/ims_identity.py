@@ -98,13 +98,9 @@ def pani_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if entry.request is not None:
         due = entry.method not in ("ACK", "CANCEL") and _is_protected(entry)
     else:
-        due = entry.status > 100 and entry.method != "CANCEL"
-    if due and entry.sip.get(_PANI) is None and not _is_ack_reply(entry):
+        due = entry.status > 100 and entry.method not in ("CANCEL", "")
+    if due and entry.sip.get(_PANI) is None:
         yield Violation(_PANI, "none")
-
-
-def _is_ack_reply(entry: SipEntry) -> bool:
-    return entry.response is not None and entry.transaction is None and entry.method == ""
 
 
 @rule("ims.pani.not-allowed", on=Kind.SIP)

@@ -20,7 +20,6 @@ from harness.verify.comparison import (
     has_sdp,
     is_anonymous,
     option_tags,
-    party_of,
     shown,
     stated_services,
     tag_values,
@@ -318,40 +317,31 @@ def conversation_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         yield Violation("one Conversation-ID", ", ".join(values) or "none", "Conversation-ID")
 
 
-def _pair(entry: SipEntry) -> frozenset[str] | None:
-    """The two parties of a 1-1 request, None when one is hidden or a group."""
-    if entry.from_ is None or entry.to is None or is_anonymous(entry.from_) or is_group(entry):
-        return None
-    return frozenset((party_of(entry.from_.uri), party_of(entry.to.uri)))
-
-
-def _earlier_requests(entry: SipEntry, flow: Flow) -> Iterator[SipEntry]:
-    """Initial CPM requests before this one, its own repeats left out."""
+def _is_earlier(request: SipEntry, entry: SipEntry) -> bool:
+    """Another initial CPM request before this one, and not one that this repeats."""
     own = entry.transaction.first if entry.transaction else None
-    for transaction in flow.assembly.transactions:
-        request = transaction.request
-        if (
-            request.place < entry.place
-            and is_initial(request)
-            and transaction.first is not own
-            and is_cpm(request)
-        ):
-            yield request
+    its = request.transaction.first if request.transaction else None
+    return request.place < entry.place and its is not own and is_initial(request) and is_cpm(request)
 
 
 @rule("ims.conversation-id.stable", on=Kind.REQUEST, methods=INITIAL)
 def conversation_stable(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    value, pair = entry.sip.get("Conversation-ID"), _pair(entry)
-    if not value or pair is None or not is_initial(entry) or not is_cpm(entry) or is_notification(entry):
+    value = entry.sip.get("Conversation-ID")
+    if not value or not is_initial(entry) or not is_cpm(entry) or is_notification(entry):
         return
-    known = [
-        request
-        for request in _earlier_requests(entry, flow)
-        if _pair(request) == pair and request.sip.get("Conversation-ID")
-    ]
-    if known and all(request.sip.get("Conversation-ID") != value for request in known):
-        last = known[-1]
-        yield Violation(f"{last.sip.get('Conversation-ID')} of {last.label}", shown(value), "Conversation-ID")
+    if entry.from_ is None or entry.to is None or is_anonymous(entry.from_) or is_group(entry):
+        return
+    last = None
+    for request in reversed(flow.assembly.requests_between(entry.from_.uri, entry.to.uri)):
+        known = request.sip.get("Conversation-ID")
+        if not known or not _is_earlier(request, entry) or is_group(request):
+            continue
+        if known == value:
+            return
+        last = last or request
+    if last is not None:
+        expected = f"{last.sip.get('Conversation-ID')} of {last.label}"
+        yield Violation(expected, shown(value), "Conversation-ID")
 
 
 @rule("ims.contribution-id.present", on=Kind.REQUEST, methods=INITIAL)
@@ -364,10 +354,10 @@ def contribution_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         return
     if entry.method == "INVITE" and (is_group(entry) or b"file-range" in entry.sip.body):
         return
-    for request in _earlier_requests(entry, flow):
+    for request in flow.assembly.requests_with("Contribution-ID", value):
         accepted = request.transaction is not None and request.transaction.accepted is not None
         same_talk = request.sip.get("Conversation-ID") == entry.sip.get("Conversation-ID")
-        if accepted and same_talk and request.sip.get("Contribution-ID") == value:
+        if accepted and same_talk and _is_earlier(request, entry):
             yield Violation("a new value", f"that of {request.label}", "Contribution-ID")
             return
 

@@ -24,10 +24,15 @@ def from_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     if entry.method == "REGISTER":
         yield Violation("no To tag in REGISTER", entry.to_tag, "To")
     elif entry.dialog is None and not flow.assembly.dialogs_of(entry.call_id) and not _tag_seen(entry, flow):
-        if flow.from_start:
+        if flow.from_start and not _may_outlive(entry, flow):
             yield Violation("no To tag outside a dialog", entry.to_tag, "To")
         else:
             yield Unverifiable(_BEFORE_START)
+
+
+def _may_outlive(entry: SipEntry, flow: Flow) -> bool:
+    """A subscription may be as old as a registration that the timeline does not show."""
+    return entry.method in ("NOTIFY", "SUBSCRIBE") and not flow.assembly.registrations
 
 
 def _tag_seen(entry: SipEntry, flow: Flow) -> bool:

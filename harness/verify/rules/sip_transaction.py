@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from harness.errors import SipSyntaxError
 from harness.sip.headers import Credentials
 from harness.sip.message import Request, Response
-from harness.sip.uri import comparable_host
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_route, same_uri, same_via, shown
 from harness.verify.engine import Flow
@@ -170,6 +169,8 @@ def require_unlisted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if any(earlier.place < entry.place and earlier.status > 100 for earlier in transaction.responses):
         return
     required = set(option_tags(transaction.request.sip, "Require")) & REGISTERED_OPTION_TAGS - _FOR_PROXIES
+    if not required:
+        return
     listed = {
         tag
         for known in flow.assembly.messages
@@ -372,8 +373,3 @@ def cancelled_invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         return
     if final is None or final.place > entry.place:
         yield Violation(f"487 to {target.request.label}", "nothing" if final is None else str(final.status))
-
-
-def same_host(one: SipEntry, other: SipEntry) -> bool:
-    """Both were sent from one host."""
-    return comparable_host(one.source.host) == comparable_host(other.source.host)

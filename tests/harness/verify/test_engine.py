@@ -106,6 +106,25 @@ def test_a_message_of_an_unknown_party_never_fails():
     ]
 
 
+def test_what_a_gap_may_hide_is_not_verifiable(flow):
+    trace = Timeline(clock=lambda: 1.0)
+    for entry in flow("session_mo").drop(8).wait(40).timeline(start=False):
+        gap = 100 if b"BYE" in entry.data else 0
+        trace.packet(
+            Layer.SIP,
+            entry.transport,
+            entry.source,
+            entry.destination,
+            entry.data,
+            connection=1,
+            missing=gap,
+            at=entry.time,
+        )
+    verifier = Verifier()
+    assert verifier.judge(trace) == []
+    assert {item.rule for item in verifier.open} == {"sip.response.final-in-time"}
+
+
 def test_a_truncated_datagram_is_not_verifiable(flow):
     script = flow("options_mt")
     script.steps = [replace(step, transport=Transport.UDP) for step in script.steps]
