@@ -416,8 +416,10 @@ def xml_datetime_value(item: CpimItem, flow: Flow) -> Both:
 
 @rule("imdn.xml.datetime-form", on=Kind.CPIM)
 def xml_datetime_form(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    """A form copied from the message is the fault of the message (cpim.datetime.rfc3339)."""
     for imdn in item.imdns:
-        if imdn.datetime is not None and _stamp(imdn.datetime) is None:
+        sources = [known.cpim.get("DateTime") for known in _originals(item, imdn, flow) if known.cpim]
+        if imdn.datetime is not None and imdn.datetime not in sources and _stamp(imdn.datetime) is None:
             yield _at(item, "datetime: an RFC 3339 date-time", imdn.datetime or "nothing")
 
 

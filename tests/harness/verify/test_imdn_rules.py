@@ -362,6 +362,7 @@ RIGHT = [
     spoil("pager_mo", 2, DATETIME, f"{DATETIME}<recipient-uri>tel:+49-170-0000002</recipient-uri>"),
     aggregate(xml("delivery", "delivered"), xml("display", "displayed")),
     recorded("sip:a@example.org"),
+    lambda flow: flow("pager_mo").everywhere("2023-11-14T22:13:20Z", "2023-11-14T22:13:20+", 0, 2, 4),
 ]
 
 
