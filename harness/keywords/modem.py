@@ -21,12 +21,12 @@ class ModemKeywords(Topic):
             raise UsageError(f"handset {found.name} has no `modem:` in lab.yaml; this keyword needs one")
         return found.modem
 
-    @keyword
+    @keyword("IMEI Of Modem")
     def imei_of_modem(self, handset: str | None = None) -> str:
         """Returns the IMEI that AT+CGSN gives, 15 digits."""
         return self.modem(handset).imei()
 
-    @keyword
+    @keyword("Modem Should Be Registered For IMS")
     def modem_should_be_registered_for_ims(
         self, registered: bool = True, timeout: timedelta | None = None, handset: str | None = None
     ) -> None:
@@ -52,7 +52,7 @@ class ModemKeywords(Topic):
                 f"got {last.tac} and {last.ci}"
             )
 
-    @keyword
+    @keyword("Modem Should Know P-CSCF")
     def modem_should_know_pcscf(self, address: str, handset: str | None = None) -> None:
         """Fails unless AT+CGCONTRDP gives this P-CSCF address."""
         found = self.modem(handset).pcscf()

@@ -44,7 +44,7 @@ class Network(Topic):
         self.act()
         self.bench.network_simulator.power(dbm)
 
-    @keyword
+    @keyword("Network Names P-CSCF")
     def network_names_pcscf(self, address: str) -> None:
         """Sets the P-CSCF address the handset gets at its next attach, IPv4 or IPv6, and lets it attach
         anew."""

@@ -1,9 +1,9 @@
 *** Settings ***
-Documentation       The radio goes away in the middle: nothing is lost, nothing is sent twice, and the handset comes back.
+Documentation    The radio goes away in the middle: nothing is lost, nothing is sent twice, and the handset comes back.
 
-Resource            ../resources/bench.resource
+Resource         ../resources/bench.resource
 
-Test Setup          Start From A Registered Handset
+Test Setup       Start From A Registered Handset
 
 
 *** Test Cases ***

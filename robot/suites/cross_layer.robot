@@ -1,9 +1,9 @@
 *** Settings ***
-Documentation       What only a whole lab can check: SIP against AT, against the network simulator, against the screen.
+Documentation    What only a whole lab can check: SIP against AT, against the network simulator, against the screen.
 
-Resource            ../resources/bench.resource
+Resource         ../resources/bench.resource
 
-Test Setup          Start From A Registered Handset
+Test Setup       Start From A Registered Handset
 
 
 *** Test Cases ***

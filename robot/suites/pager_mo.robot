@@ -1,9 +1,9 @@
 *** Settings ***
-Documentation       Pager mode, the handset sends: what it puts on the wire, and what it makes of each answer.
+Documentation    Pager mode, the handset sends: what it puts on the wire, and what it makes of each answer.
 
-Resource            ../resources/bench.resource
+Resource         ../resources/bench.resource
 
-Test Setup          Start From A Registered Handset
+Test Setup       Start From A Registered Handset
 
 
 *** Test Cases ***

@@ -1,9 +1,9 @@
 *** Settings ***
-Documentation       Pager mode, the handset receives: its answer, what its screen shows, which notifications it sends.
+Documentation    Pager mode, the handset receives: its answer, what its screen shows, which notifications it sends.
 
-Resource            ../resources/bench.resource
+Resource         ../resources/bench.resource
 
-Test Setup          Start From A Registered Handset
+Test Setup       Start From A Registered Handset
 
 
 *** Test Cases ***

@@ -1,13 +1,13 @@
 *** Settings ***
-Documentation       Registration: REGISTER with credentials, refresh, refusals, and both ways of ending it.
+Documentation    Registration: REGISTER with credentials, refresh, refusals, and both ways of ending it.
 
-Resource            ../resources/bench.resource
+Resource         ../resources/bench.resource
 
-Test Setup          Start From A Registered Handset
+Test Setup       Start From A Registered Handset
 
 
 *** Variables ***
-${PAGER_ICSI}       urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg
+${PAGER_ICSI}    urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg
 
 
 *** Test Cases ***

@@ -1,11 +1,89 @@
 *** Settings ***
-Documentation       The harness tested: each defect of the simulated handset is reported by its rule and by no other.
+Documentation    The harness tested: each defect of the simulated handset is reported by its rule and by no other.
 
-Resource            ../../resources/bench.resource
+Resource         ../../resources/bench.resource
 
-Test Setup          Start From A Registered Handset
-Test Teardown       Set Handset Property    debug.rcslab.defects    ${EMPTY}
-Test Tags           selftest
+Test Setup       Start From A Registered Handset
+Test Teardown    Repair Handset
+Test Template    Defect Is Reported By Its Rule Alone
+
+Test Tags        selftest
 
 
-*** Test Cases ***
+*** Test Cases ***    DEFECT    RULE    EXCHANGE
+Contact In Message    contact_in_message    pager.no-contact    Exchange A Text Each Way
+Max Forwards In Response    max_forwards_in_response    sip.max-forwards.not-in-response    Exchange A Text Each Way
+Max Forwards 69    max_forwards_69    sip.max-forwards.origin-70    Exchange A Text Each Way
+No Max Forwards    no_max_forwards    sip.max-forwards.present    Exchange A Text Each Way
+Content Lenfth    content_lenfth    sip.header.name-spelling    Exchange A Text Each Way
+Branch Without Cookie    branch_without_cookie    sip.via.branch-cookie    Exchange A Text Each Way
+No From Tag    no_from_tag    sip.from.tag    Exchange A Text Each Way
+No To Tag    no_to_tag    sip.to.tag-in-response    Exchange A Text Each Way
+Rport Not Filled    rport_not_filled    sip.via.rport-filled    Exchange A Text Each Way
+Encoded Service    encoded_service    ims.p-preferred-service.plain-urn    Exchange A Text Each Way
+Raw Colon In Accept Contact    raw_colon_in_accept_contact    ims.accept-contact.icsi-encoding    Exchange A Text Each Way
+No Access Network    no_access_network    ims.pani.present    Exchange A Text Each Way
+Instance Check Digit    instance_check_digit    ims.sip-instance.spare-zero    Register Anew
+No Conversation Id    no_conversation_id    ims.conversation-id.present    Exchange A Text Each Way
+Feature Tag Twice    feature_tag_twice    reg.contact.one-instance-of-tag    Register Anew
+Same Cseq With Credentials    same_cseq_with_credentials    sip.auth.retry-cseq    Register Anew
+Cpim Header Case    cpim_header_case    cpim.header.case    Exchange A Text Each Way
+Cpim No Datetime    cpim_no_datetime    cpim.datetime.present    Exchange A Text Each Way
+Cpim Local Datetime    cpim_local_datetime    cpim.datetime.rfc3339    Exchange A Text Each Way
+Short Message Id    short_message_id    imdn.request.message-id.entropy    Exchange A Text Each Way
+Imdn Now Datetime    imdn_now_datetime    imdn.xml.datetime-value    Exchange A Text Each Way
+Imdn No Datetime    imdn_no_datetime    imdn.xml.datetime-present    Exchange A Text Each Way
+Imdn No Status    imdn_no_status    imdn.xml.status    Exchange A Text Each Way
+Imdn Other Message Id    imdn_other_message_id    imdn.xml.message-id    Exchange A Text Each Way
+Imdn Asks For Imdn    imdn_asks_for_imdn    imdn.no-imdn-for-imdn    Exchange A Text Each Way
+Imdn No Disposition    imdn_no_disposition    imdn.content-disposition    Exchange A Text Each Way
+Imdn Twice    imdn_twice    imdn.once-per-type    Exchange A Text Each Way
+Imdn Unrequested    imdn_unrequested    imdn.only-requested    Send A Text That Asks For Nothing
+Imdn Other Conversation    imdn_other_conversation    imdn.same-conversation    Exchange A Text Each Way
+Ids Not Echoed    ids_not_echoed    ims.ids.echo-in-2xx    Exchange A Text Each Way
+Unsupported Type Without Accept    unsupported_type_without_accept    sip.415.accept    Send An Unknown Type
+Body In 200    body_in_200    pager.2xx-no-body    Exchange A Text Each Way
+Ignore Require    ignore_require    sip.require.unknown-420    Send An Unknown Extension
+Other Imei    other_imei    x.imei-equals-at    Register Anew
+Stale Cell    stale_cell    x.pani-cell-equals-simulator    Exchange A Text Each Way
+Other Text On Screen    other_text_on_screen    x.screen-text-equals-wire    Exchange A Text Each Way
+Displayed Unseen    displayed_unseen    x.displayed-after-screen    Send A Text Nobody Opens
+Claims Ims    claims_ims    x.cireg-agrees    Leave And Ask The Modem
+
+
+*** Keywords ***
+Defect Is Reported By Its Rule Alone
+    [Arguments]    ${defect}    ${rule}    ${exchange}
+    Set Handset Property    debug.rcslab.defects    ${defect}
+    Run Keyword    ${exchange}
+    Only Rule Reported Should Be    ${rule}
+
+Repair Handset
+    Set Handset Property    debug.rcslab.defects    ${EMPTY}
+
+Register Anew
+    Switch Airplane Mode On
+    Handset Deregisters
+    Switch Airplane Mode Off
+    Handset Registers
+    IMEI Of Modem
+
+Leave And Ask The Modem
+    Switch Airplane Mode On
+    Handset Deregisters
+    Sleep    3.2 seconds    reason=the time the rule leaves the modem to follow
+    Modem Should Be Registered For IMS
+
+Send An Unknown Type
+    Send Text To Handset    {}    content_type=application/x-unknown    expect=415
+
+Send An Unknown Extension
+    Send Text To Handset    Extended    Require=x-rcslab-unknown    expect=200
+
+Send A Text That Asks For Nothing
+    ${message} =    Send Text To Handset    Ask for nothing    notify=NONE
+    Wait For Notification    ${message}    DELIVERED
+
+Send A Text Nobody Opens
+    ${message} =    Send Text To Handset    Nobody looks
+    Wait For Notification    ${message}    DISPLAYED

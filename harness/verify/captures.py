@@ -1,0 +1,35 @@
+"""Captures judged: pcap or pcapng -> timeline -> findings, the same way as in a live lab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.evidence.capture import capture_to_timeline
+from harness.verify.engine import Verifier, VerifySettings
+from harness.verify.finding import Verdict
+from harness.verify.report import Judgement
+
+EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE, EXIT_BROKEN = 0, 1, 2, 3
+
+
+def judge_captures(
+    paths: Sequence[Path], profile: str, settings: VerifySettings | None = None
+) -> list[Judgement]:
+    """Judge each file by itself. Raises: CaptureError for one that is no capture or cannot be read."""
+    timelines = [(path, capture_to_timeline(path)) for path in paths]
+    judgements = []
+    for path, timeline in timelines:
+        verifier = Verifier(profile, settings)
+        verifier.judge(timeline)
+        judgements.append(Judgement.of(str(path), verifier))
+    return judgements
+
+
+def exit_code(judgements: Sequence[Judgement]) -> int:
+    """1 when a finding fails a run, 2 when a file holds nothing to judge, 3 when a rule of ours broke, else 0."""
+    if any(judgement.verdict is Verdict.FAIL for judgement in judgements):
+        return EXIT_FINDINGS
+    if any(not judgement.judged for judgement in judgements):
+        return EXIT_UNUSABLE
+    return EXIT_BROKEN if any(j.verdict is Verdict.INCONC for j in judgements) else EXIT_CLEAN
