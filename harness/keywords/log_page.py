@@ -19,7 +19,8 @@ def show_evidence(files: EvidenceFiles, findings: list[Finding], output: Path) -
     """Write findings, ladder and links into the log of the running test. output is the folder of log.html."""
     if findings:
         logger.info(_table(findings), html=True)
-    logger.info(files.ladder.read_text(encoding="utf-8"), html=True)
+    ladder = files.ladder.read_text(encoding="utf-8")
+    logger.info(ladder.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1), html=True)
     for picture in files.screenshots:
         source = escape(str(picture.relative_to(output)))
         logger.info(f'<img src="{source}" alt="{escape(picture.stem)}" style="max-height:480px">', html=True)
