@@ -1,8 +1,8 @@
 """Named defects of the simulated handset, each tied to the one rule that has to report it.
 
-A defect is either a change of one outgoing message (a function on a stage) or a deviation of behaviour that
-the client asks for by name (`has`). They are switched by the property debug.rcslab.defects, names separated
-by commas.
+A defect is either a change of what goes out (a function on a stage) or a deviation of behaviour that the
+client asks for by name (`has`). They are switched by the property debug.rcslab.defects, names separated by
+commas.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from enum import Enum, auto
 from typing import Any
 
 from harness.errors import UsageError
-from harness.sip.message import Request, Response
+from harness.sip.message import Request, Response, parse_message
 
 PROPERTY = "debug.rcslab.defects"
 
+Headers = list[tuple[str, str]]
+Change = Callable[[Any], Any]
+
 
 class Stage(Enum):
-    """Where a defect takes hold."""
+    """Where a defect takes hold. Its change is given, and gives back, what the comment says."""
 
-    REGISTER = auto()
-    MESSAGE = auto()
-    RESPONSE = auto()
-    CPIM_TEXT = auto()
-    CPIM_NOTIFICATION = auto()
-    NOTIFICATION_XML = auto()
-    BEHAVIOUR = auto()
-
-
-Headers = list[tuple[str, str]]
+    REGISTER = auto()  # a Request
+    MESSAGE = auto()  # a Request
+    RESPONSE = auto()  # a Response
+    CPIM_TEXT = auto()  # the Headers of a text
+    CPIM_NOTIFICATION = auto()  # the Headers of a notification
+    NOTIFICATION_XML = auto()  # the octets of the IMDN document
+    BEHAVIOUR = auto()  # nothing: the client asks for the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,23 @@ class Defect:
     rule: str
     stage: Stage
     doing: str
-    change: Callable[[Any], Any] | None = None
+    change: Change | None = None
 
 
-def _with(name: str, value: str) -> Callable[[Any], Any]:
+def _with(name: str, value: str) -> Change:
     return lambda message: message.with_header(name, value)
 
 
-def _edited(name: str, pattern: str, replacement: str) -> Callable[[Any], Any]:
+def _without(*names: str) -> Change:
+    def change(message: Request | Response) -> Request | Response:
+        for name in names:
+            message = message.without(name)
+        return message
+
+    return change
+
+
+def _edited(name: str, pattern: str, replacement: str) -> Change:
     def change(message: Request | Response) -> Request | Response:
         value = message.get(name)
         return message if value is None else message.with_header(name, re.sub(pattern, replacement, value))
@@ -57,129 +66,154 @@ def _edited(name: str, pattern: str, replacement: str) -> Callable[[Any], Any]:
     return change
 
 
-def _raw(pattern: bytes, replacement: bytes) -> Callable[[Any], Any]:
-    """A change of the octets that a strict writer would refuse."""
-    return lambda message: re.sub(pattern, replacement, bytes(message), count=1)
+def _octets(pattern: bytes, replacement: bytes) -> Change:
+    """A change that a strict writer would refuse."""
+    return lambda message: parse_message(re.sub(pattern, replacement, bytes(message), count=1))
 
 
-def _header(name: str, value: str | None) -> Callable[[Headers], Headers]:
-    """Replace (or with None leave out) a CPIM header."""
+def _contact_of_sender(message: Request) -> Request:
+    return message.with_header("Contact", f"<sip:handset@{message.via.sent_by}>")
+
+
+def _branch_without_cookie(message: Request) -> Request:
+    via = message.via
+    return message.with_top_via(via.with_parameter("branch", (via.branch or "").removeprefix("z9hG4bK")))
+
+
+def _body_in_200(message: Response) -> Response:
+    to_message = message.status == 200 and message.cseq.method == "MESSAGE"
+    return message.with_body(b"ok", "text/plain") if to_message else message
+
+
+def _instance_of_another(message: Request) -> Request:
+    return message.with_header(
+        "Contact",
+        re.sub(r"(urn:gsma:imei:)\d{8}-\d{6}", r"\g<1>35469106-056673", message.get("Contact") or ""),
+    )
+
+
+def _cpim(name: str, value: str | None = None, *, renamed: str | None = None) -> Callable[[Headers], Headers]:
+    """Leave a CPIM header out, give it another value, or another name."""
 
     def change(headers: Headers) -> Headers:
-        kept = [
-            (n, value if n == name and value is not None else v) for n, v in headers if n != name or value
-        ]
-        return kept if value is None or any(n == name for n, _ in headers) else [*kept, (name, value)]
+        changed = []
+        for key, old in headers:
+            if key != name:
+                changed.append((key, old))
+            elif renamed is not None:
+                changed.append((renamed, old))
+            elif value is not None:
+                changed.append((key, value))
+        return changed
 
     return change
 
 
-def _renamed(old: str, new: str) -> Callable[[Headers], Headers]:
-    return lambda headers: [(new if name == old else name, value) for name, value in headers]
+def _cpim_added(name: str, value: str) -> Callable[[Headers], Headers]:
+    return lambda headers: [*headers, (name, value)]
 
 
-def _first_branch_again() -> Callable[[Any], Any]:
-    """Every MESSAGE carries the branch of the first one."""
-    branches: list[str] = []
-
-    def change(message: Request) -> Request:
-        branches.append(message.via.branch or "")
-        return message.with_top_via(message.via.with_parameter("branch", branches[0]))
-
-    return change
+def _xml(pattern: bytes, replacement: bytes) -> Callable[[bytes], bytes]:
+    return lambda xml: re.sub(pattern, replacement, xml)
 
 
-def _without_second_value(message: Request) -> Request:
-    return message.with_header("Via", str(message.via))
-
+_REGISTER, _MESSAGE, _RESPONSE = Stage.REGISTER, Stage.MESSAGE, Stage.RESPONSE
+_TEXT, _NOTIFICATION, _XML = Stage.CPIM_TEXT, Stage.CPIM_NOTIFICATION, Stage.NOTIFICATION_XML
+_BEHAVIOUR = Stage.BEHAVIOUR
+_SECOND_TAG = r';+g.3gpp.iari-ref="urn%3Aurn-7%3A3gpp-application.ims.iari.rcse.dp"\1'
 
 DEFECTS: dict[str, Defect] = {
     defect.name: defect
     for defect in (
         # SIP in general
-        Defect("contact_in_message", "pager.no-contact", Stage.MESSAGE, "Contact in MESSAGE",
-               lambda m: m.with_header("Contact", f"<sip:handset@{m.via.sent_by}>")),
-        Defect("max_forwards_in_response", "sip.max-forwards.not-in-response", Stage.RESPONSE,
+        Defect("contact_in_message", "pager.no-contact", _MESSAGE, "Contact in MESSAGE", _contact_of_sender),
+        Defect("max_forwards_in_response", "sip.max-forwards.not-in-response", _RESPONSE,
                "Max-Forwards in responses", _with("Max-Forwards", "70")),
-        Defect("max_forwards_69", "sip.max-forwards.origin-70", Stage.MESSAGE, "starts below 70",
-               _with("Max-Forwards", "69")),
-        Defect("no_max_forwards", "sip.max-forwards.present", Stage.MESSAGE, "no Max-Forwards",
-               lambda m: m.without("Max-Forwards")),
-        Defect("content_lenfth", "sip.header.name-spelling", Stage.RESPONSE, "misspelt Content-Length",
-               _raw(rb"\r\nContent-Length:", b"\r\nContent-Lenfth:")),
-        Defect("branch_without_cookie", "sip.via.branch-cookie", Stage.MESSAGE, "branch without z9hG4bK",
-               lambda m: m.with_top_via(m.via.with_parameter("branch", (m.via.branch or "")[7:]))),
-        Defect("no_from_tag", "sip.from.tag", Stage.MESSAGE, "From without tag", _edited("From", r";tag=.*", "")),
-        Defect("no_to_tag", "sip.to.tag-in-response", Stage.RESPONSE, "responses without To tag",
+        Defect("no_max_forwards", "sip.max-forwards.present", _MESSAGE, "no Max-Forwards",
+               _without("Max-Forwards")),
+        Defect("content_lenfth", "sip.header.name-spelling", _RESPONSE, "misspelt Content-Length",
+               _octets(rb"\r\nContent-Length:", b"\r\nContent-Lenfth:")),
+        Defect("branch_without_cookie", "sip.via.branch-cookie", _MESSAGE, "branch without z9hG4bK",
+               _branch_without_cookie),
+        Defect("via_transport_parameter", "sip.via.transport-param", _MESSAGE, "transport parameter on Via",
+               lambda m: m.with_top_via(m.via.with_parameter("transport", m.via.transport))),
+        Defect("no_from_tag", "sip.from.tag", _MESSAGE, "From without tag", _edited("From", r";tag=.*", "")),
+        Defect("no_to_tag", "sip.to.tag-in-response", _RESPONSE, "responses without To tag",
                _edited("To", r";tag=.*", "")),
-        Defect("rport_not_filled", "sip.via.rport-filled", Stage.RESPONSE, "rport left empty",
-               lambda m: m.with_top_via(m.via.with_parameter("rport", None).with_parameter("received", None))
-               if m.via.rport is None else _emptied_rport(m)),
+        Defect("rport_not_filled", "sip.via.rport-filled", _RESPONSE, "rport left empty",
+               _edited("Via", r";rport=\d+|;received=[^;]+", "")),
+        Defect("misspelt_supported", "sip.header.name-spelling", _MESSAGE, "Suported for Supported",
+               _octets(rb"\r\nSupported:", b"\r\nSuported:")),
         # IMS headers
-        Defect("encoded_service", "ims.p-preferred-service.plain-urn", Stage.MESSAGE,
+        Defect("encoded_service", "ims.p-preferred-service.plain-urn", _MESSAGE,
                "P-Preferred-Service percent-encoded", _edited("P-Preferred-Service", ":", "%3A")),
-        Defect("raw_colon_in_accept_contact", "ims.accept-contact.icsi-encoding", Stage.MESSAGE,
+        Defect("raw_colon_in_accept_contact", "ims.accept-contact.icsi-encoding", _MESSAGE,
                "raw colons in Accept-Contact", _edited("Accept-Contact", "%3A", ":")),
-        Defect("no_access_network", "ims.pani.present", Stage.MESSAGE, "no P-Access-Network-Info",
-               lambda m: m.without("P-Access-Network-Info")),
-        Defect("instance_check_digit", "ims.sip-instance.spare-zero", Stage.REGISTER,
+        Defect("no_access_network", "ims.pani.present", _MESSAGE, "no P-Access-Network-Info",
+               _without("P-Access-Network-Info")),
+        Defect("instance_check_digit", "ims.sip-instance.spare-zero", _REGISTER,
                "check digit instead of the spare 0", _edited("Contact", r"(\d{8}-\d{6})-0", r"\1-8")),
-        Defect("no_conversation_id", "ims.conversation-id.present", Stage.MESSAGE, "no Conversation-ID",
-               lambda m: m.without("Conversation-ID")),
+        Defect("no_conversation_id", "ims.conversation-id.present", _MESSAGE, "no Conversation-ID",
+               _without("Conversation-ID")),
+        Defect("no_contribution_id", "ims.contribution-id.present", _MESSAGE, "no Contribution-ID",
+               _without("Contribution-ID")),
+        Defect("forks_allowed", "ims.request-disposition", _MESSAGE, "no Request-Disposition: no-fork",
+               _without("Request-Disposition")),
+        Defect("other_user_agent", "ims.user-agent", _MESSAGE, "User-Agent that names no IM client",
+               _with("User-Agent", "Handset 1.0")),
+        Defect("ids_not_echoed", "ims.ids.echo-in-2xx", _RESPONSE, "no conversation ids in the 200",
+               _without("Contribution-ID", "Conversation-ID")),
         # Registration
-        Defect("feature_tag_twice", "reg.contact.one-instance-of-tag", Stage.REGISTER,
-               "a second +g.3gpp.iari-ref", _edited("Contact", r"(;expires=)",
-               r';+g.3gpp.iari-ref="urn%3Aurn-7%3A3gpp-application.ims.iari.rcse.dp"\1')),
-        Defect("same_cseq_with_credentials", "sip.auth.retry-cseq", Stage.BEHAVIOUR,
+        Defect("feature_tag_twice", "reg.contact.one-instance-of-tag", _REGISTER,
+               "a second +g.3gpp.iari-ref", _edited("Contact", r"(;expires=)", _SECOND_TAG)),
+        Defect("same_cseq_with_credentials", "sip.auth.retry-cseq", _BEHAVIOUR,
                "the REGISTER with credentials keeps its CSeq"),
-        # CPIM and IMDN of texts
-        Defect("cpim_header_case", "cpim.header.case", Stage.CPIM_TEXT, "`Datetime` instead of `DateTime`",
-               lambda headers: [*headers, ("subject", "x")]),
-        Defect("cpim_no_datetime", "cpim.datetime.present", Stage.CPIM_TEXT, "no DateTime though it asks for IMDN",
-               _header("DateTime", None)),
-        Defect("cpim_local_datetime", "cpim.datetime.rfc3339", Stage.CPIM_TEXT, "DateTime without a zone",
-               _header("DateTime", "2026-11-22T10:00:00")),
-        Defect("short_message_id", "imdn.request.message-id.entropy", Stage.CPIM_TEXT, "8 hex digits as Message-ID",
-               _header("imdn.Message-ID", None)),
+        # CPIM of texts
+        Defect("cpim_header_case", "cpim.header.case", _TEXT, "`Datetime` instead of `DateTime`",
+               _cpim("DateTime", renamed="Datetime")),
+        Defect("cpim_no_datetime", "cpim.datetime.present", _TEXT, "no DateTime though it asks for IMDN",
+               _cpim("DateTime")),
+        Defect("cpim_local_datetime", "cpim.datetime.rfc3339", _TEXT, "DateTime without a zone",
+               _cpim("DateTime", "2026-11-22T10:00:00")),
+        Defect("short_message_id", "imdn.request.message-id.entropy", _BEHAVIOUR,
+               "8 hexadecimal digits as imdn.Message-ID"),
+        Defect("unknown_disposition", "imdn.request.values.unknown-token", _TEXT,
+               "asks for notifications nobody knows",
+               _cpim("imdn.Disposition-Notification", "positive-delivery, display, read")),
+        Defect("namespace_not_declared", "cpim.ns.declared", _NOTIFICATION, "no NS header", _cpim("NS")),
         # Notifications
-        Defect("imdn_now_datetime", "imdn.xml.datetime-value", Stage.BEHAVIOUR, "datetime is that of the IMDN"),
-        Defect("imdn_no_datetime", "imdn.xml.datetime-present", Stage.NOTIFICATION_XML, "no datetime element",
-               lambda xml: re.sub(rb"<datetime>.*?</datetime>", b"", xml)),
-        Defect("imdn_no_status", "imdn.xml.status", Stage.NOTIFICATION_XML, "an unknown status element",
-               lambda xml: xml.replace(b"<delivered/>", b"<arrived/>").replace(b"<displayed/>", b"<seen/>")),
-        Defect("imdn_other_message_id", "imdn.xml.message-id", Stage.NOTIFICATION_XML, "message-id cut short",
-               lambda xml: re.sub(rb"(<message-id>.*?).</message-id>", rb"\1</message-id>", xml)),
-        Defect("imdn_asks_for_imdn", "imdn.no-imdn-for-imdn", Stage.CPIM_NOTIFICATION, "an IMDN asks for an IMDN",
-               lambda headers: [*headers, ("imdn.Disposition-Notification", "positive-delivery")]),
-        Defect("imdn_no_disposition", "imdn.content-disposition", Stage.BEHAVIOUR, "no Content-Disposition"),
-        Defect("imdn_twice", "imdn.once-per-type", Stage.BEHAVIOUR, "delivered sent twice"),
-        Defect("imdn_unrequested", "imdn.only-requested", Stage.BEHAVIOUR, "delivered though nobody asked"),
-        Defect("imdn_other_conversation", "imdn.same-conversation", Stage.BEHAVIOUR,
+        Defect("imdn_now_datetime", "imdn.xml.datetime-value", _BEHAVIOUR, "datetime is that of the IMDN"),
+        Defect("imdn_no_datetime", "imdn.xml.datetime-present", _XML, "no datetime element",
+               _xml(rb"<datetime>.*?</datetime>", b"")),
+        Defect("imdn_unknown_status", "imdn.xml.status", _XML, "status elements of its own",
+               _xml(rb"<(?:delivered|displayed)/>", b"<done/>")),
+        Defect("imdn_other_message_id", "imdn.xml.message-id", _XML, "message-id cut short",
+               _xml(rb"(<message-id>.*?).</message-id>", rb"\1</message-id>")),
+        Defect("imdn_asks_for_imdn", "imdn.no-imdn-for-imdn", _NOTIFICATION, "an IMDN asks for an IMDN",
+               _cpim_added("imdn.Disposition-Notification", "positive-delivery")),
+        Defect("imdn_no_disposition", "imdn.content-disposition", _BEHAVIOUR, "no Content-Disposition"),
+        Defect("imdn_twice", "imdn.once-per-type", _BEHAVIOUR, "delivered sent twice"),
+        Defect("imdn_unrequested", "imdn.only-requested", _BEHAVIOUR, "delivered though nobody asked"),
+        Defect("imdn_other_conversation", "imdn.same-conversation", _BEHAVIOUR,
                "IMDN with a Conversation-ID of its own"),
-        Defect("ids_not_echoed", "ims.ids.echo-in-2xx", Stage.RESPONSE, "no Contribution-ID in the 200",
-               lambda m: m.without("Contribution-ID").without("Conversation-ID")),
-        Defect("unsupported_type_without_accept", "sip.415.accept", Stage.RESPONSE, "415 without Accept",
-               lambda m: m.without("Accept")),
-        Defect("body_in_200", "pager.2xx-no-body", Stage.RESPONSE, "a body in the 200 to MESSAGE",
-               lambda m: m.with_body(b"ok", "text/plain") if m.status == 200 else m),
-        Defect("ignore_require", "sip.require.unknown-420", Stage.BEHAVIOUR, "accepts an unknown Require tag"),
+        # Refusals
+        Defect("unsupported_type_without_accept", "sip.415.accept", _RESPONSE, "415 without Accept",
+               _without("Accept")),
+        Defect("body_in_200", "pager.2xx-no-body", _RESPONSE, "a body in the 200 to MESSAGE", _body_in_200),
+        Defect("ignore_require", "sip.require.unknown-420", _BEHAVIOUR, "accepts an unknown Require tag"),
         # What only a whole lab can see
-        Defect("other_imei", "x.imei-equals-at", Stage.REGISTER, "instance id of another handset",
-               _edited("Contact", r"(urn:gsma:imei:)\d{8}-\d{6}", r"\g<1>35469106-056673")),
-        Defect("stale_cell", "x.pani-cell-equals-simulator", Stage.MESSAGE, "a cell it is not camped on",
+        Defect("other_imei", "x.imei-equals-at", _REGISTER, "instance id of another handset",
+               _instance_of_another),
+        Defect("stale_cell", "x.pani-cell-equals-simulator", _MESSAGE, "a cell it is not camped on",
                _edited("P-Access-Network-Info", r"[0-9A-F]{7}$", "0000999")),
-        Defect("other_text_on_screen", "x.screen-text-equals-wire", Stage.BEHAVIOUR,
+        Defect("other_text_on_screen", "x.screen-text-equals-wire", _BEHAVIOUR,
                "the screen shows another text than came"),
-        Defect("displayed_unseen", "x.displayed-after-screen", Stage.BEHAVIOUR,
+        Defect("displayed_unseen", "x.displayed-after-screen", _BEHAVIOUR,
                "displayed sent while nobody looks"),
-        Defect("claims_ims", "x.cireg-agrees", Stage.BEHAVIOUR, "+CIREG says registered after deregistration"),
+        Defect("claims_ims", "x.cireg-agrees", _BEHAVIOUR,
+               "+CIREG says registered after the network ended the registration"),
     )
 }  # fmt: skip
-
-
-def _emptied_rport(message: Response) -> Response:
-    via = message.via.with_parameter("received", None)
-    return message.with_top_via(via.with_parameter("rport", ""))
 
 
 class Defects:
@@ -190,15 +224,20 @@ class Defects:
         self.switch(names)
 
     def switch(self, names: Iterable[str]) -> None:
-        """Switch exactly these on. Raises UsageError for an unknown name."""
-        wanted = [name for name in names if name]
+        """Switch exactly these on. Raises UsageError for an unknown name; then nothing changes."""
+        wanted = [name.strip() for name in names if name.strip()]
         unknown = [name for name in wanted if name not in DEFECTS]
         if unknown:
             raise UsageError(f"no defect {', '.join(unknown)}; there are: {', '.join(DEFECTS)}")
         self._active = {name: DEFECTS[name] for name in wanted}
 
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Names of those that are on."""
+        return tuple(self._active)
+
     def has(self, name: str) -> bool:
-        """Whether a defect of behaviour is on."""
+        """Whether a defect is on. Raises KeyError for one that does not exist: a slip of ours."""
         return DEFECTS[name].name in self._active
 
     def apply(self, stage: Stage, value: Any) -> Any:

@@ -24,10 +24,11 @@ from devices.simulated.android_system import AndroidSystem, Power
 from devices.simulated.baseband import Baseband, Identity
 from devices.simulated.defects import PROPERTY, Defects
 from devices.simulated.modem import SimulatedModem
-from devices.simulated.personality import personality_named
+from devices.simulated.personality import PERSONALITIES, personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
 from harness.agent.stop_signals import set_on_stop
+from harness.cpm.identity import Msisdn, imei_urn, impi_of
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport
 
@@ -106,6 +107,7 @@ class SimulatedHandset:
             self.defects.switch(value.split(","))
         except UsageError as error:
             _log.error("%s", error)
+        self.rcs.show_registration()  # as it is, or as a defect claims it
 
     def _power_changed(self, power: Power) -> None:
         if power is Power.DOWN:
@@ -129,8 +131,11 @@ async def run(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the process. Exit status 0 after a clean end, 1 when it cannot start, 2 for a wrong option."""
     arguments = _arguments(argv)
+    name = arguments.name.replace("%", "%%")
     logging.basicConfig(
-        stream=sys.stderr, level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        stream=sys.stderr,
+        level=arguments.log_level,
+        format=f"%(asctime)s %(levelname)s {name} %(name)s %(message)s",
     )
     try:
         asyncio.run(_serve(_options(arguments, os.environ), arguments.until_stdin_closes))
@@ -170,18 +175,24 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--domain", default="ims.mnc001.mcc001.3gppnetwork.org", help="home domain")
     parser.add_argument("--pcscf-port", type=int, default=5060, help="port of the P-CSCF the network names")
     parser.add_argument("--transport", choices=("udp", "tcp"), default="udp", help="preferred for SIP")
-    parser.add_argument("--personality", default="reference")
+    parser.add_argument("--personality", default="reference", help="one of: " + ", ".join(PERSONALITIES))
     parser.add_argument("--defect", action="append", default=[], help="switch a defect on; may be repeated")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input ends")
-    parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser.parse_args(argv)
 
 
 def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> HandsetOptions:
     """Raises: UsageError for values that cannot be used."""
     host, _, port = (arguments.air or "").rpartition(":")
-    if arguments.air and not port.isdigit():
+    if arguments.air and not (host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise UsageError(f"--air {arguments.air}: expected HOST:PORT as the network simulator prints it")
+    for option, value in (("--pcscf-port", arguments.pcscf_port), ("--adb-port", arguments.adb_port)):
+        if not 0 <= value < 65536:
+            raise UsageError(f"{option} {value}: no port")
+    imei_urn(arguments.imei)
+    Msisdn.parse(arguments.msisdn)
+    impi_of(arguments.imsi)
     settings = RcsSettings(
         domain=arguments.domain,
         transport=Transport(arguments.transport.upper()),

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import UsageError
 
 
@@ -16,6 +18,12 @@ class IdStyle(StrEnum):
 
     UUID = "uuid"
     SHA1 = "sha1"
+
+    def make(self) -> str:
+        """A fresh one."""
+        if self is IdStyle.SHA1:
+            return hashlib.sha1(new_id().encode(), usedforsecurity=False).hexdigest()
+        return new_uuid()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,22 @@ TS 24.229 5.1.1.1A (identities), 5.1.2A (requests); RFC 3261 8.1.1 and 18.1.1; R
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from devices.simulated.baseband import Baseband
 from devices.simulated.defects import Defects
-from devices.simulated.personality import IdStyle, Personality
+from devices.simulated.personality import Personality
 from harness.agent.sip_agent import Hop, SipAgent
-from harness.agent.via_routing import choose_transport
-from harness.cpm.identity import Msisdn, imei_urn
-from harness.cpm.tokens import new_call_id, new_id, new_tag, new_uuid
+from harness.agent.via_routing import choose_transport, same_host
+from harness.cpm.identity import imei_urn
+from harness.cpm.tokens import new_call_id, new_tag
+from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
-from harness.sip.headers import Challenge
+from harness.sip.headers import NameAddr
 from harness.sip.message import Request, Response, build_request, build_response
 from harness.sip.milenage import Milenage
+from harness.sip.uri import parse_uri
 
 ALLOW = "ACK, CANCEL, MESSAGE, NOTIFY, OPTIONS"
 Headers = list[tuple[str, str]]
@@ -32,7 +33,7 @@ class RcsSettings:
 
     pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
-    registration.
+    registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1).
     """
 
     domain: str
@@ -41,6 +42,7 @@ class RcsSettings:
     expires: int = 600_000
     pager_limit: int = 1300
     retry_seconds: float = 2.0
+    t1: float = 0.5
     k: bytes | None = field(default=None, repr=False)
     opc: bytes | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
@@ -64,13 +66,12 @@ class RcsAccess:
     defects: Defects
     service_route: tuple[str, ...] = ()
     associated: tuple[str, ...] = ()
-    challenge: Challenge | None = None
 
     # -- who and where
 
     @property
     def impi(self) -> str:
-        """The private identity of the SIM (TS 23.003 13.3; for a home domain of its own, as an ISIM holds it)."""
+        """The private identity of the SIM (TS 23.003 13.3), in the configured domain as an ISIM has it."""
         return f"{self.baseband.imsi}@{self.settings.domain}"
 
     @property
@@ -103,15 +104,23 @@ class RcsAccess:
             return []
         return [("P-Access-Network-Info", f"{cell.access};utran-cell-id-3gpp={cell.utran_cell_id}")]
 
-    def target(self, number: str) -> str:
-        """The Request-URI for a number: user=phone in the home domain (RFC 3261 19.1.1)."""
-        return Msisdn.parse(number).sip(self.settings.domain)
+    def is_own_contact(self, uri: str) -> bool:
+        """Whether a Contact the network names is ours, whatever its parameters (RFC 3261 10.2.4)."""
+        own = parse_uri(self.contact_uri)
+        try:
+            other = parse_uri(uri)
+        except SipSyntaxError:
+            return False
+        return (other.scheme, other.user, other.port) == (own.scheme, own.user, own.port) and same_host(
+            other.host.strip("[]"), own.host.strip("[]")
+        )
 
-    def new_conversation_id(self) -> str:
-        """A fresh Conversation- or Contribution-ID in the style of the personality."""
-        if self.personality.ids is IdStyle.SHA1:
-            return hashlib.sha1(new_id().encode(), usedforsecurity=False).hexdigest()
-        return new_uuid()
+    def learn(self, response: Response) -> None:
+        """Take Service-Route and the associated identities of a 200 to REGISTER; what is unreadable is not
+        used.
+        """
+        self.service_route = tuple(str(value) for value in _readable(response.values("Service-Route")))
+        self.associated = tuple(str(value.uri) for value in _readable(response.values("P-Associated-URI")))
 
     # -- requests
 
@@ -184,3 +193,16 @@ class RcsAccess:
         return build_response(
             request, status, headers=[*headers, *self.location], body=body, to_tag=new_tag()
         )
+
+
+def _readable(values: Iterable[str]) -> list[NameAddr]:
+    """The name-addr values among these, those in angle brackets that a request can carry."""
+    found = []
+    for text in values:
+        try:
+            value = NameAddr.parse(text)
+        except SipSyntaxError:
+            continue
+        if value.bracketed and text.isascii():
+            found.append(value)
+    return found

@@ -6,26 +6,33 @@ A PDN connection with a P-CSCF brings it up; its loss takes it down, texts and n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 
-from devices.simulated.baseband import Baseband, Change
+from devices.simulated.baseband import Baseband, Change, Pdn
 from devices.simulated.defects import Defects, Stage
-from devices.simulated.messaging_app import MessageStatus, MessagingApp
+from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import ALLOW, RcsAccess, RcsSettings
 from devices.simulated.rcs_registration import FEATURES, RcsRegistration, SimCounter
 from devices.simulated.rcs_texts import ACCEPTED, RcsTexts
 from harness.agent.sip_agent import Incoming, SipAgent
-from harness.cpm.tokens import new_id
 from harness.errors import RcsLabError
 from harness.evidence.timeline import Entry, Timeline
-from harness.sip.message import Response
+from harness.sip.grammar import is_token
+from harness.sip.message import Request, Response
+from harness.sip.transaction import Timers
 
 _log = logging.getLogger(__name__)
 
+SERVED = ("MESSAGE", "NOTIFY", "OPTIONS")
 UNDERSTOOD = frozenset({"path", "gruu", "timer"})
 FAREWELL_SECONDS = 2.0
+
+Answer = Callable[[Response], None]
 
 
 class Unrecorded(Timeline):
@@ -33,6 +40,16 @@ class Unrecorded(Timeline):
 
     def _append(self, entry: Entry) -> None:
         return
+
+
+@dataclass(slots=True)
+class Connection:
+    """What lives as long as one PDN connection."""
+
+    pdn: Pdn
+    access: RcsAccess
+    registration: RcsRegistration
+    running: asyncio.Task[None]
 
 
 class RcsClient:
@@ -48,44 +65,45 @@ class RcsClient:
     ) -> None:
         self.baseband, self.app, self.settings = baseband, app, settings
         self.personality, self.defects = personality, defects
-        self.texts = RcsTexts(app)
-        self.access: RcsAccess | None = None
-        self.registration: RcsRegistration | None = None
+        self.texts = RcsTexts(app, settings, personality, defects)
         self._sim = SimCounter()
-        self._running: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self._turns: set[asyncio.Task[None]] = set()
-        self._waiting: list[tuple[str, str, str]] = []
+        self._stop_listening: Callable[[], None] | None = None
         app.service = self
+
+    @property
+    def registered(self) -> bool:
+        """Whether the network has our Contact, as far as the client knows."""
+        return self._connection is not None and self._connection.registration.registered
 
     def start(self) -> None:
         """Follow the PDN connection from now on."""
-        self.baseband.subscribe(self._baseband_changed)
+        self._stop_listening = self.baseband.subscribe(self._baseband_changed)
         self.baseband.farewell = self._farewell
         self._follow()
 
     async def close(self) -> None:
         """Leave without a word, as when the battery is taken out."""
-        for turn in tuple(self._turns):
+        if self._stop_listening is not None:
+            self._stop_listening()
+            self.baseband.farewell = None
+        turns = tuple(self._turns)
+        for turn in turns:
             turn.cancel()
+        await asyncio.gather(*turns, return_exceptions=True)
         await self._down()
 
     # -- what the messaging app asks
 
     def send_text(self, to: str, text: str) -> str:
-        """Queue a text; it waits while there is no IP connection."""
-        if self.access is None:
-            message_id = new_id(24)
-            self._waiting.append((to, text, message_id))
-            return message_id
-        message_id = self.texts.new_message_id(self.access)
-        self.texts.send_text(self.access, to, text, message_id)
-        return message_id
+        """Queue a text; it waits while there is no registration."""
+        return self.texts.send_text(to, text)
 
     def conversation_shown(self, number: str) -> None:
         """The conversation is on screen."""
-        if self.access is not None:
-            self.texts.shown(self.access, number)
+        self.texts.shown(number)
 
     # -- what the radio brings
 
@@ -102,81 +120,91 @@ class RcsClient:
         """Bring the client to what the PDN connection is now; one turn at a time."""
         async with self._turn:
             pdn = self.baseband.pdn
-            wanted = pdn.pcscf[0] if pdn and pdn.pcscf else None
-            if self.access is not None and self.access.pcscf != wanted:
+            if self._connection is not None and self._connection.pdn is not pdn:
                 await self._down()
-            if self.access is None and wanted is not None and pdn is not None:
-                await self._up(wanted, pdn.address, pdn.ipv6)
+            if self._connection is None and pdn is not None:
+                await self._up(pdn)
 
-    async def _up(self, pcscf: str, ipv4: str, ipv6: str | None) -> None:
-        agent = SipAgent(Unrecorded(), self._received, part="simulated RCS client")
-        own = (ipv6 or "::1") if ip_address(pcscf).version == 6 else ipv4
+    async def _up(self, pdn: Pdn) -> None:
+        pcscf = next(filter(_is_address, pdn.pcscf), None)
+        if pcscf is None:
+            _log.warning("the PDN connection names no P-CSCF: %s", ", ".join(pdn.pcscf) or "none")
+            return
+        timers = Timers(t1=self.settings.t1)
+        agent = SipAgent(Unrecorded(), self._received, timers=timers, part="simulated RCS client")
         try:
-            local = await agent.listen(own, 0)
-        except RcsLabError as error:
+            local = await agent.listen((pdn.ipv6 or "::1") if ":" in pcscf else pdn.address, 0)
+        except (RcsLabError, OSError) as error:
             _log.error("no socket on the address of the PDN connection: %s", error)
             await agent.close()
             return
-        self.access = RcsAccess(
-            agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects
-        )
-        self.registration = RcsRegistration(self.access, self._sim, self._registration_changed)
-        self._running = asyncio.create_task(self.registration.run())
-        waiting, self._waiting = self._waiting, []
-        for to, text, message_id in waiting:
-            self.texts.send_text(self.access, to, text, message_id)
+        access = RcsAccess(agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects)
+        registration = RcsRegistration(access, self._sim, lambda _: self.show_registration())
+        running = asyncio.create_task(registration.run())
+        self._connection = Connection(pdn, access, registration, running)
 
     async def _down(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-            self._running = None
+        connection = self._connection
+        if connection is None:
+            return
+        await _cancelled(connection.running)
         await self.texts.outbox.close()
-        if self.registration is not None:
-            self.registration.lost()
-            self.registration = None
-        if self.access is not None:
-            access, self.access = self.access, None
-            await access.agent.close()
+        connection.registration.lost()
+        self._connection = None
+        await connection.access.agent.close()
 
     async def _farewell(self) -> None:
         """The radio is about to be switched off: deregister first (TS 24.229 5.1.1.6)."""
         async with self._turn:
-            if self._running is not None:
-                self._running.cancel()
-                await asyncio.gather(self._running, return_exceptions=True)
-                self._running = None
-            if self.registration is not None:
-                try:
-                    await asyncio.wait_for(self.registration.end(), FAREWELL_SECONDS)
-                except TimeoutError:
-                    _log.warning("no answer to the deregistration")
+            connection = self._connection
+            if connection is None:
+                return
+            await _cancelled(connection.running)
+            self.texts.outbox.pause()
+            try:
+                await asyncio.wait_for(connection.registration.end(), FAREWELL_SECONDS)
+            except TimeoutError:
+                _log.warning("no answer to the deregistration")
 
-    def _registration_changed(self) -> None:
-        registration, access = self.registration, self.access
-        registered = registration is not None and registration.registered
-        self.baseband.ims_registered = registered
-        _log.info("IMS %s", "registered" if registered else "not registered")
-        if registered and access is not None:
-            self.texts.outbox.open(access)
+    def show_registration(self) -> None:
+        """Tell modem and outbox what the registration is now."""
+        claimed = self.defects.has("claims_ims") and self.baseband.ims_registered
+        self.baseband.ims_registered = self.registered or (claimed and self.baseband.pdn is not None)
+        _log.info("IMS %s", "registered" if self.registered else "not registered")
+        if self._connection is not None and self.registered:
+            self.texts.outbox.open(self._connection.access)
+        else:
+            self.texts.outbox.pause()
 
     # -- what the network sends
 
     def _received(self, incoming: Incoming) -> None:
-        access = self.access
-        if access is None or incoming.message.method == "ACK":
+        connection = self._connection
+        if connection is None or incoming.message.method == "ACK":
             return
+        access, answered = connection.access, False
 
         def answer(response: Response) -> None:
+            nonlocal answered
+            answered = True
             access.agent.respond(incoming, access.defects.apply(Stage.RESPONSE, response))
 
-        refusal = self._refusal(access, incoming)
+        try:
+            self._serve(connection, incoming, answer)
+        except RcsLabError as error:
+            _log.warning("%s from %s: %s", incoming.message.method, incoming.source, error)
+            if not answered:
+                answer(access.response(incoming.message, 400))
+
+    def _serve(self, connection: Connection, incoming: Incoming, answer: Answer) -> None:
+        access, message = connection.access, incoming.message
+        refusal = self._refusal(access, message)
         if refusal is not None:
             answer(refusal)
-        elif incoming.message.method == "MESSAGE":
-            self.texts.receive(access, incoming, answer)
-        elif incoming.message.method == "NOTIFY" and self.registration is not None:
-            answer(self.registration.notified(incoming))
+        elif message.method == "MESSAGE":
+            self.texts.receive(access, message, answer)
+        elif message.method == "NOTIFY":
+            answer(connection.registration.notified(incoming))
         else:
             headers = [
                 ("Contact", ";".join([f"<{access.contact_uri}>", *FEATURES])),
@@ -184,20 +212,31 @@ class RcsClient:
                 ("Accept", ACCEPTED),
                 ("Supported", ", ".join(sorted(UNDERSTOOD))),
             ]
-            answer(access.response(incoming.message, 200, headers))
+            answer(access.response(message, 200, headers))
 
-    def _refusal(self, access: RcsAccess, incoming: Incoming) -> Response | None:
-        """RFC 3261 8.2: method, Require, dialog. None when the request may be served."""
-        message = incoming.message
-        if message.method not in ("MESSAGE", "NOTIFY", "OPTIONS"):
-            status = 481 if message.to.tag or message.method == "CANCEL" else 405
-            return access.response(message, status, [("Allow", ALLOW)] if status == 405 else [])
-        unknown = [tag for tag in message.values("Require") if tag.lower() not in UNDERSTOOD]
-        if unknown and not access.defects.has("ignore_require"):
-            return access.response(message, 420, [("Unsupported", ", ".join(unknown))])
+    def _refusal(self, access: RcsAccess, message: Request) -> Response | None:
+        """RFC 3261 8.2: method, dialog, Require. None when the request may be served."""
+        if message.method not in SERVED:
+            if message.to.tag or message.method == "CANCEL":
+                return access.response(message, 481)
+            return access.response(message, 405, [("Allow", ALLOW)])
         if message.to.tag and message.method != "NOTIFY":
             return access.response(message, 481)
+        unknown = [tag for tag in message.values("Require") if tag.lower() not in UNDERSTOOD]
+        if unknown and not self.defects.has("ignore_require"):
+            named = ", ".join(filter(is_token, unknown))
+            return access.response(message, 420, [("Unsupported", named)] if named else [])
         return None
 
 
-__all__ = ["MessageStatus", "RcsClient"]
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(task, return_exceptions=True)
