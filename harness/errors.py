@@ -1,15 +1,15 @@
 """The error tree. Each branch says who has to act.
 
 RcsLabError
-├── UsageError              the caller: a file, an option or an argument is wrong (exit 2, nothing was started)
+├── UsageError              the caller: a file, an option or an argument is wrong (exit 2, nothing started)
 │   ├── LabFileError        lab.yaml, with file, line, column and field
 │   └── CaptureError        a capture that cannot be read
-├── LabError                the lab: a part is absent, silent or taken (verdict infra, never blamed on the handset)
+├── LabError                the lab: a part is absent, silent or taken (verdict infra, never the handset's)
 │   ├── AddressTaken        a port or address is in use
 │   ├── HandsetLost         adb or the handset behind it does not answer
 │   ├── SerialPortLost      the modem port vanished or cannot be opened
 │   ├── InstrumentLost      a VISA resource refuses or is silent
-│   ├── InstrumentRefused   the instrument answered with an error of its queue, or the driver has no such operation
+│   ├── InstrumentRefused   an error of the instrument's queue, or an operation its driver does not have
 │   ├── LeaseTaken          the bench is in use by somebody else
 │   └── ChildDied           a process of the lab ended before its time
 ├── WireError               the other end: octets that do not follow a document (value, offset, clause)

@@ -34,6 +34,7 @@ from harness.lab.model import (
     Lab,
     LabFile,
     NetworkSimulatorDriver,
+    Tolerances,
 )
 from harness.lab.processes import Child
 from harness.lab.simulation import (
@@ -136,7 +137,7 @@ class Bench:
         }
         for name, part in self.part.handsets.items():
             self.handsets[name] = self._open_handset(name, part, begun.get(name), adb, seconds)
-        self._verifier = Verifier(self._profile, verify_settings(self.part))
+        self._verifier = Verifier(self._profile, verify_settings(self.part, self.lab.tolerances))
         self._go_on_air()
 
     def close(self) -> None:
@@ -334,13 +335,15 @@ def subscriber(part: HandsetPart, domain: str) -> Subscriber:
     )
 
 
-def verify_settings(part: BenchPart) -> VerifySettings:
-    """What the verifier cannot read off the wire:
-
-    the timeline of a bench begins before its handset is on air.
-    """
+def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
+    """What the verifier cannot read off the wire."""
     return VerifySettings(
-        icsis=frozenset({Service.PAGER.icsi}), home_domain=part.peer.domain, from_start=True
+        icsis=frozenset({Service.PAGER.icsi}),
+        home_domain=part.peer.domain,
+        clock_tolerance=tolerances.clock,
+        cell_tolerance=tolerances.cell,
+        registration_window=tolerances.ims,
+        from_start=True,  # the timeline of a bench begins before its handset is on the air
     )
 
 

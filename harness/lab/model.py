@@ -63,6 +63,18 @@ class Deadlines(_Part):
     screen: Seconds = 10
 
 
+class Tolerances(_Part):
+    """What the verifier allows between layers, in seconds.
+
+    clock: between the clocks of handset, instrument and this host. cell: how long after a change the old cell
+    may still be named. ims: how long the modem may take to follow the registrar.
+    """
+
+    clock: Annotated[float, Field(ge=0, le=60)] = 2.0
+    cell: Annotated[float, Field(ge=0, le=60)] = 2.0
+    ims: Annotated[float, Field(ge=0, le=60)] = 3.0
+
+
 class CellSettings(_Part):
     """The LTE cell a network simulator broadcasts: PLMN, tracking area, E-UTRAN cell identity."""
 
@@ -165,6 +177,7 @@ class Lab(_Part):
     secrets: Path | None = None
     adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = OWN
     deadlines: Deadlines = Deadlines()
+    tolerances: Tolerances = Tolerances()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
         return PeerConfig(domain, (), Authentication.NONE, listen=listen), VerifySettings()
     lab_file = load_lab(request.lab)
     part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
-    return replace(peer_config(part), listen=listen), verify_settings(part)
+    return replace(peer_config(part), listen=listen), replace(
+        verify_settings(part, lab_file.lab.tolerances), from_start=None
+    )
 
 
 async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: VerifySettings) -> int:

@@ -27,7 +27,7 @@ def judge_captures(
 
 
 def exit_code(judgements: Sequence[Judgement]) -> int:
-    """1 when a finding fails a run, 2 when a file holds nothing to judge, 3 when a rule of ours broke, else 0."""
+    """1 when a finding fails a run, 2 when a file holds nothing to judge, 3 when a rule broke, else 0."""
     if any(judgement.verdict is Verdict.FAIL for judgement in judgements):
         return EXIT_FINDINGS
     if any(not judgement.judged for judgement in judgements):
