@@ -69,9 +69,7 @@ FormatOption = Annotated[ListFormat, typer.Option("--format", help="text or json
 def main() -> None:
     """Entry point of the `rcslab` command."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        sys.exit(app(standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
     except UsageError as error:
