@@ -325,13 +325,19 @@ class Cmw500:
     def power(self, dbm: float) -> None:
         self._do("power", f"{dbm:g}")
 
-    def set_pcscf(self, address: str) -> None:
-        try:
-            version = ipaddress.ip_address(address).version
-        except ValueError:
-            raise UsageError(f"P-CSCF {address!r}: an IPv4 or IPv6 literal was expected") from None
+    def set_pcscf(self, *addresses: str) -> None:
+        chosen = {"pcscf ipv4": "", "pcscf ipv6": ""}
+        for address in addresses:
+            try:
+                version = ipaddress.ip_address(address).version
+            except ValueError:
+                raise UsageError(f"P-CSCF {address!r}: an IPv4 or IPv6 literal was expected") from None
+            chosen[f"pcscf ipv{version}"] = address
         self._do("ims server", "EXTernal")
-        self._do("pcscf ipv4" if version == 4 else "pcscf ipv6", address)
+        for operation, address in chosen.items():
+            # What was never set is left alone: whether a box takes an empty address is not known.
+            if address or any(self._strings(operation)):
+                self._do(operation, address)
 
     # ---- handset
 

@@ -79,8 +79,8 @@ class NetworkSimulator(Protocol):
     def power(self, dbm: float) -> None:
         """Reference signal power in dBm per 15 kHz."""
 
-    def set_pcscf(self, address: str) -> None:
-        """P-CSCF address handed to the handset at its next attach, IPv4 or IPv6 literal."""
+    def set_pcscf(self, *addresses: str) -> None:
+        """The P-CSCF addresses handed to the handset at its next attach: one of a family, none but these."""
 
     def ue_imsi(self) -> str | None:
         """IMSI of the attached handset, None when no handset is known."""

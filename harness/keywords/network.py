@@ -71,15 +71,25 @@ class Network(Topic):
 
     @keyword
     def restore_cell(self) -> None:
-        """Puts the cell back as lab.yaml describes it, on the air."""
+        """Puts the cell back as lab.yaml describes it, on the air.
+
+        When something had to be changed for that, it also waits until the handset has registered anew: the
+        binding from before the change is not worth anything.
+        """
         self.act()
         part = self.bench.part.network_simulator
         if part is None:
             return
         simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
         wanted, now = part.cell, simulator.cell_identity()
-        if (now.mcc, now.mnc, now.tac, now.eci) != (wanted.mcc, wanted.mnc, wanted.tac, wanted.eci):
+        changed = (now.mcc, now.mnc, now.tac, now.eci) != (wanted.mcc, wanted.mnc, wanted.tac, wanted.eci)
+        was_on = simulator.state() is not CellState.OFF
+        if changed:
             simulator.cell_off(seconds)
             simulator.configure(wanted.mcc, wanted.mnc, wanted.tac, wanted.eci)
         simulator.power(wanted.power_dbm)
-        simulator.cell_on(seconds)
+        if changed or not was_on:
+            simulator.cell_on(seconds)
+            registration = self.bench.lab.deadlines.registration
+            waiting = self.bench.peer.registrar.wait_registered(timeout=registration, after=self.access.mark)
+            self.call(waiting, registration)

@@ -163,15 +163,23 @@ class TestWire:
         driver.configure(mnc="01")
 
     @pytest.mark.parametrize(
-        ("address", "line"),
+        ("addresses", "lines"),
         [
-            ("10.0.0.1", "CONFigure:DATA:CONTrol:IMS2:EXTern:PCSCf:ADDRess:IPVFour '10.0.0.1'"),
-            ("2001:db8::1", "CONFigure:DATA:CONTrol:IMS2:EXTern:PCSCf:ADDRess:IPVSix '2001:db8::1'"),
+            (["10.0.0.1"], [("IPVFour '10.0.0.1'", None), ("IPVSix?", '""')]),
+            (
+                ["2001:db8::1"],
+                [("IPVFour?", '"10.0.0.1"'), ("IPVFour ''", None), ("IPVSix '2001:db8::1'", None)],
+            ),
+            (["::1", "10.0.0.2"], [("IPVFour '10.0.0.2'", None), ("IPVSix '::1'", None)]),
         ],
     )
-    def test_pcscf_by_address_family(self, script: Script, address: str, line: str) -> None:
-        driver = script(("CONFigure:DATA:CONTrol:IMS2:SUSage EXTernal", None), (line, None))
-        driver.set_pcscf(address)
+    def test_pcscf_by_address_family(
+        self, script: Script, addresses: list[str], lines: list[tuple[str, str | None]]
+    ) -> None:
+        node = "CONFigure:DATA:CONTrol:IMS2:EXTern:PCSCf:ADDRess:"
+        written = [(node + text, reply) for text, reply in lines]
+        driver = script(("CONFigure:DATA:CONTrol:IMS2:SUSage EXTernal", None), *written)
+        driver.set_pcscf(*addresses)
 
     def test_handset_values_are_unquoted_and_nav_is_none(self, script: Script) -> None:
         driver = script(
@@ -279,8 +287,7 @@ class TestSimulatedBox:
         self, driver: NetworkSimulator, box, timeline: Timeline
     ) -> None:  # type: ignore[no-untyped-def]
         driver.configure(mcc="001", mnc="01", tac=1, eci=0x101)
-        driver.set_pcscf("127.0.0.1")
-        driver.set_pcscf("::1")
+        driver.set_pcscf("127.0.0.1", "::1")
         with handset_on(box) as baseband:
             driver.cell_on(timeout=5)
             assert driver.wait_state(CellState.ATTACHED, timeout=5) is CellState.ATTACHED

@@ -102,7 +102,8 @@ def one_outstanding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     for known in reversed(flow.assembly.transactions):
         if known.request.time < entry.time - TIMER_F:
             return
-        if known.final is None and _overlap(known.request, entry):
+        pending = known.final is None and not _way_gone(known.request, entry, flow)
+        if pending and _overlap(known.request, entry):
             yield _too_early(known, entry)
             return
 
@@ -261,6 +262,30 @@ def _overlap(earlier: SipEntry, later: SipEntry) -> bool:
         and (earlier.source.host, earlier.destination.host) == (later.source.host, later.destination.host)
         and same_uri_text(one.uri, other.uri)
     )
+
+
+def _way_gone(pending: SipEntry, later: SipEntry, flow: Flow) -> bool:
+    """The earlier request has no way left for its answer: its transaction ended by that (RFC 3261 17.1.4).
+
+    Its connection was closed, or the sender has registered from another address since, as after a loss of
+    coverage.
+    """
+    closed = any(
+        event.fields.get("connection") == pending.connection is not None
+        and event.text.startswith("closed")
+        and pending.time <= event.time <= later.time
+        for event in flow.assembly.events(Layer.SIP, "connection")
+    )
+    moved = any(
+        pending.place < known.request.place < later.place and _sent_by(known.request) != _sent_by(pending)
+        for known in reversed(flow.assembly.transactions)
+        if known.method == "REGISTER" and known.request.source.host == pending.source.host
+    )
+    return closed or moved
+
+
+def _sent_by(entry: SipEntry) -> str:
+    return entry.sip.via.sent_by
 
 
 def _too_early(known: Transaction, entry: SipEntry) -> Violation:
