@@ -267,9 +267,9 @@ class RcsRegistration:
             return None
         wait = granted - 600.0 if granted > 1200 else granted / 2  # TS 24.229 5.1.1.4.1
         self.access.learn(response)
-        self._set(True)
         if self._needs_subscription(wait):
             self._subscribing = asyncio.create_task(self._subscribe())
+        self._set(True)
         return wait
 
     def _granted(self, response: Response) -> int:

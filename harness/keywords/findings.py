@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from robot.api import logger
 from robot.api.deco import keyword
 
 from harness.errors import FindingsFailed, UsageError
+from harness.evidence.timeline import Layer
 from harness.keywords.topic import Topic
 from harness.verify.catalogue import load_catalogue
 from harness.verify.finding import Finding, Party
@@ -28,6 +31,16 @@ class Findings(Topic):
         if rule not in load_catalogue():
             raise UsageError(f"no rule {rule!r} in the catalogue; `rcslab rules` lists all")
         self.record.expected_rules.add(rule)
+
+    @keyword
+    def wait_out_tolerances(self) -> None:
+        """Lets the time pass that rules across layers allow between clocks, cells and the modem (lab.yaml).
+
+        Such a rule is decided when that time is over, or when the test ends.
+        """
+        allowed = self.bench.lab.tolerances
+        time.sleep(max(allowed.clock, allowed.cell, allowed.ims))
+        self.bench.timeline.event(Layer.LAB, "note", "tolerances have passed")
 
     @keyword
     def only_rule_reported_should_be(self, rule: str) -> None:

@@ -61,11 +61,11 @@ class Network(Topic):
         self.bench.network_simulator.wait_state(CellState.ATTACHED, CellState.CONNECTED, timeout=seconds)
 
     @keyword
-    def network_simulator_should_know_handset(self, imsi: str, imei: str | None = None) -> None:
-        """Fails unless the network simulator reports this IMSI (and IMEI) for the attached handset."""
-        simulator = self.bench.network_simulator
+    def network_simulator_should_know_handset(self, handset: str | None = None) -> None:
+        """Fails unless the network simulator reports the IMSI of lab.yaml and the IMEI the modem gives."""
+        simulator, own = self.bench.network_simulator, self.handset(handset)
+        expected = (own.part.imsi, own.modem.imei() if own.modem else own.part.imei)
         found = (simulator.ue_imsi(), simulator.ue_imei())
-        expected = (imsi, imei if imei is not None else found[1])
         if found != expected:
             raise HandsetError(f"expected IMSI and IMEI {expected} at the network simulator, got {found}")
 

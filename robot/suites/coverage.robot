@@ -8,15 +8,13 @@ Test Setup       Start From A Registered Handset
 
 *** Test Cases ***
 Handset Registers Again After Loss Of Coverage
-    Switch Cell Off
-    Modem Should Be Registered For IMS    registered=${False}
+    Lose Coverage
     Switch Cell On
     Handset Attaches
     Handset Registers
 
 Text Written Without Coverage Leaves When Coverage Returns
-    Switch Cell Off
-    Modem Should Be Registered For IMS    registered=${False}
+    Lose Coverage
     Send Text From Handset    From the tunnel
     No Text Comes From Handset    seconds=300 milliseconds
     Switch Cell On
@@ -25,12 +23,11 @@ Text Written Without Coverage Leaves When Coverage Returns
     Handset Shows Status    READ    of=From the tunnel
 
 Text In Flight When Coverage Is Lost Arrives Once
-    [Documentation]    The peer is silent while the cell goes off: the same text comes again, with the same imdn.Message-ID.
+    [Documentation]    The peer is silent while the cell goes off: the text comes again, with its imdn.Message-ID.
     Peer Answers Next Message    NONE
     Send Text From Handset    Cut off
     ${first} =    Wait For Text From Handset    Cut off
-    Switch Cell Off
-    Modem Should Be Registered For IMS    registered=${False}
+    Lose Coverage
     Peer Answers As Usual
     Switch Cell On
     Handset Registers
@@ -41,8 +38,7 @@ Text In Flight When Coverage Is Lost Arrives Once
 Display Notification Waits For Coverage
     ${message} =    Send Text To Handset    Read me in the tunnel
     Wait For Notification    ${message}    DELIVERED
-    Switch Cell Off
-    Modem Should Be Registered For IMS    registered=${False}
+    Lose Coverage
     Handset Shows Text    Read me in the tunnel
     Switch Cell On
     Handset Registers
@@ -53,3 +49,10 @@ Weak Cell Is No Coverage
     Modem Should Be Registered For IMS    registered=${False}
     Set Cell Power    -85
     Handset Registers
+
+
+*** Keywords ***
+Lose Coverage
+    [Documentation]    The cell off, and the handset aware of it.
+    Switch Cell Off
+    Modem Should Be Registered For IMS    registered=${False}

@@ -34,12 +34,12 @@ Stored Text Is Sent And Delivered Later
     Handset Shows Status    DELIVERED    of=Keep this
 
 Emoji And Other Scripts Arrive As Written
-    ${text} =    Set Variable    Grüße, 你好, 👩‍👩‍👧 & <b>"quoted"</b>
+    VAR    ${text} =    Grüße, 你好, 👩‍👩‍👧 & <b>"quoted"</b>
     Send Text From Handset    ${text}
     Wait For Text From Handset    ${text}
 
 Text Of Several Lines Arrives As Written
-    ${text} =    Set Variable    First line\nSecond line
+    VAR    ${text} =    First line\nSecond line
     Send Text From Handset    ${text}
     ${message} =    Wait For Text From Handset
     Should Be Equal    ${message.text.replace('\r\n', '\n')}    ${text}
@@ -93,6 +93,7 @@ Texts In A Row Keep Their Order
 
 *** Keywords ***
 Text Of This Size Leaves As Pager Message
+    [Documentation]    One MESSAGE with exactly this many octets of content.
     [Arguments]    ${octets}
     ${text} =    Text Of Octets    ${octets}
     Send Text From Handset    ${text}
@@ -100,6 +101,7 @@ Text Of This Size Leaves As Pager Message
     Length Should Be    ${message.content}    ${octets}
 
 Handset Shows A Refused Text As Not Sent
+    [Documentation]    The peer refuses with this status; the app must not claim that the text was sent.
     [Arguments]    ${status}
     Peer Answers Next Message    ${status}
     Send Text From Handset    Refused with ${status}

@@ -70,19 +70,21 @@ Text Comes Over Either Transport
     TCP
 
 Emoji And Other Scripts Are Shown As Sent
-    ${text} =    Set Variable    Grüße, 你好, 👩‍👩‍👧 & <b>"quoted"</b>
+    VAR    ${text} =    Grüße, 你好, 👩‍👩‍👧 & <b>"quoted"</b>
     Send Text To Handset    ${text}
     Handset Shows Text    ${text}
 
 
 *** Keywords ***
 Handset Takes A Text Of This Size
+    [Documentation]    A text of this many octets is answered 200 and notified.
     [Arguments]    ${octets}
     ${text} =    Text Of Octets    ${octets}
     ${message} =    Send Text To Handset    ${text}
     Wait For Notification    ${message}    DELIVERED
 
 Handset Takes A Text Over
+    [Documentation]    A text over this transport is answered 200 and notified.
     [Arguments]    ${transport}
     ${message} =    Send Text To Handset    Over ${transport}    transport=${transport}
     Wait For Notification    ${message}    DELIVERED

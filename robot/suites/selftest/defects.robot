@@ -21,7 +21,7 @@ No From Tag    no_from_tag    sip.from.tag    Exchange A Text Each Way
 No To Tag    no_to_tag    sip.to.tag-in-response    Exchange A Text Each Way
 Rport Not Filled    rport_not_filled    sip.via.rport-filled    Exchange A Text Each Way
 Encoded Service    encoded_service    ims.p-preferred-service.plain-urn    Exchange A Text Each Way
-Raw Colon In Accept Contact    raw_colon_in_accept_contact    ims.accept-contact.icsi-encoding    Exchange A Text Each Way
+Raw Colon    raw_colon_in_accept_contact    ims.accept-contact.icsi-encoding    Exchange A Text Each Way
 No Access Network    no_access_network    ims.pani.present    Exchange A Text Each Way
 Instance Check Digit    instance_check_digit    ims.sip-instance.spare-zero    Register Anew
 No Conversation Id    no_conversation_id    ims.conversation-id.present    Exchange A Text Each Way
@@ -53,15 +53,18 @@ Claims Ims    claims_ims    x.cireg-agrees    Leave And Ask The Modem
 
 *** Keywords ***
 Defect Is Reported By Its Rule Alone
+    [Documentation]    The defect is switched on, the exchange runs, and the findings are judged.
     [Arguments]    ${defect}    ${rule}    ${exchange}
     Set Handset Property    debug.rcslab.defects    ${defect}
     Run Keyword    ${exchange}
     Only Rule Reported Should Be    ${rule}
 
 Repair Handset
+    [Documentation]    All defects off.
     Set Handset Property    debug.rcslab.defects    ${EMPTY}
 
 Register Anew
+    [Documentation]    Radio off and on, and a look at the modem for the rules that compare both.
     Switch Airplane Mode On
     Handset Deregisters
     Switch Airplane Mode Off
@@ -69,21 +72,28 @@ Register Anew
     IMEI Of Modem
 
 Leave And Ask The Modem
+    [Documentation]    The modem has had its time to follow the registrar, and is asked.
     Switch Airplane Mode On
     Handset Deregisters
-    Sleep    3.2 seconds    reason=the time the rule leaves the modem to follow
+    Wait Out Tolerances
     Modem Should Be Registered For IMS
+    Wait Out Tolerances
 
 Send An Unknown Type
+    [Documentation]    A type nobody knows inside CPIM.
     Send Text To Handset    {}    content_type=application/x-unknown    expect=415
 
 Send An Unknown Extension
+    [Documentation]    An option tag nobody knows in Require.
     Send Text To Handset    Extended    Require=x-rcslab-unknown    expect=200
 
 Send A Text That Asks For Nothing
+    [Documentation]    No Disposition-Notification; a delivered comes all the same.
     ${message} =    Send Text To Handset    Ask for nothing    notify=NONE
     Wait For Notification    ${message}    DELIVERED
 
 Send A Text Nobody Opens
+    [Documentation]    The conversation stays closed; a displayed comes all the same.
     ${message} =    Send Text To Handset    Nobody looks
     Wait For Notification    ${message}    DISPLAYED
+    Wait Out Tolerances
