@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import signal
 import socket
 import threading
@@ -311,9 +312,13 @@ def test_adb_server_killed_in_the_middle(bench: Any, timeline: Timeline, tmp_pat
         assert handset.shell("echo here").stdout == "here\n"
         pid = server.pid
         assert pid is not None
+        death = os.pidfd_open(pid)
         threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()
         with pytest.raises(HandsetLost, match="the connection ended"):
             handset.shell("sleep 30")
+        # The shell ends when its socket does; the kernel closes the listening one a moment later.
+        assert select.select([death], [], [], 10)[0]
+        os.close(death)
         with pytest.raises(HandsetLost, match="adb server at"):
             handset.shell("true")
         with socket.socket() as probe:  # nobody started a server in its place
