@@ -80,6 +80,17 @@ def _branch_without_cookie(message: Request) -> Request:
     return message.with_top_via(via.with_parameter("branch", (via.branch or "").removeprefix("z9hG4bK")))
 
 
+def _over_udp(change: Change) -> Change:
+    return lambda message: change(message) if message.via.transport.upper() == "UDP" else message
+
+
+def _without_own_tag(message: Response) -> Response:
+    """Not in a dialog, where the tag is the other side's to see again (sip.response.echo)."""
+    if message.cseq.method != "MESSAGE":
+        return message
+    return message.with_header("To", re.sub(r";tag=.*", "", message.get("To") or ""))
+
+
 def _body_in_200(message: Response) -> Response:
     to_message = message.status == 200 and message.cseq.method == "MESSAGE"
     return message.with_body(b"ok", "text/plain") if to_message else message
@@ -131,15 +142,16 @@ DEFECTS: dict[str, Defect] = {
                "Max-Forwards in responses", _with("Max-Forwards", "70")),
         Defect("no_max_forwards", "sip.max-forwards.present", _MESSAGE, "no Max-Forwards",
                _without("Max-Forwards")),
-        Defect("content_lenfth", "sip.header.name-spelling", _RESPONSE, "misspelt Content-Length",
-               _octets(rb"\r\nContent-Length:", b"\r\nContent-Lenfth:")),
+        Defect("content_lenfth", "sip.header.name-spelling", _RESPONSE,
+               "misspelt Content-Length, over UDP: on a stream nothing behind it could be read",
+               _over_udp(_octets(rb"\r\nContent-Length:", b"\r\nContent-Lenfth:"))),
         Defect("branch_without_cookie", "sip.via.branch-cookie", _MESSAGE, "branch without z9hG4bK",
                _branch_without_cookie),
         Defect("via_transport_parameter", "sip.via.transport-param", _MESSAGE, "transport parameter on Via",
                lambda m: m.with_top_via(m.via.with_parameter("transport", m.via.transport))),
         Defect("no_from_tag", "sip.from.tag", _MESSAGE, "From without tag", _edited("From", r";tag=.*", "")),
-        Defect("no_to_tag", "sip.to.tag-in-response", _RESPONSE, "responses without To tag",
-               _edited("To", r";tag=.*", "")),
+        Defect("no_to_tag", "sip.to.tag-in-response", _RESPONSE, "responses to MESSAGE without To tag",
+               _without_own_tag),
         Defect("rport_not_filled", "sip.via.rport-filled", _RESPONSE, "rport left empty",
                _edited("Via", r";rport=\d+|;received=[^;]+", "")),
         Defect("misspelt_supported", "sip.header.name-spelling", _MESSAGE, "Suported for Supported",
@@ -211,7 +223,7 @@ DEFECTS: dict[str, Defect] = {
         Defect("displayed_unseen", "x.displayed-after-screen", _BEHAVIOUR,
                "displayed sent while nobody looks"),
         Defect("claims_ims", "x.cireg-agrees", _BEHAVIOUR,
-               "+CIREG says registered after the network ended the registration"),
+               "+CIREG goes on saying registered after deregistration"),
     )
 }  # fmt: skip
 

@@ -68,6 +68,7 @@ class RcsClient:
         self.texts = RcsTexts(app, settings, personality, defects)
         self._sim = SimCounter()
         self._connection: Connection | None = None
+        self._was_registered = False
         self._turn = asyncio.Lock()
         self._turns: set[asyncio.Task[None]] = set()
         self._stop_listening: Callable[[], None] | None = None
@@ -151,6 +152,7 @@ class RcsClient:
         await self.texts.outbox.close()
         connection.registration.lost()
         self._connection = None
+        self.show_registration()
         await connection.access.agent.close()
 
     async def _farewell(self) -> None:
@@ -168,8 +170,9 @@ class RcsClient:
 
     def show_registration(self) -> None:
         """Tell modem and outbox what the registration is now."""
-        claimed = self.defects.has("claims_ims") and self.baseband.ims_registered
-        self.baseband.ims_registered = self.registered or (claimed and self.baseband.pdn is not None)
+        self._was_registered |= self.registered
+        claimed = self._was_registered and self.defects.has("claims_ims")
+        self.baseband.ims_registered = self.registered or claimed
         _log.info("IMS %s", "registered" if self.registered else "not registered")
         if self._connection is not None and self.registered:
             self.texts.outbox.open(self._connection.access)

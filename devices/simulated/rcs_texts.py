@@ -85,6 +85,11 @@ class Outbox:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._access: RcsAccess | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Something is under way now."""
+        return bool(self._workers)
+
     def put(self, outgoing: Outgoing) -> None:
         """Queue a message; it goes at once when the client is registered."""
         self._queues.setdefault(outgoing.target, deque()).append(outgoing)
