@@ -266,7 +266,8 @@ class Baseband:
 
         stop = self.subscribe(look)
         try:
-            await asyncio.wait_for(reached, timeout)
+            async with asyncio.timeout(timeout):
+                await reached
         finally:
             stop()
 

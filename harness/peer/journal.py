@@ -115,7 +115,8 @@ class Journal:
         waiter = _Waiter(predicate, after, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
-            return await asyncio.wait_for(waiter.seen, timeout)
+            async with asyncio.timeout(timeout):
+                return await waiter.seen
         except TimeoutError:
             raise NotSeen(
                 f"{expected} was expected within {timeout:g} s; {self._instead(after, kinds)}"

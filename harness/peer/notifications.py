@@ -162,7 +162,8 @@ class Notifications:
         departure = _Departure(self._pcscf.timeline, call_id)
         self._start(message, plan, call_id)
         try:
-            await asyncio.wait_for(departure.seen, _ON_THE_WIRE_SECONDS)
+            async with asyncio.timeout(_ON_THE_WIRE_SECONDS):
+                await departure.seen
         except TimeoutError:
             raise NotSeen("the notification that was to leave before the answer did not leave") from None
         finally:
