@@ -107,6 +107,7 @@ class SimulatedHandset:
             self.defects.switch(value.split(","))
         except UsageError as error:
             _log.error("%s", error)
+        _log.info("defects: %s", ", ".join(self.defects.active) or "none")
         self.rcs.show_registration()  # as it is, or as a defect claims it
 
     def _power_changed(self, power: Power) -> None:

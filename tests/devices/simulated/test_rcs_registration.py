@@ -599,3 +599,23 @@ async def test_unreadable_headers_of_a_200_are_not_used(tools: Any, header: str)
         subscribe = await rig.network.receive("SUBSCRIBE")
         assert subscribe.start == f"SUBSCRIBE sip:{tools.IMPI} SIP/2.0"
         assert subscribe.header("Route") == f"<sip:127.0.0.1:{rig.network.port};lr>"
+
+
+async def test_no_secret_reaches_log_or_repr(tools: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    async with tools.rig(password="geheim", **SIM) as rig:
+        rig.attach()
+        for challenge in (
+            aka_challenge(tools.DOMAIN),
+            digest_challenge(tools.DOMAIN, "n2", extra=", stale=true"),
+        ):
+            wire = await rig.network.receive("REGISTER")
+            rig.network.answer(wire, "401 Unauthorized", challenge)
+        rig.network.answer(await rig.network.receive("REGISTER"), "403 Forbidden")
+        await tools.settled()
+        told = caplog.text + repr(rig.client.settings) + repr(rig.client._connection)
+    assert "403" in told
+    for secret in (K, OPC, RES, "geheim"):
+        assert secret not in told
+        if secret != "geheim":
+            assert repr(bytes.fromhex(secret))[2:-1] not in told
