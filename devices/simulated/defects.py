@@ -80,8 +80,13 @@ def _branch_without_cookie(message: Request) -> Request:
     return message.with_top_via(via.with_parameter("branch", (via.branch or "").removeprefix("z9hG4bK")))
 
 
-def _over_udp(change: Change) -> Change:
-    return lambda message: change(message) if message.via.transport.upper() == "UDP" else message
+def _misspelt_content_length(message: Response) -> Response:
+    """On a stream beside the right one: without that nothing behind it could be read."""
+    wrong, right = b"\r\nContent-Lenfth:", rb"\r\nContent-Length:"
+    if message.via.transport.upper() != "UDP":
+        wrong += b" 0\r\nContent-Length:"
+    changed: Response = _octets(right, wrong)(message)
+    return changed
 
 
 def _without_own_tag(message: Response) -> Response:
@@ -140,11 +145,12 @@ DEFECTS: dict[str, Defect] = {
         Defect("contact_in_message", "pager.no-contact", _MESSAGE, "Contact in MESSAGE", _contact_of_sender),
         Defect("max_forwards_in_response", "sip.max-forwards.not-in-response", _RESPONSE,
                "Max-Forwards in responses", _with("Max-Forwards", "70")),
+        Defect("max_forwards_69", "sip.max-forwards.origin-70", _MESSAGE, "starts below 70",
+               _with("Max-Forwards", "69")),
         Defect("no_max_forwards", "sip.max-forwards.present", _MESSAGE, "no Max-Forwards",
                _without("Max-Forwards")),
-        Defect("content_lenfth", "sip.header.name-spelling", _RESPONSE,
-               "misspelt Content-Length, over UDP: on a stream nothing behind it could be read",
-               _over_udp(_octets(rb"\r\nContent-Length:", b"\r\nContent-Lenfth:"))),
+        Defect("content_lenfth", "sip.header.name-spelling", _RESPONSE, "misspelt Content-Length",
+               _misspelt_content_length),
         Defect("branch_without_cookie", "sip.via.branch-cookie", _MESSAGE, "branch without z9hG4bK",
                _branch_without_cookie),
         Defect("via_transport_parameter", "sip.via.transport-param", _MESSAGE, "transport parameter on Via",
@@ -197,7 +203,7 @@ DEFECTS: dict[str, Defect] = {
         Defect("imdn_now_datetime", "imdn.xml.datetime-value", _BEHAVIOUR, "datetime is that of the IMDN"),
         Defect("imdn_no_datetime", "imdn.xml.datetime-present", _XML, "no datetime element",
                _xml(rb"<datetime>.*?</datetime>", b"")),
-        Defect("imdn_unknown_status", "imdn.xml.status", _XML, "status elements of its own",
+        Defect("imdn_no_status", "imdn.xml.status", _XML, "status elements of its own",
                _xml(rb"<(?:delivered|displayed)/>", b"<done/>")),
         Defect("imdn_other_message_id", "imdn.xml.message-id", _XML, "message-id cut short",
                _xml(rb"(<message-id>.*?).</message-id>", rb"\1</message-id>")),

@@ -255,9 +255,10 @@ def shown(findings: list[Finding]) -> str:
     return "\n".join(map(str, {finding.rule: finding for finding in reversed(findings)}.values()))
 
 
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 @pytest.mark.parametrize("name", DEFECTS)
-async def test_defect_is_reported_by_its_rule_alone(name: str) -> None:
-    findings = await Exchange().run(name)
+async def test_defect_is_reported_by_its_rule_alone(name: str, transport: Transport) -> None:
+    findings = await Exchange(transport=transport).run(name)
     assert told(findings) == {DEFECTS[name].rule}, shown(findings)
 
 
