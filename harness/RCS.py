@@ -25,11 +25,13 @@ from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
 from harness.keywords.registration import Registration
-from harness.keywords.test_record import RunVerdict, TestRecord
+from harness.keywords.test_record import TestRecord
 from harness.keywords.topic import BenchAccess
 from harness.lab.bench import Bench
 from harness.lab.model import load_lab
 
+STOPPED = "Execution terminated by signal"
+"""How Robot calls a test that Ctrl-C or SIGTERM ended."""
 TOPICS = (
     Registration,
     PagerKeywords,
@@ -64,6 +66,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
     ROBOT_LISTENER_API_VERSION = 3
+    ROBOT_LISTENER_PRIORITY = 100  # it settles the status of a test; every other listener shall see that
     ROBOT_LIBRARY_CONVERTERS = {Msisdn: Msisdn.from_robot}  # noqa: RUF012  # Robot reads a plain dict
 
     def __init__(self, lab: str | None = None, bench: str | None = None) -> None:
@@ -76,6 +79,9 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         self._own_bench: Bench | None = None
         self._access = BenchAccess(self._open_bench)
         self._drain = LogDrain()
+        self._test: str | None = None
+        self._failure: LabError | None = None
+        self._stopped = False
         self.records: list[TestRecord] = []
         super().__init__([topic(self._access) for topic in TOPICS])
 
@@ -84,13 +90,29 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         self._access.use(bench)
 
     def _open_bench(self) -> Bench:
-        self._own_bench = Bench.lease_and_open(
-            load_lab(Path(self._lab) if self._lab else None), self._bench_name, _output_folder() / "lab"
-        )
-        return self._own_bench
+        """Bring the bench up within a keyword; the test that runs is recorded from its beginning.
+
+        A bench that did not come up is not tried again for every test.
+        """
+        if self._failure is not None:
+            raise self._failure
+        lab_file, folder = load_lab(Path(self._lab) if self._lab else None), _output_folder() / "lab"
+        try:
+            bench = self._own_bench = Bench.lease_and_open(lab_file, self._bench_name, folder)
+        except LabError as error:
+            self._failure = error
+            raise
+        if self._test is not None:
+            self._access.record = TestRecord.begin(self._test, bench)
+        return bench
 
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
-        """Run a keyword; a lab error in it makes the verdict of the test infra."""
+        """Run a keyword; a lab error in it makes the verdict of the test infra.
+
+        After one, every keyword of the test raises it again at once: a lab that broke has no more to say.
+        """
+        if self._access.record is not None and self._access.record.infra is not None:
+            raise self._access.record.infra
         try:
             return super().run_keyword(name, args, kwargs)
         except LabError as error:
@@ -103,7 +125,8 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     def start_test(self, data: Any, result: Any) -> None:
         """Begin the record of a test; mend the bench first when a part of it died in the test before."""
         self._drain.start()
-        if not self._access.is_open:
+        self._test = data.full_name
+        if not self._access.is_open or self._stopped:
             return
         bench = self._access.bench
         record = self._access.record = TestRecord.begin(data.full_name, bench)
@@ -121,21 +144,19 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     def end_test(self, data: Any, result: Any) -> None:
         """Judge the test, write its evidence, show its ladder, and settle its status."""
         self._drain.drain()
-        record = self._access.record
-        if record is None and self._access.is_open:  # the first keyword of this test brought the bench up
-            record = TestRecord(data.full_name, self._access.bench, 0)
+        self._test, record, self._access.record = None, self._access.record, None
         if record is None:
+            if self._failure is not None and not result.passed:
+                _settle_infra(result, self._failure)
             return
-        self._access.record = None
         output = _output_folder()
-        verdict = record.end(result.passed, result.skipped, output / "evidence")
+        self._stopped = _was_stopped(result)
+        record.end(result.passed, result.skipped, output / "evidence", stopped=self._stopped)
         self.records.append(record)
         if record.evidence is not None:
             show_evidence(record.evidence, record.findings, output)
-        if verdict is RunVerdict.INFRA:
-            result.tags.add("infra")
-            result.status = "FAIL"
-            result.message = f"infra: {record.infra}"
+        if record.infra is not None:
+            _settle_infra(result, record.infra)
         elif record.failing and not result.skipped:
             result.status = "FAIL"
             lines = [str(finding) for finding in record.failing]
@@ -146,6 +167,17 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         self._drain.stop()
         if self._own_bench is not None:
             self._own_bench.close()
+
+
+def _settle_infra(result: Any, error: LabError) -> None:
+    result.tags.add("infra")
+    result.status = "FAIL"
+    result.message = f"infra: {error}"
+
+
+def _was_stopped(result: Any) -> bool:
+    """Whether a signal ended this test, or the run before this test could begin."""
+    return STOPPED in result.message or bool(result.tags.robot("exit"))
 
 
 def _output_folder() -> Path:

@@ -70,13 +70,11 @@ def main() -> None:
     """Entry point of the `rcslab` command."""
     try:
         sys.exit(app(standalone_mode=False))
-    except typer.Abort:
-        sys.exit(130)
     except UsageError as error:
         _fail(str(error), EXIT_USAGE)
     except LabError as error:
         _fail(f"infra: {error}", EXIT_INFRA)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone
@@ -144,10 +142,13 @@ def _print_test(done: TestDone) -> None:
 def _print_result(result: RunResult) -> None:
     if result.infra:
         print(f"rcslab: infra: {result.infra}", file=sys.stderr)
+    if result.stopped:
+        print(f"rcslab: stopped by {result.stopped}", file=sys.stderr)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in result.verdicts.items()) or "no test ran"
     seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in result.seconds.items())
     print(f"\n{verdicts}; {seconds}")
-    print(f"log:      {result.folder / 'log.html'}")
+    if (result.folder / "log.html").exists():
+        print(f"log:      {result.folder / 'log.html'}")
     print(f"summary:  {result.folder / 'summary.json'}")
 
 
@@ -176,7 +177,7 @@ def doctor(
 
 @app.command()
 def verify(
-    captures: Annotated[list[Path], typer.Argument(help="pcap or pcapng files.", metavar="CAPTURE...")],
+    captures: Annotated[list[Path], typer.Argument(help="pcap or pcapng files.", metavar="CAPTURE")],
     format_: Annotated[ReportFormat, typer.Option("--format", help="text, json, junit or html.")] = (
         ReportFormat.TEXT
     ),

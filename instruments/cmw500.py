@@ -256,6 +256,7 @@ class Cmw500:
 
     def _switch(self, value: str, wanted: CellState, timeout: float) -> None:
         deadline = self._clock() + timeout
+        self._announce_change()
         self._do("cell state", value)
         last = self._poll(self._generator, frozenset({wanted}), deadline)
         if last is not wanted:
@@ -293,6 +294,7 @@ class Cmw500:
         eci: int | None = None,
     ) -> None:
         _check_identity(mcc, mnc, tac, eci)
+        self._announce_change()
         if mcc is not None:
             self._do("mcc", int(mcc))
         if mnc is not None:
@@ -416,6 +418,10 @@ class Cmw500:
             self._sleep(min(pause, left))
             pause = min(pause * 1.5, POLL_LONGEST)
         return state
+
+    def _announce_change(self) -> None:
+        """From here until the next "cell" event it is not known what the cell sends."""
+        self._timeline.event(Layer.VISA, "cell-change", resource=self._session.resource)
 
     def _report_cell(self, on: bool) -> None:
         cell = self.cell_identity()

@@ -7,6 +7,7 @@ processes) and evidence/<test>/; results/latest points at the newest run.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -16,16 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import robot
+from robot.conf import RobotSettings
+from robot.errors import DataError
 from robot.run import RobotFramework
+from robot.running.builder import TestSuiteBuilder
 
 from harness.errors import LabError, UsageError
 from harness.keywords.test_record import RunVerdict, TestRecord
-from harness.lab.bench import Bench
+from harness.lab.bench import Bench, refuse_unusable
 from harness.lab.model import LabFile
+from harness.lab.stopping import Stopped, StopSignals
 from harness.RCS import RCS
 
 EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_INFRA = 0, 1, 2, 3
-ROBOT_INTERRUPTED, ROBOT_UNEXPECTED = 253, 255
+ROBOT_REFUSES, ROBOT_STOPPED, ROBOT_UNEXPECTED = 252, 253, 255
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class RunResult:
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     infra: str | None = None
+    stopped: str = ""
+    """The signal that ended the run before its time."""
 
     def as_dict(self) -> dict[str, Any]:
         """The content of summary.json."""
@@ -77,6 +85,7 @@ class RunResult:
             "findings": self.findings,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "infra": self.infra,
+            "stopped": self.stopped or None,
             "exit_code": self.exit_code,
         }
 
@@ -85,15 +94,23 @@ class RunListener:
     """Robot listener: gives the bench to the library and reports each finished test."""
 
     ROBOT_LISTENER_API_VERSION = 3
+    ROBOT_LISTENER_PRIORITY = -100  # after the library's own listener, which settles the status
 
-    def __init__(self, bench: Bench, request: RunRequest, result: RunResult) -> None:
-        self._bench, self._request, self._result = bench, request, result
+    def __init__(self, bench: Bench, request: RunRequest, result: RunResult, stop: StopSignals) -> None:
+        self._bench, self._request, self._result, self._stop = bench, request, result, stop
         self._total = 0
         self.libraries: list[RCS] = []
 
     def start_suite(self, data: Any, result: Any) -> None:
-        """Learn how many tests there are from the outermost suite."""
-        self._total = self._total or data.test_count
+        """Learn how many tests there are from the outermost suite; Robot's signal handlers are set by now."""
+        if not self._total:
+            self._total = data.test_count
+            self._stop.listen_in()
+
+    def end_suite(self, data: Any, result: Any) -> None:
+        """From the end of the outermost suite on Robot only writes its reports, which are wanted."""
+        if data.parent is None:
+            self._stop.patient = True
 
     def library_import(self, library: Any, importer: Any) -> None:
         """Put every imported RCS library on the bench of this run."""
@@ -102,10 +119,10 @@ class RunListener:
             self.libraries.append(library.instance)
 
     def end_test(self, data: Any, result: Any) -> None:
-        """Count and report. Runs after the library's own listener settled the status."""
+        """Count and report."""
         record = self._record(data.full_name)
         plain = RunVerdict.PASS if result.passed else RunVerdict.FAIL
-        if result.skipped:
+        if result.skipped or result.tags.robot("exit"):
             plain = RunVerdict.INCONC
         verdict = record.verdict if record else plain
         self._result.tests[{"PASS": "pass", "FAIL": "fail"}.get(result.status, "skip")] += 1
@@ -136,22 +153,39 @@ class RunListener:
 def run_suites(request: RunRequest) -> RunResult:
     """Run suites on a leased bench. Lab faults end in the result, not in an exception.
 
+    Neither does a signal: the run ends in order, and the result names it.
+
     Raises: UsageError for suites or Robot options that cannot be used (before anything starts).
     """
+    refuse_unusable(request.lab, request.bench, request.personality)
     datasources, options = _robot_arguments(request)
+    _refuse_no_tests(datasources, options)
     folder = new_run_folder(request.lab.results)
     result = RunResult(folder)
-    try:
-        _run_on_bench(request, datasources, options, result)
-    finally:
-        (folder / "summary.json").write_text(
-            json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n"
-        )
+    with StopSignals() as stop:
+        try:
+            _run_on_bench(request, datasources, options, result, stop)
+        except Stopped:
+            _log.info("stopped by %s", stop.name)
+        finally:
+            with stop.held_off():
+                result.stopped = stop.name
+                result.exit_code = stop.exit_code or result.exit_code
+                _write_summary(result)
     return result
 
 
+def _write_summary(result: RunResult) -> None:
+    text = json.dumps(result.as_dict(), indent=1, ensure_ascii=False)
+    (result.folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+
+
 def _run_on_bench(
-    request: RunRequest, datasources: list[str], options: dict[str, Any], result: RunResult
+    request: RunRequest,
+    datasources: list[str],
+    options: dict[str, Any],
+    result: RunResult,
+    stop: StopSignals,
 ) -> None:
     started = time.monotonic()
     request.on_phase("bringing up the bench")
@@ -170,25 +204,32 @@ def _run_on_bench(
     finally:
         result.seconds["bring_up"] = time.monotonic() - started
     try:
+        stop.check()
         request.on_phase(f"bench {bench.name} is up ({result.seconds['bring_up']:.1f} s)")
         started = time.monotonic()
-        code = _run_robot(request, datasources, options, bench, result)
+        code = _run_robot(request, datasources, options, bench, result, stop)
         result.seconds["suites"] = time.monotonic() - started
         result.exit_code = _exit_code(result, code)
     finally:
         started = time.monotonic()
-        bench.close()
+        with stop.held_off():
+            bench.close()
         result.seconds["tear_down"] = time.monotonic() - started
 
 
 def _run_robot(
-    request: RunRequest, datasources: list[str], options: dict[str, Any], bench: Bench, result: RunResult
+    request: RunRequest,
+    datasources: list[str],
+    options: dict[str, Any],
+    bench: Bench,
+    result: RunResult,
+    stop: StopSignals,
 ) -> int:
     fixed = {
         "outputdir": str(result.folder),
         "xunit": "junit.xml",
         "console": "none",
-        "listener": [*options.pop("listener", []), RunListener(bench, request, result)],
+        "listener": [*options.pop("listener", []), RunListener(bench, request, result, stop)],
         "name": options.pop("name", None) or ("rcslab" if len(datasources) > 1 else None),
     }
     log = result.folder / "robot-console.txt"
@@ -197,13 +238,11 @@ def _run_robot(
 
 
 def _exit_code(result: RunResult, robot_code: int) -> int:
-    if robot_code >= ROBOT_INTERRUPTED - 1 and result.tests.total() == 0:
+    if robot_code == ROBOT_REFUSES and result.tests.total() == 0:
         return EXIT_USAGE
-    if robot_code == ROBOT_INTERRUPTED:
-        return 130
     if result.verdicts[RunVerdict.FAIL.value]:
         return EXIT_FAIL
-    if result.verdicts[RunVerdict.INFRA.value] or robot_code == ROBOT_UNEXPECTED:
+    if result.verdicts[RunVerdict.INFRA.value] or robot_code in (ROBOT_STOPPED, ROBOT_UNEXPECTED):
         return EXIT_INFRA
     return EXIT_PASS if robot_code == 0 else EXIT_FAIL
 
@@ -224,6 +263,25 @@ def _robot_arguments(request: RunRequest) -> tuple[list[str], dict[str, Any]]:
     for ours in ("outputdir", "xunit", "console"):
         explicit.pop(ours, None)
     return suites + given or [str(default_suites())], explicit
+
+
+def _refuse_no_tests(datasources: list[str], options: dict[str, Any]) -> None:
+    """Raises: UsageError with Robot's words when a suite cannot be read or no test is left to run."""
+    if options.get("prerunmodifier"):
+        return  # what it makes of the suites is not known before
+    try:
+        settings = RobotSettings(options)
+        suite = TestSuiteBuilder(
+            custom_parsers=settings.parsers,
+            included_extensions=settings.extension,
+            included_files=settings.parse_include,
+            rpa=settings.rpa,
+            lang=settings.languages,
+            allow_empty_suite=settings.run_empty_suite,
+        ).build(*datasources)
+        suite.configure(**settings.suite_config)
+    except DataError as error:
+        raise UsageError(f"Robot finds nothing to run: {error.message}") from None
 
 
 def default_suites() -> Path:

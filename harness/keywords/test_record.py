@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from harness.errors import LabError
+from harness.errors import ChildDied, HandsetLost, LabError
 from harness.evidence.package import EvidenceFiles, write_evidence
 from harness.evidence.timeline import Layer
 from harness.lab.bench import Bench
@@ -50,8 +50,8 @@ class TestRecord:
         return cls(name, bench, mark.number - 1)
 
     def judge(self) -> list[Finding]:
-        """Judge what came since the last call; returns all findings of this test so far."""
-        self.findings += self.bench.judge(self.since)
+        """Judge what came so far; returns all findings of this test up to now."""
+        self.findings = self.bench.judge(self.since)
         return self.findings
 
     @property
@@ -66,35 +66,55 @@ class TestRecord:
             if finding.fails and finding.party is Party.HANDSET and finding.rule not in self.expected_rules
         ]
 
-    def end(self, passed: bool, skipped: bool, folder: Path) -> RunVerdict:
-        """Judge the rest, settle the verdict and write the evidence under `folder`."""
+    def end(self, passed: bool, skipped: bool, folder: Path, *, stopped: bool = False) -> RunVerdict:
+        """Judge the rest, settle the verdict and write the evidence under `folder`.
+
+        stopped: somebody ended the run during this test, so nothing can be said about the handset.
+        """
         self.judge()
         self.bench.timeline.event(Layer.LAB, "test-end", self.name, name=self.name)
-        if not passed and not skipped:
+        if not skipped and not stopped and (not passed or self.failing):
+            self._look_for_faults()
             self._photograph()
-        self.verdict = self._settle(passed, skipped)
-        entries = self.bench.timeline.since(self.since)
+        try:
+            self._write(folder / folder_name(self.name))
+        except OSError as error:
+            remedy = "make room, or set `results:` in lab.yaml"
+            self.infra = LabError("evidence", str(folder), "a folder to write to", str(error), remedy)
+        self.verdict = self._settle(passed, skipped or stopped)
+        return self.verdict
+
+    def _write(self, folder: Path) -> None:
         self.evidence = write_evidence(
-            folder / folder_name(self.name),
-            entries,
+            folder,
+            self.bench.timeline.since(self.since),
             self.findings,
             roles=self.bench.roles,
             screenshots=self.screenshots,
         )
-        return self.verdict
 
-    def _settle(self, passed: bool, skipped: bool) -> RunVerdict:
+    def _settle(self, passed: bool, undecided: bool) -> RunVerdict:
         if self.infra is not None:
             return RunVerdict.INFRA
-        if skipped:
+        if undecided:
             return RunVerdict.INCONC
         return RunVerdict.PASS if passed and not self.failing else RunVerdict.FAIL
+
+    def _look_for_faults(self) -> None:
+        """What a handset did not do may be the doing of a part of the lab that is gone."""
+        if self.infra is None:
+            try:
+                self.bench.look_closely()
+            except LabError as error:
+                self.infra = error
 
     def _photograph(self) -> None:
         """A picture of each handset's screen.
 
-        A handset that cannot give one must not hide why the test failed.
+        A handset that cannot give one must not hide why the test failed, and one that is gone is not asked.
         """
+        if isinstance(self.infra, ChildDied | HandsetLost):
+            return
         for name, handset in self.bench.handsets.items():
             try:
                 self.screenshots[name] = handset.android.screenshot()

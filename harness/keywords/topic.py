@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from harness.cpm.identity import Msisdn
 from harness.errors import HandsetError, NotSeen, UsageError
 from harness.keywords.test_record import TestRecord
-from harness.lab.bench import Bench, HandsetOnBench
+from harness.lab.bench import Bench
+from harness.lab.equipment import HandsetOnBench
 
 T = TypeVar("T")
 GRACE_SECONDS = 2.0

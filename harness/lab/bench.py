@@ -1,72 +1,44 @@
 """The life of a bench: leased, brought up, judged, mended, torn down.
 
-Bring-up starts what can start at the same time, then connects the drivers. The first failure of a bring-up is
-kept and raised after everything that was started has been ended.
+The first failure of a bring-up is kept and raised after everything that was started has been ended. A warden,
+started before anything else, cleans up after a run that was killed.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from devices.adb_server import AdbServer
-from devices.android import AndroidHandset
-from devices.apps import load_app
-from devices.modem import Modem
 from harness.agent.loop_thread import LoopThread
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
-from harness.errors import LeaseTaken, UsageError
+from harness.errors import HandsetError, HandsetLost, LabError, LeaseTaken, UsageError
 from harness.evidence.lanes import PEER
 from harness.evidence.timeline import Address, Layer, Timeline
 from harness.lab import warden
-from harness.lab.leases import Lease, acquire
-from harness.lab.model import (
-    OWN,
-    SIMULATED,
-    BenchPart,
-    HandsetPart,
-    Lab,
-    LabFile,
-    NetworkSimulatorDriver,
-    Tolerances,
-)
+from harness.lab.closing import close_all
+from harness.lab.equipment import Equipment, Folders, HandsetOnBench
+from harness.lab.leases import Lease, acquire, lease_path
+from harness.lab.model import BenchPart, HandsetPart, LabFile, Tolerances
 from harness.lab.processes import Child
-from harness.lab.simulation import (
-    handset_ready,
-    network_simulator_ready,
-    refuse_personality,
-    start_handset,
-    start_network_simulator,
-)
+from harness.lab.simulation import refuse_personality
 from harness.peer.config import FarParty, PeerAddresses, PeerConfig, Subscriber
 from harness.peer.peer import Peer
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding
-from instruments.cmw500 import Cmw500
 from instruments.network_simulator import NetworkSimulator
-from instruments.visa import VisaSession
 
 PEER_SECONDS = 5.0
-DRIVERS = {NetworkSimulatorDriver.CMW500: Cmw500}
-
-
-@dataclass(slots=True)
-class HandsetOnBench:
-    """A handset under test with the drivers that reach it.
-
-    modem is None where the handset shows no AT port.
-    """
-
-    name: str
-    part: HandsetPart
-    android: AndroidHandset
-    modem: Modem | None = None
+ATTEMPTS = 3  # a bench that could not be mended so many times in a row is given up
+_log = logging.getLogger(__name__)
 
 
 class Bench:
@@ -76,19 +48,26 @@ class Bench:
     """
 
     def __init__(
-        self, lab: Lab, name: str, lease: Lease, folder: Path, personality: str | None, profile: str
+        self,
+        lab_file: LabFile,
+        lease: Lease,
+        guard: Child,
+        folders: Folders,
+        personality: str | None,
+        profile: str | None,
     ) -> None:
-        self.lab, self.name, self.part = lab, name, lab.benches[name]
+        self.lab, self.name = lab_file.lab, lease.bench
+        self.part = self.lab.benches[self.name]
         self.timeline, self.loop = Timeline(), LoopThread()
-        self.handsets: dict[str, HandsetOnBench] = {}
-        self._lease, self._folder = lease, folder
-        self._personality, self._profile = personality, profile
-        self._children: list[Child] = []
+        self._lab_path, self._lease, self._guard, self._folders = lab_file.path, lease, guard, folders
+        self._profile = profile or self.lab.profile
+        self._equipment = Equipment(self.lab, self.part, self.timeline, folders, personality)
         self._stack = ExitStack()
         self._peer: Peer | None = None
         self._addresses: PeerAddresses | None = None
-        self._network_simulator: NetworkSimulator | None = None
         self._verifier: Verifier | None = None
+        self._judged_from = 0
+        self._mending_failed: list[LabError] = []
 
     # -- life
 
@@ -106,15 +85,17 @@ class Bench:
 
         Raises: LabError (infra) with what failed; UsageError for a bench or personality that does not exist.
         """
-        if name is not None:
-            lab_file.bench(name)
-        if personality is not None:
-            refuse_personality(lab_file.lab, name)
-        lease = _lease(lab_file, name)
-        lab = lab_file.lab
-        bench = cls(lab, lease.bench, lease, folder, personality, profile or lab.profile)
+        refuse_unusable(lab_file, name, personality)
+        candidates = [name] if name else list(lab_file.lab.benches)
+        folders = Folders(folder, Path(tempfile.gettempdir()) / f"rcslab-{secrets.token_hex(6)}")
+        guard = _start_warden(folders, [lease_path(lab_file.path, each) for each in candidates])
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            lease = _lease(lab_file, candidates)
+        except BaseException:
+            guard.stop()
+            raise
+        bench = cls(lab_file, lease, guard, folders, personality, profile)
+        try:
             bench._open()
         except BaseException:
             bench.close()
@@ -122,42 +103,87 @@ class Bench:
         return bench
 
     def _open(self) -> None:
-        seconds = self.lab.deadlines.bring_up
-        runtime = Path(tempfile.mkdtemp(prefix="rcslab-"))
-        self._stack.callback(shutil.rmtree, runtime, ignore_errors=True)
-        air_child = self._begin_network_simulator()
+        self._folders.runtime.mkdir(mode=0o700)
+        self._equipment.begin()
         self._open_peer()
-        # The adb server starts while the simulated parts do.
-        adb = self._open_adb_server(runtime)
-        air = self._open_network_simulator(air_child, seconds)
-        begun = {
-            name: self._begin_handset(name, part, runtime, air)
-            for name, part in self.part.handsets.items()
-            if part.adb == SIMULATED
-        }
-        for name, part in self.part.handsets.items():
-            self.handsets[name] = self._open_handset(name, part, begun.get(name), adb, seconds)
+        self._open_equipment()
+
+    def _open_peer(self) -> None:
+        self.loop.start()
+        self._stack.callback(self.loop.close)
+        self._peer = peer = Peer(peer_config(self.part), self.timeline)
+        self._addresses = self.loop.call(peer.start(), PEER_SECONDS)
+        self._stack.callback(lambda: self.loop.call(peer.stop(), PEER_SECONDS))
+
+    def _open_equipment(self) -> None:
+        """Raises: LabError; what a handset refuses before there is a test is the lab's fault as well."""
+        self.timeline.event(Layer.LAB, "parties", network=self.roles[PEER])
         self._verifier = Verifier(self._profile, verify_settings(self.part, self.lab.tolerances))
-        self._go_on_air()
+        try:
+            self._equipment.open(self.pcscf)
+        except (HandsetError, OSError) as error:
+            place, expected = f"bench {self.name}", "a bench that comes up"
+            remedy = f"see the logs in {self._folders.logs}"
+            raise LabError(place, str(self._lab_path), expected, str(error), remedy) from error
 
     def close(self) -> None:
-        """End everything, last started first. Harmless when called twice."""
-        for child in self._children:
-            child.ask_to_stop()
-        self._stack.close()
-        for child in self._children:
-            child.wait_stopped()
-        self._children.clear()
-        self.handsets.clear()
-        self._lease.release()
+        """End everything, last started first. Harmless when called twice.
+
+        A part that does not end cleanly is logged: how a bench ended must not hide why.
+        """
+        try:
+            self._equipment.close()
+            close_all(self._stack)
+            shutil.rmtree(self._folders.runtime, ignore_errors=True)
+        finally:
+            self._lease.release()
+            self._guard.stop()
+
+    # -- faults
+
+    def look_closely(self) -> None:
+        """Ask every part whether it is still there. Raises: LabError of the first that is not."""
+        self._equipment.look_closely()
 
     def mend(self) -> None:
-        """Look after the parts before a test. Raises: ChildDied for a part that ended; HandsetLost."""
-        for child in self._children:
-            child.check()
-        for handset in self.handsets.values():
-            if handset.android.state() != "device":
-                handset.android.wait_ready(self.lab.deadlines.adb)
+        """Look after the parts before a test: what died is started anew, a lost handset is waited for.
+
+        Raises: LabError when that does not help; at once, when it did not three times in a row.
+        """
+        if len(self._mending_failed) == ATTEMPTS:
+            raise self._mending_failed[-1]
+        try:
+            self._mend()
+            self._mending_failed.clear()
+        except LabError as error:
+            self._mending_failed.append(error)
+            raise
+
+    def _mend(self) -> None:
+        if not self.handsets:
+            self._restart("the attempt before failed")
+            return
+        try:
+            self._equipment.look()
+        except HandsetLost as error:
+            self.timeline.event(Layer.LAB, "note", f"waiting for the handset: {error}")
+            self._equipment.wait_ready()
+        except LabError as error:
+            self._restart(str(error))
+
+    def _restart(self, why: str) -> None:
+        """End the equipment and begin it anew. The peer, its addresses and the timeline stay."""
+        _log.warning("bench %s begins anew: %s", self.name, why)
+        self._equipment.close()
+        self.loop.call(_forget(self.peer), PEER_SECONDS)
+        # What a killed part left undone is nobody's violation: judgement begins anew as well.
+        self._judged_from = self.timeline.event(Layer.LAB, "restart", why, bench=self.name).number
+        try:
+            self._equipment.begin()
+            self._open_equipment()
+        except BaseException:
+            self._equipment.close()
+            raise
 
     def restore_peer(self) -> None:
         """The peer as lab.yaml describes it, whatever a test before asked of it."""
@@ -178,9 +204,15 @@ class Bench:
     @property
     def network_simulator(self) -> NetworkSimulator:
         """The network simulator. Raises: UsageError on a bench without one."""
-        if self._network_simulator is None:
+        simulator = self._equipment.network_simulator
+        if simulator is None:
             raise UsageError(f"bench {self.name} has no network simulator; this keyword needs one")
-        return self._network_simulator
+        return simulator
+
+    @property
+    def handsets(self) -> dict[str, HandsetOnBench]:
+        """The handsets by name; none while the bench is broken."""
+        return self._equipment.handsets
 
     def handset(self, name: str | None = None) -> HandsetOnBench:
         """The handset of that name, the first one when no name is given. Raises: UsageError."""
@@ -208,106 +240,9 @@ class Bench:
     # -- judgement
 
     def judge(self, since: int) -> list[Finding]:
-        """Judge what the timeline holds; the findings on entries later than number `since`, each once."""
+        """Judge what the timeline holds; all findings on entries later than number `since`."""
         assert self._verifier is not None, "the bench is not open"
-        return self._verifier.judge(self.timeline.since(0), since)
-
-    # -- bring-up, part by part
-
-    def _begin_network_simulator(self) -> Child | None:
-        part = self.part.network_simulator
-        if part is None or part.resource != SIMULATED:
-            return None
-        return self._adopt(start_network_simulator(self._folder))
-
-    def _begin_handset(self, name: str, part: HandsetPart, runtime: Path, air: str | None) -> Child:
-        child = start_handset(
-            name,
-            part,
-            folder=self._folder,
-            runtime=runtime,
-            air=air,
-            domain=self.part.peer.domain,
-            pcscf_port=self.pcscf.port,
-            personality=self._personality,
-        )
-        return self._adopt(child)
-
-    def _adopt(self, child: Child) -> Child:
-        self._children.append(child)
-        return child
-
-    def _open_peer(self) -> None:
-        self.loop.start()
-        self._stack.callback(self.loop.close)
-        self._peer = peer = Peer(peer_config(self.part), self.timeline)
-        self._addresses = self.loop.call(peer.start(), PEER_SECONDS)
-        self._stack.callback(lambda: self.loop.call(peer.stop(), PEER_SECONDS))
-        self.timeline.event(Layer.LAB, "parties", network=self.roles[PEER])
-
-    def _open_adb_server(self, runtime: Path) -> AdbServer | Address:
-        """Our own adb server under the warden, or the one the lab file names."""
-        if self.lab.adb_server != OWN:
-            host, _, port = self.lab.adb_server.rpartition(":")
-            return Address(host, int(port))
-        guard = [sys.executable, warden.__file__, "--remove", str(runtime)]
-        guard += ["--unlock", str(self._lease.path), "--"]
-        real = any(part.adb != SIMULATED for part in self.part.handsets.values())
-        server = AdbServer(runtime / "adb", prefix=guard, usb=real)
-        self._stack.callback(server.stop)
-        server.start(self.lab.deadlines.bring_up)
-        return server
-
-    def _open_network_simulator(self, child: Child | None, seconds: float) -> str | None:
-        """Connect its driver and set the cell; returns the air of a simulated one."""
-        part = self.part.network_simulator
-        if part is None:
-            return None
-        simulated = network_simulator_ready(child, seconds) if child else None
-        resource = simulated.resource if simulated else part.resource
-        session = VisaSession(resource, self.timeline, timeout=self.lab.deadlines.visa)
-        self._network_simulator = simulator = DRIVERS[part.driver](session, self.timeline)
-        self._stack.callback(simulator.close)
-        simulator.open()
-        cell = part.cell
-        simulator.cell_off(self.lab.deadlines.cell)
-        simulator.configure(mcc=cell.mcc, mnc=cell.mnc, tac=cell.tac, eci=cell.eci)
-        simulator.power(cell.power_dbm)
-        simulator.set_pcscf(self.pcscf.host)
-        return simulated.air if simulated else None
-
-    def _open_handset(
-        self, name: str, part: HandsetPart, child: Child | None, adb: AdbServer | Address, seconds: float
-    ) -> HandsetOnBench:
-        simulated = handset_ready(child, seconds) if child else None
-        serial = simulated.adb if simulated else part.adb
-        if isinstance(adb, AdbServer) and ":" in serial:
-            adb.connect(serial, self.lab.deadlines.adb)
-        android = AndroidHandset(
-            serial,
-            adb.port,
-            load_app(part.app),
-            self.timeline,
-            deadline=self.lab.deadlines.adb,
-            ui_deadline=self.lab.deadlines.screen,
-        )
-        android.wait_ready(self.lab.deadlines.adb)
-        android.prepare()
-        android.log.start()
-        self._stack.callback(android.log.stop)
-        port = simulated.modem if simulated and part.modem == SIMULATED else part.modem
-        return HandsetOnBench(name, part, android, self._open_modem(port) if port else None)
-
-    def _open_modem(self, port: str) -> Modem:
-        modem = Modem(port, self.timeline, default_seconds=self.lab.deadlines.at)
-        self._stack.callback(modem.close)
-        modem.open()
-        return modem
-
-    def _go_on_air(self) -> None:
-        """The cell on, and the first handset registered: a bench that is up is ready for a test."""
-        if self._network_simulator is not None:
-            self._network_simulator.cell_on(self.lab.deadlines.cell)
+        return self._verifier.judge(self.timeline.since(self._judged_from), since)
 
 
 def peer_config(part: BenchPart) -> PeerConfig:
@@ -347,13 +282,34 @@ def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
     )
 
 
-def _lease(lab_file: LabFile, name: str | None) -> Lease:
-    """The lease of the named bench, or of the first free one. Raises: LeaseTaken."""
+def refuse_unusable(lab_file: LabFile, bench: str | None, personality: str | None) -> None:
+    """Raises: UsageError for a bench or a personality that does not exist, before anything is started."""
+    if bench is not None:
+        lab_file.bench(bench)
+    if personality is not None:
+        refuse_personality(lab_file.lab, bench, personality)
+
+
+def _start_warden(folders: Folders, leases: Sequence[Path]) -> Child:
+    """What cleans up when we are killed; first of all, so that nothing is there before it."""
+    argv = [sys.executable, *warden.COMMAND, "--remove", str(folders.runtime), "--owner", str(os.getpid())]
+    for lease in leases:
+        argv += ["--unlock", str(lease)]
+    return Child("warden", argv, folders.logs / "warden.log")
+
+
+def _lease(lab_file: LabFile, candidates: Sequence[str]) -> Lease:
+    """The lease of the first candidate that is free. Raises: LeaseTaken."""
     taken: LeaseTaken | None = None
-    for candidate in [name] if name else lab_file.lab.benches:
+    for candidate in candidates:
         try:
             return acquire(lab_file.path, candidate)
         except LeaseTaken as error:
             taken = error
     assert taken is not None, "a lab has one bench or more"
     raise taken
+
+
+async def _forget(peer: Peer) -> None:
+    peer.registrar.forget()
+    await peer.drop_connections()

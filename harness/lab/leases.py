@@ -16,6 +16,8 @@ from pathlib import Path
 
 from harness.errors import LeaseTaken
 
+TAKEN_SECONDS = 0.3  # how long a lock without a living holder is tried: a warden may just be removing it
+
 
 def lease_folder() -> Path:
     """Where the lock files of this user live: the runtime folder of the session, else the temporary one."""
@@ -37,15 +39,20 @@ class Lease:
             self._descriptor = -1
 
 
+def lease_path(lab_file: Path, bench: str) -> Path:
+    """The lock file of a bench, which need not exist."""
+    key = hashlib.sha256(str(lab_file.resolve()).encode()).hexdigest()[:12]
+    return lease_folder() / f"{bench}-{key}.lease"
+
+
 def acquire(lab_file: Path, bench: str) -> Lease:
     """Lease a bench at once or not at all.
 
     Raises: LeaseTaken, naming the process that holds it and since when.
     """
-    folder = lease_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = hashlib.sha256(str(lab_file.resolve()).encode()).hexdigest()[:12]
-    path = folder / f"{bench}-{key}.lease"
+    path = lease_path(lab_file, bench)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    until = time.monotonic() + TAKEN_SECONDS
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -53,6 +60,9 @@ def acquire(lab_file: Path, bench: str) -> Lease:
         except BlockingIOError:
             holder = os.read(descriptor, 4096).decode("utf-8", "replace")
             os.close(descriptor)
+            if not _is_alive(holder) and time.monotonic() < until:
+                time.sleep(0.01)
+                continue
             raise LeaseTaken(
                 f"bench {bench}",
                 str(lab_file),
@@ -73,6 +83,16 @@ def _still_the_file(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+def _is_alive(holder: str) -> bool:
+    try:
+        os.kill(json.loads(holder)["pid"], 0)
+    except (ValueError, KeyError, TypeError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _describe(holder: str) -> str:

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from devices.simulated.personality import personality_named
 from harness.errors import UsageError
 from harness.lab.model import SIMULATED, HandsetPart, Lab, SimulatedHandsetPart
 from harness.lab.processes import Child
@@ -33,8 +34,9 @@ class SimulatedHandset:
     modem: str
 
 
-def refuse_personality(lab: Lab, bench: str | None) -> None:
-    """Raises: UsageError, for a personality asked of a bench whose handsets are real."""
+def refuse_personality(lab: Lab, bench: str | None, personality: str) -> None:
+    """Raises: UsageError, for one that does not exist or is asked of a bench whose handsets are real."""
+    personality_named(personality)
     for name in [bench] if bench else lab.benches:
         real = [handset for handset, part in lab.benches[name].handsets.items() if part.adb != SIMULATED]
         if real:

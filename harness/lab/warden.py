@@ -1,11 +1,10 @@
 """The process that outlives a killed run just long enough to clean up after it.
 
-    python warden.py --remove DIR --unlock FILE [-- PROGRAM ARGUMENT...]
+    python warden.py [--remove DIR] [--unlock FILE --owner PID] [-- PROGRAM ARGUMENT...]
 
 It runs a program that cannot notice by itself that its parent is gone (the adb server), waits for its own
 standard input to end (the parent died, however it died) or for SIGTERM, then ends the program, removes the
-folder of the bench and the lease file nobody holds any more. It imports the standard library only, to start
-fast.
+folder of the bench and the lease files the owner left. It imports the standard library only, to start fast.
 """
 
 from __future__ import annotations
@@ -19,8 +18,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+COMMAND = ("-I", "-S", __file__)
+"""What a Python interpreter is given to be a warden: without site packages it starts sooner."""
 GRACE_SECONDS = 2.0
 
 
@@ -29,6 +31,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="warden")
     parser.add_argument("--remove", type=Path, action="append", default=[])
     parser.add_argument("--unlock", type=Path, action="append", default=[])
+    parser.add_argument("--owner", type=int, default=0)
     parser.add_argument("program", nargs="*")
     options = parser.parse_args(argv)
     # Ctrl-C reaches the whole foreground group; the parent decides when we end, by closing our input.
@@ -38,10 +41,10 @@ def main(argv: list[str]) -> int:
         _wait_for_the_end(child)
     finally:
         code = _end(child)
-        for folder in options.remove:
-            shutil.rmtree(folder, ignore_errors=True)
         for lock in options.unlock:
-            _remove_free_lock(lock)
+            _remove_lock_of(options.owner, lock)
+        for folder in options.remove:
+            _remove(folder)
     return code
 
 
@@ -76,12 +79,32 @@ def _end(child: subprocess.Popen[bytes] | None) -> int:
     return child.wait()
 
 
-def _remove_free_lock(path: Path) -> None:
+def _remove(folder: Path) -> None:
+    """Remove a folder that others, ending at the same time, may still write to."""
+    until = time.monotonic() + GRACE_SECONDS
+    while folder.exists() and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
+
+
+def _remove_lock_of(owner: int, path: Path) -> None:
+    """Remove the lock file that its owner left, or one that was made and not written to.
+
+    Of a dying owner the kernel closes our pipe before its lock, so the lock may be held a moment longer.
+    """
+    until = time.monotonic() + GRACE_SECONDS
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDWR)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+            while not (holder := os.read(descriptor, 4096)) or f'"pid": {owner},'.encode() in holder:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+                    return
+                if time.monotonic() > until:
+                    return
+                time.sleep(0.01)
+                os.lseek(descriptor, 0, os.SEEK_SET)
         finally:
             os.close(descriptor)
 

@@ -129,7 +129,7 @@ class Check:
     on: Kind
     function: RuleFunction
     methods: frozenset[str] = field(default_factory=frozenset)
-    after: float = 0.0
+    after: float | str = 0.0
     profiles: frozenset[Profile] = frozenset(Profile)
     receiver: bool = False
 
@@ -139,7 +139,7 @@ def rule(
     *,
     on: Kind,
     methods: Collection[str] = (),
-    after: float = 0.0,
+    after: float | str = 0.0,
     profiles: Collection[Profile] = tuple(Profile),
     receiver: bool = False,
 ) -> Callable[[RuleFunction], RuleFunction]:
@@ -147,7 +147,8 @@ def rule(
 
     methods: call only for SIP messages whose CSeq method (request: method) is one of these; no effect on
     other kinds. after: seconds; call only once the timeline has gone that far beyond the item (for what must
-    follow it: an answer, an ACK); when the timeline ends before, the rule is not evaluated. profiles:
+    follow it: an answer, an ACK), or the name of a setting that says so; when the timeline ends before, the
+    rule is not evaluated. profiles:
     evaluated only under these. receiver: the party judged is the one the item went to (who did not answer,
     did not repeat), not its sender.
     """

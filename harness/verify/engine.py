@@ -141,9 +141,14 @@ class Verifier:
                 if not _applies(check, item):
                     continue
                 if check.after:
-                    heappush(self._waiting, _Waiting(item.time + check.after, self._order, check, item))
+                    heappush(
+                        self._waiting, _Waiting(item.time + self._delay(check), self._order, check, item)
+                    )
                 else:
                     self._call(check, item, sender)
+
+    def _delay(self, check: Check) -> float:
+        return getattr(self.settings, check.after) if isinstance(check.after, str) else check.after
 
     def _expire(self, now: float) -> None:
         while self._waiting and self._waiting[0].due <= now:

@@ -94,7 +94,8 @@ class TestWire:
             *IDENTITY_LINES,
         )
         driver.cell_on(timeout=5)
-        (event,) = timeline.since(0)
+        begun, event = timeline.since(0)
+        assert isinstance(begun, Event) and begun.name == "cell-change"
         assert isinstance(event, Event)
         assert (event.layer, event.name) == (Layer.VISA, "cell")
         assert event.fields == {"on": True, "mcc": "001", "mnc": "01", "tac": 7, "eci": 0x101}

@@ -39,12 +39,6 @@ _NOT_DUMPED = re.compile(
 _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
 
 
-SETTLING = 2.0
-"""Seconds a driver may take to report what the handset has already reacted to."""
-WINDOW = 3.0
-"""Seconds after which a word on the registration is judged, so that what explains it has come."""
-
-
 # -- identity and cell --------------------------------------------------------------------------------------
 
 
@@ -85,11 +79,13 @@ def pani_cell(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 # -- screen -------------------------------------------------------------------------------------------------
 
 
-@rule("x.displayed-after-screen", on=Kind.CPIM, after=SETTLING)
+@rule("x.displayed-after-screen", on=Kind.CPIM, after="clock_tolerance")
 def displayed_after_screen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     """Judged a while later, since a driver reports what it did when the handset has already acted on it."""
     ends = flow.assembly.events(Layer.LAB, "test-end")
-    if not any(item.number < end.number and end.time < item.time + SETTLING for end in ends):
+    if not any(
+        item.number < end.number and end.time < item.time + flow.settings.clock_tolerance for end in ends
+    ):
         yield from _displayed_unseen(item, flow)
 
 
@@ -98,7 +94,7 @@ def displayed_at_the_end(event: EventItem, flow: Flow) -> Iterator[Violation]:
     """The end of the test comes before that while is over."""
     if event.layer is Layer.LAB and event.name == "test-end":
         for item in reversed(flow.assembly.cpim_items()):
-            if item.time + SETTLING <= event.time:
+            if item.time + flow.settings.clock_tolerance <= event.time:
                 return
             yield from _displayed_unseen(item, flow)
 
@@ -118,7 +114,7 @@ def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
 # -- registration -------------------------------------------------------------------------------------------
 
 
-@rule("x.cireg-agrees", on=Kind.EVENT, after=WINDOW)
+@rule("x.cireg-agrees", on=Kind.EVENT, after="registration_window")
 def cireg_agrees(event: EventItem, flow: Flow) -> Iterator[Violation]:
     told = _told_registration(event)
     if told is None:
@@ -169,15 +165,15 @@ def _imei_differs(entry: SipEntry, imei: str) -> Iterator[Violation]:
 def _cells_at(entry: SipEntry, flow: Flow) -> list[str]:
     """Cell identities the handset may name at that time, the one in force last; none when that is not known.
 
-    None when the last cell was switched off, or when commands have gone to the instrument since: then a
-    change is under way that its event has yet to report.
+    None when the last cell was switched off, or when its driver has begun a change since whose result it has
+    yet to report.
     """
     changes = [event for event in flow.assembly.events(Layer.VISA, "cell") if event.number < entry.number]
     if not changes or not changes[-1].fields.get("on"):
         return []
     tolerance = flow.settings.cell_tolerance
-    busy = flow.assembly.events(Layer.VISA, "write")
-    if any(event.number > changes[-1].number and event.time >= entry.time - tolerance for event in busy):
+    begun = flow.assembly.events(Layer.VISA, "cell-change")
+    if any(changes[-1].number < event.number < entry.number for event in begun):
         return []
     recent = [
         one
@@ -241,7 +237,9 @@ def _was_on_screen(original: CpimItem, notification: CpimItem, flow: Flow) -> bo
             continue
         if item.time > notification.time + tolerance:
             break
-        after = item.time >= original.time - tolerance
+        # A driver reports what it has done, so the order tells; only a tap is told before it is carried out.
+        early = item.name == "tap" and item.time >= original.time - tolerance
+        after = early or item.number > original.carrier.number
         if after and _may_open(item):
             return True
         its = _opens(item, numbers)

@@ -17,30 +17,37 @@ Max Forwards 69    max_forwards_69    sip.max-forwards.origin-70    Exchange A T
 No Max Forwards    no_max_forwards    sip.max-forwards.present    Exchange A Text Each Way
 Content Lenfth    content_lenfth    sip.header.name-spelling    Exchange A Text Each Way
 Branch Without Cookie    branch_without_cookie    sip.via.branch-cookie    Exchange A Text Each Way
+Via Transport Parameter    via_transport_parameter    sip.via.transport-param    Exchange A Text Each Way
 No From Tag    no_from_tag    sip.from.tag    Exchange A Text Each Way
 No To Tag    no_to_tag    sip.to.tag-in-response    Exchange A Text Each Way
 Rport Not Filled    rport_not_filled    sip.via.rport-filled    Exchange A Text Each Way
+Misspelt Supported    misspelt_supported    sip.header.name-spelling    Exchange A Text Each Way
 Encoded Service    encoded_service    ims.p-preferred-service.plain-urn    Exchange A Text Each Way
 Raw Colon    raw_colon_in_accept_contact    ims.accept-contact.icsi-encoding    Exchange A Text Each Way
 No Access Network    no_access_network    ims.pani.present    Exchange A Text Each Way
 Instance Check Digit    instance_check_digit    ims.sip-instance.spare-zero    Register Anew
 No Conversation Id    no_conversation_id    ims.conversation-id.present    Exchange A Text Each Way
+No Contribution Id    no_contribution_id    ims.contribution-id.present    Exchange A Text Each Way
+Forks Allowed    forks_allowed    ims.request-disposition    Exchange A Text Each Way
+Other User Agent    other_user_agent    ims.user-agent    Exchange A Text Each Way
+Ids Not Echoed    ids_not_echoed    ims.ids.echo-in-2xx    Exchange A Text Each Way
 Feature Tag Twice    feature_tag_twice    reg.contact.one-instance-of-tag    Register Anew
 Same Cseq With Credentials    same_cseq_with_credentials    sip.auth.retry-cseq    Register Anew
 Cpim Header Case    cpim_header_case    cpim.header.case    Exchange A Text Each Way
 Cpim No Datetime    cpim_no_datetime    cpim.datetime.present    Exchange A Text Each Way
 Cpim Local Datetime    cpim_local_datetime    cpim.datetime.rfc3339    Exchange A Text Each Way
 Short Message Id    short_message_id    imdn.request.message-id.entropy    Exchange A Text Each Way
+Unknown Disposition    unknown_disposition    imdn.request.values.unknown-token    Exchange A Text Each Way
+Namespace Not Declared    namespace_not_declared    cpim.ns.declared    Exchange A Text Each Way
 Imdn Now Datetime    imdn_now_datetime    imdn.xml.datetime-value    Exchange A Text Each Way
 Imdn No Datetime    imdn_no_datetime    imdn.xml.datetime-present    Exchange A Text Each Way
-Imdn No Status    imdn_no_status    imdn.xml.status    Exchange A Text Each Way
-Imdn Other Message Id    imdn_other_message_id    imdn.xml.message-id    Exchange A Text Each Way
+Imdn No Status    imdn_no_status    imdn.xml.status    Send A Text And Open It
+Imdn Other Message Id    imdn_other_message_id    imdn.xml.message-id    Send A Text And Open It
 Imdn Asks For Imdn    imdn_asks_for_imdn    imdn.no-imdn-for-imdn    Exchange A Text Each Way
 Imdn No Disposition    imdn_no_disposition    imdn.content-disposition    Exchange A Text Each Way
 Imdn Twice    imdn_twice    imdn.once-per-type    Exchange A Text Each Way
 Imdn Unrequested    imdn_unrequested    imdn.only-requested    Send A Text That Asks For Nothing
 Imdn Other Conversation    imdn_other_conversation    imdn.same-conversation    Exchange A Text Each Way
-Ids Not Echoed    ids_not_echoed    ims.ids.echo-in-2xx    Exchange A Text Each Way
 Unsupported Type Without Accept    unsupported_type_without_accept    sip.415.accept    Send An Unknown Type
 Body In 200    body_in_200    pager.2xx-no-body    Exchange A Text Each Way
 Ignore Require    ignore_require    sip.require.unknown-420    Send An Unknown Extension
@@ -96,4 +103,10 @@ Send A Text Nobody Opens
     [Documentation]    The conversation stays closed; a displayed comes all the same.
     ${message} =    Send Text To Handset    Nobody looks
     Wait For Notification    ${message}    DISPLAYED
+    Wait Out Tolerances
+
+Send A Text And Open It
+    [Documentation]    Both notifications leave, whatever they are about.
+    Send Text To Handset    Open this
+    Handset Shows Text    Open this
     Wait Out Tolerances

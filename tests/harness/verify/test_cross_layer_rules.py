@@ -101,9 +101,9 @@ def test_a_uuid_says_nothing_about_the_imei(flow):
         ([cell(0.05, eci=2)], 4),
         ([cell(0.05), cell(0.07, on=False)], 0),
         ([cell(0.05), cell(0.35, tac=2)], 0),
-        ([cell(-5.0), at(0.07, Layer.VISA, "write", command="CONF", reply="")], 0),
-        ([cell(-5.0, tac=2), at(0.07, Layer.VISA, "write", command="CONF", reply="")], 0),
-        ([cell(-5.0, tac=2), at(-4.0, Layer.VISA, "write", command="CONF", reply="")], 4),
+        ([cell(-5.0), at(0.07, Layer.VISA, "cell-change")], 0),
+        ([cell(-5.0, tac=2), at(0.07, Layer.VISA, "cell-change")], 0),
+        ([at(-5.5, Layer.VISA, "cell-change"), cell(-5.0, tac=2)], 4),
         ([cell(-9.0), cell(-5.0, tac=2)], 4),
     ],
 )

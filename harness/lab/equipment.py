@@ -1,0 +1,222 @@
+"""What a bench is made of beside the peer: network simulator, adb server, handsets with their modems.
+
+All of it can be ended and begun anew while the peer, its addresses and the timeline stay.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from devices.adb_server import AdbServer
+from devices.adb_transport import lab_client
+from devices.android import AndroidHandset
+from devices.apps import load_app
+from devices.modem import AtError, Modem
+from harness.evidence.timeline import Address, Timeline
+from harness.lab import warden
+from harness.lab.closing import close_all
+from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, Lab, NetworkSimulatorDriver
+from harness.lab.processes import Child
+from harness.lab.simulation import (
+    handset_ready,
+    network_simulator_ready,
+    start_handset,
+    start_network_simulator,
+)
+from instruments.cmw500 import Cmw500
+from instruments.network_simulator import NetworkSimulator
+from instruments.visa import VisaSession
+
+DRIVERS = {NetworkSimulatorDriver.CMW500: Cmw500}
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """logs: where the processes of the lab write theirs. runtime: removed at the end, however it comes."""
+
+    logs: Path
+    runtime: Path
+
+
+@dataclass(slots=True)
+class HandsetOnBench:
+    """A handset under test with the drivers that reach it.
+
+    modem is None where the handset shows no AT port.
+    """
+
+    name: str
+    part: HandsetPart
+    android: AndroidHandset
+    modem: Modem | None = None
+
+
+class Equipment:
+    """The equipment of one bench, closed until `open`. Opening again after `close` starts everything anew."""
+
+    def __init__(
+        self, lab: Lab, part: BenchPart, timeline: Timeline, folders: Folders, personality: str | None
+    ) -> None:
+        self.handsets: dict[str, HandsetOnBench] = {}
+        self.network_simulator: NetworkSimulator | None = None
+        self._lab, self._part, self._timeline = lab, part, timeline
+        self._folders, self._personality = folders, personality
+        self._children: list[Child] = []
+        self._adb_server: AdbServer | None = None
+        self._network_simulator_child: Child | None = None
+        self._stack = ExitStack()
+
+    # -- life
+
+    def begin(self) -> None:
+        """Start what takes its time and needs nobody else; `open` waits for it."""
+        part = self._part.network_simulator
+        if part is not None and part.resource == SIMULATED:
+            self._network_simulator_child = self._adopt(start_network_simulator(self._folders.logs))
+
+    def open(self, pcscf: Address) -> None:
+        """Start and connect everything, and put the cell on the air. pcscf: what the network hands out.
+
+        Raises: LabError. Whatever was started stays until `close`.
+        """
+        # The adb server starts while the simulated parts do.
+        adb = self._open_adb_server()
+        air = self._open_network_simulator(pcscf)
+        begun = {
+            name: self._begin_handset(name, part, air, pcscf.port)
+            for name, part in self._part.handsets.items()
+            if part.adb == SIMULATED
+        }
+        for name, part in self._part.handsets.items():
+            self.handsets[name] = self._open_handset(name, part, begun.get(name), adb)
+        if self.network_simulator is not None:
+            self.network_simulator.cell_on(self._lab.deadlines.cell)
+
+    def close(self) -> None:
+        """End everything, last opened first, the processes at the same time."""
+        for child in self._children:
+            child.ask_to_stop()
+        try:
+            close_all(self._stack)
+        finally:
+            for child in self._children:
+                child.wait_stopped()
+            self._children.clear()
+            self.handsets.clear()
+            self.network_simulator = self._adb_server = self._network_simulator_child = None
+
+    # -- faults
+
+    def look(self) -> None:
+        """See whether every process runs and every handset is connected. Costs a millisecond or two.
+
+        Raises: ChildDied for a process of ours, HandsetLost.
+        """
+        for child in self._children:
+            child.check()
+        if self._adb_server is not None:
+            self._adb_server.check()
+        for handset in self.handsets.values():
+            handset.android.check()
+
+    def look_closely(self) -> None:
+        """Look, and ask each modem and the instrument a question. Raises: LabError."""
+        self.look()
+        for handset in self.handsets.values():
+            if handset.modem is not None:
+                with suppress(AtError):  # a refusal is an answer
+                    handset.modem.command("AT")
+        if self.network_simulator is not None:
+            self.network_simulator.state()
+
+    def wait_ready(self) -> None:
+        """Bring back every handset that is not connected. Raises: HandsetLost after the deadline of adb."""
+        for handset in self.handsets.values():
+            handset.android.wait_ready(self._lab.deadlines.adb)
+
+    # -- part by part
+
+    def _adopt(self, child: Child) -> Child:
+        self._children.append(child)
+        return child
+
+    def _begin_handset(self, name: str, part: HandsetPart, air: str | None, pcscf_port: int) -> Child:
+        child = start_handset(
+            name,
+            part,
+            folder=self._folders.logs,
+            runtime=self._folders.runtime,
+            air=air,
+            domain=self._part.peer.domain,
+            pcscf_port=pcscf_port,
+            personality=self._personality,
+        )
+        return self._adopt(child)
+
+    def _open_adb_server(self) -> AdbServer | Address:
+        """Our own adb server under a warden, or the one the lab file names."""
+        if self._lab.adb_server != OWN:
+            host, _, port = self._lab.adb_server.rpartition(":")
+            return Address(host, int(port))
+        real = any(part.adb != SIMULATED for part in self._part.handsets.values())
+        server = guarded_adb_server(self._folders.runtime / "adb", usb=real)
+        self._stack.callback(server.stop)
+        server.start(self._lab.deadlines.bring_up)
+        self._adb_server = server
+        return server
+
+    def _open_network_simulator(self, pcscf: Address) -> str | None:
+        """Connect its driver and set the cell; returns the air of a simulated one."""
+        part, deadlines = self._part.network_simulator, self._lab.deadlines
+        if part is None:
+            return None
+        child = self._network_simulator_child
+        simulated = network_simulator_ready(child, deadlines.bring_up) if child else None
+        resource = simulated.resource if simulated else part.resource
+        session = VisaSession(resource, self._timeline, timeout=deadlines.visa)
+        self.network_simulator = simulator = DRIVERS[part.driver](session, self._timeline)
+        self._stack.callback(simulator.close)
+        simulator.open()
+        cell = part.cell
+        simulator.cell_off(deadlines.cell)
+        simulator.configure(mcc=cell.mcc, mnc=cell.mnc, tac=cell.tac, eci=cell.eci)
+        simulator.power(cell.power_dbm)
+        simulator.set_pcscf(pcscf.host)
+        return simulated.air if simulated else None
+
+    def _open_handset(
+        self, name: str, part: HandsetPart, child: Child | None, adb: AdbServer | Address
+    ) -> HandsetOnBench:
+        deadlines = self._lab.deadlines
+        simulated = handset_ready(child, deadlines.bring_up) if child else None
+        serial = simulated.adb if simulated else part.adb
+        if isinstance(adb, AdbServer) and ":" in serial:
+            adb.connect(serial, deadlines.adb)
+        android = AndroidHandset(
+            serial,
+            lab_client(adb.port, adb.host),
+            load_app(part.app),
+            self._timeline,
+            deadline=deadlines.adb,
+            ui_deadline=deadlines.screen,
+        )
+        android.wait_ready(deadlines.adb)
+        android.prepare()
+        android.log.start()
+        self._stack.callback(android.log.stop)
+        port = simulated.modem if simulated and part.modem == SIMULATED else part.modem
+        return HandsetOnBench(name, part, android, self._open_modem(port) if port else None)
+
+    def _open_modem(self, port: str) -> Modem:
+        modem = Modem(port, self._timeline, default_seconds=self._lab.deadlines.at)
+        self._stack.callback(modem.close)
+        modem.open()
+        return modem
+
+
+def guarded_adb_server(folder: Path, *, usb: bool) -> AdbServer:
+    """An adb server that a warden ends when we die: adb itself would not notice."""
+    return AdbServer(folder, prefix=[sys.executable, *warden.COMMAND, "--"], usb=usb)
