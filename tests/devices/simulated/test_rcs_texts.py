@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.simulated.messaging_app import MessageStatus
+from devices.simulated.rcs_texts import MEMORY
 
 SENDING, SENT, NOT_SENT = MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.NOT_SENT
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -538,8 +540,6 @@ async def test_hostile_headers_are_answered(tools: Any, rows: tuple[str, ...]) -
 def test_mutated_octets_never_break_the_client(
     tools: Any, caplog: pytest.LogCaptureFixture, seed: Any, cuts: int
 ) -> None:
-    import asyncio
-
     pieces = [
         b"\r\n",
         b"\x00",
@@ -595,8 +595,6 @@ def test_mutated_octets_never_break_the_client(
 
 
 async def test_what_is_remembered_is_bounded(tools: Any) -> None:
-    from devices.simulated.rcs_texts import MEMORY
-
     async with tools.rig() as rig:
         await rig.register()
         texts = rig.client.texts
