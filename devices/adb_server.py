@@ -111,6 +111,18 @@ class AdbServer:
         """The process started (the supervisor, when there is a prefix); None when it does not run."""
         return self._child.pid if self._child is not None and self._child.poll() is None else None
 
+    def check(self) -> None:
+        """Raises ChildDied when it ended before its time."""
+        if self.pid is None:
+            code = self._child.returncode if self._child is not None else "none"
+            raise ChildDied(
+                "adb server",
+                f"{HOST}:{self.port}",
+                "a running process",
+                f"exit code {code}: {self._said()}",
+                _REMEDY,
+            )
+
     def start(self, timeout: float = 10.0) -> None:
         """Start and wait until it answers. Raises LabError when it does not within `timeout` seconds."""
         if self.pid is not None:
@@ -149,6 +161,7 @@ class AdbServer:
                     stderr=output,
                     env=environment,
                     cwd=self.run_directory,
+                    start_new_session=True,  # Ctrl-C in a terminal is for us: tests still need the server
                 )
             except OSError as error:
                 raise LabError(
@@ -161,14 +174,7 @@ class AdbServer:
         child = self._child
         assert child is not None
         while time.monotonic() < deadline:
-            if child.poll() is not None:
-                raise ChildDied(
-                    "adb server",
-                    where,
-                    "a running process",
-                    f"exit code {child.returncode}: {self._said()}",
-                    _REMEDY,
-                )
+            self.check()
             try:
                 ask_server(self.port, "host:version", max(0.05, min(1.0, deadline - time.monotonic())))
             except (OSError, LabError, ValueError) as error:

@@ -103,6 +103,10 @@ class AndroidHandset:
         """The adb state: device, offline, unauthorized, absent..."""
         return self.link.state()
 
+    def check(self) -> None:
+        """Raises HandsetLost unless the handset is connected now."""
+        self.link.wait_state(lambda state: state == "device", "state device", 0)
+
     def wait_ready(self, timeout: float) -> None:
         """Wait for the handset to be connected and booted. Raises HandsetLost."""
         until = time.monotonic() + timeout
