@@ -7,7 +7,7 @@ import importlib
 import logging
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
@@ -49,12 +49,15 @@ class LoopThread:
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=self._name, daemon=True)
         self._thread.start()
 
-    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
+    def call(
+        self, coroutine: Coroutine[Any, Any, T], timeout: float, *, watch: Callable[[], None] | None = None
+    ) -> T:
         """Run a coroutine in the loop and return what it returns; raise what it raises.
 
         After `timeout` seconds the coroutine is cancelled and TimeoutError raised. Any other exception that
-        strikes the waiting thread (Robot's [Timeout], Ctrl-C) cancels it too. Raises RuntimeError when the
-        loop does not run or when called from its own thread.
+        strikes the waiting thread (Robot's [Timeout], Ctrl-C) cancels it too; watch is called now and then
+        while it waits and may raise one. Raises RuntimeError when the loop does not run or when called from
+        its own thread.
         """
         loop = self._loop
         if loop is None or not self.running or threading.current_thread() is self._thread:
@@ -63,7 +66,7 @@ class LoopThread:
         job = _Job(coroutine)
         try:
             loop.call_soon_threadsafe(job.start)
-            if not self._wait(job, timeout):
+            if not self._wait(job, timeout, watch):
                 raise TimeoutError(f"{_name_of(coroutine)} did not end within {timeout:g} s")
         except BaseException:
             self._cancel(loop, job)
@@ -84,7 +87,7 @@ class LoopThread:
         if thread.is_alive():
             _log.error("%s: a callback blocks the loop; the thread is left behind", self._name)
 
-    def _wait(self, job: _Job[Any], timeout: float) -> bool:
+    def _wait(self, job: _Job[Any], timeout: float, watch: Callable[[], None] | None) -> bool:
         """Whether the job ended in time."""
         deadline = time.monotonic() + timeout
         while not job.ended.is_set():
@@ -93,7 +96,8 @@ class LoopThread:
                 return False
             if not self.running:
                 raise RuntimeError(f"{self._name} was closed")
-            job.ended.wait(min(left, WAKE_SECONDS))
+            if not job.ended.wait(min(left, WAKE_SECONDS)) and watch is not None:
+                watch()
         return True
 
     def _cancel(self, loop: asyncio.AbstractEventLoop, job: _Job[Any]) -> None:

@@ -55,19 +55,17 @@ class NotificationKeywords(Topic):
         self,
         message: SentMessage,
         kind: NotificationKind | None = None,
-        seconds: timedelta = timedelta(milliseconds=700),
+        seconds: timedelta | None = None,
     ) -> None:
-        """Watches for ``seconds`` and fails when the handset notifies (of this ``kind``)
+        """Watches and fails when the handset notifies (of this ``kind``) for a text sent to it.
 
-        for a text sent to it.
+        ``seconds`` is how long; default the deadline ``silence`` of lab.yaml.
         """
+        watched = self.deadline(seconds, self.bench.lab.deadlines.silence)
         watching = self.bench.peer.notifications.expect_none(
-            message.message_id,
-            kind.value if kind else None,
-            seconds=seconds.total_seconds(),
-            after=message.number,
+            message.message_id, kind.value if kind else None, seconds=watched, after=message.number
         )
-        self.call(watching, seconds.total_seconds())
+        self.call(watching, watched)
 
     @keyword
     def notification_count_should_be(self, count: int, message: SentMessage, kind: NotificationKind) -> None:

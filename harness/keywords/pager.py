@@ -61,13 +61,15 @@ class PagerKeywords(Topic):
         return self.call(waiting, seconds)
 
     @keyword
-    def no_text_comes_from_handset(
-        self, text: str | None = None, seconds: timedelta = timedelta(seconds=1)
-    ) -> None:
-        """Watches for ``seconds`` and fails when a message of the handset comes after the last action."""
+    def no_text_comes_from_handset(self, text: str | None = None, seconds: timedelta | None = None) -> None:
+        """Watches and fails when a message of the handset comes after the last action of this test.
+
+        ``seconds`` is how long; default the deadline ``silence`` of lab.yaml.
+        """
+        watched = self.deadline(seconds, self.bench.lab.deadlines.silence)
         self.expect_silence(
-            self.bench.peer.pager.wait_message(text, timeout=seconds.total_seconds(), after=self.access.mark),
-            seconds,
+            self.bench.peer.pager.wait_message(text, timeout=watched, after=self.access.mark),
+            watched,
             "a message came that was not expected",
         )
 

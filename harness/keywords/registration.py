@@ -55,13 +55,15 @@ class Registration(Topic):
         self.call(waiting, seconds)
 
     @keyword
-    def handset_does_not_register(self, seconds: timedelta = timedelta(seconds=2)) -> None:
-        """Watches for ``seconds`` and fails when a registration comes after the last action of this test."""
+    def handset_does_not_register(self, seconds: timedelta | None = None) -> None:
+        """Watches and fails when a registration comes after the last action of this test.
+
+        ``seconds`` is how long; default the deadline ``silence`` of lab.yaml.
+        """
+        watched = self.deadline(seconds, self.bench.lab.deadlines.silence)
         self.expect_silence(
-            self.bench.peer.registrar.wait_registered(
-                timeout=seconds.total_seconds(), after=self.access.mark
-            ),
-            seconds,
+            self.bench.peer.registrar.wait_registered(timeout=watched, after=self.access.mark),
+            watched,
             "the handset registered, which it must not do now",
         )
 

@@ -79,12 +79,12 @@ class Topic:
 
     def call(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
         """Run a coroutine of the peer, which ends by itself within `seconds`, and return its result."""
-        return self.bench.loop.call(coroutine, seconds + GRACE_SECONDS)
+        return self.bench.loop.call(coroutine, seconds + GRACE_SECONDS, watch=self.bench.watch)
 
-    def expect_silence(self, waiting: Coroutine[Any, Any, object], seconds: timedelta, message: str) -> None:
+    def expect_silence(self, waiting: Coroutine[Any, Any, object], seconds: float, message: str) -> None:
         """Run a wait of the peer that must not succeed. Raises: HandsetError when it does."""
         try:
-            came = self.call(waiting, seconds.total_seconds())
+            came = self.call(waiting, seconds)
         except NotSeen:
             return
         raise HandsetError(f"{message}: {came}")

@@ -66,6 +66,7 @@ class Bench:
         self._peer: Peer | None = None
         self._addresses: PeerAddresses | None = None
         self._verifier: Verifier | None = None
+        self._judged = 0
         self._judged_from = 0
         self._mending_failed: list[LabError] = []
 
@@ -140,6 +141,10 @@ class Bench:
             self._guard.stop()
 
     # -- faults
+
+    def watch(self) -> None:
+        """See whether the processes of the bench run, which costs next to nothing. Raises: ChildDied."""
+        self._equipment.watch()
 
     def look_closely(self) -> None:
         """Ask every part whether it is still there. Raises: LabError of the first that is not."""
@@ -312,4 +317,5 @@ def _lease(lab_file: LabFile, candidates: Sequence[str]) -> Lease:
 
 async def _forget(peer: Peer) -> None:
     peer.registrar.forget()
+    peer.registration_events.subscriptions.clear()
     await peer.drop_connections()

@@ -18,12 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from devices.adb_server import AdbServer, bundled_adb
+from devices.adb_server import bundled_adb
 from devices.android import AndroidHandset
 from devices.apps import load_app
 from devices.modem import Modem
 from harness.errors import LabError, RcsLabError
 from harness.evidence.timeline import Timeline
+from harness.lab.equipment import guarded_adb_server
 from harness.lab.leases import acquire
 from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
 from instruments.visa import VisaSession
@@ -167,7 +168,7 @@ def _handset(lab_file: LabFile, part: HandsetPart) -> str:
         return _identity(lab_file, part, int(lab_file.lab.adb_server.rpartition(":")[2]))
     folder = Path(tempfile.mkdtemp(prefix="rcslab-doctor-"))
     try:
-        with AdbServer(folder, usb=True) as server:
+        with guarded_adb_server(folder, folder, usb=True) as server:
             if ":" in part.adb:
                 server.connect(part.adb, lab_file.lab.deadlines.adb)
             return _identity(lab_file, part, server.port)

@@ -110,15 +110,19 @@ class Equipment:
 
     # -- faults
 
+    def watch(self) -> None:
+        """See whether every process of ours runs. Raises: ChildDied."""
+        for child in self._children:
+            child.check()
+        if self._adb_server is not None:
+            self._adb_server.check()
+
     def look(self) -> None:
         """See whether every process runs and every handset is connected. Costs a millisecond or two.
 
         Raises: ChildDied for a process of ours, HandsetLost.
         """
-        for child in self._children:
-            child.check()
-        if self._adb_server is not None:
-            self._adb_server.check()
+        self.watch()
         for handset in self.handsets.values():
             handset.android.check()
 
@@ -162,7 +166,7 @@ class Equipment:
             host, _, port = self._lab.adb_server.rpartition(":")
             return Address(host, int(port))
         real = any(part.adb != SIMULATED for part in self._part.handsets.values())
-        server = guarded_adb_server(self._folders.runtime / "adb", usb=real)
+        server = guarded_adb_server(self._folders.runtime / "adb", self._folders.logs, usb=real)
         self._stack.callback(server.stop)
         server.start(self._lab.deadlines.bring_up)
         self._adb_server = server
@@ -217,6 +221,7 @@ class Equipment:
         return modem
 
 
-def guarded_adb_server(folder: Path, *, usb: bool) -> AdbServer:
+def guarded_adb_server(folder: Path, logs: Path, *, usb: bool) -> AdbServer:
     """An adb server that a warden ends when we die: adb itself would not notice."""
-    return AdbServer(folder, prefix=[sys.executable, *warden.COMMAND, "--"], usb=usb)
+    prefix = [sys.executable, *warden.COMMAND, "--"]
+    return AdbServer(folder, output=logs / "adb-server.log", prefix=prefix, usb=usb)

@@ -50,7 +50,7 @@ class _Part(BaseModel):
 
 
 class Deadlines(_Part):
-    """How long each kind of wait may last, in seconds."""
+    """How long each kind of wait may last, in seconds. silence: how long to watch for what must not come."""
 
     bring_up: Seconds = 20
     adb: Seconds = 15
@@ -61,6 +61,7 @@ class Deadlines(_Part):
     message: Seconds = 15
     notification: Seconds = 15
     screen: Seconds = 10
+    silence: Seconds = 3
 
 
 class Tolerances(_Part):

@@ -10,7 +10,7 @@ Test Setup       Start From A Registered Handset
 Text Is Notified As Delivered And, When Opened, As Displayed
     ${message} =    Send Text To Handset    Good morning
     Wait For Notification    ${message}    DELIVERED
-    No Notification Comes    ${message}    DISPLAYED    300 milliseconds
+    No Notification Comes    ${message}    DISPLAYED
     Handset Shows Text    Good morning
     Wait For Notification    ${message}    DISPLAYED
 
@@ -30,7 +30,7 @@ Text That Asks Only For Display Is Not Notified As Delivered
     ${message} =    Send Text To Handset    Tell me when you saw it    notify=DISPLAYED
     Handset Shows Text    Tell me when you saw it
     Wait For Notification    ${message}    DISPLAYED
-    No Notification Comes    ${message}    DELIVERED    300 milliseconds
+    No Notification Comes    ${message}    DELIVERED
 
 Text That Comes Twice Is Shown And Notified Once
     ${first} =    Send Text To Handset    Said twice

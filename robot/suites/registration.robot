@@ -49,7 +49,7 @@ Handset Waits As Long As The Registrar Asks
     Handset Deregisters
     Registrar Answers Next Register    503    Retry_After=1
     Switch Airplane Mode Off
-    Handset Does Not Register    700 milliseconds
+    Handset Does Not Register
     Handset Registers
 
 Handset Stops When Its Subscription Is Refused
@@ -57,7 +57,7 @@ Handset Stops When Its Subscription Is Refused
     Handset Deregisters
     Registrar Answers Next Register    403
     Switch Airplane Mode Off
-    Handset Does Not Register    1 second
+    Handset Does Not Register
     Modem Should Be Registered For IMS    registered=${False}
     Restart Radio
     Handset Registers
@@ -68,7 +68,7 @@ Handset Registers Again When The Network Ends Its Registration
 
 Handset Stays Away When The Network Rejects It
     Network Ends Registration    rejected=${True}
-    Handset Does Not Register    1 second
+    Handset Does Not Register
     Modem Should Be Registered For IMS    registered=${False}
     Restart Radio
     Handset Registers

@@ -36,6 +36,9 @@ _NUMBER = re.compile(r"\+?\d[\d-]{5,}")
 _NOT_DUMPED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufddf\ufffe\uffff]"
 )
+# RFC 3680 5.2: a contact of a reginfo document that the registrar has taken away.
+_ENDED_BY_NETWORK = re.compile(rb"<(?:\w+:)?contact\b[^>]*\bstate\s*=\s*[\"']terminated[\"']")
+_TEXTS_PER_BUBBLE, _TEXTS_BEYOND = 3, 32
 _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
 
 
@@ -45,7 +48,7 @@ _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE
 @rule("x.imei-equals-at", on=Kind.REQUEST, methods=("REGISTER",))
 def imei_equals_at(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     told = _told_imeis(flow.assembly)
-    if told:
+    if told and _one_handset(flow.assembly):
         yield from _imei_differs(entry, told[-1])
 
 
@@ -53,7 +56,7 @@ def imei_equals_at(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 def imei_told_late(event: EventItem, flow: Flow) -> Iterator[Violation]:
     """The modem was asked only after the handset had registered."""
     told = _told_imeis(flow.assembly)
-    if len(told) != 1 or _imei_of(event) is None:
+    if len(told) != 1 or _imei_of(event) is None or not _one_handset(flow.assembly):
         return
     for state in flow.assembly.registrations[-1:]:
         yield from _imei_differs(state.transaction.request, told[0])
@@ -117,14 +120,14 @@ def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
 @rule("x.cireg-agrees", on=Kind.EVENT, after="registration_window")
 def cireg_agrees(event: EventItem, flow: Flow) -> Iterator[Violation]:
     told = _told_registration(event)
-    if told is None:
+    if told is None or not _one_handset(flow.assembly):
         return
     seen = [known for known in flow.assembly.transactions if known.method == "REGISTER"]
     if not any(known.final for known in seen):
         return
     if any(_under_way(known, event.time) for known in seen):
         return
-    bound = flow.assembly.registration_at(event.time) is not None
+    bound = _handset_is_bound(event.time, flow)
     if told == bound or _in_transition(event, flow):
         return
     if not told and _radio_touched(event, flow):
@@ -144,6 +147,12 @@ def _imei_of(event: EventItem) -> str | None:
         return None
     match = _IMEI.search(" ".join(str(line) for line in event.fields.get("lines", ())))
     return match[0][:14] if match else None
+
+
+def _one_handset(assembly: Assembly) -> bool:
+    """With two handsets on a bench nothing on the timeline says which modem belongs to which registration."""
+    ports = {event.fields.get("port") for event in assembly.events(Layer.AT, "command")}
+    return len(ports) <= 1 and len({state.aor for state in assembly.registrations}) <= 1
 
 
 def _told_imeis(assembly: Assembly) -> list[str]:
@@ -282,6 +291,23 @@ def _told_registration(event: EventItem) -> bool | None:
     else:
         return None
     return match[1] == "1" if match else None
+
+
+def _handset_is_bound(time: float, flow: Flow) -> bool:
+    """What the handset must take for its state: its newest registration, unless the network ended it since.
+
+    Older bindings of other Contacts, left over from a loss of coverage, do not count.
+    """
+    newest = next((state for state in reversed(flow.assembly.registrations) if state.since <= time), None)
+    if newest is None or not newest.holds_at(time):
+        return False
+    return not any(
+        known.method == "NOTIFY"
+        and known.accepted is not None
+        and newest.since < known.request.time <= time
+        and _ENDED_BY_NETWORK.search(known.request.sip.body)
+        for known in flow.assembly.transactions
+    )
 
 
 def _under_way(transaction: Transaction, time: float) -> bool:
@@ -433,34 +459,40 @@ def _wire_texts(event: EventItem, flow: Flow) -> tuple[list[_Text], bool]:
     """Texts of the conversation before the event, oldest first, and whether they are all there can have been.
 
     They are not when the conversation has content other than text, or when sessions ran whose messages were
-    not captured.
+    not captured. Only so many of the newest are looked at as could stand on the screen, with a margin for
+    those that should and do not.
     """
     conversation = str(event.fields.get("conversation", ""))
+    enough = _TEXTS_PER_BUBBLE * len(event.fields["messages"]) + _TEXTS_BEYOND
     found: dict[tuple[Party, str], _Text] = {}
     whole = all(dialog.method != "INVITE" for dialog in flow.assembly.dialogs)
-    for item in flow.assembly.cpim_items():
-        if (
-            item.number >= event.number
-            or item.is_notification
-            or item.cpim is None
-            or item.layer is not Layer.SIP
-        ):
-            continue
-        outgoing = item.sender is Party.HANDSET
-        names = ("To",) if outgoing else ("From", "P-Asserted-Identity")
-        partners = _numbers(item.carrier, names)
-        if item.sender is Party.UNKNOWN or not any(_same_number(conversation, number) for number in partners):
+    for item in reversed(flow.assembly.cpim_items()):
+        if len(found) >= enough:
+            break
+        if item.number >= event.number or not _is_of_conversation(item, conversation):
             continue
         text = _text_of(item)
         if text is None:
             whole = False
             continue
         key = item.sender, item.message_id or f"#{item.place}"
-        known = found.get(key)
-        due = _is_due(item, event, flow) or (known is not None and known.due)
-        number = known.number if known else item.number
-        found[key] = _Text(outgoing, text, number, item.label, due, _is_claimed(item, event, flow))
-    return list(found.values()), whole
+        newer = found.pop(key, None)  # a copy sent again stands where the first one stood
+        due = _is_due(item, event, flow) or (newer is not None and newer.due)
+        claimed = _is_claimed(item, event, flow)
+        label = newer.label if newer else item.label
+        found[key] = _Text(
+            item.sender is Party.HANDSET, newer.text if newer else text, item.number, label, due, claimed
+        )
+    return list(reversed(found.values())), whole
+
+
+def _is_of_conversation(item: CpimItem, conversation: str) -> bool:
+    if item.is_notification or item.cpim is None or item.layer is not Layer.SIP:
+        return False
+    names = ("To",) if item.sender is Party.HANDSET else ("From", "P-Asserted-Identity")
+    return item.sender is not Party.UNKNOWN and any(
+        _same_number(conversation, number) for number in _numbers(item.carrier, names)
+    )
 
 
 def _is_due(item: CpimItem, event: EventItem, flow: Flow) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -264,6 +265,29 @@ def test_the_modem_after_a_deregistration(flow):
     assert rules(script, *later) == ["x.cireg-agrees"]
     assert rules(script, urc(11.5, "+CIREGU: 1"), end(40.0)) == []
     assert rules(script, urc(30.0, "+CIREGU: 0"), end(40.0)) == []
+
+
+def test_the_modem_after_the_network_ended_the_registration(flow):
+    """RFC 3680 5.2: the reginfo of the NOTIFY has taken the contact away; no REGISTER is needed for that."""
+    script = flow("register")
+    place = next(i for i, step in enumerate(script.steps) if step.text.startswith("NOTIFY"))
+    ended = """<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="1" state="full"><registration """ + (
+        """aor="sip:x@y" id="r" state="terminated"><contact id="c" state="terminated" event="rejected"/>"""
+        "</registration></reginfo>"
+    )
+    notify = script.steps[place]
+    head, _, _ = notify.text.partition("\r\n\r\n")
+    head = re.sub(r"Content-Length: \d+", f"Content-Length: {len(ended)}", head)
+    script.steps[place] = replace(notify, text=f"{head}\r\n\r\n{ended}")
+    assert rules(script, urc(30.0, "+CIREGU: 0"), end(40.0)) == []
+    assert rules(script, urc(30.0, "+CIREGU: 1"), end(40.0)) == ["x.cireg-agrees"]
+
+
+def test_two_handsets_are_not_compared_with_each_other(flow):
+    other = at(0.01, Layer.AT, "command", port="/dev/other", command="AT+CGSN", lines=["1" * 15], final="OK")
+    mine = at(0.02, Layer.AT, "command", port="/dev/mine", command="AT+CGSN", lines=["2" * 15], final="OK")
+    assert set(rules(flow("register"), other, end(30.0))) == {"x.imei-equals-at"}
+    assert rules(flow("register"), other, mine, end(30.0)) == []
 
 
 def test_without_a_registration_on_the_timeline_nothing_is_said(flow):
