@@ -17,7 +17,6 @@ from harness.errors import ChildDied, LabError
 log = logging.getLogger(__name__)
 USERS_PORT = 5037
 HOST = "127.0.0.1"
-_REMEDY = "see adb-server.txt and adb.log in the run directory"
 
 
 def bundled_adb() -> Path:
@@ -79,8 +78,9 @@ def _keys_of_user() -> dict[str, str]:
 class AdbServer:
     """`adb nodaemon server` as a child.
 
-    run_directory holds its key, log and output. prefix is put before the command, for a supervisor that ends
-    the child when its parent dies. usb and emulators say whether it looks for handsets by itself.
+    run_directory holds its key and log; output is the file it writes to, by default one there. prefix is put
+    before the command, for a supervisor that ends the child when its parent dies. usb and emulators say
+    whether it looks for handsets by itself.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class AdbServer:
         run_directory: Path,
         *,
         adb: Path | None = None,
+        output: Path | None = None,
         port: int | None = None,
         prefix: Sequence[str] = (),
         usb: bool = False,
@@ -98,6 +99,7 @@ class AdbServer:
                 "adb server", f"{HOST}:{port}", "a port of our own", "the user's", "leave the port out"
             )
         self.run_directory = run_directory
+        self.output = output or run_directory / "adb-server.txt"
         self.adb = adb or bundled_adb()
         self.host = HOST
         self.port = port or 0
@@ -120,7 +122,7 @@ class AdbServer:
                 f"{HOST}:{self.port}",
                 "a running process",
                 f"exit code {code}: {self._said()}",
-                _REMEDY,
+                f"see {self.output}",
             )
 
     def start(self, timeout: float = 10.0) -> None:
@@ -152,7 +154,7 @@ class AdbServer:
         environment["TMPDIR"] = str(self.run_directory)
         environment["ANDROID_ADB_LOG_PATH"] = str(self.run_directory / "adb.log")
         command = [*self._prefix, str(self.adb), "-P", str(self.port), "nodaemon", "server"]
-        with (self.run_directory / "adb-server.txt").open("ab") as output:
+        with self.output.open("ab") as output:
             try:
                 self._child = subprocess.Popen(
                     command,
@@ -183,11 +185,11 @@ class AdbServer:
                 continue
             if child.poll() is None:
                 return
-        raise LabError("adb server", where, "an answer to host:version", failure, _REMEDY)
+        raise LabError("adb server", where, "an answer to host:version", failure, f"see {self.output}")
 
     def _said(self) -> str:
         try:
-            lines = (self.run_directory / "adb-server.txt").read_text("utf-8", "replace").strip().splitlines()
+            lines = self.output.read_text("utf-8", "replace").strip().splitlines()
         except OSError:
             return ""
         return lines[-1] if lines else "no output"

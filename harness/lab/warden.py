@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import fcntl
 import os
 import selectors
@@ -24,6 +25,7 @@ from pathlib import Path
 COMMAND = ("-I", "-S", __file__)
 """What a Python interpreter is given to be a warden: without site packages it starts sooner."""
 GRACE_SECONDS = 2.0
+PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
@@ -36,7 +38,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     # Ctrl-C reaches the whole foreground group; the parent decides when we end, by closing our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = subprocess.Popen(options.program, stdin=subprocess.DEVNULL) if options.program else None
+    child = _start(options.program) if options.program else None
     try:
         _wait_for_the_end(child)
     finally:
@@ -46,6 +48,16 @@ def main(argv: list[str]) -> int:
         for folder in options.remove:
             _remove(folder)
     return code
+
+
+def _start(program: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(program, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """A warden that is killed takes its program with it, where the kernel can do that (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait_for_the_end(child: subprocess.Popen[bytes] | None) -> None:
