@@ -41,7 +41,7 @@ class RcsSettings:
     pcscf_port: int = 5060
     expires: int = 600_000
     pager_limit: int = 1300
-    retry_seconds: float = 2.0
+    retry_seconds: float = 1.0
     t1: float = 0.5
     k: bytes | None = field(default=None, repr=False)
     opc: bytes | None = field(default=None, repr=False)

@@ -57,7 +57,8 @@ def capture_to_timeline(path: Path | str) -> Timeline:
             at=item.order[0],
         )
     if found.ignored:
-        text = ", ".join(f"{count} {what}" for what, count in sorted(found.ignored.items()))
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(found.ignored.items()))
+        text = f"{path}: left aside: {counts}"
         timeline.event(Layer.LAB, "capture-ignored", text, file=str(path), counts=dict(found.ignored))
     if recording.fault:
         text = f"{path}: {recording.fault}; {len(recording.frames)} packets before it were read"

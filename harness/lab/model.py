@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -28,6 +29,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from devices.apps import load_app
+from devices.simulated.defects import Defects
+from devices.simulated.personality import personality_named
 from harness.errors import LabFileError, UsageError
 from harness.peer.config import Authentication
 
@@ -37,6 +41,15 @@ _REFERENCE = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    """What a part of the lab refuses is an error of the field that names it."""
+    try:
+        yield
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 class NetworkSimulatorDriver(StrEnum):
@@ -117,6 +130,20 @@ class SimulatedHandsetPart(_Part):
     defects: tuple[str, ...] = ()
     transport: Annotated[str, Field(pattern=r"^(udp|tcp)$")] = "udp"
 
+    @field_validator("personality")
+    @classmethod
+    def _known_personality(cls, value: str) -> str:
+        with _as_value_error():
+            personality_named(value)
+        return value
+
+    @field_validator("defects")
+    @classmethod
+    def _known_defects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        with _as_value_error():
+            Defects(value)
+        return value
+
 
 class HandsetPart(_Part):
     """One handset: where adb and the modem are, its identities, its messaging app."""
@@ -129,6 +156,13 @@ class HandsetPart(_Part):
     imei: Annotated[str, Field(pattern=r"^\d{15}$")] | None = None
     sim: SimPart = SimPart()
     simulated: SimulatedHandsetPart | None = None
+
+    @field_validator("app")
+    @classmethod
+    def _known_app(cls, value: str) -> str:
+        with _as_value_error():
+            load_app(value)
+        return value
 
     @model_validator(mode="after")
     def _simulated_together(self) -> HandsetPart:

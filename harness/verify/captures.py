@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.evidence.capture import capture_to_timeline
+from harness.evidence.timeline import Event, Packet, Timeline
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
 from harness.verify.report import Judgement
 
+NOTICES = ("capture-truncated", "capture-ignored")
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE, EXIT_BROKEN = 0, 1, 2, 3
 
 
@@ -22,8 +24,18 @@ def judge_captures(
     for path, timeline in timelines:
         verifier = Verifier(profile, settings)
         verifier.judge(timeline)
-        judgements.append(Judgement.of(str(path), verifier))
+        judgements.append(Judgement.of(str(path), verifier, _notices(timeline)))
     return judgements
+
+
+def _notices(timeline: Timeline) -> list[str]:
+    """What the reader of the capture said about the file."""
+    said = [entry.text for entry in timeline if isinstance(entry, Event) and entry.name in NOTICES]
+    cut = [entry for entry in timeline if isinstance(entry, Packet) and entry.missing]
+    if cut:
+        octets = sum(packet.missing for packet in cut)
+        said.append(f"{octets} octets are missing at {len(cut)} places of the capture")
+    return said
 
 
 def exit_code(judgements: Sequence[Judgement]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -19,19 +19,23 @@ from harness.verify.finding import Finding, Open, Party, Severity, Verdict, verd
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the verifier says about one timeline. name: the capture's file name, or the test."""
+    """What the verifier says about one timeline. name: the capture's file name, or the test.
+
+    notices: what a reader has to know of the capture itself, such as that it is cut short.
+    """
 
     name: str
     profile: Profile
     findings: tuple[Finding, ...]
     open: tuple[Open, ...]
     judged: int
+    notices: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, verifier: Verifier) -> Judgement:
+    def of(cls, name: str, verifier: Verifier, notices: Iterable[str] = ()) -> Judgement:
         """The state of a verifier after its last judge()."""
         found = tuple(verifier.findings)
-        return cls(name, verifier.profile, found, tuple(verifier.open), verifier.judged)
+        return cls(name, verifier.profile, found, tuple(verifier.open), verifier.judged, tuple(notices))
 
     @property
     def verdict(self) -> Verdict:
@@ -62,6 +66,7 @@ def to_json(judgements: Sequence[Judgement]) -> str:
                 "profile": judgement.profile,
                 "items": judgement.judged,
                 "verdict": judgement.verdict,
+                "notices": list(judgement.notices),
             }
             for judgement in judgements
         ],
@@ -92,6 +97,9 @@ def to_junit(judgements: Sequence[Judgement]) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname="rcslab", name="all rules")
             if judgement.verdict is not Verdict.PASS:
                 ElementTree.SubElement(case, "skipped", message="nothing to judge")
+        if judgement.notices:
+            notices = ElementTree.SubElement(suite, "system-out")
+            notices.text = _printable("\n".join(judgement.notices))
         suite.set("tests", str(len(cases) or 1))
         suite.set("failures", str(sum(any(item.fails for item in found) for _, found in cases)))
         suite.set("errors", str(sum(party is Party.LAB for (party, _), _ in cases)))
@@ -155,7 +163,7 @@ def _by_message(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding
 
 
 def _text_lines(judgement: Judgement) -> list[str]:
-    lines = [summary(judgement)]
+    lines = [summary(judgement), *(f"notice: {notice}" for notice in judgement.notices)]
     for first, findings in _by_message(judgement.findings):
         where = first.where
         way = f"{where.source} -> {where.destination}" if where.source else where.layer
@@ -217,7 +225,8 @@ def _html_section(judgement: Judgement) -> str:
         for item in judgement.open
     )
     tail = f"<h3>Not verifiable</h3><ul>{undecided}</ul>" if undecided else ""
-    return f"<h2>{_html(summary(judgement))}</h2>{table}{tail}"
+    notices = "".join(f"<p><b>{_html(notice)}</b></p>" for notice in judgement.notices)
+    return f"<h2>{_html(summary(judgement))}</h2>{notices}{table}{tail}"
 
 
 def _html_row(finding: Finding) -> str:

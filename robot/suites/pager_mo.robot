@@ -27,7 +27,7 @@ Text Without Notifications Stays Sent
 
 Stored Text Is Sent And Delivered Later
     [Documentation]    202: the network keeps the text; the notification comes when it reached its receiver.
-    Far Party Notifies    delivered=700 ms    displayed=NONE
+    Far Party Notifies    delivered=300 ms    displayed=NONE
     Peer Answers Next Message    202
     Send Text From Handset    Keep this
     Handset Shows Status    SENT    of=Keep this
@@ -77,7 +77,7 @@ Challenged Text Is Repeated With Credentials
 
 Text Is Repeated Until The Peer Answers
     [Documentation]    Silence: over UDP the same request again at T1, then doubling (RFC 3261 17.1.2.2).
-    Peer Answers Next Message    200    after=1.2 seconds
+    Peer Answers Next Message    200    after=800 milliseconds
     Send Text From Handset    Are you there?
     Wait For Text From Handset    Are you there?
     Handset Shows Status    READ    of=Are you there?

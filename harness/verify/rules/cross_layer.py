@@ -38,7 +38,7 @@ _NOT_DUMPED = re.compile(
 )
 # RFC 3680 5.2: a contact of a reginfo document that the registrar has taken away.
 _ENDED_BY_NETWORK = re.compile(rb"<(?:\w+:)?contact\b[^>]*\bstate\s*=\s*[\"']terminated[\"']")
-_TEXTS_PER_BUBBLE, _TEXTS_BEYOND = 3, 32
+_TEXTS_PER_BUBBLE, _TEXTS_BEYOND = 2, 8
 _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
 
 
@@ -55,8 +55,10 @@ def imei_equals_at(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("x.imei-equals-at", on=Kind.EVENT)
 def imei_told_late(event: EventItem, flow: Flow) -> Iterator[Violation]:
     """The modem was asked only after the handset had registered."""
+    if _imei_of(event) is None:
+        return
     told = _told_imeis(flow.assembly)
-    if len(told) != 1 or _imei_of(event) is None or not _one_handset(flow.assembly):
+    if len(told) != 1 or not _one_handset(flow.assembly):
         return
     for state in flow.assembly.registrations[-1:]:
         yield from _imei_differs(state.transaction.request, told[0])
