@@ -1,0 +1,294 @@
+"""The command: what it refuses and how, its exit codes, its formats."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.evidence.capture import capture_octets
+from harness.evidence.timeline import Address, Layer, Timeline, Transport
+
+SEED = Path(__file__).parents[1] / "corpora" / "seed" / "pager.pcapng"
+RCSLAB = [sys.executable, "-m", "harness.cli"]
+COMMANDS = [
+    "run",
+    "doctor",
+    "verify",
+    "peer",
+    "rules",
+    "simulate",
+    "simulate handset",
+    "simulate network-simulator",
+]
+
+
+def nothing_was_started(lab) -> bool:
+    return not lab.results.exists() and lab.files() == [] and lab.processes() == {}
+
+
+# lab.yaml
+
+
+DUT = "benches.a.handsets.dut"
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+@pytest.mark.parametrize(
+    ("old", "new", "field", "words"),
+    [
+        ("adb: simulated", "abd: simulated", f"{DUT}.abd", "unknown key"),
+        ("port: 0 ", "port: many ", "benches.a.peer.port", "Input should be a valid integer"),
+        ("${SIM_A_OPC}", "${SIM_X}", f"{DUT}.sim.opc", "SIM_X is not set; set it in the environment"),
+        ("app: google_messages", "app: telegram", f"{DUT}.app", "messaging app 'telegram' is unknown"),
+        (
+            "driver: cmw500",
+            "driver: cmu200",
+            "benches.a.network_simulator.driver",
+            "Input should be 'cmw500'",
+        ),
+        ('msisdn: "+12025550101"', 'msisdn: "0170"', f"{DUT}.msisdn", "String should match pattern"),
+    ],
+)
+def test_a_wrong_lab_file_is_told_by_line_and_column(here, rcslab, command, old, new, field, words):
+    rows = here.write((old, new)).read_text().splitlines()
+    line = next(number for number, row in enumerate(rows, 1) if new in row)
+    column = rows[line - 1].index(field.rpartition(".")[2] + ":") + 1
+    said = rcslab(command, "--lab", here.file)
+    assert said.code == 2
+    assert said.out == ""
+    assert said.errors.startswith(f"rcslab: {here.file}:{line}:{column}: {field}: {words}")
+    assert nothing_was_started(here)
+
+
+def test_a_bench_that_is_there_twice_is_told_by_line_and_column(here, rcslab):
+    rows = here.write(("  b:\n", "  a:\n")).read_text().splitlines()
+    said = rcslab("run")
+    line = len(rows) - rows[::-1].index("  a:")
+    assert said.code == 2
+    assert said.errors.startswith(f"rcslab: {here.file}:{line}:3: a: appears twice in the same mapping")
+    assert nothing_was_started(here)
+
+
+def test_a_lab_file_that_is_not_there_is_named(here, rcslab):
+    said = rcslab("run", "--lab", here.folder / "no.yaml")
+    assert (said.code, said.errors) == (2, f"rcslab: {here.folder}/no.yaml: no such file\n")
+    here.file.unlink()
+    said = rcslab("doctor")
+    assert said.code == 2
+    assert "no lab.yaml in" in said.errors
+
+
+# run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nosuch.robot"], "no suite at nosuch.robot"),
+        (["--nosuchoption"], "Robot refuses its options: option --nosuchoption not recognized"),
+        (["suite.robot", "--include", "nobody"], "contains no tests matching tag 'nobody'"),
+        (["broken.robot"], "Suite 'Broken' contains no tests"),
+        (["--bench", "z"], "no bench 'z'; this lab has: a, b"),
+        (["--personality", "nobody"], "no personality 'nobody'; there are: reference"),
+        (["--profile", "nobody"], "'nobody' is not one of 'ietf', 'rcs51', 'up2'"),
+        (["--bench"], "requires an argument"),
+    ],
+)
+def test_a_run_that_cannot_be_meant_starts_nothing(here, rcslab, arguments, words):
+    here.suite("*** Test Cases ***\nOne\n    Log    one\n")
+    (here.folder / "broken.robot").write_text("no suite at all\n")
+    said = rcslab("run", *arguments)
+    assert said.code == 2
+    assert words in said.errors
+    assert "Traceback" not in said.errors
+    assert nothing_was_started(here)
+
+
+# verify
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "got an empty file"),
+        (b"# rcslab\n", "got a file that begins with octets 23 20"),
+        (b"\x1f\x8b\x08\x00", "gunzip"),
+        (SEED.read_bytes()[:10], "without byte-order magic"),
+        (b"\xd4\xc3\xb2\xa1\x02\x00", "got 6 octets of a 24-octet header"),
+    ],
+)
+def test_what_is_no_capture_is_refused(rcslab, tmp_path: Path, content, words):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    said = rcslab("verify", path)
+    assert said.code == 2
+    assert said.out == ""
+    assert f"{path}: expected a pcap or pcapng capture" in said.errors
+    assert words in said.errors
+
+
+def test_a_folder_and_a_missing_file_are_refused(rcslab, tmp_path: Path):
+    assert "Is a directory" in rcslab("verify", tmp_path).errors
+    said = rcslab("verify", SEED, tmp_path / "nothing")
+    assert (said.code, said.out) == (2, "")
+    assert "No such file" in said.errors
+
+
+def test_a_capture_cut_anywhere_is_told_to_be_cut(rcslab, tmp_path: Path):
+    octets, path = SEED.read_bytes(), tmp_path / "cut.pcapng"
+    whole, codes = block_ends(octets), set()
+    for end in range(12, len(octets), 97):
+        path.write_bytes(octets[:end])
+        said = rcslab("verify", path)
+        codes.add(said.code)
+        assert ("packets before it were read" in said.out) == (end not in whole)
+        assert "Traceback" not in said.errors
+    assert codes == {0, 1, 2}
+    path.write_bytes(octets[:-1])
+    found = json.loads(rcslab("verify", "--format", "json", path).out)
+    assert "ends inside the block" in found["captures"][0]["notices"][0]
+    for format_ in ("junit", "html"):
+        assert "ends inside the block" in rcslab("verify", "--format", format_, path).out
+
+
+def block_ends(octets: bytes) -> set[int]:
+    ends, at = set(), 0
+    while at < len(octets):
+        at += int.from_bytes(octets[at + 4 : at + 8], "little")
+        ends.add(at)
+    return ends
+
+
+def test_a_capture_without_sip_is_unusable(rcslab, tmp_path: Path):
+    timeline = Timeline()
+    there, back = Address("127.0.0.1", 4000), Address("127.0.0.1", 53)
+    timeline.packet(Layer.SIP, Transport.UDP, there, back, b"\x12\x34\x01\x00")
+    path = tmp_path / "dns.pcapng"
+    path.write_bytes(capture_octets(list(timeline)))
+    said = rcslab("verify", path)
+    assert said.code == 2
+    assert "no SIP or MSRP in it that could be judged" in said.errors
+    assert "1 UDP datagrams of other protocols" in said.out
+
+
+def test_the_json_of_a_verdict(rcslab):
+    said = rcslab("verify", "--format", "json", SEED)
+    assert said.code == 1
+    found = json.loads(said.out)
+    assert found.keys() >= {"captures", "findings", "verdict"}
+    assert found["verdict"] == "fail"
+    keys = {"rule", "severity", "confidence", "party", "message", "where", "expected", "actual", "clause"}
+    assert all(finding.keys() >= keys for finding in found["findings"])
+    assert all(isinstance(finding["where"], dict) for finding in found["findings"])
+
+
+def test_every_format_is_well_formed(rcslab):
+    junit = ElementTree.fromstring(rcslab("verify", "--format", "junit", SEED).out)
+    assert junit.tag == "testsuites"
+    assert junit.findall(".//failure")
+    html = rcslab("verify", "--format", "html", SEED).out
+    assert html.startswith("<!doctype html>")
+    assert "http://" not in html and "src=" not in html
+    text = rcslab("verify", SEED).out
+    assert text.splitlines()[0].startswith(f"{SEED}: fail, profile rcs51, 9 items")
+    assert rcslab("verify", "--format", "xml", SEED).code == 2
+
+
+# rules, help, pipes
+
+
+def test_the_catalogue(rcslab):
+    lines = rcslab("rules").out.splitlines()
+    assert len(lines) > 400
+    one = rcslab("rules", "sip.via.echo").out
+    assert one.startswith("sip.via.echo ") and "RFC 3261 8.2.6.2" in one
+    found = json.loads(rcslab("rules", "sip.via", "--format", "json").out)
+    assert {rule["id"] for rule in found} >= {"sip.via.echo"}
+    said = rcslab("rules", "sip.nothing")
+    assert (said.code, said.out) == (2, "")
+    assert "no rule 'sip.nothing' in the catalogue" in said.errors
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(rcslab, command: str):
+    said = rcslab(*command.split(), "--help")
+    assert said.code == 0
+    assert said.out.lower().startswith("usage: rcslab")
+    assert len(said.out.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["verify"],
+        ["rules", "--nothing"],
+        ["peer", "--port", "70000"],
+        ["doctor", "--format", "html"],
+        ["simulate"],
+        ["simulate", "handset", "--nothing"],
+        ["simulate", "network-simulator", "--socket-port", "x"],
+    ],
+)
+def test_a_wrong_command_line_is_refused(rcslab, arguments):
+    said = rcslab(*arguments)
+    assert said.code == 2
+    assert said.errors
+    assert "Traceback" not in said.errors
+
+
+@pytest.mark.parametrize("option", ["--personality", "--defect"])
+def test_a_simulated_handset_refuses_what_it_does_not_know(own_lab, option):
+    done = own_lab.run("simulate", "handset", option, "nothing")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing" in done.stderr and "there are: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("rules",), ("verify", "--format", "json", SEED)])
+def test_a_reader_that_leaves_early_is_no_error_of_ours(own_lab, arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*RCSLAB, *map(str, arguments)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=own_lab.environment,
+        timeout=20,
+        check=False,
+    )
+    os.close(writer)
+    assert done.stderr == b""
+
+
+# doctor
+
+
+def test_the_doctor_looks_at_everything(rcslab):
+    said = rcslab("doctor")
+    assert said.code == 0
+    assert "ok   a: lease" in said.out and "ok   b: dut modem" in said.out
+    checks = json.loads(rcslab("doctor", "--bench", "a", "--format", "json").out)
+    assert all(check.keys() == {"part", "ok", "text"} for check in checks)
+    assert not [check for check in checks if check["part"].startswith("b:")]
+
+
+def test_the_doctor_names_what_is_broken_and_how_to_mend_it(here, rcslab):
+    with here.edited(visa=1, at=1) as lab:
+        lab["benches"]["a"]["handsets"]["dut"]["modem"] = "/dev/nothing"
+        lab["benches"]["b"]["network_simulator"]["resource"] = "TCPIP::127.0.0.1::9::SOCKET"
+    said = rcslab("doctor")
+    assert said.code == 3
+    modem, instrument = [line for line in said.out.splitlines() if line.startswith("BAD")]
+    assert modem.startswith("BAD  a: dut modem ")
+    assert "modem port at /dev/nothing: expected the port to open, got" in modem and "; " in modem
+    assert instrument.startswith("BAD  b: cmw500 ")
+    assert "instrument at TCPIP::127.0.0.1::9::SOCKET: expected" in instrument and "; " in instrument
+    assert here.files() == []
