@@ -173,15 +173,14 @@ class AdbTransportLink:
         while True:
             if ":" in self.serial:
                 self._connect_anew(until)
-            left = until - time.monotonic()
-            try:
-                self.wait_state(lambda state: state == "device", "state device", min(max(left, 0.0), 1.0))
-            except HandsetLost:
-                if time.monotonic() >= until:
-                    raise
-            else:
+            turn_ends = min(until, time.monotonic() + 1.0)
+            while (state := self.state()) != "device" and time.monotonic() < turn_ends:
+                time.sleep(_POLL)
+            if state == "device":
                 self._timeline.event(Layer.ADB, "connected", serial=self.serial)
                 return
+            if time.monotonic() >= until:
+                raise self._lost("state device", f"{state} for {timeout:g} s", _remedy_for(state))
 
     def _connect_anew(self, until: float) -> None:
         from adbutils import AdbError

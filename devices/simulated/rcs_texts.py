@@ -318,7 +318,7 @@ class RcsTexts:
             return  # sent again by a network that missed our 200: shown and notified once
         self._received[key] = received
         number = _number_of(received.target)
-        if received.conversation:
+        if received.conversation and not self._personality.own_conversation:
             self._conversations[number] = received.conversation
         if received.message_id:
             self._delivered(number, received)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from robot.api import SkipExecution
 from robot.api.deco import keyword
 
 from harness.errors import HandsetError
@@ -82,10 +83,15 @@ class Registration(Topic):
 
     @keyword
     def registrar_authenticates_with(self, authentication: Authentication) -> None:
-        """Challenges from now on by ``NONE``, ``DIGEST`` or ``AKA``;
+        """Challenges from now on by ``NONE``, ``DIGEST`` or ``AKA``, until the test ends.
 
-        the bench's own way comes back with the next test.
+        The test is skipped when the SIM of a handset, as lab.yaml has it, lacks what that takes.
         """
+        for handset in self.bench.handsets.values():
+            sim = handset.part.sim
+            held = {Authentication.AKA: sim.k, Authentication.DIGEST: sim.password}.get(authentication, True)
+            if not held:
+                raise SkipExecution(f"handset {handset.name}: its SIM in lab.yaml cannot do {authentication}")
         self.bench.peer.registrar.authentication = authentication
 
     @keyword

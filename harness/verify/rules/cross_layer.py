@@ -407,7 +407,7 @@ def _differences(event: EventItem, flow: Flow) -> list[_Difference]:
         found.append(_Difference(("missing", text.number, text.text), expected, actual))
     for index in unseen:
         line = screen[index]
-        if line.outgoing and line.status.lower() not in _SHOWN_STATUSES:
+        if _is_unsent(line):
             continue
         found.append(
             _Difference(("unseen", line.outgoing, line.text), "only texts seen on the wire", repr(line.text))
@@ -439,8 +439,14 @@ def _is_same(wire: _Text, shown: _Shown) -> bool:
 
 
 def _scrolled_off(place: int, partner: dict[int, int], screen: list[_Shown]) -> bool:
-    """Everything on the screen is newer, so this one has gone over its top."""
-    return bool(screen) and all(index in partner and partner[index] > place for index in range(len(screen)))
+    """Everything on the screen that was on the wire is newer, so this one has gone over its top."""
+    sent = [index for index, line in enumerate(screen) if not _is_unsent(line)]
+    return bool(screen) and all(index in partner and partner[index] > place for index in sent)
+
+
+def _is_unsent(line: _Shown) -> bool:
+    """A text the app holds and has not sent, or not yet."""
+    return line.outgoing and line.status.lower() not in _SHOWN_STATUSES
 
 
 def _unseen(screen: list[_Shown], partner: dict[int, int]) -> list[int]:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from harness.errors import LeaseTaken
 from harness.lab.leases import acquire, lease_folder
 

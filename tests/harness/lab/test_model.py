@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
 from harness.errors import LabFileError, UsageError
 from harness.lab.model import find_lab_file, load_lab
 
@@ -90,7 +91,7 @@ def test_one_handset_on_two_benches_is_refused(write):
 @pytest.mark.parametrize("text", ["", "- 1\n", "benches: [\n", "a: b: c\n", "benches:\n\t- x\n", "\x00"])
 def test_what_is_not_a_lab_file_gives_an_error_of_the_file(write, text):
     path = write(text)
-    with pytest.raises(LabFileError, match="lab.yaml"):
+    with pytest.raises(LabFileError, match=r"lab\.yaml"):
         load_lab(path, environment={})
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from harness.errors import ChildDied
 from harness.lab import warden
 from harness.lab.processes import Child

@@ -159,6 +159,7 @@ OLD = ("of an earlier test", False, "")
         (TEXT, [(TEXT, False, ""), ("never sent", False, "")], 1),
         (TEXT, [(TEXT, False, ""), ("failed", True, "not sent")], 0),
         (TEXT, [(TEXT, False, ""), ("of nobody", True, "sent")], 1),
+        (TEXT, [("fills the screen, never left", True, "not-sent")], 0),
         ("u\u0308ber", [("\u00fcber", False, "")], 0),
         ("a\r\nb", [("a\nb", False, "")], 0),
         ("a\r\nb", [("a b", False, "")], 0),
