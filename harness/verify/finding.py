@@ -128,7 +128,7 @@ class Finding:
 
     def __str__(self) -> str:
         return (
-            f"{self.where}: {self.rule} ({self.severity}, {self.party}): {self.message}: "
+            f"{self.where}: {self.rule} ({self.severity}, {self.party}): {self.message.rstrip('.')}: "
             f"expected {self.expected}, got {self.actual} [{self.clause}]"
         )
 
