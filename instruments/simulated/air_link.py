@@ -7,13 +7,13 @@ cell, no-cell, attach-accept, attach-reject, detach and rrc; up go attach, detac
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 from instruments.simulated.cell import SimulatedCell
+from instruments.simulated.stream_server import StreamServer
 
 log = logging.getLogger(__name__)
 LINE_OCTETS: Final = 64 * 1024
@@ -50,38 +50,21 @@ class AirLinkServer:
 
     def __init__(self, cell: SimulatedCell) -> None:
         self._cell = cell
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._server = StreamServer("air link", self._serve, LINE_OCTETS)
 
     async def start(self, host: str, port: int = 0) -> int:
         """Listen, give the port. Raises OSError when it is taken."""
-        self._server = await asyncio.start_server(self._serve, host, port, limit=LINE_OCTETS)
-        return int(self._server.sockets[0].getsockname()[1])
+        return await self._server.start(host, port)
 
     async def close(self) -> None:
         """Stop listening and drop every handset."""
-        if self._server:
-            self._server.close()
-        for task in tuple(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         handset = _HandsetConnection(self._cell, writer)
         self._cell.join(handset)
         try:
             while line := await reader.readline():
                 handset.receive(line)
-        except (OSError, ValueError) as error:
-            log.warning("air link of %s dropped: %s", writer.get_extra_info("peername"), error)
-        except asyncio.CancelledError:
-            log.debug("air link closed by us")
         finally:
-            self._connections.discard(task)
             self._cell.leave(handset)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()

@@ -7,10 +7,8 @@ asynchronous one for device clear, status and locks. Message ids tie a reply to 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
-import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from instruments.simulated.scpi import MESSAGE_OCTETS, Interpreter, Overrun, Status
+from instruments.simulated.stream_server import StreamServer
 
 log = logging.getLogger(__name__)
 
@@ -104,42 +103,23 @@ class HislipServer:
         self, interpreter: Callable[[], Interpreter], status: Status, sub_address: str = "hislip0"
     ) -> None:
         self._interpreter, self._status, self._sub_address = interpreter, status, sub_address
-        self._server: asyncio.Server | None = None
+        self._server = StreamServer("hislip", self._serve)
         self._sessions: dict[int, _Session] = {}
         self._numbers = itertools.count(1)
-        self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int = 0) -> int:
         """Listen, give the port. Raises OSError when it is taken."""
-        self._server = await asyncio.start_server(self._serve, host, port)
-        return int(self._server.sockets[0].getsockname()[1])
+        return await self._server.start(host, port)
 
     async def close(self) -> None:
         """Stop listening and drop every connection."""
-        if self._server:
-            self._server.close()
-        for task in tuple(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._establish(reader, writer)
         except _Fatal as fatal:
             _send(writer, MessageType.FATAL_ERROR, fatal.code, payload=fatal.code.name.encode())
-        except (OSError, asyncio.IncompleteReadError) as error:
-            log.debug("hislip connection ended: %s", error)
-        except asyncio.CancelledError:
-            log.debug("hislip connection closed by us")
-        finally:
-            self._connections.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     async def _establish(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await _receive(reader, writer)

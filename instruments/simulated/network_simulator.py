@@ -19,7 +19,7 @@ from instruments.simulated.air_link import AirLinkServer
 from instruments.simulated.cell import CellSettings, SimulatedCell, Timing, UeAddresses
 from instruments.simulated.cmw500 import Cmw500Dialect
 from instruments.simulated.hislip import HislipServer
-from instruments.simulated.raw_socket import RawSocketServer
+from instruments.simulated.raw_socket import raw_socket_server
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class SimulatedNetworkSimulator:
         self._options = options or Options()
         self.cell = SimulatedCell(self._options.settings, self._options.timing, self._options.addresses)
         self.dialect = Cmw500Dialect(self.cell)
-        self._raw = RawSocketServer(self.dialect.interpreter)
+        self._raw = raw_socket_server(self.dialect.interpreter)
         self._hislip = HislipServer(self.dialect.interpreter, self.dialect.status)
         self._air = AirLinkServer(self.cell)
 
