@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from devices.simulated import shell_dumpsys, shell_files, shell_screen, shell_system
@@ -27,7 +27,7 @@ from devices.simulated.modem import SimulatedModem
 from devices.simulated.personality import PERSONALITIES, personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
-from harness.agent.stop_signals import set_on_stop
+from harness.agent.part_process import Ready, log_to_stderr, serve
 from harness.cpm.identity import Msisdn, imei_urn, impi_of
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport
@@ -117,9 +117,7 @@ class SimulatedHandset:
             self.adbd.come_up()
 
 
-async def run(
-    options: HandsetOptions, ready: Callable[[Mapping[str, str]], None], stop: asyncio.Event
-) -> None:
+async def run(options: HandsetOptions, ready: Ready, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. `ready` is called once with the addresses."""
     handset = SimulatedHandset(options)
     try:
@@ -132,14 +130,10 @@ async def run(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the process. Exit status 0 after a clean end, 1 when it cannot start, 2 for a wrong option."""
     arguments = _arguments(argv)
-    name = arguments.name.replace("%", "%%")
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=arguments.log_level,
-        format=f"%(asctime)s %(levelname)s {name} %(name)s %(message)s",
-    )
+    log_to_stderr(arguments.log_level, arguments.name)
     try:
-        asyncio.run(_serve(_options(arguments, os.environ), arguments.until_stdin_closes))
+        options = _options(arguments, os.environ)
+        asyncio.run(serve(partial(run, options), until_stdin_closes=arguments.until_stdin_closes))
     except UsageError as error:
         _log.error("%s", error)
         return 2
@@ -147,17 +141,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.error("cannot start: %s", error)
         return 1
     return 0
-
-
-async def _serve(options: HandsetOptions, until_stdin_closes: bool) -> None:
-    stop = asyncio.Event()
-    set_on_stop(stop, until_stdin_closes=until_stdin_closes)
-    await run(options, _say_ready, stop)
-
-
-def _say_ready(addresses: Mapping[str, str]) -> None:
-    sys.stdout.write(json.dumps(addresses) + "\n")
-    sys.stdout.flush()
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

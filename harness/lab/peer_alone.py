@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from harness.agent.stop_signals import set_on_stop
+from harness.agent.part_process import set_on_stop
 from harness.evidence.label import label_of
 from harness.evidence.lanes import PEER
 from harness.evidence.package import write_evidence

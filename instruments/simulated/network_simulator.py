@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from harness.agent.stop_signals import set_on_stop
+from harness.agent.part_process import Ready, log_to_stderr, serve
 from instruments.simulated.air_link import AirLinkServer
 from instruments.simulated.cell import CellSettings, SimulatedCell, Timing, UeAddresses
 from instruments.simulated.cmw500 import Cmw500Dialect
@@ -65,7 +65,7 @@ class SimulatedNetworkSimulator:
         await asyncio.gather(self._raw.close(), self._hislip.close(), self._air.close())
 
 
-async def run(options: Options, ready: Callable[[dict[str, str]], None], stop: asyncio.Event) -> None:
+async def run(options: Options, ready: Ready, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. `ready` is called once with the addresses."""
     simulator = SimulatedNetworkSimulator(options)
     try:
@@ -96,9 +96,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the process. Exit status 0 after a clean end, 1 when a port is taken, 2 for a wrong option."""
     arguments = _arguments(argv)
-    logging.basicConfig(
-        stream=sys.stderr, level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    log_to_stderr(arguments.log_level)
     options = Options(
         host=arguments.host,
         socket_port=arguments.socket_port,
@@ -112,22 +110,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         addresses=UeAddresses(first_ipv4=arguments.first_handset_address),
     )
     try:
-        asyncio.run(_serve(options, arguments.until_stdin_closes))
+        asyncio.run(serve(partial(run, options), until_stdin_closes=arguments.until_stdin_closes))
     except OSError as error:
         log.error("cannot listen on %s: %s", options.host, error)
         return 1
     return 0
-
-
-async def _serve(options: Options, until_stdin_closes: bool) -> None:
-    stop = asyncio.Event()
-    set_on_stop(stop, until_stdin_closes=until_stdin_closes)
-    await run(options, _say_ready, stop)
-
-
-def _say_ready(addresses: dict[str, str]) -> None:
-    sys.stdout.write(json.dumps(addresses) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
