@@ -128,14 +128,15 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         self._test = data.full_name
         if not self._access.is_open or self._stopped:
             return
-        bench = self._access.bench
-        record = self._access.record = TestRecord.begin(data.full_name, bench)
+        bench, failure = self._access.bench, None
         try:
             bench.mend()
             bench.restore_peer()
         except LabError as error:
-            record.infra = error
+            failure = error
             logger.warn(f"infra: {error}")
+        self._access.record = TestRecord.begin(data.full_name, bench)
+        self._access.record.infra = failure
 
     def end_keyword(self, data: Any, result: Any) -> None:
         """Bring log lines of other threads into the keyword that ran while they were written."""

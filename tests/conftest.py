@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,12 +149,11 @@ def own_lab(tmp_path: Path) -> Iterator[OwnLab]:
     (tmp_path / "run").mkdir()
     lab.write()
     yield lab
-    for process in lab.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
     for pid in lab.processes():
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for process in lab.started:
+        process.communicate()
 
 
 @pytest.fixture

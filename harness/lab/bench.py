@@ -20,7 +20,7 @@ from pathlib import Path
 from harness.agent.loop_thread import LoopThread
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
-from harness.errors import HandsetError, HandsetLost, LabError, LeaseTaken, UsageError
+from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, UsageError
 from harness.evidence.lanes import PEER
 from harness.evidence.timeline import Address, Layer, Timeline
 from harness.lab import warden
@@ -58,7 +58,7 @@ class Bench:
     ) -> None:
         self.lab, self.name = lab_file.lab, lease.bench
         self.part = self.lab.benches[self.name]
-        self.timeline, self.loop = Timeline(), LoopThread()
+        self.timeline, self.loop = Timeline(), LoopThread(uvloop=True)
         self._lab_path, self._lease, self._guard, self._folders = lab_file.path, lease, guard, folders
         self._profile = profile or self.lab.profile
         self._equipment = Equipment(self.lab, self.part, self.timeline, folders, personality)
@@ -169,12 +169,12 @@ class Bench:
             self._restart("the attempt before failed")
             return
         try:
-            self._equipment.look()
-        except HandsetLost as error:
-            self.timeline.event(Layer.LAB, "note", f"waiting for the handset: {error}")
-            self._equipment.wait_ready()
-        except LabError as error:
+            cell_began_anew = self._equipment.mend()
+        except ChildDied as error:
             self._restart(str(error))
+        else:
+            if cell_began_anew:  # bindings from before are of a network that is gone
+                self.loop.call(_forget(self.peer), PEER_SECONDS)
 
     def _restart(self, why: str) -> None:
         """End the equipment and begin it anew. The peer, its addresses and the timeline stay."""

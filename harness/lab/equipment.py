@@ -6,8 +6,10 @@ All of it can be ended and begun anew while the peer, its addresses and the time
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from devices.adb_server import AdbServer
@@ -15,7 +17,8 @@ from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
 from devices.modem import AtError, Modem
-from harness.evidence.timeline import Address, Timeline
+from harness.errors import ChildDied, LabError
+from harness.evidence.timeline import Address, Entry, Event, Layer, Timeline
 from harness.lab import warden
 from harness.lab.closing import close_all
 from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, Lab, NetworkSimulatorDriver
@@ -67,7 +70,10 @@ class Equipment:
         self._children: list[Child] = []
         self._adb_server: AdbServer | None = None
         self._network_simulator_child: Child | None = None
+        self._pcscf: Address | None = None
+        self._instrument_lost = False
         self._stack = ExitStack()
+        timeline.listen(self._note_loss)
 
     # -- life
 
@@ -82,9 +88,10 @@ class Equipment:
 
         Raises: LabError. Whatever was started stays until `close`.
         """
+        self._pcscf, self._instrument_lost = pcscf, False
         # The adb server starts while the simulated parts do.
         adb = self._open_adb_server()
-        air = self._open_network_simulator(pcscf)
+        air = self._open_network_simulator()
         begun = {
             name: self._begin_handset(name, part, air, pcscf.port)
             for name, part in self._part.handsets.items()
@@ -117,29 +124,54 @@ class Equipment:
         if self._adb_server is not None:
             self._adb_server.check()
 
-    def look(self) -> None:
-        """See whether every process runs and every handset is connected. Costs a millisecond or two.
+    def look_closely(self) -> None:
+        """See whether every process runs, and ask every handset, modem and instrument a question.
 
-        Raises: ChildDied for a process of ours, HandsetLost.
+        Raises: ChildDied for a process of ours, else the LabError of the first that does not answer.
         """
         self.watch()
-        for handset in self.handsets.values():
-            handset.android.check()
+        for ask in self._questions():
+            ask()
 
-    def look_closely(self) -> None:
-        """Look, and ask each modem and the instrument a question. Raises: LabError."""
-        self.look()
+    def _questions(self) -> Iterator[Callable[[], object]]:
         for handset in self.handsets.values():
+            yield handset.android.check
             if handset.modem is not None:
-                with suppress(AtError):  # a refusal is an answer
-                    handset.modem.command("AT")
+                yield partial(_ask_modem, handset.modem)
         if self.network_simulator is not None:
-            self.network_simulator.state()
+            yield self.network_simulator.state
 
-    def wait_ready(self) -> None:
-        """Bring back every handset that is not connected. Raises: HandsetLost after the deadline of adb."""
+    def mend(self) -> bool:
+        """Wait for lost handsets, let drivers open lost ports anew, set up an instrument that was lost.
+
+        Returns whether the cell began anew. Raises: ChildDied for a process of ours, which only closing and
+        opening brings back; LabError for what does not come back within its deadline.
+        """
+        try:
+            self.look_closely()
+        except ChildDied:
+            raise
+        except LabError as error:
+            self._timeline.event(Layer.LAB, "note", f"reconnecting: {error}")
+            self._reconnect()
+        lost, self._instrument_lost = self._instrument_lost, False
+        if lost and self.network_simulator is not None:
+            self._set_up_cell(self.network_simulator)
+            self.network_simulator.cell_on(self._lab.deadlines.cell)
+        return lost
+
+    def _note_loss(self, entry: Entry) -> None:
+        """An instrument that was lost may have been switched off and on: it knows nothing of us any more."""
+        if isinstance(entry, Event) and entry.layer is Layer.VISA and entry.name == "lost":
+            self._instrument_lost = True
+
+    def _reconnect(self) -> None:
         for handset in self.handsets.values():
             handset.android.wait_ready(self._lab.deadlines.adb)
+        for ask in self._questions():
+            with suppress(LabError):  # the first question after a loss may still tell of the loss
+                ask()
+        self.look_closely()
 
     # -- part by part
 
@@ -173,7 +205,7 @@ class Equipment:
         self._adb_server = server
         return server
 
-    def _open_network_simulator(self, pcscf: Address) -> str | None:
+    def _open_network_simulator(self) -> str | None:
         """Connect its driver and set the cell; returns the air of a simulated one."""
         part, deadlines = self._part.network_simulator, self._lab.deadlines
         if part is None:
@@ -185,12 +217,17 @@ class Equipment:
         self.network_simulator = simulator = DRIVERS[part.driver](session, self._timeline)
         self._stack.callback(simulator.close)
         simulator.open()
-        cell = part.cell
-        simulator.cell_off(deadlines.cell)
+        self._set_up_cell(simulator)
+        return simulated.air if simulated else None
+
+    def _set_up_cell(self, simulator: NetworkSimulator) -> None:
+        """The cell as lab.yaml describes it, off the air."""
+        assert self._part.network_simulator is not None and self._pcscf is not None
+        cell = self._part.network_simulator.cell
+        simulator.cell_off(self._lab.deadlines.cell)
         simulator.configure(mcc=cell.mcc, mnc=cell.mnc, tac=cell.tac, eci=cell.eci)
         simulator.power(cell.power_dbm)
-        simulator.set_pcscf(pcscf.host)
-        return simulated.air if simulated else None
+        simulator.set_pcscf(self._pcscf.host)
 
     def _open_handset(
         self, name: str, part: HandsetPart, child: Child | None, adb: AdbServer | Address
@@ -220,6 +257,11 @@ class Equipment:
         self._stack.callback(modem.close)
         modem.open()
         return modem
+
+
+def _ask_modem(modem: Modem) -> None:
+    with suppress(AtError):  # a refusal is an answer
+        modem.command("AT")
 
 
 def guarded_adb_server(folder: Path, logs: Path, *, usb: bool) -> AdbServer:
