@@ -88,10 +88,11 @@ class Registration(Topic):
         The test is skipped when the SIM of a handset, as lab.yaml has it, lacks what that takes.
         """
         for handset in self.bench.handsets.values():
-            sim = handset.part.sim
-            held = {Authentication.AKA: sim.k, Authentication.DIGEST: sim.password}.get(authentication, True)
-            if not held:
-                raise SkipExecution(f"handset {handset.name}: its SIM in lab.yaml cannot do {authentication}")
+            lacking = handset.part.sim.lacks(authentication)
+            if lacking:
+                raise SkipExecution(
+                    f"handset {handset.name}: its SIM in lab.yaml has no {lacking} for {authentication}"
+                )
         self.bench.peer.registrar.authentication = authentication
 
     @keyword
@@ -117,9 +118,9 @@ class Registration(Topic):
 
     @keyword
     def registrar_forgets_sequence_numbers(self) -> None:
-        """Loses the AKA sequence numbers, as a new HSS would:
+        """Loses the AKA sequence numbers, as a new HSS would.
 
-        the handset has to resynchronise (RFC 3310 3.4).
+        The handset has to resynchronise (RFC 3310 3.4).
         """
         self.act()
         self.bench.peer.registrar.forget_sequence_numbers()
@@ -131,7 +132,7 @@ class Registration(Topic):
 
         | ${binding} =    Handset Is Registered
         | Binding Should Have Feature Tag    ${binding}    +g.3gpp.icsi-ref
-        urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg
+        | ...    urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg
         """
         found = {name.lower(): values for name, values in binding.features.items()}
         values = found.get(tag.lower(), found.get(tag.lower().lstrip("+"), ()))

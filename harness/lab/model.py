@@ -32,6 +32,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from devices.apps import load_app
 from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
+from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
 from harness.peer.config import Authentication
 
@@ -122,6 +123,14 @@ class SimPart(_Part):
             raise ValueError("expected 32 hexadecimal digits (16 octets)")
         return value
 
+    def lacks(self, authentication: Authentication) -> str:
+        """What this SIM would need to be authenticated so; empty when it has everything."""
+        if authentication is Authentication.AKA and not (self.k and self.opc):
+            return "`k` and `opc`"
+        if authentication is Authentication.DIGEST and not self.password:
+            return "`password`"
+        return ""
+
 
 class SimulatedHandsetPart(_Part):
     """Settings of a simulated handset only; a real one ignores nothing because it must not have them."""
@@ -190,6 +199,8 @@ class PeerPart(_Part):
     @field_validator("address")
     @classmethod
     def _literals(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not value:
+            raise ValueError("expected one address or more")
         for literal in (value,) if isinstance(value, str) else value:
             ip_address(literal)
         return value
@@ -207,7 +218,7 @@ class Lab(_Part):
     """A whole lab.yaml."""
 
     benches: Annotated[dict[Name, BenchPart], Field(min_length=1)]
-    profile: Annotated[str, Field(pattern=r"^(ietf|rcs51|up2)$")] = "rcs51"
+    profile: Profile = DEFAULT_PROFILE
     results: Path = Path("results")
     secrets: Path | None = None
     adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = OWN
@@ -268,6 +279,7 @@ def load_lab(path: Path | None = None, environment: Mapping[str, str] | None = N
     except ValidationError as error:
         raise _first_error(file, tree, error) from None
     _refuse_shared_equipment(file, tree, lab)
+    _refuse_missing_secrets(file, tree, lab)
     return LabFile(file.resolve(), lab)
 
 
@@ -305,7 +317,8 @@ def _read_secrets(file: Path, tree: Any, environment: Mapping[str, str]) -> dict
     try:
         lines = (file.parent / str(name)).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file.parent / str(name)} cannot be read ({error}); create it or remove this line"
+        reason = getattr(error, "strerror", None) or error
+        message = f"{file.parent / str(name)} cannot be read ({reason}); create it or remove this line"
         raise LabFileError(file, *_place(tree, ("secrets",)), "secrets", message) from None
     pairs = (line.partition("=") for line in lines if not line.lstrip().startswith("#"))
     return {key.strip(): value.strip() for key, equals, value in pairs if equals} | dict(environment)
@@ -342,6 +355,8 @@ def _first_error(file: Path, tree: Any, error: ValidationError) -> LabFileError:
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "unknown key; see docs/lab.md for the keys there are"
+    elif first["type"] == "string_type":
+        message = "expected text; put the value in quotes"
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     return LabFileError(file, line, column, _dotted(loc), message + tail)
@@ -379,6 +394,17 @@ def _refuse_shared_equipment(file: Path, tree: Any, lab: Lab) -> None:
                 file, line, column, _dotted(loc), f"{address} is already used by {owners[address]}"
             )
         owners[address] = _dotted(loc)
+
+
+def _refuse_missing_secrets(file: Path, tree: Any, lab: Lab) -> None:
+    """The registrar of a bench needs what the SIMs of its handsets are authenticated by."""
+    for bench, part in lab.benches.items():
+        how = part.peer.authentication
+        for handset, settings in part.handsets.items():
+            loc = ("benches", bench, "handsets", handset, "sim")
+            if lacking := settings.sim.lacks(how):
+                message = f"authentication {how} needs {lacking}; write them as ${{NAME}}"
+                raise LabFileError(file, *_place(tree, loc), _dotted(loc), message)
 
 
 def _equipment(lab: Lab) -> list[tuple[tuple[str | int, ...], str]]:

@@ -21,7 +21,7 @@ GOOD = dedent(
             adb: simulated
             msisdn: "+12025550101"
             imsi: "001010123456789"
-            sim: {k: "${SIM_K}"}
+            sim: {k: "${SIM_K}", opc: "${SIM_K}"}
     """
 )
 K = "465b5ce8b199b49faa5f0a2ee238a6bc"
@@ -61,8 +61,18 @@ def test_the_environment_wins_over_the_secrets_file(write):
         ("127.0.0.1", "localhost", "4:12", "benches.a.peer.address", "localhost"),
         ("12025550101", "0170", "8:9", "benches.a.handsets.dut.msisdn", "pattern"),
         ("secrets: sim.env", "secrets: no.env", "1:1", "secrets", "no.env cannot be read"),
+        (', opc: "${SIM_K}"', "", "10:9", "benches.a.handsets.dut.sim", "aka needs `k` and `opc`"),
+        (
+            "example.org",
+            "example.org, authentication: digest",
+            "10:9",
+            "benches.a.handsets.dut.sim",
+            "needs `password`",
+        ),
+        ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
+        ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
         ("SIM_K", "SIM_X", "10:15", "benches.a.handsets.dut.sim.k", "SIM_X is not set"),
-        ("sim: {k:", "sim: {amf: 12, k:", "10:15", "benches.a.handsets.dut.sim.amf", "string"),
+        ("sim: {k:", "sim: {amf: 12, k:", "10:15", "benches.a.handsets.dut.sim.amf", "quotes"),
     ],
 )
 def test_an_error_names_line_column_and_field(write, old, new, place, field, words):
