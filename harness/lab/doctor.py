@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from devices.adb_server import bundled_adb
+from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
 from devices.modem import Modem
 from harness.errors import LabError, RcsLabError
-from harness.evidence.timeline import Timeline
+from harness.evidence.timeline import Address, Timeline
 from harness.lab.equipment import guarded_adb_server
 from harness.lab.leases import acquire
 from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
@@ -92,7 +93,9 @@ def _own_packages() -> tuple[bool, str]:
         file = Path(__import__(name).__file__ or "").resolve()
         if file.parent.parent != home:
             foreign.append(f"{name} comes from {file.parent}")
-    shadows = sorted((home / "robot").glob("**/*.py")) if (home / "robot").is_dir() else []
+    suites = home / "robot"
+    installed = Path(str(importlib.metadata.distribution("robotframework").locate_file("robot")))
+    shadows = sorted(suites.glob("**/*.py")) if suites != installed.resolve() else []
     if shadows:
         foreign.append(f"{shadows[0]} hides Robot Framework: robot/ must hold no Python")
     return not foreign, "; ".join(foreign) or f"{', '.join(OURS)} from {home}"
@@ -144,7 +147,7 @@ def _listen(address: str, port: int) -> str:
                 where = f"{address} port {port} {name}"
                 actual = error.strerror or str(error)
                 raise LabError("P-CSCF", where, "a free port", actual, remedy) from None
-    return f"UDP and TCP port {port or 'of the kernel'} free"
+    return f"UDP and TCP port {port} free" if port else "any free UDP and TCP port"
 
 
 def _instrument(lab_file: LabFile, resource: str) -> str:
@@ -165,20 +168,21 @@ def _handset(lab_file: LabFile, part: HandsetPart) -> str:
     if part.adb == SIMULATED:
         return "simulated"
     if lab_file.lab.adb_server != OWN:
-        return _identity(lab_file, part, int(lab_file.lab.adb_server.rpartition(":")[2]))
+        host, _, port = lab_file.lab.adb_server.rpartition(":")
+        return _identity(lab_file, part, Address(host, int(port)))
     folder = Path(tempfile.mkdtemp(prefix="rcslab-doctor-"))
     try:
         with guarded_adb_server(folder, folder, usb=True) as server:
             if ":" in part.adb:
                 server.connect(part.adb, lab_file.lab.deadlines.adb)
-            return _identity(lab_file, part, server.port)
+            return _identity(lab_file, part, Address(server.host, server.port))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _identity(lab_file: LabFile, part: HandsetPart, port: int) -> str:
-    seconds = lab_file.lab.deadlines.adb
-    handset = AndroidHandset(part.adb, port, load_app(part.app), Timeline(), deadline=seconds)
+def _identity(lab_file: LabFile, part: HandsetPart, adb: Address) -> str:
+    seconds, client = lab_file.lab.deadlines.adb, lab_client(adb.port, adb.host)
+    handset = AndroidHandset(part.adb, client, load_app(part.app), Timeline(), deadline=seconds)
     handset.wait_ready(seconds)
     found = handset.identify()
     return f"{found.manufacturer} {found.model}, Android {found.release}, {found.fingerprint}"
