@@ -27,7 +27,7 @@ from devices.simulated.modem import SimulatedModem
 from devices.simulated.personality import PERSONALITIES, personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
-from harness.agent.part_process import Ready, log_to_stderr, serve
+from harness.agent.part_process import Ready, add_process_options, log_to_stderr, port, serve
 from harness.cpm.identity import Msisdn, imei_urn, impi_of
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport
@@ -128,7 +128,7 @@ async def run(options: HandsetOptions, ready: Ready, stop: asyncio.Event) -> Non
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the process. Exit status 0 after a clean end, 1 when it cannot start, 2 for a wrong option."""
+    """Run the process. Exit status 0 after a clean end, 3 when it cannot start, 2 for a wrong option."""
     arguments = _arguments(argv)
     log_to_stderr(arguments.log_level, arguments.name)
     try:
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except (RcsLabError, OSError) as error:
         _log.error("cannot start: %s", error)
-        return 1
+        return 3
     return 0
 
 
@@ -154,15 +154,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--imsi", default=identity.imsi)
     parser.add_argument("--imei", default=identity.imei)
     parser.add_argument("--air", metavar="HOST:PORT", help="air link of a simulated network simulator")
-    parser.add_argument("--adb-port", type=int, default=0, help="adb port, 0: kernel's choice")
+    parser.add_argument("--adb-port", type=port, default=0, help="adb port, 0: kernel's choice")
     parser.add_argument("--modem-link", type=Path, default=Path("ttyLAB0"), help="path of the modem")
     parser.add_argument("--domain", default="ims.mnc001.mcc001.3gppnetwork.org", help="home domain")
-    parser.add_argument("--pcscf-port", type=int, default=5060, help="port of the P-CSCF the network names")
+    parser.add_argument("--pcscf-port", type=port, default=5060, help="port of the P-CSCF the network names")
     parser.add_argument("--transport", choices=("udp", "tcp"), default="udp", help="preferred for SIP")
     parser.add_argument("--personality", default="reference", help="one of: " + ", ".join(PERSONALITIES))
     parser.add_argument("--defect", action="append", default=[], help="switch a defect on; may be repeated")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input ends")
-    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    add_process_options(parser)
     return parser.parse_args(argv)
 
 
@@ -171,9 +170,6 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> H
     host, _, port = (arguments.air or "").rpartition(":")
     if arguments.air and not (host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise UsageError(f"--air {arguments.air}: expected HOST:PORT as the network simulator prints it")
-    for option, value in (("--pcscf-port", arguments.pcscf_port), ("--adb-port", arguments.adb_port)):
-        if not 0 <= value < 65536:
-            raise UsageError(f"{option} {value}: no port")
     imei_urn(arguments.imei)
     Msisdn.parse(arguments.msisdn)
     impi_of(arguments.imsi)

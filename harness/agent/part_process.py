@@ -5,6 +5,7 @@ They end on SIGTERM, on Ctrl-C and, when asked, at the end of their standard inp
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -16,6 +17,21 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 
 Ready = Callable[[Mapping[str, str]], None]
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def port(text: str) -> int:
+    """A port number on the command line, 0 for the kernel's choice. Raises: ValueError."""
+    number = int(text)
+    if not 0 <= number < 65536:
+        raise ValueError
+    return number
+
+
+def add_process_options(parser: argparse.ArgumentParser) -> None:
+    """The options every part has."""
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input ends")
+    parser.add_argument("--log-level", default="INFO", choices=LOG_LEVELS)
 
 
 def log_to_stderr(level: str, name: str = "") -> None:

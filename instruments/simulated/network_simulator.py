@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from harness.agent.part_process import Ready, log_to_stderr, serve
+from harness.agent.part_process import Ready, add_process_options, log_to_stderr, port, serve
 from instruments.simulated.air_link import AirLinkServer
 from instruments.simulated.cell import CellSettings, SimulatedCell, Timing, UeAddresses
 from instruments.simulated.cmw500 import Cmw500Dialect
@@ -83,18 +83,17 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
     for name, what in (("socket", "raw SCPI"), ("hislip", "HiSLIP"), ("air", "air link")):
-        parser.add_argument(f"--{name}-port", type=int, default=0, help=f"{what} port, 0: kernel's choice")
+        parser.add_argument(f"--{name}-port", type=port, default=0, help=f"{what} port, 0: kernel's choice")
     parser.add_argument("--cell-on-seconds", type=float, default=timing.cell_on)
     parser.add_argument("--cell-off-seconds", type=float, default=timing.cell_off)
     parser.add_argument("--attach-seconds", type=float, default=timing.attach)
     parser.add_argument("--first-handset-address", default=UeAddresses().first_ipv4)
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input ends")
-    parser.add_argument("--log-level", default="INFO")
+    add_process_options(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the process. Exit status 0 after a clean end, 1 when a port is taken, 2 for a wrong option."""
+    """Run the process. Exit status 0 after a clean end, 3 when a port is taken, 2 for a wrong option."""
     arguments = _arguments(argv)
     log_to_stderr(arguments.log_level)
     options = Options(
@@ -113,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         asyncio.run(serve(partial(run, options), until_stdin_closes=arguments.until_stdin_closes))
     except OSError as error:
         log.error("cannot listen on %s: %s", options.host, error)
-        return 1
+        return 3
     return 0
 
 

@@ -60,7 +60,7 @@ def test_a_taken_port_is_said_and_nothing_is_printed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start("--socket-port", str(taken.getsockname()[1]))
         out, errors = process.communicate(timeout=10)
-    assert process.returncode == 1
+    assert process.returncode == 3
     assert out == ""
     assert "cannot listen" in errors
 
