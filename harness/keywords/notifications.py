@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from robot.api.deco import keyword
 
-from harness.errors import UsageError
+from harness.errors import HandsetError
 from harness.keywords.topic import Topic
 from harness.peer.notifications import NotificationKind, Wrong
 from harness.peer.pager import SentMessage
@@ -72,4 +72,4 @@ class NotificationKeywords(Topic):
         """Fails unless the handset sent exactly ``count`` notifications of this kind for the message."""
         found = self.bench.peer.notifications.of(message.message_id, kind.value)
         if len(found) != count:
-            raise UsageError(f"expected {count} {kind.value} for {message.message_id}, got {len(found)}")
+            raise HandsetError(f"expected {count} {kind.value} for {message.message_id}, got {len(found)}")

@@ -171,6 +171,6 @@ class PagerKeywords(Topic):
         | ${text} =    Text Of Octets    1300    ü
         """
         size = len(letter.encode())
-        if octets % size:
+        if octets < 0 or octets % size:
             raise UsageError(f"{octets} octets cannot be made of {letter!r}, which has {size}")
         return letter * (octets // size)

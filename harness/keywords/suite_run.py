@@ -30,6 +30,7 @@ from harness.lab.stopping import Stopped, StopSignals
 from harness.RCS import RCS
 
 EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_INFRA = 0, 1, 2, 3
+FIXED_OPTIONS = frozenset({"outputdir", "xunit", "console"})
 ROBOT_REFUSES, ROBOT_STOPPED, ROBOT_UNEXPECTED = 252, 253, 255
 _log = logging.getLogger(__name__)
 
@@ -260,8 +261,8 @@ def _robot_arguments(request: RunRequest) -> tuple[list[str], dict[str, Any]]:
         raise UsageError(f"Robot refuses its options: {error}") from None
     given = [str(source) for source in extra[:-1]]
     explicit = {name: value for name, value in options.items() if value not in (None, [], ())}
-    for ours in ("outputdir", "xunit", "console"):
-        explicit.pop(ours, None)
+    for ours in sorted(FIXED_OPTIONS & explicit.keys()):
+        raise UsageError(f"--{ours} is set by the run; its folder is `results:` of lab.yaml")
     return suites + given or [str(default_suites())], explicit
 
 
@@ -285,10 +286,7 @@ def _refuse_no_tests(datasources: list[str], options: dict[str, Any]) -> None:
 
 
 def default_suites() -> Path:
-    """The suites that come with the project:
-
-    beside the packages in a checkout, inside the wheel elsewhere.
-    """
+    """The suites of the project, beside the packages in a checkout and inside the wheel elsewhere."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_robot" / "suites", package.parent / "robot" / "suites"):
         if folder.is_dir():

@@ -56,10 +56,7 @@ class TestRecord:
 
     @property
     def failing(self) -> list[Finding]:
-        """The findings that fail this test:
-
-        hard rules, broken by the handset, that the test did not ask for.
-        """
+        """The findings that fail this test: hard rules the handset broke and the test did not expect."""
         return [
             finding
             for finding in self.findings

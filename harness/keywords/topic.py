@@ -26,10 +26,7 @@ class BenchAccess:
         self._bench: Bench | None = None
         self.record: TestRecord | None = None
         self.mark = 0
-        """Number of the timeline's last entry before the last action:
-
-        what counts as its effect comes later.
-        """
+        """Number of the timeline's last entry before the last action; what comes later is its effect."""
 
     @property
     def is_open(self) -> bool:
