@@ -57,8 +57,8 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     | Text Is Delivered And Displayed
     |     Handset Is Registered
     |     Send Text From Handset    Hello
-    |     ${message} =    Wait For Text From Handset    Hello
-    |     Handset Shows Status    Read    of=Hello
+    |     Wait For Text From Handset    Hello
+    |     Handset Shows Status    READ    of=Hello
 
     Every test is judged when it ends: each rule the handset broke that fails a run under the lab's profile
     fails the test. The ladder of the test is in its log, the capture and the rest under ``evidence/``.
@@ -70,9 +70,9 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     ROBOT_LIBRARY_CONVERTERS = {Msisdn: Msisdn.from_robot}  # noqa: RUF012  # Robot reads a plain dict
 
     def __init__(self, lab: str | None = None, bench: str | None = None) -> None:
-        """``lab`` is a lab file (default:
+        """Takes the bench to work on, where `rcslab run` does not give it.
 
-        the lab.yaml found upward), ``bench`` its bench (default: a free one).
+        ``lab`` is a lab file, default the lab.yaml found upward; ``bench`` its bench, default a free one.
         """
         self.ROBOT_LIBRARY_LISTENER = self
         self._lab, self._bench_name = lab, bench

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabError, UsageError
 
 if TYPE_CHECKING:
@@ -55,14 +56,6 @@ class ReportFormat(StrEnum):
     HTML = "html"
 
 
-class ProfileName(StrEnum):
-    """Severity profiles."""
-
-    IETF = "ietf"
-    RCS51 = "rcs51"
-    UP2 = "up2"
-
-
 FormatOption = Annotated[ListFormat, typer.Option("--format", help="text or json.")]
 
 
@@ -83,7 +76,7 @@ def main() -> None:
         usage = getattr(error, "format_message", None)
         if usage is None:
             raise
-        _fail(usage(), EXIT_USAGE)
+        _fail(usage().replace("Value error, ", ""), EXIT_USAGE)
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -91,7 +84,7 @@ def _fail(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-@app.command(context_settings=PASS_THROUGH)
+@app.command(context_settings=PASS_THROUGH, options_metavar="[OPTIONS] [SUITES...] [ROBOT OPTIONS...]")
 def run(
     context: typer.Context,
     lab: LabOption = None,
@@ -100,13 +93,13 @@ def run(
         str | None, typer.Option(help="Personality of the simulated handset, e.g. samsung-ims-5.0.")
     ] = None,
     profile: Annotated[
-        ProfileName | None, typer.Option(help="Profile that findings are judged under.")
+        Profile | None, typer.Option(help="Profile that findings are judged under.")
     ] = None,
 ) -> None:
-    """Run Robot suites on a bench: rcslab run [SUITES...] [ROBOT OPTIONS...].
+    """Run Robot suites on a bench.
 
     Paths up to the first other option are suites (default: those that come with the project); everything from
-    there on goes to Robot, e.g. --include smoke --variable NAME:value.
+    there on goes to Robot, e.g. --exclude selftest --variable NAME:value.
     """
     from harness.keywords.suite_run import RunRequest, run_suites
     from harness.lab.model import load_lab
@@ -129,7 +122,7 @@ def run(
 
 def _print_test(done: TestDone) -> None:
     width = len(str(done.total))
-    notes = f"  ({done.findings} findings)" if done.findings else ""
+    notes = f"  ({done.findings} finding{'s' * (done.findings > 1)})" if done.findings else ""
     name = done.name.split(".", 1)[-1]
     print(
         f"[{done.number:{width}}/{done.total}] {done.verdict.upper():6} {name}  {done.seconds:.1f} s{notes}"
@@ -158,10 +151,7 @@ def doctor(
     bench: Annotated[str | None, typer.Option(help="Only this bench.")] = None,
     format_: FormatOption = ListFormat.TEXT,
 ) -> None:
-    """Check everything the lab file names, one line each:
-
-    found, version, or what is wrong and how to mend it.
-    """
+    """Check everything the lab file names: found, or what is wrong and how to mend it."""
     from harness.lab.doctor import examine
     from harness.lab.model import load_lab
 
@@ -181,8 +171,8 @@ def verify(
     format_: Annotated[ReportFormat, typer.Option("--format", help="text, json, junit or html.")] = (
         ReportFormat.TEXT
     ),
-    profile: Annotated[ProfileName, typer.Option(help="Profile that findings are judged under.")] = (
-        ProfileName.RCS51
+    profile: Annotated[Profile, typer.Option(help="Profile that findings are judged under.")] = (
+        DEFAULT_PROFILE
     ),
 ) -> None:
     """Judge captures. Exit 0 clean, 1 findings that fail a run, 2 unusable input."""
@@ -204,18 +194,23 @@ def peer(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of UDP and TCP; 0: any free one.")] = 5060,
     evidence: Annotated[Path | None, typer.Option(help="Folder for capture, ladder and timeline.")] = None,
-    lab: LabOption = None,
-    bench: Annotated[str | None, typer.Option(help="Take domain and subscribers of this bench.")] = None,
+    lab: Annotated[
+        Path | None,
+        typer.Option("--lab", metavar="FILE", help="Lab file of --bench (default: found from here upward)."),
+    ] = None,
+    bench: Annotated[
+        str | None, typer.Option(help="Take domain and subscribers of this bench (default: first of --lab).")
+    ] = None,
     domain: Annotated[str | None, typer.Option(help="Home domain, without a lab file.")] = None,
-    profile: Annotated[ProfileName, typer.Option(help="Profile that findings are judged under.")] = (
-        ProfileName.RCS51
+    profile: Annotated[Profile, typer.Option(help="Profile that findings are judged under.")] = (
+        DEFAULT_PROFILE
     ),
     quiet: Annotated[bool, typer.Option("--quiet", help="No live ladder on standard error.")] = False,
 ) -> None:
-    """The peer alone: prints one JSON line with its addresses, then serves until SIGTERM or Ctrl-C.
+    """Serve any RCS client: the peer alone.
 
-    It answers any RCS client, shows what passes on standard error, writes its evidence at the end and exits
-    as `rcslab verify` would.
+    Prints one JSON line with its addresses, shows what passes on standard error until SIGTERM or Ctrl-C, then
+    writes its evidence and exits as `rcslab verify` would.
     """
     from harness.lab.peer_alone import PeerAloneRequest, serve
 
@@ -239,7 +234,7 @@ def rules(
     format_: FormatOption = ListFormat.TEXT,
     implemented: Annotated[bool, typer.Option("--implemented", help="Only rules that are checked.")] = False,
 ) -> None:
-    """The catalogue of rules: id, severity, clause, and whether it is checked."""
+    """List the catalogue: id, severity, clause, and whether it is checked."""
     from harness.verify.catalogue import load_catalogue
 
     found = [

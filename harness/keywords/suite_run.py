@@ -132,6 +132,8 @@ class RunListener:
             [finding.as_dict() | {"test": data.full_name} for finding in record.findings] if record else []
         )
         self._result.findings += findings
+        if result.tags.robot("exit"):
+            return  # a signal ended the run before this test: there is no progress to show
         self._request.on_test(
             TestDone(
                 self._result.tests.total(),

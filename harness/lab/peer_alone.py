@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.agent.part_process import set_on_stop
+from harness.errors import UsageError
 from harness.evidence.label import label_of
 from harness.evidence.lanes import PEER
 from harness.evidence.package import write_evidence
@@ -57,6 +58,8 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
     if request.lab is None and request.bench is None:
         domain = request.domain or DEFAULT_DOMAIN
         return PeerConfig(domain, (), Authentication.NONE, listen=listen), VerifySettings()
+    if request.domain is not None:
+        raise UsageError("--domain is for a peer without a lab file; with one, the bench names its domain")
     lab_file = load_lab(request.lab)
     part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
     return replace(peer_config(part), listen=listen), replace(
