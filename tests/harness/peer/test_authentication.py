@@ -139,6 +139,45 @@ def test_an_old_nonce_is_stale(bench: Any) -> None:
     assert handset.register(f"Authorization: {credentials(renewed, PASSWORD.encode())}").status == 200
 
 
+def test_a_nonce_that_was_never_given_is_stale(bench: Any) -> None:
+    bench.start(subscribers=(DIGEST,), authentication=Authentication.DIGEST)
+    handset = bench.handset()
+    challenge = challenged(handset)
+    invented = challenge.replace(directive(challenge, "nonce"), "0" * 32)
+    answered = handset.register(f"Authorization: {credentials(invented, PASSWORD.encode())}")
+    assert answered.status == 401
+    assert "stale=true" in (answered.header("WWW-Authenticate") or "").lower()
+
+
+def test_the_password_of_one_user_does_not_serve_another_name(bench: Any) -> None:
+    peer = bench.start(subscribers=(DIGEST,), authentication=Authentication.DIGEST)
+    handset = bench.handset()
+    challenge = challenged(handset)
+    other = credentials(challenge, PASSWORD.encode(), username="other@ims.example")
+    assert handset.register(f"Authorization: {other}").status == 401
+    assert not peer.bindings
+
+
+def test_an_algorithm_that_was_not_offered_is_refused(bench: Any) -> None:
+    """RFC 7616 5.7: else whoever sits between could bid down to MD5."""
+    peer = bench.start(
+        subscribers=(DIGEST,), authentication=Authentication.DIGEST, digest_algorithms=("SHA-256",)
+    )
+    handset = bench.handset()
+    weaker = challenged(handset).replace("SHA-256", "MD5")
+    assert handset.register(f"Authorization: {credentials(weaker, PASSWORD.encode())}").status == 401
+    assert not peer.bindings
+
+
+def test_right_credentials_do_not_register_the_identity_of_another(bench: Any) -> None:
+    peer = bench.start(subscribers=(DIGEST,), authentication=Authentication.DIGEST)
+    handset = bench.handset()
+    right = credentials(challenged(handset), PASSWORD.encode())
+    stranger = "sip:stranger@ims.example"
+    assert handset.register(f"Authorization: {right}", to=stranger, sender=stranger).status == 403
+    assert not peer.bindings
+
+
 def test_wrong_twice_is_403_and_then_it_starts_again(bench: Any) -> None:
     peer = bench.start(subscribers=(DIGEST,), authentication=Authentication.DIGEST)
     handset = bench.handset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -59,6 +60,24 @@ def test_delivered_and_displayed_in_their_form(bench: Any, ue: str, far: str) ->
     )
     displayed = notification(handset)
     assert "<display-notification><status><displayed/></status></display-notification>" in displayed.body
+
+
+def test_it_goes_to_the_cpim_from_of_the_message_as_written_there(bench: Any, ue: str, far: str) -> None:
+    """RFC 5438 7.2.1: not to the sender SIP names, which a network may have rewritten."""
+    peer = bench.start()
+    peer.notifications.policy(delivered=NOW)
+    handset = bench.handset(stream=True)
+    handset.register()
+    plain, named = f"\r\n\r\nFrom: <{ue}>", '\r\n\r\nFrom: "Ute" <tel:+491701234567>'
+    text = handset.text(message_id="mid-1").replace(plain, named)
+    body = text.partition("\r\n\r\n")[2]
+    length = len(body.encode())
+    handset.send(re.sub(r"Content-Length: \d+", f"Content-Length: {length}", text, count=1))
+    assert handset.receive().status == 200
+    assert notification(handset).body.split("\r\n")[:2] == [
+        f"From: <{far}>",
+        'To: "Ute" <tel:+491701234567>',
+    ]
 
 
 @pytest.mark.parametrize(

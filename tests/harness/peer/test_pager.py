@@ -120,6 +120,20 @@ def test_407_and_the_repeat(bench: Any, far: str) -> None:
     assert bench.call(peer.pager.wait_message("hello", timeout=1)).accepted
 
 
+def test_a_text_with_credentials_used_before_is_challenged_as_stale(bench: Any, far: str) -> None:
+    peer = quiet(bench, subscribers=(Subscriber("ue@ims.example", (UE, TEL), password="pw"),))
+    peer.pager.answer_next(407)
+    handset = bench.handset()
+    handset.send(handset.text(call_id="m", cseq=1))
+    used = proxy_credentials(handset.receive().header("Proxy-Authenticate") or "", far, "pw")
+    handset.send(handset.text("hello", used, call_id="m", cseq=2))
+    assert handset.receive().status == 200
+    handset.send(handset.text("again", used, call_id="n", cseq=1))
+    replayed = handset.receive()
+    assert replayed.status == 407
+    assert "stale=true" in (replayed.header("Proxy-Authenticate") or "").lower()
+
+
 def test_407_with_wrong_credentials_ends_in_403(bench: Any, far: str) -> None:
     peer = quiet(bench, subscribers=(Subscriber("ue@ims.example", (UE, TEL), password="pw"),))
     peer.pager.answer_next(407)
