@@ -25,7 +25,7 @@ from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
 from harness.keywords.registration import Registration
-from harness.keywords.test_record import TestRecord
+from harness.keywords.test_record import TestRecord, folder_name
 from harness.keywords.topic import BenchAccess
 from harness.lab.bench import Bench
 from harness.lab.model import load_lab
@@ -152,7 +152,9 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             return
         output = _output_folder()
         self._stopped = _was_stopped(result)
-        record.end(result.passed, result.skipped, output / "evidence", stopped=self._stopped)
+        taken = {done.evidence.folder.name for done in self.records if done.evidence}
+        folder = output / "evidence" / folder_name(data.full_name, taken)
+        record.end(result.passed, result.skipped, folder, stopped=self._stopped)
         self.records.append(record)
         if record.evidence is not None:
             show_evidence(record.evidence, record.findings, output)

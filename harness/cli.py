@@ -92,9 +92,7 @@ def run(
     personality: Annotated[
         str | None, typer.Option(help="Personality of the simulated handset, e.g. samsung-ims-5.0.")
     ] = None,
-    profile: Annotated[
-        Profile | None, typer.Option(help="Profile that findings are judged under.")
-    ] = None,
+    profile: Annotated[Profile | None, typer.Option(help="Profile that findings are judged under.")] = None,
 ) -> None:
     """Run Robot suites on a bench.
 

@@ -6,8 +6,10 @@ The library's listener calls this; keywords read the findings of the running tes
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from harness.evidence.package import EvidenceFiles, write_evidence
 from harness.evidence.timeline import Layer
 from harness.lab.bench import Bench
 from harness.verify.finding import Finding, Party
+
+LONGEST_NAME = 200  # octets; file systems take 255
 
 
 class RunVerdict(StrEnum):
@@ -64,7 +68,7 @@ class TestRecord:
         ]
 
     def end(self, passed: bool, skipped: bool, folder: Path, *, stopped: bool = False) -> RunVerdict:
-        """Judge the rest, settle the verdict and write the evidence under `folder`.
+        """Judge the rest, settle the verdict and write the evidence into `folder`.
 
         stopped: somebody ended the run during this test, so nothing can be said about the handset.
         """
@@ -74,7 +78,7 @@ class TestRecord:
             self._look_for_faults()
             self._photograph()
         try:
-            self._write(folder / folder_name(self.name))
+            self._write(folder)
         except OSError as error:
             remedy = "make room, or set `results:` in lab.yaml"
             self.infra = LabError("evidence", str(folder), "a folder to write to", str(error), remedy)
@@ -128,6 +132,9 @@ class TestRecord:
         }
 
 
-def folder_name(test: str) -> str:
-    """A test's name as a folder name: letters, digits, dots and dashes."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", test).strip("-") or "test"
+def folder_name(test: str, taken: Container[str] = ()) -> str:
+    """A test's name as a folder name that is not taken: letters and digits of any script, dots and dashes."""
+    readable = re.sub(r"[^\w.]+", "-", test).strip("-")
+    name = readable.encode()[:LONGEST_NAME].decode(errors="ignore") or "test"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(free for free in chain([name], numbered) if free not in taken)
