@@ -28,6 +28,7 @@ _FRAME = struct.Struct("<BI")
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 _EXIT_MARK = "RCSLAB-EXIT:"
 _POLL = 0.05
+_PROBE_SECONDS = 1.0
 REQUEST_TIMEOUT = 10.0  # for requests to the server that name none
 # What the adb server says, the state that means, and what a person can do.
 _STATES = (
@@ -38,6 +39,7 @@ _STATES = (
     ("still connecting", "connecting", "wait for the handset to answer, or replug it"),
     ("no permissions", "no permissions", "install the udev rules for the handset"),
 )
+_KNOWN_STATES = frozenset(state for _, state, _ in _STATES)
 
 
 def lab_client(port: int, host: str = "127.0.0.1") -> AdbClient:
@@ -256,11 +258,31 @@ class AdbTransportLink:
             raise self._lost(expected, "silence", "is the handset hung? reboot it or replug it") from None
         except AdbError as error:
             state, remedy = _state_of(str(error))
+            if state not in _KNOWN_STATES:  # an end where OKAY or FAIL was due is an AdbError too
+                self._refuse_dead_server()
             raise self._lost("state device", state, remedy) from None
         except (EOFError, OSError) as error:
+            self._refuse_dead_server()
             raise self._lost(
                 expected, f"the connection ended ({error})", "did the handset or the adb server restart?"
             ) from None
+
+    def _refuse_dead_server(self) -> None:
+        """A server that dies takes the connections to its handsets along: ask whether it is there.
+
+        One that has not quite ended yet takes the question and resets it.
+        """
+        from adbutils import AdbError
+        from adbutils.errors import AdbConnectionError, AdbTimeout
+
+        try:
+            with _Closing(self.client.make_connection(timeout=_PROBE_SECONDS)) as connection:
+                connection.send_command("host:version")
+                connection.check_okay()
+        except (AdbTimeout, TimeoutError):
+            return  # busy is not dead
+        except (AdbConnectionError, AdbError, EOFError, OSError) as error:
+            raise self._server_lost(error) from None
 
     def _lost(self, expected: str, actual: str, remedy: str) -> HandsetLost:
         self._timeline.event(Layer.ADB, "lost", actual, serial=self.serial, expected=expected)
