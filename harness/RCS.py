@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from robot.api import logger
+from robot.api import SkipExecution, logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
 
 from harness.cpm.identity import Msisdn
-from harness.errors import LabError
+from harness.errors import LabError, NotOnBench
 from harness.keywords.findings import Findings
 from harness.keywords.handset import HandsetKeywords
 from harness.keywords.log_drain import LogDrain
@@ -110,11 +110,14 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         """Run a keyword; a lab error in it makes the verdict of the test infra.
 
         After one, every keyword of the test raises it again at once: a lab that broke has no more to say.
+        What a bench does not have skips the test.
         """
         if self._access.record is not None and self._access.record.infra is not None:
             raise self._access.record.infra
         try:
             return super().run_keyword(name, args, kwargs)
+        except NotOnBench as error:
+            raise SkipExecution(str(error)) from None
         except LabError as error:
             if self._access.record is not None:
                 self._access.record.infra = error

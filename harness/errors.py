@@ -3,7 +3,8 @@
 RcsLabError
 ├── UsageError              the caller: a file, an option or an argument is wrong (exit 2, nothing started)
 │   ├── LabFileError        lab.yaml, with file, line, column and field
-│   └── CaptureError        a capture that cannot be read
+│   ├── CaptureError        a capture that cannot be read
+│   └── NotOnBench          a test needs what its bench does not have (the test is skipped)
 ├── LabError                the lab: a part is absent, silent or taken (verdict infra, never the handset's)
 │   ├── AddressTaken        a port or address is in use
 │   ├── HandsetLost         adb or the handset behind it does not answer
@@ -45,6 +46,10 @@ class LabFileError(UsageError):
 
 class CaptureError(UsageError):
     """A file that is no pcap or pcapng capture, or cannot be read at all."""
+
+
+class NotOnBench(UsageError):
+    """This bench does not have what a keyword needs: the test says nothing about the handset."""
 
 
 class LabError(RcsLabError):

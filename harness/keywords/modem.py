@@ -7,7 +7,7 @@ from datetime import timedelta
 from robot.api.deco import keyword
 
 from devices.modem import Modem
-from harness.errors import HandsetError, UsageError
+from harness.errors import HandsetError, NotOnBench
 from harness.keywords.topic import Topic
 
 
@@ -15,10 +15,10 @@ class ModemKeywords(Topic):
     """What AT commands tell (TS 27.007)."""
 
     def modem(self, handset: str | None = None) -> Modem:
-        """The modem of a handset. Raises: UsageError when lab.yaml names none."""
+        """The modem of a handset. Raises: NotOnBench when lab.yaml names none."""
         found = self.handset(handset)
         if found.modem is None:
-            raise UsageError(f"handset {found.name} has no `modem:` in lab.yaml; this keyword needs one")
+            raise NotOnBench(f"handset {found.name} has no `modem:` in lab.yaml; this keyword needs one")
         return found.modem
 
     @keyword("IMEI Of Modem")

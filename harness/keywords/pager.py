@@ -11,6 +11,7 @@ from harness.cpm.identity import Msisdn
 from harness.errors import HandsetError, UsageError
 from harness.evidence.timeline import Transport
 from harness.keywords.topic import Topic
+from harness.peer.config import Authentication
 from harness.peer.notifications import NotificationKind, Wrong
 from harness.peer.pager import SentMessage
 from harness.peer.received import ReceivedMessage
@@ -90,8 +91,11 @@ class PagerKeywords(Topic):
         | Peer Answers Next Message    NONE
         | Peer Answers Next Message    200    after=1.2 seconds
 
-        407 is answered with a Digest challenge, and the repeat of the handset is checked.
+        407 is answered with a Digest challenge, and the repeat of the handset is checked. The test is skipped
+        when the SIM in lab.yaml has no password for that.
         """
+        if status == 407 and "Proxy_Authenticate" not in headers:
+            self.need_credentials(Authentication.DIGEST)
         self.act()
         self.bench.peer.pager.answer_next(status, self.headers(headers), count, delay=after.total_seconds())
 

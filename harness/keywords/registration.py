@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from robot.api import SkipExecution
 from robot.api.deco import keyword
 
 from harness.errors import HandsetError
@@ -87,12 +86,7 @@ class Registration(Topic):
 
         The test is skipped when the SIM of a handset, as lab.yaml has it, lacks what that takes.
         """
-        for handset in self.bench.handsets.values():
-            lacking = handset.part.sim.lacks(authentication)
-            if lacking:
-                raise SkipExecution(
-                    f"handset {handset.name}: its SIM in lab.yaml has no {lacking} for {authentication}"
-                )
+        self.need_credentials(authentication)
         self.bench.peer.registrar.authentication = authentication
 
     @keyword

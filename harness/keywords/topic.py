@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from harness.cpm.identity import Msisdn
-from harness.errors import HandsetError, NotSeen, UsageError
+from harness.errors import HandsetError, NotOnBench, NotSeen, UsageError
 from harness.keywords.test_record import TestRecord
 from harness.lab.bench import Bench
 from harness.lab.equipment import HandsetOnBench
+from harness.peer.config import Authentication
 
 T = TypeVar("T")
 GRACE_SECONDS = 2.0
@@ -69,6 +70,14 @@ class Topic:
     def handset(self, name: str | None = None) -> HandsetOnBench:
         """The handset of that name; the first of the bench when no name is given."""
         return self.bench.handset(name)
+
+    def need_credentials(self, authentication: Authentication) -> None:
+        """Raises: NotOnBench when the SIM of a handset, as lab.yaml has it, lacks what that takes."""
+        for handset in self.bench.handsets.values():
+            if lacking := handset.part.sim.lacks(authentication):
+                raise NotOnBench(
+                    f"handset {handset.name}: its SIM in lab.yaml has no {lacking} for {authentication}"
+                )
 
     def act(self) -> None:
         """An action of the procedure begins: what it brings about is looked for after this point."""

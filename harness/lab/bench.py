@@ -20,7 +20,7 @@ from pathlib import Path
 from harness.agent.loop_thread import LoopThread
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
-from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, UsageError
+from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, NotOnBench, UsageError
 from harness.evidence.lanes import PEER
 from harness.evidence.timeline import Address, Layer, Timeline
 from harness.lab import warden
@@ -208,10 +208,10 @@ class Bench:
 
     @property
     def network_simulator(self) -> NetworkSimulator:
-        """The network simulator. Raises: UsageError on a bench without one."""
+        """The network simulator. Raises: NotOnBench on a bench without one."""
         simulator = self._equipment.network_simulator
         if simulator is None:
-            raise UsageError(f"bench {self.name} has no network simulator; this keyword needs one")
+            raise NotOnBench(f"bench {self.name} has no network simulator; this keyword needs one")
         return simulator
 
     @property
