@@ -213,6 +213,16 @@ class BenchPart(_Part):
     handsets: Annotated[dict[Name, HandsetPart], Field(min_length=1)]
     network_simulator: NetworkSimulatorPart | None = None
 
+    @model_validator(mode="after")
+    def _simulated_together(self) -> BenchPart:
+        simulated = [name for name, part in self.handsets.items() if part.adb == SIMULATED]
+        if simulated and self.network_simulator is None:
+            raise ValueError(
+                f"{', '.join(simulated)} is simulated and has no other cell to camp on: "
+                "add `network_simulator: {resource: simulated}`"
+            )
+        return self
+
 
 class Lab(_Part):
     """A whole lab.yaml."""

@@ -22,6 +22,7 @@ GOOD = dedent(
             msisdn: "+12025550101"
             imsi: "001010123456789"
             sim: {k: "${SIM_K}", opc: "${SIM_K}"}
+        network_simulator: {resource: simulated}
     """
 )
 K = "465b5ce8b199b49faa5f0a2ee238a6bc"
@@ -71,6 +72,7 @@ def test_the_environment_wins_over_the_secrets_file(write):
         ),
         ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
         ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
+        ("    network_simulator: {resource: simulated}\n", "", "3:3", "benches.a", "dut is simulated"),
         ("SIM_K", "SIM_X", "10:15", "benches.a.handsets.dut.sim.k", "SIM_X is not set"),
         ("sim: {k:", "sim: {amf: 12, k:", "10:15", "benches.a.handsets.dut.sim.amf", "quotes"),
     ],
@@ -86,7 +88,7 @@ def test_an_error_names_line_column_and_field(write, old, new, place, field, wor
 
 def test_a_bench_that_appears_twice_is_refused(write):
     path = write(GOOD + "  a:\n    peer: {domain: example.org}\n")
-    with pytest.raises(LabFileError, match=r":11:3: a: appears twice"):
+    with pytest.raises(LabFileError, match=r":12:3: a: appears twice"):
         load_lab(path, environment={})
 
 
@@ -125,6 +127,6 @@ def test_an_unknown_bench_lists_those_there_are(write):
 
 
 def test_simulated_settings_on_a_real_handset_are_refused(write):
-    text = GOOD.replace("adb: simulated", "adb: R58M") + "        simulated: {personality: reference}\n"
+    text = GOOD.replace("adb: simulated", "adb: R58M\n        simulated: {personality: reference}")
     with pytest.raises(LabFileError, match="needs `adb: simulated`"):
         load_lab(write(text), environment={})
