@@ -62,6 +62,9 @@ class Binding:
         """The default public identity."""
         return self.associated[0] if self.associated else self.aor
 
+    def __str__(self) -> str:
+        return f"{self.aor} at {self.contact} for {self.expires} s"
+
     def belongs_to(self, identity: str) -> bool:
         """True when the binding can be reached under this identity (URI or number)."""
         return names(identity, (self.aor, *self.associated))

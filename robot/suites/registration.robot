@@ -49,7 +49,7 @@ Handset Waits As Long As The Registrar Asks
     Handset Deregisters
     Registrar Answers Next Register    503    Retry_After=1
     Switch Airplane Mode Off
-    Handset Does Not Register
+    Handset Does Not Register    seconds=0.5 seconds
     Handset Registers
 
 Handset Stops When Its Subscription Is Refused
