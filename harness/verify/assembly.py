@@ -7,20 +7,24 @@ CSeq where a broken message would be lost otherwise; dialogs follow RFC 3261 12.
 
 from __future__ import annotations
 
+import binascii
+import quopri
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count
 
-from harness.bodies.cpim import parse_cpim
+from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import Imdn, parse_imdn
 from harness.bodies.multipart import Part, split_multipart
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.evidence.timeline import Entry, Event, Layer, Packet, Transport
-from harness.sip.framing import FramingError, StreamFramer
+from harness.sip.framing import FramingError, Limits, StreamFramer
 from harness.sip.message import Request, Response, parse_message
 from harness.sip.uri import Uri
-from harness.verify.comparison import party_of
+from harness.verify.comparison import is_encoded, party_of
 from harness.verify.items import (
     CpimItem,
     Dialog,
@@ -40,7 +44,22 @@ RETRIED_STATUSES = frozenset(
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
+# What no rule forbids is judged, however large: these bound memory only.
+LIMITS = Limits(header_octets=1024 * 1024, body_octets=64 * 1024 * 1024, fields=20_000)
+
 _MEANT_AS_SIP = re.compile(rb"SIP/\d|(?:\A|\n)(?:via|v|cseq|call-id)[ \t]*:", re.IGNORECASE)
+_STUN_TYPES = frozenset({0x0001, 0x0101, 0x0111, 0x0011})
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One direction of a connection. lost: its framing broke before, so what follows may be a remainder."""
+
+    framer: StreamFramer
+    last: Packet
+    lost: bool = False
+    before: SipEntry | None = None
+    """The message the next octets follow."""
 
 
 class Assembly:
@@ -61,7 +80,8 @@ class Assembly:
         self.now = 0.0
         self.from_start: bool | None = None
         self.incomplete = False
-        self._framers: dict[tuple[object, object], StreamFramer] = {}
+        self._streams: dict[tuple[object, object], _Stream] = {}
+        self._heard: dict[str, list[float]] = defaultdict(list)
         self._places = count(1)
         self._by_branch: dict[str, list[Transaction]] = defaultdict(list)
         self._by_call: dict[str, list[Transaction]] = defaultdict(list)
@@ -85,6 +105,12 @@ class Assembly:
         for item in cut:
             self.now = max(self.now, item.time)
             yield from self._link(item)
+
+    def heard_from(self, host: str, start: float, end: float) -> bool:
+        """Whether any octets, keep-alives included, came from the host from start to end."""
+        times = self._heard.get(normal_host(host), [])
+        place = bisect_left(times, start)
+        return place < len(times) and times[place] <= end
 
     def transactions_of(self, call_id: str | None) -> list[Transaction]:
         """Transactions with that Call-ID, in order."""
@@ -137,42 +163,70 @@ class Assembly:
 
     def _cut(self, entry: Entry) -> Iterator[SipEntry | EventItem]:
         if isinstance(entry, Event):
-            self.parties.hint(entry)
-            self.incomplete |= entry.layer is Layer.LAB and entry.name == "capture-truncated"
-            if (
-                entry.layer is Layer.LAB
-                and entry.name in ("test-start", "parties")
-                and self.from_start is None
-            ):
-                self.from_start = True
-            yield EventItem(entry.number, entry.time, entry.layer, entry.name, entry.text, entry.fields)
+            yield from self._cut_event(entry)
             return
         self.incomplete |= entry.missing > 0
         if entry.layer is not Layer.SIP:
             return
+        self._heard[normal_host(entry.source.host)].append(entry.time)
         for found in self._messages_of(entry):
-            self.parties.learn(found)
-            if self.from_start is None and found.request is not None:
-                self.from_start = found.method == "REGISTER"
-            yield found
+            yield self._learnt(found)
+
+    def _cut_event(self, event: Event) -> Iterator[SipEntry | EventItem]:
+        self.parties.hint(event)
+        self.incomplete |= event.layer is Layer.LAB and event.name == "capture-truncated"
+        if event.layer is Layer.LAB and event.name in ("test-start", "parties") and self.from_start is None:
+            self.from_start = True
+        if event.layer is Layer.SIP and event.name == "connection" and event.text.startswith("closed"):
+            for found in self._broken_off(event.fields.get("connection")):
+                yield self._learnt(found)
+        yield EventItem(event.number, event.time, event.layer, event.name, event.text, event.fields)
+
+    def _learnt(self, found: SipEntry) -> SipEntry:
+        self.parties.learn(found)
+        if self.from_start is None and found.request is not None:
+            self.from_start = found.method == "REGISTER"
+        return found
 
     def _messages_of(self, packet: Packet) -> Iterator[SipEntry]:
         if packet.transport is Transport.UDP:
             yield from self._datagram(packet)
             return
-        stream = packet.source, packet.connection if packet.connection is not None else packet.destination
-        framer = self._framers.get(stream)
-        if framer is None or framer.broken or packet.missing:
-            framer = self._framers[stream] = StreamFramer()
-        for piece in framer.receive(packet.data):
+        key = packet.source, packet.connection if packet.connection is not None else packet.destination
+        stream = self._streams.get(key)
+        if stream is None or stream.framer.broken or packet.missing:
+            lost = stream is not None
+            stream = self._streams[key] = _Stream(StreamFramer(LIMITS), packet, lost)
+        stream.last = packet
+        for piece in stream.framer.receive(packet.data):
             if isinstance(piece, Request | Response):
-                yield self._entry(packet, piece.raw, piece)
-            elif isinstance(piece, FramingError) and _MEANT_AS_SIP.search(piece.octets):
-                yield self._entry(packet, piece.octets, _head(piece), piece)
+                stream.before = self._entry(packet, piece.raw, piece)
+                yield stream.before
+            elif isinstance(piece, FramingError):
+                yield from self._no_message(stream, piece)
+
+    def _no_message(self, stream: _Stream, error: FramingError) -> Iterator[SipEntry]:
+        """Octets of a stream that are no message. Behind a break they may be the rest of what broke it."""
+        octets = error.octets
+        meant = _MEANT_AS_SIP.search(octets) is not None
+        if not meant and (stream.lost or _is_another_protocol(octets)):
+            return
+        entry = self._entry(stream.last, octets, _head(error), error)
+        before = stream.before
+        if not meant and before is not None and "Content-Type" in before.sip:
+            entry.follows = before
+        yield entry
+
+    def _broken_off(self, connection: object) -> Iterator[SipEntry]:
+        """What a closed connection leaves behind without the end of a message."""
+        for (_, key), stream in self._streams.items():
+            error = stream.framer.finish() if connection is not None and key == connection else None
+            if error is not None and not _is_another_protocol(error.octets):
+                yield from self._no_message(stream, error)
 
     def _datagram(self, packet: Packet) -> Iterator[SipEntry]:
         data = packet.data
-        if not data.strip(b"\r\n\0 ") or not _MEANT_AS_SIP.search(data):
+        if not data.strip(b"\r\n\0 \t") or _is_another_protocol(data):
             return
         try:
             yield self._entry(packet, data, parse_message(data))
@@ -257,19 +311,25 @@ class Assembly:
     def _link_ack(self, entry: SipEntry) -> None:
         invites = [known for known in self._by_branch.get(entry.branch or "", ()) if known.method == "INVITE"]
         if not invites:
-            number = entry.cseq.number if entry.cseq else None
-            invites = [
-                known
-                for known in self._by_call.get(entry.call_id or "", ())
-                if known.method == "INVITE"
-                and known.request.cseq
-                and known.request.cseq.number == number
-                and _same_way(known.request, entry)
-            ]
+            invites = self._numbered_invites(entry)
         if invites:
             entry.transaction = invites[-1]
             invites[-1].acks.append(entry)
         self._link_in_dialog(entry)
+
+    def _numbered_invites(self, ack: SipEntry) -> list[Transaction]:
+        """INVITEs of the ACK's Call-ID and number, on its way or, since the ACK to a 2xx goes to the Contact
+        where no proxy recorded a route (12.2.1.1), from its source.
+        """
+        number = ack.cseq.number if ack.cseq else None
+        invites = [
+            known
+            for known in self._by_call.get(ack.call_id or "", ())
+            if known.method == "INVITE" and known.request.cseq and known.request.cseq.number == number
+        ]
+        same_way = [known for known in invites if _same_way(known.request, ack)]
+        same_source = [known for known in invites if _same_source(known.request, ack)]
+        return same_way or same_source
 
     def _cancelled(self, entry: SipEntry) -> Transaction | None:
         """The transaction a CANCEL means: same branch, else same Call-ID and CSeq number (9.1)."""
@@ -331,8 +391,8 @@ class Assembly:
             self._register(transaction, entry)
 
     def _answered(self, entry: SipEntry) -> Transaction | None:
-        """The request a response answers: branch and method, then branch, then Call-ID and CSeq, on its
-        leg.
+        """The request a response answers: branch, Call-ID and method, then less of them, then Call-ID and
+        CSeq alone, on its leg. A request that has its final response does not take one of another branch.
         """
         cseq = entry.cseq
         on_leg = [
@@ -341,14 +401,19 @@ class Assembly:
             if _answers_way(known.request, entry)
         ]
         exact = [known for known in on_leg if cseq and known.method == cseq.method]
-        if exact or on_leg:
-            return (exact or on_leg)[-1]
-        calls = [
+        closest = [
+            known for known in exact if known.request.call_id == entry.call_id and known.request.cseq == cseq
+        ]
+        if on_leg:
+            return (closest or exact or on_leg)[-1]
+        same = [
             known
             for known in self._by_call.get(entry.call_id or "", ())
-            if _answers_way(known.request, entry)
+            if cseq
+            and known.request.cseq == cseq
+            and _answers_way(known.request, entry)
+            and not (known.final is not None and known.final.branch == known.request.branch)
         ]
-        same = [known for known in calls if cseq and known.request.cseq == cseq]
         return same[-1] if same else None
 
     def _establish(self, transaction: Transaction, entry: SipEntry) -> None:
@@ -410,7 +475,7 @@ class Assembly:
 
     def _read_bodies(self, entry: SipEntry) -> None:
         message = entry.message
-        if message is None or not message.body:
+        if message is None or not message.body or entry.incomplete or is_encoded(message):
             return
         for offset, raw in _cpim_objects(entry, message):
             item = CpimItem(entry, offset, raw, None)
@@ -443,6 +508,10 @@ def _same_way(one: SipEntry, other: SipEntry) -> bool:
     return normal_host(one.source.host) == normal_host(other.source.host) and normal_host(
         one.destination.host
     ) == normal_host(other.destination.host)
+
+
+def _same_source(one: SipEntry, other: SipEntry) -> bool:
+    return normal_host(one.source.host) == normal_host(other.source.host)
 
 
 def _answers_way(request: SipEntry, response: SipEntry) -> bool:
@@ -502,11 +571,11 @@ def _read_imdns(item: CpimItem) -> None:
         return
     documents: list[bytes] = []
     if kind.essence == "message/imdn+xml":
-        documents.append(cpim.content)
+        documents.append(_plain(cpim, cpim.content))
     elif kind.type == "multipart":
         for part in _parts(cpim.content, kind.parameters.get("boundary")):
             if part.content_type is not None and part.content_type.essence == "message/imdn+xml":
-                documents.append(part.content)
+                documents.append(_plain(part, part.content))
     for document in documents:
         try:
             imdn: Imdn = parse_imdn(document)
@@ -514,6 +583,30 @@ def _read_imdns(item: CpimItem) -> None:
             item.imdn_error = error
         else:
             item.imdns.append(imdn)
+
+
+def _plain(entity: CpimMessage | Part, content: bytes) -> bytes:
+    """The content with its Content-Transfer-Encoding undone (RFC 2045 6); as it is when that fails."""
+    named = entity.mime_get if isinstance(entity, CpimMessage) else entity.get
+    encoding = (named("Content-Transfer-Encoding") or "").strip().lower()
+    if encoding == "quoted-printable":
+        return quopri.decodestring(content)
+    if encoding == "base64":
+        try:
+            return binascii.a2b_base64(content)
+        except binascii.Error:
+            return content
+    return content
+
+
+def _is_another_protocol(octets: bytes) -> bool:
+    """STUN (RFC 5626 4.4.2), SigComp (RFC 3320 7) or a TLS record, which may come to a SIP port."""
+    if len(octets) >= 20 and octets[0] < 0x40:
+        declared = int.from_bytes(octets[2:4], "big")
+        kind = int.from_bytes(octets[:2], "big")
+        if octets[4:8] == b"\x21\x12\xa4\x42" or (kind in _STUN_TYPES and declared == len(octets) - 20):
+            return True
+    return octets[:1] >= b"\xf8" or octets[:2] == b"\x16\x03"
 
 
 __all__ = ["Assembly", "reading"]

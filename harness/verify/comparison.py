@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 
+from harness.bodies.multipart import split_multipart
 from harness.cpm.services import ICSI_TAG, decode_urn
-from harness.errors import SipSyntaxError
+from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.sip.grammar import Parameters
-from harness.sip.headers import NameAddr, Via
+from harness.sip.headers import MediaType, NameAddr, Via
 from harness.sip.message import Request, Response
 from harness.sip.uri import Uri, comparable_host, parse_uri
 
 ANONYMOUS_USERS = frozenset({"anonymous", "unavailable"})
+_OPAQUE_TYPES = (
+    "application/pkcs7",
+    "application/x-pkcs7",
+    "multipart/signed",
+    "multipart/encrypted",
+    "message/external-body",
+)
 
 
 def uri_of(text: str) -> Uri | None:
@@ -76,9 +84,8 @@ def same_via(sent: Via, received: Via, *, top: bool) -> bool:
     before, after = parameter_map(sent.parameters), parameter_map(received.parameters)
     if top:
         for name in ("received", "rport"):
-            if before.get(name) is None:
-                before.pop(name, None)
-                after.pop(name, None)
+            before.pop(name, None)
+            after.pop(name, None)
     return _folded(before) == _folded(after)
 
 
@@ -93,9 +100,13 @@ def same_route(one: NameAddr, other: NameAddr) -> bool:
     """Two route values name the same hop with the same parameters, whatever their order."""
     return (
         one.uri.equivalent(other.uri)
-        and parameter_map(one.uri.parameters) == parameter_map(other.uri.parameters)
-        and parameter_map(one.parameters) == parameter_map(other.parameters)
+        and _any_case(one.uri.parameters) == _any_case(other.uri.parameters)
+        and _any_case(one.parameters) == _any_case(other.parameters)
     )
+
+
+def _any_case(parameters: Parameters) -> dict[str, str | None]:
+    return {name: value and value.lower() for name, value in parameter_map(parameters).items()}
 
 
 def tag_values(parameters: Parameters, name: str) -> frozenset[str]:
@@ -149,9 +160,57 @@ def has_sdp(message: Request | Response) -> bool:
     if not message.body:
         return False
     if kind.startswith("application/sdp"):
-        disposition = (message.get("Content-Disposition") or "session").split(";")[0].strip().lower()
-        return disposition == "session"
-    return kind.startswith("multipart/") and b"application/sdp" in message.body.lower()
+        return _is_session(message.get("Content-Disposition"))
+    return kind.startswith("multipart/") and _part_has_sdp(kind_of(message), message.body)
+
+
+def _is_session(disposition: str | None) -> bool:
+    return (disposition or "session").partition(";")[0].strip().lower() == "session"
+
+
+def _part_has_sdp(kind: MediaType | None, body: bytes, depth: int = 0) -> bool:
+    if kind is None or depth > 4:
+        return False
+    try:
+        parts = split_multipart(body, kind.parameters.get("boundary") or "").parts
+    except BodySyntaxError:
+        return b"application/sdp" in body.lower()
+    for part in parts:
+        text = part.get("Content-Type") or ""
+        inner = _media_type(text)
+        if inner is not None and inner.essence == "application/sdp" and _is_session(part.disposition):
+            return True
+        nested = inner is not None and inner.type.lower() == "multipart"
+        if nested and _part_has_sdp(inner, part.content, depth + 1):
+            return True
+    return False
+
+
+def _media_type(text: str) -> MediaType | None:
+    try:
+        return MediaType.parse(text)
+    except SipSyntaxError:
+        return None
+
+
+def kind_of(message: Request | Response) -> MediaType | None:
+    """Content-Type, None when absent or malformed."""
+    try:
+        return message.content_type
+    except SipSyntaxError:
+        return None
+
+
+def is_encoded(message: Request | Response) -> bool:
+    """The body is compressed or the like (RFC 3261 20.12): its octets cannot be read as its type."""
+    return any(value.strip().lower() != "identity" for value in message.values("Content-Encoding"))
+
+
+def is_opaque(message: Request | Response) -> bool:
+    """The body may hold what cannot be seen: encoded, encrypted, signed, or somewhere else."""
+    kind = kind_of(message)
+    essence = kind.essence if kind else ""
+    return is_encoded(message) or essence.startswith(_OPAQUE_TYPES)
 
 
 def shown(text: str, limit: int = 80) -> str:

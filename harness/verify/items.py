@@ -60,6 +60,8 @@ class SipEntry:
     retransmission_of: SipEntry | None = None
     retransmissions: list[SipEntry] = field(default_factory=list)
     bodies: list[CpimItem] = field(default_factory=list)
+    follows: SipEntry | None = None
+    """Octets that are no message: the message with a body that they come right behind in their stream."""
     role: Callable[[SipEntry], Party] = field(default=lambda entry: Party.UNKNOWN, repr=False)
 
     layer = Layer.SIP
@@ -234,20 +236,30 @@ class Dialog:
         """Whether the request in the dialog was sent by the side that created it."""
         return entry.from_tag == self.caller_tag
 
-    def peer_target(self, entry: SipEntry) -> str | None:
-        """Contact URI text of the far side, as known to the sender of the request; None when none was
-        seen.
+    def peer_targets(self, entry: SipEntry, settling: float = 0.0) -> list[str]:
+        """Contact URI texts of the far side that the sender of the request may hold, the newest first.
+
+        settling: seconds for which a target may still be on its way to the sender, so that the one before
+        counts too. Empty when no target was seen.
         """
         targets = self.callee_targets if self.by_caller(entry) else self.caller_targets
         before = [target for target in targets if target.place < entry.place]
-        return before[-1].contacts[0].uri.text if before else None
+        found: list[str] = []
+        for target in reversed(before):
+            found.append(target.contacts[0].uri.text)
+            if target.time <= entry.time - settling:
+                break
+        return found
 
     def route_set(self, entry: SipEntry) -> list[NameAddr] | None:
-        """Routes the sender of the request has to use (12.1.1, 12.1.2); None when they cannot be read."""
+        """Routes the sender of the request has to use (12.1.1, 12.1.2); None when they cannot be known."""
+        if self.creation.request.to_tag:
+            return None  # a request inside the dialog: what set it up came before the timeline
         if self.by_caller(entry):
             made_by = (self.confirmed or self.early).message
             routes = reading(lambda: made_by.record_routes) if made_by else None
-            return None if routes is None else routes[::-1]
+            # A NOTIFY that came first made the subscriber the UAS: then the order is the written one.
+            return routes if routes is None or isinstance(made_by, Request) else routes[::-1]
         request = self.creation.request.message
         return reading(lambda: request.record_routes) if request else None
 
@@ -301,9 +313,10 @@ class CpimItem:
 
     @property
     def requested(self) -> frozenset[str]:
-        """Tokens of imdn.Disposition-Notification without parameters."""
-        value = (self.cpim.imdn("Disposition-Notification") if self.cpim else None) or ""
-        return frozenset(token for part in value.split(",") if (token := part.split(";")[0].strip()))
+        """Tokens of imdn.Disposition-Notification, all rows, without parameters."""
+        values = self.cpim.imdn_all("Disposition-Notification") if self.cpim else []
+        parts = (part for value in values for part in value.split(","))
+        return frozenset(token for part in parts if (token := part.split(";")[0].strip()))
 
     @property
     def is_notification(self) -> bool:

@@ -60,6 +60,7 @@ class Parties:
     def __init__(self) -> None:
         self._votes: dict[Address, dict[Party, int]] = defaultdict(lambda: defaultdict(int))
         self._hints: dict[tuple[str, int | None], Party] = {}
+        self._spoke: set[Address] = set()
 
     def hint(self, event: Event) -> None:
         """Take over the event (LAB, "parties", {handset: [...], network: [...]}); texts are host or
@@ -77,6 +78,7 @@ class Parties:
         message = entry.message
         if message is None:
             return
+        self._spoke.add(_normal(entry.source))
         signs = REQUEST_SIGNS if isinstance(message, Request) else RESPONSE_SIGNS
         for name, (party, weight) in signs.items():
             if message.get(name) is not None:
@@ -113,12 +115,19 @@ class Parties:
         return _winner(self._votes[address]) if address in self._votes else Party.UNKNOWN
 
     def sender(self, entry: SipEntry) -> Party:
-        """Who sent the message: its source, else not its destination, else what its host always is."""
+        """Who sent the message: its source, else not its destination, else what its host always is.
+
+        Octets that are no message tell nothing: from an endpoint that never sent SIP they are nobody's,
+        unless its host is known.
+        """
         own, far = self.party(entry.source), self.party(entry.destination)
         if own is not Party.UNKNOWN and own is far:
             return self._stronger(entry, own)
         if own is not Party.UNKNOWN:
             return own
+        stray = entry.message is None and _normal(entry.source) not in self._spoke
+        if stray:
+            return self._host(entry.source)
         if far is not Party.UNKNOWN:
             return far.other
         host = self._host(entry.source)

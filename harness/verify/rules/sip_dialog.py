@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from harness.evidence.timeline import Layer
+from harness.sip.headers import Credentials
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import has_sdp, option_tags, same_route, same_uri_text, shown
+from harness.verify.comparison import (
+    has_sdp,
+    is_opaque,
+    option_tags,
+    parameter_map,
+    same_route,
+    same_uri,
+    shown,
+    uri_of,
+)
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
-from harness.verify.items import Dialog, SipEntry, reading
+from harness.verify.finding import Party, Severity, Unverifiable, Violation
+from harness.verify.items import Dialog, SipEntry, Transaction, reading
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
 
 _BEFORE_START = "the dialog may have begun before the timeline"
+_REFUSED_BY_RIGHT = frozenset({401, 403, 407})
+_MAY_BE_REFUSED = frozenset({408, 481, 503})
+"""By a handset that lost the dialog in a restart, or is overloaded: no proof against it."""
+_NOT_RECEIVED = "the far end was silent afterwards: it may not have received it"
 _NO_SEQUENCE = ("ACK", "CANCEL")
 
 
@@ -23,6 +39,8 @@ def from_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
         return
     if entry.method == "REGISTER":
         yield Violation("no To tag in REGISTER", entry.to_tag, "To")
+    elif entry.dialog is None and _repeats_with_tag(entry):
+        yield Violation("no To tag in the repeat of a request outside a dialog", entry.to_tag, "To")
     elif entry.dialog is None and not flow.assembly.dialogs_of(entry.call_id) and not _tag_seen(entry, flow):
         if flow.from_start and not _may_outlive(entry, flow):
             yield Violation("no To tag outside a dialog", entry.to_tag, "To")
@@ -30,9 +48,22 @@ def from_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
             yield Unverifiable(_BEFORE_START)
 
 
+def _repeats_with_tag(entry: SipEntry) -> bool:
+    """A repeat after a refusal that takes the tag of the refusal, which made no dialog (8.1.1.2, 8.1.3.5)."""
+    before = entry.transaction.retry_of if entry.transaction else None
+    final = before.final if before else None
+    outside = before is not None and not before.request.to_tag
+    return outside and final is not None and final.to_tag == entry.to_tag and final.dialog is None
+
+
 def _may_outlive(entry: SipEntry, flow: Flow) -> bool:
-    """A subscription may be as old as a registration that the timeline does not show."""
-    return entry.method in ("NOTIFY", "SUBSCRIBE") and not flow.assembly.registrations
+    """Only the lab knows that the handset held no dialog when the timeline began.
+
+    A REGISTER that comes first may be a refresh; and a subscription may be as old as a registration that
+    the timeline does not show.
+    """
+    known = flow.settings.from_start or flow.assembly.events(Layer.LAB, "test-start")
+    return not known or (entry.method in ("NOTIFY", "SUBSCRIBE") and not flow.assembly.registrations)
 
 
 def _tag_seen(entry: SipEntry, flow: Flow) -> bool:
@@ -64,12 +95,19 @@ def dialog_identity(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverif
         yield Violation(shown(foreign.call_id), shown(str(entry.call_id)), "Call-ID")
         return
     dialogs = flow.assembly.dialogs_of(entry.call_id)
-    if dialogs:
+    if dialogs and (flow.assembly.incomplete or _may_be_a_fork(entry, dialogs)):
+        yield Unverifiable("the dialog may be one of a fork that was not captured")
+    elif dialogs:
         known = " / ".join(f"{item.caller_tag}, {item.callee_tag}" for item in dialogs)
         header = (
             "From" if any(entry.to_tag in (item.caller_tag, item.callee_tag) for item in dialogs) else "To"
         )
         yield Violation(f"tags {known}", f"tags {entry.from_tag}, {entry.to_tag}", header)
+
+
+def _may_be_a_fork(entry: SipEntry, dialogs: list[Dialog]) -> bool:
+    """The far side names itself by a tag not seen: another callee of the request that set up the dialog."""
+    return any(entry.to_tag == item.caller_tag and entry.sender is Party.NETWORK for item in dialogs)
 
 
 def _earlier_of_side(entry: SipEntry, dialog: Dialog) -> list[SipEntry]:
@@ -84,16 +122,19 @@ def _earlier_of_side(entry: SipEntry, dialog: Dialog) -> list[SipEntry]:
 
 @rule("sip.cseq.monotonic", on=Kind.REQUEST)
 def cseq_monotonic(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+    """Decided on one connection only: elsewhere a request may be lost or overtake another."""
     dialog, cseq = entry.dialog, entry.cseq
     if dialog is None or cseq is None or entry.method in _NO_SEQUENCE or _is_auth_repeat(entry):
         return
-    before = [item.cseq.number for item in _earlier_of_side(entry, dialog) if item.cseq is not None]
-    if not before or cseq.number == before[-1] + 1:
+    before = [item for item in _earlier_of_side(entry, dialog) if item.cseq is not None]
+    numbers = [item.cseq.number for item in before if item.cseq is not None]
+    if not numbers or cseq.number == numbers[-1] + 1:
         return
-    if cseq.number > before[-1] and not flow.from_start:
-        yield Unverifiable("a request in between may be missing from the capture")
+    in_order = entry.reliable and entry.connection is not None and entry.connection == before[-1].connection
+    if cseq.number in numbers or (in_order and not flow.assembly.incomplete):
+        yield Violation(str(numbers[-1] + 1), str(cseq.number), "CSeq")
     else:
-        yield Violation(str(before[-1] + 1), str(cseq.number), "CSeq")
+        yield Unverifiable("a request in between may be lost, or on its way")
 
 
 def _is_auth_repeat(entry: SipEntry) -> bool:
@@ -137,9 +178,18 @@ def route_set(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if len(sent) != len(routes) or not all(map(same_route, sent, routes)):
         expected = ", ".join(str(route) for route in routes) or "no Route"
         yield Violation(shown(expected), shown(", ".join(request.values("Route")) or "none"), "Route")
-    target = dialog.peer_target(entry)
-    if target is not None and not same_uri_text(target, request.uri):
-        yield Violation(f"the remote target {shown(target)}", shown(request.uri), "start line")
+    targets = dialog.peer_targets(entry, settling=PROMPT)
+    if targets and not any(_is_target(target, request.uri) for target in targets):
+        yield Violation(f"the remote target {shown(targets[0])}", shown(request.uri), "start line")
+
+
+def _is_target(contact: str, request_uri: str) -> bool:
+    """The Request-URI is the URI of the Contact, without what a Request-URI may not have (19.1.1 Table 1)."""
+    target, asked = uri_of(contact), uri_of(request_uri)
+    if target is None or asked is None:
+        return contact.strip() == request_uri.strip()
+    bare = replace(target, headers="", parameters=target.parameters.without("method"))
+    return same_uri(target, asked) or same_uri(bare, asked)
 
 
 def _is_ack_of_refusal(entry: SipEntry) -> bool:
@@ -163,8 +213,9 @@ def contact_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         due = not entry.to_tag
     else:
         outside = entry.transaction is not None and not entry.transaction.request.to_tag
+        no_dialog = (entry.sip.get("Refer-Sub") or "").lower().startswith("false")  # RFC 4488 4
         due = 200 <= entry.status < 300 and (
-            entry.method == "INVITE" or (entry.method == "REFER" and outside)
+            entry.method == "INVITE" or (entry.method == "REFER" and outside and not no_dialog)
         )
     wrong = _wrong_contact(entry) if due else None
     if wrong is not None:
@@ -188,32 +239,77 @@ def contact_target_refresh(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.ack.2xx", on=Kind.REQUEST, methods=("ACK",))
-def ack_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def ack_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     dialogs = flow.assembly.dialogs_of(entry.call_id)
     transaction = entry.transaction
     if transaction is None:
-        if any(item.method == "INVITE" and item.confirmed for item in dialogs):
-            numbers = [str(item.creation.request.cseq) for item in dialogs]
-            yield Violation(f"the number of {numbers[-1]}", str(entry.cseq), "CSeq")
+        confirmed = [item for item in dialogs if item.method == "INVITE" and item.confirmed]
+        if confirmed and (flow.assembly.incomplete or _answer_seen(entry, flow)):
+            yield Unverifiable("the INVITE was not captured")
+        elif confirmed:
+            yield Violation(f"the number of {confirmed[-1].creation.request.cseq}", str(entry.cseq), "CSeq")
         return
     accepted = transaction.accepted
     if accepted is None:
         return
-    invite = transaction.request
-    if entry.dialog is None:
+    if entry.dialog is None and accepted.to_tag and not flow.assembly.incomplete:
         expected = f"tags {accepted.from_tag}, {accepted.to_tag}"
         header = "To" if entry.from_tag == accepted.from_tag else "From"
         yield Violation(expected, f"tags {entry.from_tag}, {entry.to_tag}", header)
+    invite = transaction.request
     if entry.cseq is not None and invite.cseq is not None and entry.cseq.number != invite.cseq.number:
         yield Violation(str(invite.cseq.number), str(entry.cseq.number), "CSeq")
+    if entry.sender is Party.HANDSET:  # a proxy may take off credentials that are for itself (22.3)
+        yield from _other_credentials(entry, invite)
+    yield from _wrong_ack_body(entry, transaction, accepted)
+
+
+def _answer_seen(ack: SipEntry, flow: Flow) -> bool:
+    """A response to an INVITE of the ACK's Call-ID and number was seen, so the ACK means that one."""
+    number = ack.cseq.number if ack.cseq else None
+    return any(
+        item.response is not None
+        and item.call_id == ack.call_id
+        and item.cseq is not None
+        and (item.cseq.number, item.cseq.method) == (number, "INVITE")
+        for item in flow.assembly.messages
+    )
+
+
+def _other_credentials(ack: SipEntry, invite: SipEntry) -> Iterator[Violation]:
     for name in ("Authorization", "Proxy-Authorization"):
-        if invite.sip.get_all(name) != entry.sip.get_all(name):
-            yield Violation(f"the {name} of the INVITE", entry.sip.get(name) or "none", name)
-    offered, answer_due = has_sdp(invite.sip), has_sdp(accepted.sip) and not has_sdp(invite.sip)
-    if offered and has_sdp(entry.sip):
+        if _credentials(invite, name) != _credentials(ack, name):
+            yield Violation(f"the {name} of the INVITE", ack.sip.get(name) or "none", name)
+
+
+def _credentials(entry: SipEntry, name: str) -> list[tuple[str, list[tuple[str, str | None]]]] | None:
+    """The credentials free of order, white space and quoting; None when one is malformed."""
+    found = []
+    for text in entry.sip.get_all(name):
+        parsed = reading(lambda value=text: Credentials.parse(value))  # type: ignore[misc]
+        if parsed is None:
+            return None
+        found.append((parsed.scheme.lower(), sorted(parameter_map(parsed.parameters).items(), key=str)))
+    return sorted(found, key=str)
+
+
+def _wrong_ack_body(ack: SipEntry, transaction: Transaction, accepted: SipEntry) -> Iterator[Violation]:
+    invite = transaction.request
+    if any(item.incomplete or is_opaque(item.sip) for item in (invite, accepted, ack)):
+        return
+    answer_due = has_sdp(accepted.sip) and not has_sdp(invite.sip)
+    if has_sdp(invite.sip) and has_sdp(ack.sip):
         yield Violation("no SDP: offer and answer are exchanged", "SDP", "body")
-    elif answer_due and not has_sdp(entry.sip) and not _reliable_answers(transaction.responses):
+    elif answer_due and not has_sdp(ack.sip) and not _answered_before(transaction):
         yield Violation(f"the answer to the offer of {accepted.label}", "no SDP", "body")
+
+
+def _answered_before(transaction: Transaction) -> bool:
+    """Offer and answer may be in a reliable provisional response and its PRACK, seen or not."""
+    if _reliable_answers(transaction.responses):
+        return True
+    dialogs = {item.dialog for item in transaction.responses if item.dialog is not None}
+    return any(item.method == "PRACK" for dialog in dialogs for item in dialog.requests)
 
 
 def _reliable_answers(responses: list[SipEntry]) -> list[SipEntry]:
@@ -224,15 +320,25 @@ def _is_reliable(entry: SipEntry) -> bool:
     return 100 <= entry.status < 200 and "100rel" in option_tags(entry.sip, "Require")
 
 
-@rule("sip.ack.2xx", on=Kind.RESPONSE, methods=("INVITE",), after=PROMPT, receiver=True)
-def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+@rule("sip.ack.2xx", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT, receiver=True)
+def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300:
+    if transaction is None or not 200 <= entry.status < 300 or not entry.to_tag:
         return
-    if not any(item.to_tag == entry.to_tag for item in transaction.acks):
-        alone = [item for item in transaction.responses if 200 <= item.status < 300] == [entry]
-        if not (alone and transaction.acks):
-            yield Violation(f"an ACK with tag {entry.to_tag}", f"none within {PROMPT:.0f} s")
+    if any(item.to_tag == entry.to_tag for item in transaction.acks):
+        return
+    alone = [item for item in transaction.responses if 200 <= item.status < 300] == [entry]
+    if alone and transaction.acks:
+        return
+    if _received(entry, flow, entry.time + TRANSACTION_TIMEOUT):
+        yield Violation(f"an ACK with tag {entry.to_tag}", f"none within {TRANSACTION_TIMEOUT:.0f} s")
+    else:
+        yield Unverifiable(_NOT_RECEIVED)
+
+
+def _received(entry: SipEntry, flow: Flow, end: float) -> bool:
+    """The far end was there after the message had time to arrive, repeats included: it sent something."""
+    return flow.assembly.heard_from(entry.destination.host, entry.time + PROMPT, end)
 
 
 @rule("sip.invite.answer", on=Kind.RESPONSE, methods=("INVITE",))
@@ -240,7 +346,9 @@ def invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or has_sdp(entry.sip):
         return
-    if _reliable_answers(transaction.responses):
+    if any(item.incomplete or is_opaque(item.sip) for item in (transaction.request, entry)):
+        return
+    if _answered_before(transaction):
         return
     what = "the answer" if has_sdp(transaction.request.sip) else "an offer"
     yield Violation(f"{what} in SDP", "no SDP", "body")
@@ -269,10 +377,12 @@ def bye_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if dialog is None or dialog.method != "INVITE":
         return
     if entry.method == "BYE" and not dialog.by_caller(entry):
-        acked = bool(dialog.creation.acks)
-        if dialog.confirmed is None:
+        acked = bool(dialog.creation.acks) or any(item.method == "ACK" for item in dialog.requests)
+        if acked or dialog.creation.request.to_tag or flow.assembly.incomplete:
+            pass
+        elif dialog.confirmed is None:
             yield Violation("no BYE of the callee in an early dialog", "BYE")
-        elif not acked and entry.time - dialog.confirmed.time < TRANSACTION_TIMEOUT:
+        elif entry.time - dialog.confirmed.time < TRANSACTION_TIMEOUT:
             yield Violation("the ACK before a BYE of the callee", "no ACK yet")
     if entry.method in ("INVITE", "UPDATE") and entry.sender is Party.HANDSET:
         ended = [bye for bye in dialog.byes if bye.place < entry.place and _over(bye, entry)]
@@ -281,21 +391,36 @@ def bye_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 def _over(bye: SipEntry, entry: SipEntry) -> bool:
-    """The BYE was sent by the same side, or has been answered by it with 2xx."""
-    answered = bye.transaction is not None and bye.transaction.accepted is not None
-    return bye.from_tag == entry.from_tag or answered
+    """The BYE was sent by the same side before, or has been answered by it with 2xx, and nothing overtook it.
+
+    Of one side the number tells the order; what crosses between two sides settles within seconds.
+    """
+    if bye.from_tag == entry.from_tag:
+        return bye.cseq is not None and entry.cseq is not None and entry.cseq.number > bye.cseq.number
+    answer = bye.transaction.accepted if bye.transaction else None
+    return answer is not None and entry.time - answer.time > PROMPT
 
 
 @rule("sip.bye.once", on=Kind.RESPONSE, methods=("BYE",))
 def bye_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    """The general checks of a request (8.2) may still refuse a BYE that is itself at fault."""
     dialog = entry.dialog
-    if entry.sender is not Party.HANDSET or dialog is None or entry.transaction is None or entry.status < 200:
+    if entry.sender is not Party.HANDSET or dialog is None or entry.transaction is None or entry.status < 300:
         return
     request = entry.transaction.request
-    own = [bye for bye in dialog.byes if bye.from_tag != request.from_tag and bye.place < entry.place]
-    if entry.status < 300 or (entry.status == 481 and own):
+    earlier = [bye for bye in dialog.byes if bye.place < request.place or bye.from_tag != request.from_tag]
+    if entry.status in _REFUSED_BY_RIGHT or dialog.confirmed is None or _is_faulty(request, dialog):
         return
-    yield Violation("2xx to the BYE of its dialog", str(entry.status), "start line")
+    if entry.status == 481 and any(bye.place < entry.place for bye in earlier):
+        return
+    severity = Severity.SHOULD if entry.status in _MAY_BE_REFUSED else None
+    yield Violation("2xx to the BYE of its dialog", str(entry.status), "start line", severity=severity)
+
+
+def _is_faulty(request: SipEntry, dialog: Dialog) -> bool:
+    before = [item.cseq.number for item in _earlier_of_side(request, dialog) if item.cseq is not None]
+    in_order = request.cseq is not None and (not before or request.cseq.number > max(before))
+    return bool(request.sip.check()) or "Require" in request.sip or not in_order
 
 
 @rule("sip.bye.second", on=Kind.REQUEST, methods=("BYE",))
@@ -335,37 +460,54 @@ def _wrong_rseq(entry: SipEntry, responses: list[SipEntry]) -> Iterator[Violatio
         if item.place < entry.place and item.to_tag == entry.to_tag and _is_reliable(item)
         if (number := item.sip.get("RSeq") or "").isdigit()
     ]
-    if before and int(text) != before[-1] + 1:
+    if before and int(text) != before[-1] + 1 and (entry.reliable or int(text) in before):
         yield Violation(f"RSeq {before[-1] + 1}", text, "RSeq")
 
 
-def _rack_of(entry: SipEntry) -> list[str]:
-    """What the RAck of a PRACK for this response holds."""
+def _rack_of(entry: SipEntry) -> tuple[int, int, str] | None:
+    """What the RAck of a PRACK for this response holds; None when it cannot be told."""
     invite = entry.transaction.request if entry.transaction else None
-    number = invite.cseq.number if invite and invite.cseq else ""
-    return [entry.sip.get("RSeq") or "", str(number), "INVITE"]
+    return _rack(f"{entry.sip.get('RSeq') or ''} {invite.cseq if invite else ''}")
+
+
+def _rack(text: str) -> tuple[int, int, str] | None:
+    parts = text.split()
+    if len(parts) != 3 or not all(len(part) <= 10 and part.isdecimal() for part in parts[:2]):
+        return None
+    return int(parts[0]), int(parts[1]), parts[2]
 
 
 @rule("sip.100rel.prack", on=Kind.REQUEST, methods=("PRACK",))
 def prack(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
-    dialog = entry.dialog
-    if dialog is None:
+    if entry.dialog is None or flow.assembly.incomplete:
         yield Unverifiable(_BEFORE_START)
         return
-    known = [_rack_of(item) for item in dialog.creation.responses if _is_reliable(item)]
+    invites = [item for item in flow.assembly.transactions_of(entry.call_id) if item.method == "INVITE"]
+    reliable = [response for item in invites for response in item.responses if _is_reliable(response)]
+    known = [rack for response in reliable if (rack := _rack_of(response)) is not None]
     text = entry.sip.get("RAck") or ""
-    if text.split() not in known:
-        yield Violation(
-            " or ".join(" ".join(item) for item in known) or "no PRACK", text or "no RAck", "RAck"
-        )
+    if _rack(text) not in known:
+        expected = " or ".join(" ".join(map(str, item)) for item in known) or "no PRACK"
+        yield Violation(expected, text or "no RAck", "RAck")
 
 
-@rule("sip.100rel.prack", on=Kind.RESPONSE, methods=("INVITE",), after=PROMPT, receiver=True)
-def prack_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+@rule("sip.100rel.prack", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT, receiver=True)
+def prack_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     transaction = entry.transaction
-    if transaction is None or not _is_reliable(entry) or entry.status == 100 or transaction.final is not None:
+    if transaction is None or not _is_reliable(entry) or entry.status == 100 or entry.dialog is None:
         return
-    rack = _rack_of(entry)
-    requests = entry.dialog.requests if entry.dialog else []
-    if not any(item.method == "PRACK" and (item.sip.get("RAck") or "").split() == rack for item in requests):
-        yield Violation(f"PRACK with RAck: {' '.join(rack)}", f"none within {PROMPT:.0f} s")
+    invite, rack = transaction.request.sip, _rack_of(entry)
+    if rack is None or "100rel" not in option_tags(invite, "Require") + option_tags(invite, "Supported"):
+        return
+    if any(
+        item.method == "PRACK" and _rack(item.sip.get("RAck") or "") == rack for item in entry.dialog.requests
+    ):
+        return
+    final = transaction.final
+    end = entry.time + TRANSACTION_TIMEOUT if final is None else final.time
+    if end - entry.time <= PROMPT:
+        return
+    if _received(entry, flow, end):
+        yield Violation(f"PRACK with RAck: {' '.join(map(str, rack))}", "none")
+    else:
+        yield Unverifiable(_NOT_RECEIVED)

@@ -7,19 +7,26 @@ from collections.abc import Iterator
 
 from harness.bodies.multipart import split_multipart
 from harness.errors import BodySyntaxError
+from harness.evidence.timeline import Transport
 from harness.sip.grammar import split_list
 from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
 from harness.sip.message import REASONS
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import option_tags, shown
+from harness.verify.comparison import is_encoded, option_tags, shown
 from harness.verify.engine import Flow
 from harness.verify.finding import Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, reading
 
 _TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]+"
-_REQUEST_LINE = re.compile(_TOKEN + rb" [^\s<>\x00-\x20\x7f]+ SIP/2\.0", re.IGNORECASE)
-_STATUS_LINE = re.compile(rb"SIP/2\.0 [1-6]\d\d [^\r\n]*", re.IGNORECASE)
-_START_CLAUSE = "three parts, single spaces, SIP/2.0 and CRLF"
+_REQUEST_LINE = re.compile(_TOKEN + rb" [^<>\x00-\x20\x7f-\xff]+ SIP/2\.0")
+_STATUS_LINE = re.compile(rb"SIP/2\.0 [1-6][0-9][0-9] [^\r\n]*")
+_START_LINE = "three parts, single spaces, SIP/2.0 and CRLF"
+_LINE_ENDS = frozenset({"LF without CR", "CR without LF"})
+_TOO_LARGE = ("message", "header")
+"""SipSyntaxError.what where a stream is larger than what is read, or ends within a message."""
+
+_LARGER_THAN_READ = "RFC 3261 21.4.11"
+"""Clause of the framing errors that are limits of this program, not of the text."""
 
 _MANDATORY = ("To", "From", "CSeq", "Call-ID", "Via")
 
@@ -69,26 +76,55 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]
 
 
 @rule("sip.start-line", on=Kind.SIP)
-@rule("sip.start-line", on=Kind.BROKEN)
 def start_line(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if entry.message is None:
-        if entry.error is not None and entry.error.what != "Content-Length":
-            line = entry.raw.split(b"\n", 1)[0].decode("utf-8", "backslashreplace")
-            yield Violation(_START_CLAUSE, shown(repr(line)), "start line", entry.error.offset)
-        return
     message = entry.sip
     pattern = _REQUEST_LINE if message.is_request else _STATUS_LINE
     start = message.raw.find(message.start_line)
-    whole = pattern.fullmatch(message.start_line)
     ended = message.raw[start + len(message.start_line) :].startswith(b"\r\n")
-    if whole is None or not ended:
+    if pattern.fullmatch(message.start_line) is None or not ended:
         line = message.start_line.decode("utf-8", "backslashreplace")
-        yield Violation(_START_CLAUSE, shown(repr(line)), "start line", start)
+        yield Violation(_START_LINE, shown(repr(line)), "start line", start)
+        return
+    if entry.incomplete or entry.error is not None:
+        return
+    for fault in message.faults:
+        if fault.what == "message" or (fault.what == "header" and fault.text in _LINE_ENDS):
+            yield Violation(
+                "CRLF at the end of each header line, and an empty line", fault.text, octet=fault.offset
+            )
+            return
+
+
+@rule("sip.start-line", on=Kind.BROKEN)
+def no_message(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+    """Octets at a SIP port that are no message."""
+    error = entry.error
+    if error is None or error.what == "Content-Length" or entry.follows is not None:
+        return
+    line = entry.raw.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r")
+    if error.what in _TOO_LARGE and (_begins_well(line) or entry.incomplete):
+        yield Unverifiable("the message has no end in what was seen")
+        return
+    text = line[:200].decode("utf-8", "backslashreplace")
+    yield Violation(_START_LINE, shown(repr(text)), "start line", error.offset)
+
+
+def _begins_well(line: bytes) -> bool:
+    """A start line, or what may become one."""
+    if _REQUEST_LINE.fullmatch(line) or _STATUS_LINE.fullmatch(line):
+        return True
+    parts = line.split(b" ")
+    return b"SIP/2.0".startswith(parts[0]) or (re.fullmatch(rb"[A-Z]+", parts[0]) is not None)
 
 
 @rule("sip.mandatory-headers", on=Kind.SIP)
 def mandatory_headers(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.incomplete or (entry.error is not None and entry.error.what in _TOO_LARGE):
+        return
     missing = [name for name in _MANDATORY if entry.sip.get(name) is None]
+    if entry.response is not None and entry.transaction is not None:
+        # Nothing to copy: the request had none either (8.2.6.2).
+        missing = [name for name in missing if entry.transaction.request.sip.get(name) is not None]
     if missing:
         yield Violation(
             "To, From, CSeq, Call-ID and Via", f"no {', '.join(missing)}", octet=entry.sip.body_offset
@@ -109,15 +145,21 @@ def branch_cookie(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         return
     branch = entry.branch or ""
     if not branch.startswith("z9hG4bK") or branch == "z9hG4bK":
-        yield Violation("a branch that goes on after z9hG4bK", shown(branch) or "no branch", "Via")
+        # By the letter of 7.3.1 parameter values are free of case; the magic cookie is written out.
+        folded = branch.lower().startswith("z9hg4bk") and branch != "z9hG4bK"
+        severity = Severity.SHOULD if folded else None
+        actual = shown(branch) or "no branch"
+        yield Violation("a branch that goes on after z9hG4bK", actual, "Via", severity=severity)
 
 
 @rule("sip.via.transport", on=Kind.REQUEST)
-def via_transport(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def via_transport(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     via = entry.via
     if via is None:
         return
-    if via.protocol.upper() != "SIP/2.0" or via.transport.upper() != entry.transport.value:
+    if entry.transport is Transport.TCP and via.transport.upper() in ("TLS", "WS", "WSS"):
+        yield Unverifiable("TLS may end before the place of the capture")
+    elif via.protocol.upper() != "SIP/2.0" or via.transport.upper() != entry.transport.value:
         yield Violation(f"SIP/2.0/{entry.transport}", f"{via.protocol}/{via.transport}", "Via")
 
 
@@ -133,8 +175,14 @@ def max_forwards_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     value = entry.sip.get("Max-Forwards")
     if value is None:
         yield Violation("Max-Forwards", "none")
-    elif not re.fullmatch(r"\d+", value) or int(value) > 255:
+    elif not _is_number(value, 255):
         yield Violation("a number from 0 to 255", shown(value), "Max-Forwards")
+
+
+def _is_number(text: str, limit: int) -> bool:
+    """Decimal digits, leading zeros allowed, up to the limit."""
+    significant = text.lstrip("0") or "0"
+    return re.fullmatch(r"[0-9]+", text) is not None and len(significant) <= 20 and int(significant) <= limit
 
 
 @rule("sip.max-forwards.origin-70", on=Kind.REQUEST)
@@ -172,7 +220,7 @@ def cseq_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if value is None:
         return
     number = value.split()[0] if value.split() else ""
-    if not re.fullmatch(r"[0-9]+", number) or int(number) >= 2**31:
+    if not _is_number(number, 2**31 - 1):
         yield Violation("a decimal number below 2**31", shown(value), "CSeq")
 
 
@@ -180,13 +228,7 @@ def cseq_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.content-length.exact", on=Kind.BROKEN)
 def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     if entry.error is not None:
-        if entry.error.what == "Content-Length":
-            yield Violation(
-                "one Content-Length that fits the body",
-                str(entry.error),
-                "Content-Length",
-                entry.error.offset,
-            )
+        yield from _broken_framing(entry)
         return
     if entry.incomplete:
         yield Unverifiable("the capture lacks the end of the datagram")
@@ -203,6 +245,18 @@ def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Un
                 fault.offset,
                 severity=Severity.SHOULD,
             )
+
+
+def _broken_framing(entry: SipEntry) -> Iterator[Violation | Unverifiable]:
+    error = entry.error
+    if entry.follows is not None:
+        line = entry.raw.split(b"\n", 1)[0].decode("utf-8", "backslashreplace")
+        expected = "a message behind the body its Content-Length measures"
+        yield Violation(expected, shown(repr(line)), "Content-Length", item=entry.follows)
+    elif error is not None and error.clause == _LARGER_THAN_READ:
+        yield Unverifiable(str(error))
+    elif error is not None and error.what == "Content-Length":
+        yield Violation("one Content-Length that fits the body", str(error), "Content-Length", error.offset)
 
 
 @rule("sip.content-length.udp", on=Kind.SIP)
@@ -268,7 +322,7 @@ def angle_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             for value in values:
                 bare = _bare(value)
                 uri = bare.split(";")[0]
-                if "<" not in bare and ("?" in bare or "," in uri):
+                if "<" not in bare and ("?" in uri or "," in uri):
                     yield Violation("the URI in <>", shown(value), name, field.offset)
     for name in _ROUTE_HEADERS:
         for field in entry.sip.all_fields(name):
@@ -358,7 +412,7 @@ def _wrong_reason(protocol: str, parameters: str) -> Iterator[str]:
         if name.lower() != "cause":
             continue
         low, high = {"SIP": (100, 699), "Q.850": (0, 127)}.get(protocol, (0, 10**9))
-        if not value.isdigit() or not low <= int(value) <= high:
+        if not _is_number(value, high) or int(value) < low:
             yield (
                 f"a cause of {protocol} from {low} to {high}"
                 if protocol in ("SIP", "Q.850")
@@ -398,6 +452,8 @@ def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 def multipart_boundary(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     kind, message = entry.content_type, entry.sip
     if kind is None or kind.type.lower() != "multipart" or not message.body:
+        return
+    if is_encoded(message):
         return
     if entry.incomplete:
         yield Unverifiable("the capture lacks the end of the datagram")

@@ -8,9 +8,9 @@ from harness.errors import SipSyntaxError
 from harness.sip.headers import Credentials
 from harness.sip.message import Request, Response
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import option_tags, same_route, same_uri, same_via, shown
+from harness.verify.comparison import option_tags, same_route, same_uri, same_uri_text, same_via, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Party, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 
 TRANSACTION_TIMEOUT = 32.0
@@ -29,6 +29,8 @@ REGISTERED_OPTION_TAGS = frozenset(
         *("trickle-ice", "uui"),
     }
 )
+_INVENTED = "rcslab"
+"""How option tags begin that this program invents to be refused."""
 _FOR_PROXIES = frozenset({"sec-agree", "path", "outbound", "gin"})
 
 
@@ -50,10 +52,16 @@ def branch_unique(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             known.method == "CANCEL"
             or earlier.place >= entry.place
             or earlier.source.host != entry.source.host
+            or _is_same_request(earlier, entry)
         ):
             continue
         yield Violation("a branch not used before", f"{shown(branch)}, as in {earlier.label}", "Via")
         return
+
+
+def _is_same_request(one: SipEntry, other: SipEntry) -> bool:
+    """By its ids no new transaction, but a repeat whose octets differ (a Timestamp, a hop that rewrites)."""
+    return (one.method, one.cseq, one.call_id) == (other.method, other.cseq, other.call_id)
 
 
 @rule("sip.via.echo", on=Kind.RESPONSE)
@@ -137,7 +145,7 @@ def final_in_time(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.header.compact-forms.handset", on=Kind.RESPONSE)
 def compact_forms(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     """Seen only where the other side sent a request in short names."""
-    if entry.status != 400 or entry.transaction is None:
+    if entry.status != 400 or entry.transaction is None or entry.transaction.request.sip.check():
         return
     short = [field.name for field in entry.transaction.request.sip.fields if len(field.name) == 1]
     if len(short) >= 5:
@@ -150,15 +158,18 @@ def require_unknown(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if transaction is None or transaction.method in ("ACK", "CANCEL") or entry.status == 100:
         return
     required = set(option_tags(transaction.request.sip, "Require"))
-    unknown = required - REGISTERED_OPTION_TAGS
     named = set(option_tags(entry.sip, "Unsupported"))
-    if entry.status == 420 and (not named or (unknown and named != unknown)):
-        expected = ", ".join(sorted(unknown)) or "the tags not understood"
-        yield Violation(
-            f"Unsupported: {expected}", ", ".join(sorted(named)) or "no Unsupported", "Unsupported"
-        )
+    invented = {tag for tag in required if tag.startswith(_INVENTED)}
+    unknown = required - REGISTERED_OPTION_TAGS
+    if entry.status == 420:
+        if not named or not named <= required or not invented <= named:
+            meant = ", ".join(sorted(invented)) or f"those not understood of {', '.join(sorted(required))}"
+            yield Violation(f"Unsupported: {meant}", ", ".join(sorted(named)) or "none", "Unsupported")
     elif unknown and entry.status < 300:
-        yield Violation(f"420 to Require: {', '.join(sorted(unknown))}", str(entry.status), "start line")
+        # A tag of a later document may be understood; one of our invention cannot.
+        severity = None if invented else Severity.INFO
+        expected = f"420 to Require: {', '.join(sorted(invented or unknown))}"
+        yield Violation(expected, str(entry.status), "start line", severity=severity)
 
 
 @rule("sip.require.unlisted-accepted", on=Kind.RESPONSE)
@@ -234,21 +245,50 @@ def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         return
     before, now = entry.transaction.retry_of.request.cseq, entry.cseq
     if before is not None and now is not None and now.number != before.number + 1:
-        yield Violation(f"{before.number + 1} after the challenge", str(now.number), "CSeq")
+        # Another request of the dialog, or one that was lost, may have taken the next number.
+        severity = Severity.SHOULD if now.number > before.number else None
+        expected = f"{before.number + 1} after the challenge"
+        yield Violation(expected, str(now.number), "CSeq", severity=severity)
 
 
 @rule("sip.auth.no-reuse-rejected", on=Kind.REQUEST)
 def auth_no_reuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if (
-        _challenged(entry.transaction) is None
-        or entry.transaction is None
-        or entry.transaction.retry_of is None
-    ):
+    challenge = _challenged(entry.transaction)
+    before = entry.transaction.retry_of if entry.transaction else None
+    if challenge is None or before is None:
         return
-    rejected = _nonces(entry.transaction.retry_of.request.sip)
-    again = rejected & _nonces(entry.sip)
-    if again:
-        yield Violation("credentials over a new nonce", f"nonce {shown(again.pop())} again", "Authorization")
+    header = "Authorization" if challenge.status == 401 else "Proxy-Authorization"
+    offered = reading(lambda: challenge.sip.challenges) or []
+    realms = {item.parameters.get("realm") for item in offered}
+    fresh = {item.parameters.get("nonce") for item in offered}
+    rejected = [item for item in _credentials_in(before.request, header) if _realm(item) in realms]
+    for again in _credentials_in(entry, header):
+        nonce = again.parameters.get("nonce")
+        if nonce and any(_repeats(again, old, fresh) for old in rejected):
+            yield Violation("credentials over a new nonce", f"nonce {shown(nonce)} again", header)
+            return
+
+
+def _credentials_in(entry: SipEntry, header: str) -> list[Credentials]:
+    values = entry.sip.get_all(header)
+    found = [reading(lambda text=value: Credentials.parse(text)) for value in values]  # type: ignore[misc]
+    return [item for item in found if item is not None]
+
+
+def _realm(credentials: Credentials) -> str | None:
+    return credentials.parameters.get("realm")
+
+
+def _repeats(again: Credentials, rejected: Credentials, fresh: set[str | None]) -> bool:
+    """The credentials that were refused, once more.
+
+    A server may challenge with the same nonce again; then other credentials over it are new.
+    """
+    names = ("realm", "username", "nonce")
+    if any(again.parameters.get(name) != rejected.parameters.get(name) for name in names):
+        return False
+    same_answer = again.parameters.get("response") == rejected.parameters.get("response")
+    return same_answer or again.parameters.get("nonce") not in fresh
 
 
 @rule("sip.auth.retry", on=Kind.RESPONSE, after=TRANSACTION_TIMEOUT, receiver=True)
@@ -304,7 +344,7 @@ def _same_target(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
     """Request-URI, Call-ID, From and To URI of the request meant (9.1, 17.1.1.3)."""
     if entry.request is None or origin.request is None:
         return
-    if entry.request.uri != origin.request.uri:
+    if not same_uri_text(entry.request.uri, origin.request.uri):
         yield Violation(shown(origin.request.uri), shown(entry.request.uri), "start line")
     if entry.call_id != origin.call_id:
         yield Violation(shown(str(origin.call_id)), shown(str(entry.call_id)), "Call-ID")
@@ -332,9 +372,11 @@ def _hop_by_hop(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
 
 
 @rule("sip.cancel.after-1xx", on=Kind.REQUEST, methods=("CANCEL",))
-def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
     target = entry.transaction.cancels if entry.transaction else None
-    if target is not None and not target.responses:
+    if target is not None and not target.responses and flow.assembly.incomplete:
+        yield Unverifiable("the provisional response may be in a gap of the capture")
+    elif target is not None and not target.responses:
         yield Violation(f"a provisional response to {target.request.label} first", "none yet")
 
 

@@ -187,7 +187,7 @@ def test_a_dialog_keeps_both_sides_apart(flow):
     (dialog,) = assembly.dialogs
     bye = items[-2]
     assert (bye.method, bye.dialog, dialog.by_caller(bye)) == ("BYE", dialog, True)
-    assert dialog.peer_target(bye) == "sip:+491700000002@10.0.0.1:5060"
+    assert dialog.peer_targets(bye) == ["sip:+491700000002@10.0.0.1:5060"]
     assert [str(route.uri) for route in dialog.route_set(bye)] == ["sip:10.0.0.1:5060;lr"]
     assert [transaction.method for transaction in assembly.transactions] == ["INVITE", "UPDATE", "BYE"]
 

@@ -12,6 +12,7 @@ from harness.verify.engine import Verifier
 
 H, N = "handset", "network"
 UDP = Transport.UDP
+NONCE, OLD_NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c0", "0123456789abcdef0123456789abcdef"
 REQUIRE_ODD = "Require: rcslab-unknown"
 
 
@@ -207,7 +208,7 @@ TABLE = [
         "sip.auth.no-reuse-rejected",
         H,
         "register",
-        lambda s: s.sub(0, 'nonce=""', 'nonce="dcd98b7102dd2f0e8b11d0f600bfb0c0"'),
+        lambda s: s.sub(0, 'nonce=""', f'nonce="{OLD_NONCE}"').sub(2, NONCE, OLD_NONCE),
     ),
     (
         "sip.auth.retry",
@@ -246,7 +247,7 @@ TABLE = [
     ("sip.ack.2xx", H, "session_mo", lambda s: s.sub(4, "CSeq: 1 ACK", "CSeq: 2 ACK")),
     ("sip.ack.2xx", H, "session_mo", lambda s: s.everywhere("tag=faransw42", "tag=wrong", 4)),
     ("sip.ack.2xx", H, "session_mo", lambda s: s.line(4, "Content-Type: application/sdp").body(4, "v=0\r\n")),
-    ("sip.ack.2xx", H, "session_mo", lambda s: s.drop(4, 5, 6, 7, 8).copy(3, 4, after=0.5).wait(10)),
+    ("sip.ack.2xx", H, "session_mo", lambda s: s.drop(4, 5, 6, 7, 8).copy(3, 4, after=0.5).wait(10).wait(22)),
     ("sip.ack.non-2xx", H, "refused_mo", lambda s: s.sub(3, ";tag=faransw42", ";tag=wrong")),
     ("sip.ack.non-2xx", H, "refused_mo", lambda s: s.line(3, "Require: timer")),
     ("sip.ack.non-2xx", H, "refused_mo", lambda s: s.without(3, "Route")),
@@ -318,7 +319,7 @@ TABLE = [
     ),
     ("sip.100rel.reliable-1xx", N, "session_mo", lambda s: s.line(2, "Require: 100rel", "RSeq: 1")),
     ("sip.100rel.prack", H, "reliable_mo", lambda s: s.sub(2, "RAck: 1 1", "RAck: 2 1")),
-    ("sip.100rel.prack", H, "reliable_mo", lambda s: s.drop(2, 3, 4, 5, 6, 7).wait(10)),
+    ("sip.100rel.prack", H, "reliable_mo", lambda s: s.drop(2, 3, 4, 5, 6, 7).wait(10).wait(30)),
     ("sip.multipart.boundary", H, "refused_mo", lambda s: multipart(s, end="--b2--")),
     ("sip.multipart.boundary", H, "refused_mo", lambda s: multipart(s, content_type="multipart/mixed")),
     (
