@@ -18,7 +18,7 @@ from PIL import Image
 from devices.adb_server import AdbServer, free_port
 from devices.android import AndroidHandset, parcel_text, read_notifications
 from devices.apps import load_app
-from devices.handset import ComposeMode, HandsetNotification, ScreenMessage, TextStatus
+from devices.handset import ComposeMode, HandsetNotification, ScreenMessage, ShellResult, TextStatus
 from devices.simulated.android_system import Front
 from devices.simulated.messaging_app import MessageStatus
 from devices.simulated.shell_system import parcel
@@ -83,9 +83,16 @@ def test_a_command_that_does_not_end_is_given_up(handset: AndroidHandset) -> Non
     assert handset.shell("echo again").stdout == "again\n"
 
 
-def test_a_command_that_drips_for_ever_is_given_up(handset: AndroidHandset) -> None:
-    with pytest.raises(HandsetLost, match="silence"):
-        handset.shell("logcat -b all", timeout=0.3)
+def test_a_command_that_drips_for_ever_is_given_up(bench: Any, handset: AndroidHandset) -> None:
+    def drip() -> None:
+        bench.android.logcat.write("main", "I", "drip", "drop")
+        bench.loop.call_later(0.02, drip)
+
+    bench.call(drip)
+    began = time.monotonic()
+    with pytest.raises(HandsetLost, match=r"logcat -b all` within 0\.5 s, got silence"):
+        handset.shell("logcat -b all", timeout=0.5)
+    assert time.monotonic() - began < 5
 
 
 def test_old_handsets_without_shell_v2_still_give_exit_codes(handset: AndroidHandset) -> None:
@@ -118,6 +125,57 @@ def test_airplane_mode_switches_the_radio(bench: Any, handset: AndroidHandset) -
     assert "mVoiceRegState=3(POWER_OFF)" in handset.shell("dumpsys telephony.registry").stdout
     handset.airplane(False)
     assert not handset.airplane_mode()
+
+
+def says(handset: AndroidHandset, monkeypatch: pytest.MonkeyPatch, *outputs: str) -> list[str]:
+    """Let the shell print these, one for each line it is given, the last one ever after; gives the lines."""
+    given: list[str] = []
+    left = list(outputs)
+
+    def run(command: Any, timeout: float | None = None, *, record: bool = True) -> ShellResult:
+        given.append(str(command))
+        return ShellResult(0, left.pop(0) if len(left) > 1 else left[0], "")
+
+    monkeypatch.setattr(handset.link, "run", run)
+    return given
+
+
+def test_airplane_mode_that_takes_its_time_is_awaited(
+    handset: AndroidHandset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = says(handset, monkeypatch, "disabled\n", "disabled\n", "enabled\n")
+    handset.airplane(True)
+    assert given == [
+        "cmd connectivity airplane-mode enable && cmd connectivity airplane-mode",
+        "cmd connectivity airplane-mode",
+        "cmd connectivity airplane-mode",
+    ]
+
+
+def test_airplane_mode_that_does_not_come_is_an_error(
+    handset: AndroidHandset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(handset, monkeypatch, "disabled\n")
+    handset.link.deadline = 0.2
+    with pytest.raises(HandsetError, match="expected airplane mode enabled, got 'disabled'"):
+        handset.airplane(True)
+
+
+def test_a_handset_that_is_still_booting_is_not_ready(bench: Any, handset: AndroidHandset) -> None:
+    bench.call(bench.android.properties.publish, "sys.boot_completed", "0")
+    with pytest.raises(HandsetLost, match=r"sys.boot_completed 1, got still booting after 0\.3 s"):
+        handset.wait_ready(0.3)
+    bench.call(bench.android.properties.publish, "sys.boot_completed", "1")
+    handset.wait_ready(5)
+
+
+def test_an_app_that_does_not_start_is_an_error_though_am_ends_well(
+    handset: AndroidHandset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "Starting: Intent { act=SENDTO }\nError: Activity not started, unable to resolve Intent\n"
+    says(handset, monkeypatch, error)
+    with pytest.raises(HandsetError, match=r"did not open for \S+ Starting.*\nError: Activity"):
+        handset.open_conversation(ALICE)
 
 
 def test_property_is_read_back(handset: AndroidHandset) -> None:
@@ -164,6 +222,28 @@ def test_wait_for_text_says_what_was_on_screen(bench: Any, handset: AndroidHands
     bench.incoming("something else")
     with pytest.raises(NotSeen, match=r"'hello' not on screen in 0\.2 s; last bubbles: in 'something else'"):
         handset.wait_for_text("hello", 0.2)
+
+
+def test_a_text_with_another_status_is_not_the_one_waited_for(bench: Any, handset: AndroidHandset) -> None:
+    handset.send_text(ALICE, "hello")
+    bench.outcome("m1", MessageStatus.DELIVERED)
+    with pytest.raises(NotSeen, match=r"'hello' with status read .* last bubbles: out 'hello' \[delivered\]"):
+        handset.wait_for_text("hello", 0.2, status=TextStatus.READ)
+
+
+def test_a_text_of_the_other_side_is_not_the_one_waited_for(bench: Any, handset: AndroidHandset) -> None:
+    handset.open_conversation(ALICE)
+    bench.incoming("hello")
+    with pytest.raises(NotSeen, match="last bubbles: in 'hello'"):
+        handset.wait_for_text("hello", 0.2, outgoing=True)
+    assert not handset.wait_for_text("hello", 5, outgoing=False).outgoing
+
+
+def test_of_equal_texts_the_last_counts(bench: Any, handset: AndroidHandset) -> None:
+    for message_id, status in (("m1", MessageStatus.READ), ("m2", MessageStatus.SENT)):
+        handset.send_text(ALICE, "again")
+        bench.outcome(message_id, status)
+    assert handset.wait_for_text("again", 5, outgoing=True).status is TextStatus.SENT
 
 
 def test_incoming_text_is_shown_only_on_screen(bench: Any, handset: AndroidHandset) -> None:
@@ -236,6 +316,15 @@ def test_screenshot_opens_and_shows_the_conversation(bench: Any, handset: Androi
     assert (11, 87, 208) in colours  # an outgoing bubble
 
 
+def test_a_picture_that_is_cut_short_is_no_screenshot(
+    handset: AndroidHandset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = handset.screenshot()
+    monkeypatch.setattr(handset.link, "raw", lambda command: whole[:-20])
+    with pytest.raises(HandsetLost, match=f"expected a whole PNG of screencap, got {len(whole) - 20} octets"):
+        handset.screenshot()
+
+
 def test_logcat_lines_reach_the_timeline(bench: Any, handset: AndroidHandset, timeline: Timeline) -> None:
     handset.log.start()
     seen = threading.Event()
@@ -250,6 +339,21 @@ def test_logcat_lines_reach_the_timeline(bench: Any, handset: AndroidHandset, ti
     lines = [line for line in handset.log.excerpt() if "RADIO_POWER" in line]
     assert lines and "RILJ" in lines[0]
     assert len([line for line in handset.log.excerpt() if "marker-77" in line]) == 1
+
+
+def test_an_excerpt_of_logcat_holds_the_lines_of_its_time(
+    handset: AndroidHandset, timeline: Timeline
+) -> None:
+    handset.log.start()
+    handset.shell("log -t harness earlier")
+    wait_until(handset, lambda: any("earlier" in line for line in handset.log.excerpt()))
+    between = timeline.now()
+    handset.shell("log -t harness later")
+    wait_until(handset, lambda: any("later" in line for line in handset.log.excerpt()))
+    own = [line for line in handset.log.excerpt(between) if "harness" in line]
+    assert len(own) == 1 and "later" in own[0]
+    own = [line for line in handset.log.excerpt(until=between) if "harness" in line]
+    assert len(own) == 1 and "earlier" in own[0]
 
 
 def test_logcat_goes_on_after_an_interruption_without_repeating(bench: Any, handset: AndroidHandset) -> None:
@@ -302,6 +406,15 @@ def test_adbd_gone_and_back(bench: Any, handset: AndroidHandset) -> None:
             handset.shell("true")
     bench.call(bench.daemon.come_up)
     handset.link.reconnect(10)
+    assert handset.shell("echo back").stdout == "back\n"
+
+
+def test_a_handset_the_server_was_told_to_forget_is_connected_again(
+    bench: Any, handset: AndroidHandset
+) -> None:
+    handset.link.client.disconnect(bench.address)
+    assert handset.state() == "absent"
+    handset.link.reconnect(5)
     assert handset.shell("echo back").stdout == "back\n"
 
 
