@@ -15,7 +15,7 @@ from harness.sip.uri import Uri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_anonymous, party_of, same_uri, shown, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Severity, Violation
 from harness.verify.items import SipEntry, reading
 from harness.verify.rules.ims_service import INITIAL, is_cpm, is_group, is_initial
 
@@ -23,6 +23,7 @@ _INITIAL_WITH_IDENTITY = ("INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "REFER")
 _PANI = "P-Access-Network-Info"
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
+_GEN_VALUE = rf"{_TOKEN}|{_QUOTED}|\[[0-9A-Fa-f:.]+\]"
 _TOKEN_INFOS = frozenset(
     {
         *("cgi-3gpp", "utran-cell-id-3gpp", "dsl-location", "i-wlan-node-id", "ci-3gpp2", "eth-location"),
@@ -31,6 +32,7 @@ _TOKEN_INFOS = frozenset(
 )
 _QUOTED_INFOS = frozenset({"local-time-zone", "dvb-rcs2-node-id"})
 _IMEI = re.compile(r"urn:gsma:imei:\d{8}-\d{6}-\d(?:;svn=\d\d)?(?:;vers=0)?", re.IGNORECASE)
+_OTHER_URN = re.compile(r"urn:(?!uuid:|gsma:)[a-z0-9][a-z0-9-]{1,31}:[^\s<>\"]+", re.IGNORECASE)
 _UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PRODUCT = re.compile(r"(?:IM-client|CPM-client)/OMA\d+\.\d+ \S+/\S+", re.IGNORECASE)
 _IMSI_USER = re.compile(r"\d{14,15}")
@@ -142,7 +144,8 @@ def _is_info(part: str) -> bool:
         return re.fullmatch(_QUOTED, value) is not None
     if name.lower() in _TOKEN_INFOS:
         return re.fullmatch(f"{_TOKEN}|{_QUOTED}", value) is not None
-    return re.fullmatch(_TOKEN, name) is not None
+    # extension-access-info is a gen-value: token, host or quoted-string; TS 24.229 writes pairs there.
+    return re.fullmatch(_TOKEN, name) is not None or re.fullmatch(_GEN_VALUE, part) is not None
 
 
 @rule("ims.pani.ecgi-length", on=Kind.SIP)
@@ -172,8 +175,13 @@ def instance_form(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         raw = contact.parameters.raw("+sip.instance") or ""
         inner = raw[2:-2]
         enclosed = raw.startswith('"<') and raw.endswith('>"')
-        if not enclosed or not (_IMEI.fullmatch(inner) or _UUID_URN.fullmatch(inner)):
-            yield Violation('"<urn:gsma:imei:8-6-1 digits>" or "<urn:uuid:...>"', shown(raw), "Contact")
+        if enclosed and (_IMEI.fullmatch(inner) or _UUID_URN.fullmatch(inner)):
+            continue
+        # Another scheme is legal where an RFC says how to use it here (5626 4.1), as 8464 does.
+        other = enclosed and _OTHER_URN.fullmatch(inner) is not None
+        severity = Severity.INFO if other else None
+        expected = '"<urn:gsma:imei:8-6-1 digits>" or "<urn:uuid:...>"'
+        yield Violation(expected, shown(raw), "Contact", severity=severity)
 
 
 @rule("ims.sip-instance.spare-zero", on=Kind.SIP)
@@ -186,11 +194,20 @@ def instance_spare(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 @rule("ims.sip-instance.non-register", on=Kind.SIP)
 def instance_elsewhere(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if entry.method == "REGISTER":
+    if entry.method == "REGISTER" or _is_emergency(entry):
         return
     for value in _instances(entry):
         if "urn:gsma:imei:" in value.lower():
             yield Violation("the IMEI in REGISTER only", shown(value), "Contact")
+
+
+def _is_emergency(entry: SipEntry) -> bool:
+    """Related to an emergency session, in which the IMEI may be told (RFC 7255 5, 6)."""
+    opening = entry.dialog.creation.request if entry.dialog else entry
+    if opening.request is None and opening.transaction is not None:
+        opening = opening.transaction.request
+    texts = [opening.request.uri if opening.request else "", opening.sip.get("To") or ""]
+    return any("urn:service:sos" in text.lower() for text in texts)
 
 
 @rule("ims.request-uri.public", on=Kind.REQUEST, methods=INITIAL)

@@ -30,7 +30,7 @@ from harness.verify.items import SipEntry, reading
 
 INITIAL = ("INVITE", "MESSAGE")
 
-_PLAIN_URN = re.compile(r"urn:urn-7:3gpp-(?:service|application)\.[A-Za-z0-9._-]+", re.IGNORECASE)
+_PLAIN_URN = re.compile(r"urn:urn-7:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.IGNORECASE)
 _NO_SERVICE_IN = frozenset({"ACK", "BYE", "CANCEL", "PRACK", "NOTIFY", "UPDATE", "INFO", "REGISTER"})
 _LOOK_ALIKES = re.compile(r"\+?g\.3gpp\.(?:icsi|iari|app)[-_.]?ref", re.IGNORECASE)
 _TAG_VALUE = re.compile(r"!?[A-Za-z0-9.\-%*_+`'~]+")
@@ -111,8 +111,8 @@ def preferred_service_plain(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     for value in values:
         if not _PLAIN_URN.fullmatch(value.strip()):
             yield Violation("the plain URN", shown(value), "P-Preferred-Service")
-    if len(values) > 1:  # the grammar of RFC 6050 4.2 has a list
-        yield Violation("one value", f"{len(values)}", "P-Preferred-Service", severity=Severity.SHOULD)
+    if len(values) > 1:  # the grammar of RFC 6050 4.2 has a list, its text wants one value
+        yield Violation("one value", f"{len(values)}", "P-Preferred-Service")
 
 
 @rule("ims.p-preferred-service.value", on=Kind.REQUEST, methods=INITIAL)
@@ -132,8 +132,9 @@ def service_not_here(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         return
     for name in ("P-Preferred-Service", "P-Asserted-Service"):
         if entry.sip.get(name) is not None:
-            place = "a response" if entry.response is not None else entry.method
-            yield Violation(f"no {name} in {place}", entry.sip.get(name) or "", name)
+            # "There is no usage in responses" (RFC 6050 5.2) is no prohibition.
+            place, severity = ("a response", Severity.SHOULD) if entry.response else (entry.method, None)
+            yield Violation(f"no {name} in {place}", entry.sip.get(name) or "", name, severity=severity)
 
 
 def _accept_contact_missing(entry: SipEntry) -> Iterator[Violation]:

@@ -12,12 +12,13 @@ from harness.sip.grammar import parse_parameters, split_list
 from harness.sip.headers import Challenge, Credentials, NameAddr
 from harness.sip.message import Request
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import option_tags, parameter_map, shown, tag_values, uri_of
+from harness.verify.comparison import option_tags, parameter_map, same_uri, shown, tag_values, uri_of
 from harness.verify.engine import Flow
 from harness.verify.finding import Severity, Violation
 from harness.verify.items import EventItem, RegistrationState, SipEntry, Transaction, reading
 
 INSTANCE = "+sip.instance"
+_FOR_GRUU = "Supported: gruu"
 _IMEI_URN = "<urn:gsma:imei:"
 _3GPP_DOMAIN = ".3gppnetwork.org"
 _BASE_TAGS = frozenset(
@@ -73,7 +74,9 @@ def sip_instance(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         instance = contact.parameters.get(INSTANCE)
         reason = _instance_needed(entry, contact)
         if instance is None and reason:
-            yield Violation(f"{INSTANCE}, because of {reason}", "none", "Contact")
+            # Without it a UA with GRUU just gets none (RFC 5627 4.1).
+            severity = Severity.SHOULD if reason == _FOR_GRUU else None
+            yield Violation(f"{INSTANCE}, because of {reason}", "none", "Contact", severity=severity)
         elif instance is not None and not instance.lower().startswith(_IMEI_URN) and _has_imei(entry, flow):
             yield Violation(
                 "the IMEI URN of a handset that has an IMEI",
@@ -108,15 +111,35 @@ def aka_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if not challenges:
         return
     message = entry.sip
-    answers = reading(lambda: message.credentials)
-    if answers is None:  # unreadable credentials have a rule of their own
-        return
-    if not answers:
-        yield Violation("credentials that answer the AKA challenge", "no Authorization", "Authorization")
+    nonces = {item.parameters.get("nonce") for item in challenges}
+    answers = [item for item in reading(lambda: message.credentials) or [] if item.parameters.get("nonce")]
+    if "Authorization" not in message:
+        # It may have given the challenge up, which no text forbids.
+        expected = "credentials that answer the AKA challenge"
+        yield Violation(expected, "no Authorization", "Authorization", severity=Severity.SHOULD)
+    if not _answers(answers, asked, nonces, flow):
         return
     pairs = [(challenge, answer) for answer in answers for challenge in challenges]
     wrong = [list(_answer_faults(challenge, answer)) for challenge, answer in pairs]
     yield from min(wrong, key=len)
+
+
+def _answers(answers: list[Credentials], asked: SipEntry | None, nonces: set[str | None], flow: Flow) -> bool:
+    """Whether the credentials are meant for the AKA challenge.
+
+    A REGISTER without a nonce, or over one that the network gave at another time or in a challenge beside,
+    starts anew, as after a challenge that got lost or was no good: that is no answer.
+    """
+    given = {item.parameters.get("nonce") for item in answers}
+    if not given or given & nonces:
+        return bool(given)
+    known = {
+        item.parameters.get("nonce")
+        for entry in flow.assembly.messages
+        if entry.response is not None and (asked is None or entry.place <= asked.place)
+        for item in reading(lambda message=entry.response: message.challenges) or []  # type: ignore[misc]
+    }
+    return flow.from_start and not given & known
 
 
 @rule("reg.sec-agree", on=Kind.REQUEST)
@@ -178,11 +201,14 @@ def _registering(entry: SipEntry) -> list[NameAddr]:
 
 
 def _instance_needed(entry: SipEntry, contact: NameAddr) -> str:
+    if entry.from_ is not None and entry.to is not None and not same_uri(entry.from_.uri, entry.to.uri):
+        return ""  # a third party registers (RFC 5626 4.2.3)
     supported = option_tags(entry.sip, "Supported")
-    for tag in ("outbound", "gruu"):
-        if tag in supported:
-            return f"Supported: {tag}"
-    return "reg-id" if "reg-id" in contact.parameters else ""
+    if "reg-id" in contact.parameters:
+        return "reg-id"
+    if "outbound" in supported:
+        return "Supported: outbound"
+    return _FOR_GRUU if "gruu" in supported else ""
 
 
 def _has_imei(entry: SipEntry, flow: Flow) -> bool:
@@ -280,7 +306,7 @@ def _agreed(entry: SipEntry, flow: Flow) -> list[str] | None:
     if entry.sender.value != "handset" or transaction is None:
         return None
     if entry.method == "REGISTER":
-        if transaction.retry_of is not None:
+        if transaction.retry_of is not None and not _starts_anew(entry, transaction.retry_of):
             return _server_list(transaction.retry_of)
         if "Security-Verify" not in entry.sip:
             return None
@@ -288,6 +314,23 @@ def _agreed(entry: SipEntry, flow: Flow) -> list[str] | None:
         if _same_proxy(state, entry):
             return _standing(state, entry)
     return None
+
+
+def _starts_anew(entry: SipEntry, before: Transaction) -> bool:
+    """No Security-Verify, and no answer to the challenge that came with the list: it was lost or refused.
+
+    A synchronisation failure (auts) or an empty response sets up no security either (RFC 3310 3.4).
+    """
+    if "Security-Verify" in entry.sip:
+        return False
+    final = before.final
+    challenges = (reading(lambda: final.sip.challenges) if final else None) or []
+    nonces = {item.parameters.get("nonce") for item in challenges}
+    answers = reading(lambda: entry.sip.credentials) or []
+    good = [item for item in answers if item.parameters.get("nonce") in nonces - {None}]
+    if not nonces:
+        return False
+    return not any("auts" not in item.parameters and item.parameters.get("response") for item in good)
 
 
 def _standing(state: RegistrationState, entry: SipEntry) -> list[str] | None:
