@@ -30,7 +30,7 @@ from devices.simulated.modem import SimulatedModem
 from harness.errors import NotSeen, SerialPortLost
 from harness.evidence.timeline import Event, Layer, Timeline
 
-HOME = Cell("001", "01", 1, 0x101, -85.0)
+HOME = Cell("001", "01", 0xABC, 0x101, -85.0)
 PDN = Pdn("ims", "127.0.0.2", ("127.0.0.1", "::1"), "::1")
 
 
@@ -108,7 +108,7 @@ class TestSimulatedModem:
     def test_registered(self, modem: Modem, handset: RunningModem) -> None:
         handset.register()
         handset.call(setattr, handset.baseband, "ims_registered", True)
-        assert modem.registration() == Registration(RegistrationState.HOME, 1, 0x101, 7)
+        assert modem.registration() == Registration(RegistrationState.HOME, 0xABC, 0x101, 7)
         assert modem.ims_registration() == ImsRegistration(registered=True, services=4)
         assert modem.signal() == Signal(-85.0, -10.0)
         assert modem.operator() == "00101"
@@ -131,9 +131,16 @@ class TestSimulatedModem:
         modem.command("AT+CEREG=2")
         before = modem.last_report
         handset.register()
-        assert modem.wait_urc("+CEREG:", 5, after=before) == '+CEREG: 1,"0001","00000101",7'
+        assert modem.wait_urc("+CEREG:", 5, after=before) == '+CEREG: 1,"0ABC","00000101",7'
         (event,) = at_events(timeline, "urc")
-        assert event.fields["line"] == '+CEREG: 1,"0001","00000101",7'
+        assert event.fields["line"] == '+CEREG: 1,"0ABC","00000101",7'
+
+    def test_a_report_that_came_before_is_not_waited_for(self, modem: Modem, handset: RunningModem) -> None:
+        modem.command("AT+CEREG=2")
+        handset.register()
+        modem.wait_urc("+CEREG:", 5, after=0)
+        with pytest.raises(NotSeen, match=r"\+CEREG"):
+            modem.wait_urc("+CEREG:", 0.01)
 
     def test_a_report_that_does_not_come_is_not_seen(self, modem: Modem) -> None:
         with pytest.raises(NotSeen, match=r"\+CIREGU"):
