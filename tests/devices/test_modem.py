@@ -315,6 +315,12 @@ class TestOddModems:
         assert modem.wait_urc("+CEREG:", 1, after=0) == '+CEREG: 1,"0001","00000101",7'
         assert modem.wait_urc("+CGEV:", 1, after=0) == "+CGEV: NW DETACH"
 
+    def test_a_report_is_no_line_of_an_answer_without_a_name(self, scripted: Scripted) -> None:
+        modem, _ = scripted({"AT+CGSN": b"\r\n+CIREGU: 1\r\n\r\n490154203237518\r\n\r\nRING\r\n\r\nOK\r\n"})
+        assert modem.imei() == "490154203237518"
+        assert modem.wait_urc("+CIREGU:", 1, after=0) == "+CIREGU: 1"
+        assert modem.wait_urc("RING", 1, after=0) == "RING"
+
     def test_echo_and_blanks_after_the_colon_do_not_matter(self, scripted: Scripted) -> None:
         modem, _ = scripted({"AT+CFUN?": b"AT+CFUN?\r\r\n+CFUN:1\r\n\r\nOK\r\n"})
         assert modem.functionality() == 1

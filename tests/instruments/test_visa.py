@@ -192,6 +192,18 @@ def test_a_reply_in_pieces_and_a_long_one(
         assert session.query("LONG?").encode() == long
 
 
+def test_a_reply_without_end_is_given_up_before_it_fills_the_memory(
+    instrument: Callable[..., ScriptedInstrument], timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instruments.visa.REPLY_OCTETS", 10_000)
+    box = instrument(endless=b"x" * 300_000)
+    with (
+        VisaSession(box.resource, timeline, timeout=5) as session,
+        pytest.raises(InstrumentLost, match="a reply of more than 10000 octets"),
+    ):
+        session.query("ENDLESS?")
+
+
 def test_what_nobody_asked_for_is_not_taken_for_an_answer(
     instrument: Callable[..., ScriptedInstrument], timeline: Timeline
 ) -> None:
