@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.errors import ExitCode
 from harness.evidence.capture import capture_to_timeline
 from harness.evidence.timeline import Event, Packet, Timeline
 from harness.verify.engine import Verifier, VerifySettings
@@ -12,7 +13,6 @@ from harness.verify.finding import Verdict
 from harness.verify.report import Judgement
 
 NOTICES = ("capture-truncated", "capture-ignored")
-EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE, EXIT_BROKEN = 0, 1, 2, 3
 
 
 def judge_captures(
@@ -41,7 +41,7 @@ def _notices(timeline: Timeline) -> list[str]:
 def exit_code(judgements: Sequence[Judgement]) -> int:
     """1 when a finding fails a run, 2 when a file holds nothing to judge, 3 when a rule broke, else 0."""
     if any(judgement.verdict is Verdict.FAIL for judgement in judgements):
-        return EXIT_FINDINGS
+        return ExitCode.FAILED
     if any(not judgement.judged for judgement in judgements):
-        return EXIT_UNUSABLE
-    return EXIT_BROKEN if any(j.verdict is Verdict.INCONC for j in judgements) else EXIT_CLEAN
+        return ExitCode.UNUSABLE
+    return ExitCode.INFRA if any(j.verdict is Verdict.INCONC for j in judgements) else ExitCode.CLEAN

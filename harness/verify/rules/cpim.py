@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from harness.bodies.cpim import CORE_NAMESPACE, IMDN_NAMESPACE, CpimFault, CpimHeader, CpimMessage
 from harness.bodies.timestamp import parse_timestamp
@@ -27,6 +28,10 @@ _STRUCTURE = {
     CpimFault.NO_EMPTY_LINE: "CPIM headers, empty line, MIME headers, empty line, content",
     CpimFault.LEADING_EMPTY_LINE: "CPIM headers from the first octet",
 }
+_OLD_UTF8 = re.compile(
+    rb"(?:[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}"
+    rb"|[\xf8-\xfb][\x80-\xbf]{4}|[\xfc-\xfd][\x80-\xbf]{5})*"
+)
 _LINE_FORM = {
     CpimFault.COLON_SPACE: "name, colon, one space, value",
     CpimFault.FOLDING: "a header on one line",
@@ -42,7 +47,10 @@ def structure(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         actual = shown(item.raw[:60].decode("utf-8", "backslashreplace"))
         yield Violation("a CPIM object", actual, "body", item.offset)
         return
-    yield from _by_fault(item, item.cpim, _STRUCTURE)
+    for violation in _by_fault(item, item.cpim, _STRUCTURE):
+        # No clause says that there is a header at all.
+        leading = violation.expected == _STRUCTURE[CpimFault.LEADING_EMPTY_LINE]
+        yield replace(violation, severity=Severity.SHOULD) if leading else violation
 
 
 @rule("cpim.structure.rfc5438-form", on=Kind.CPIM)
@@ -70,7 +78,10 @@ def colon_space(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 def header_utf8(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     if item.cpim is None:
         return
-    yield from _by_fault(item, item.cpim, {CpimFault.UTF8: "valid UTF-8"})
+    for violation in _by_fault(item, item.cpim, {CpimFault.UTF8: "valid UTF-8"}):
+        line = item.raw[(violation.octet or 0) - item.offset :].split(b"\n", 1)[0]
+        # The grammar of 3.6 lets older UTF-8 pass, such as surrogates written one by one.
+        yield replace(violation, severity=Severity.SHOULD) if _OLD_UTF8.fullmatch(line) else violation
     for violation in _by_fault(item, item.cpim, {CpimFault.HEADER_NAME: "a header name in US-ASCII"}):
         if not violation.actual.partition(":")[0].isascii():
             yield violation
@@ -94,8 +105,21 @@ def header_case(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         return
     for header in item.cpim.headers:
         right = _right_spelling(item.cpim, header)
-        if right is not None:
+        foreign = "." not in header.name and _default_namespace(item.cpim, header) != CORE_NAMESPACE
+        if right is not None and not foreign:
             yield _at(item, header, right, header.name)
+
+
+def _default_namespace(cpim: CpimMessage, header: CpimHeader) -> str:
+    """The namespace of names without prefix at the place of the header (RFC 3862 3.4)."""
+    urn = CORE_NAMESPACE
+    for known in cpim.headers:
+        if known.offset >= header.offset:
+            break
+        prefix, bracket, rest = known.value.partition("<")
+        if known.name == "NS" and bracket and not prefix.strip():
+            urn = rest.partition(">")[0]
+    return urn
 
 
 @rule("cpim.from-to.present", on=Kind.CPIM)
@@ -107,7 +131,9 @@ def from_to(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         yield from _one_from(item, cpim)
         yield from _some_to(item, cpim)
     elif cpim.asks_for_imdn and not _present(cpim, "From"):
-        yield Violation("From in a message that asks for a notification", "none", "body", item.offset)
+        # Where a notification goes without one is open (RFC 5438 7.2.1), but no text forbids to ask.
+        expected = "From in a message that asks for a notification"
+        yield Violation(expected, "none", "body", item.offset, severity=Severity.SHOULD)
     escapes = {fault.offset for fault in cpim.faults if fault.what == CpimFault.ESCAPE}
     for name in ("From", "To", "cc"):
         pairs = zip(cpim.fields(CORE_NAMESPACE, name), cpim.addresses(name), strict=True)
@@ -162,7 +188,7 @@ def datetime_present(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 def datetime_rfc3339(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     for header in item.cpim.fields(CORE_NAMESPACE, "DateTime") if item.cpim else ():
         try:
-            stamp = parse_timestamp(header.value)
+            stamp = parse_timestamp(re.sub(r"\A0000-", "0004-", header.value))  # a year that has no datetime
         except BodySyntaxError:
             yield _at(item, header, "an RFC 3339 date-time such as 2015-02-17T06:54:27Z", header.value)
             continue
@@ -183,7 +209,10 @@ def ns_declared(item: CpimItem, flow: Flow) -> Iterator[Violation]:
             declared.add(header.value.partition("<")[0].strip())
         elif dot and prefix not in told and not _is_bound(cpim, prefix, name, declared):
             told.add(prefix)
-            yield _at(item, header, f"an NS header that declares {prefix} before", header.name)
+            # Bound to another URN the name is legal, and hardly meant.
+            severity = Severity.SHOULD if prefix in declared else None
+            expected = f"an NS header that declares {prefix} before"
+            yield _at(item, header, expected, header.name, severity)
 
 
 @rule("cpim.single-occurrence", on=Kind.CPIM)

@@ -20,6 +20,7 @@ from harness.verify.items import CpimItem, Notification, SipEntry
 from harness.verify.rules.cpim import ANONYMOUS, misspelled
 
 MEDIA_TYPE = "message/imdn+xml"
+_SECURED = ("multipart/signed", "multipart/encrypted", "application/pkcs7", "application/x-pkcs7")
 KNOWN_REQUESTS = frozenset({"positive-delivery", "negative-delivery", "processing", "display"})
 
 # RFC 5438 5, 7.1.1.3: (notification, status) -> one of these must have been asked for.
@@ -155,21 +156,26 @@ def only_requested(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.once-per-type", on=Kind.CPIM)
-def once_per_type(item: CpimItem, flow: Flow) -> Iterator[Violation]:
-    told: set[tuple[str | None, str]] = set()
+def once_per_type(item: CpimItem, flow: Flow) -> Both:
+    told: set[tuple[str | None, str, str]] = set()
     for imdn in item.imdns:
-        key = imdn.message_id, imdn.notification or ""
+        key = imdn.message_id, imdn.notification or "", imdn.recipient_uri or ""
         if not key[1]:
             continue
+        expected = f"one {key[1]} notification for {key[0]}"
         if key in told:
-            yield _at(item, f"one {key[1]} notification for {key[0]}", "two in one aggregate")
+            yield _at(item, expected, "two in one aggregate")
         told.add(key)
-        for known in _earlier(item, imdn, flow):
-            if known.item.message_id != item.message_id and _was_accepted(known.item):
-                yield _at(
-                    item, f"one {key[1]} notification for {key[0]}", f"another after {known.item.label}"
-                )
-                break
+        earlier = [
+            known
+            for known in _earlier(item, imdn, flow)
+            if known.item.message_id != item.message_id and _was_accepted(known.item)
+        ]
+        copies = [known for known in _originals(item, imdn, flow) if not known.is_notification]
+        if earlier and not copies:
+            yield Unverifiable(f"how often {key[0]} was delivered was not captured")
+        elif earlier and len(earlier) >= len(copies):  # delivered again, it may be confirmed again
+            yield _at(item, expected, f"another after {earlier[0].item.label}")
 
 
 @rule("imdn.once-per-type.network", on=Kind.CPIM)
@@ -219,7 +225,11 @@ def after_refusal(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         originals = [known for known in _originals(item, imdn, flow) if _by_message(known)]
         finals = [_final(known.carrier) for known in originals]
         if finals and all(final is not None and final.status >= 300 for final in finals):
-            yield _at(item, "no IMDN for a message that was refused", finals[-1].label if finals[-1] else "")
+            # The MUST NOT is on negative delivery; the others MAY follow a 2xx.
+            negative = imdn.notification == "delivery" and imdn.status != "delivered"
+            severity = None if negative else Severity.SHOULD
+            actual = finals[-1].label if finals[-1] else ""
+            yield _at(item, "no IMDN for a message that was refused", actual, severity)
 
 
 @rule("imdn.after-2xx", on=Kind.RESPONSE, methods=("MESSAGE",))
@@ -232,10 +242,13 @@ def before_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             if not _by_message(known.item) or known.item.sender is not entry.sender:
                 continue
             if asked.place < known.item.place < entry.place and not _accepted_copy(asked, known.item, flow):
+                # On two ways the one may overtake the other; and that it MAY follow a 2xx forbids nothing.
+                one_way = entry.reliable and entry.connection == known.item.carrier.connection
                 yield Violation(
                     f"the 2xx to {transaction.request.label} before the IMDN",
                     f"{entry.label} after it",
                     "start line",
+                    severity=Severity.SHOULD if one_way else Severity.INFO,
                     item=known.item.carrier,
                 )
 
@@ -251,10 +264,16 @@ def content_type(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     kind = item.cpim.content_type if item.cpim else None
     if item.cpim is None or kind is None:  # cpim.content-type.present has that
         return
-    meant = _disposition(item) == "notification" or IMDN_XML_NAMESPACE.encode() in item.cpim.content
-    aggregate = kind.essence == "multipart/mixed" and item.is_notification
-    if meant and kind.essence != MEDIA_TYPE and not aggregate:
-        yield _at(item, f"Content-Type: {MEDIA_TYPE}, or multipart/mixed of such", kind.essence)
+    if kind.essence == MEDIA_TYPE or kind.essence.startswith(_SECURED):
+        return
+    if kind.essence == "multipart/mixed" and item.is_notification:
+        return
+    meant = _disposition(item) == "notification"
+    if meant or IMDN_XML_NAMESPACE.encode() in item.cpim.content:
+        # Without the disposition it may be an IM about IMDNs.
+        severity = None if meant else Severity.SHOULD
+        expected = f"Content-Type: {MEDIA_TYPE}, or multipart/mixed of such"
+        yield _at(item, expected, kind.essence, severity)
 
 
 @rule("imdn.own-message-id", on=Kind.CPIM)
@@ -295,7 +314,7 @@ def addressing_cpim(item: CpimItem, flow: Flow) -> Both:
         wanted = [address.uri for address in senders if address is not None]
         if not wanted:
             yield Unverifiable(f"the message {imdn.message_id} it reports on was not captured")
-        elif not any(same_uri_text(uri, own.uri) for uri in wanted):
+        elif not any(_same_party(uri, own.uri) for uri in wanted):
             yield _at(item, f"CPIM To: the CPIM From of the message, {wanted[-1]}", own.uri)
 
 
@@ -307,11 +326,15 @@ def record_route(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         yield _at(item, "no IMDN-Record-Route in an IMDN", "IMDN-Record-Route")
     routes = [_bare(value) for value in _imdn_headers(item, "IMDN-Route")]
     for imdn in item.imdns:
-        for original in _originals(item, imdn, flow)[-1:]:
-            recorded = [_bare(value) for value in _imdn_headers(original, "IMDN-Record-Route")]
-            same = len(recorded) == len(routes) and all(map(same_uri_text, recorded, routes))
-            if recorded and not same:
-                yield _at(item, f"IMDN-Route: {', '.join(recorded)}", ", ".join(routes) or "none")
+        copies = [
+            [_bare(value) for value in _imdn_headers(original, "IMDN-Record-Route")]
+            for original in _originals(item, imdn, flow)
+        ]
+        same = [
+            len(recorded) == len(routes) and all(map(same_uri_text, recorded, routes)) for recorded in copies
+        ]
+        if copies and copies[-1] and not any(same):
+            yield _at(item, f"IMDN-Route: {', '.join(copies[-1])}", ", ".join(routes) or "none")
 
 
 @rule("imdn.from-is-recipient", on=Kind.CPIM)
@@ -509,6 +532,9 @@ def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifia
     """An id no message of the other side has: a fail where the original must be in the capture."""
     expected = "message-id: an imdn.Message-ID the other side sent"
     same_side = [known for known in flow.assembly.originals(value) if known is not item]
+    if any(_senders(known) & _addressed(item) for known in same_side):
+        # What another device of the user sent comes from the network as a copy, as the IMDN for it does.
+        return Unverifiable(f"the message {value} may be one of another device of the user")
     if same_side and all(known.sender is item.sender for known in same_side):
         return _at(item, expected, f"{value}, of {same_side[-1].label} in the same direction")
     for known in flow.assembly.cpim_items():
@@ -516,10 +542,13 @@ def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifia
             continue
         if _nearly(value, known.message_id):
             return _at(item, f"message-id: {known.message_id}", value)
-        if not known.is_notification and _same_contribution(item.carrier, known.carrier):
-            return _at(
-                item, f"message-id: {known.message_id}, of {known.label} (same Contribution-ID)", value
-            )
+        if (
+            not known.is_notification
+            and _by_message(known)
+            and _same_contribution(item.carrier, known.carrier)
+        ):
+            expected = f"message-id: {known.message_id}, of {known.label} (same Contribution-ID)"
+            return _at(item, expected, value, Severity.SHOULD)  # no clause ties the two ids together
     return Unverifiable(f"the message {value} it reports on was not captured")
 
 
@@ -610,6 +639,13 @@ def _sip_target(item: CpimItem, original: CpimItem) -> Iterator[Violation]:
 def _identities(carrier: SipEntry, names: tuple[str, ...]) -> set[str]:
     values = [value for name in names for value in carrier.sip.values(name)]
     return {party_of(uri) for value in values if (uri := uri_of(value)) is not None and not _is_hidden(uri)}
+
+
+def _same_party(one: str, other: str) -> bool:
+    """One URI, or two that name one number (sip with user=phone, tel)."""
+    left, right = uri_of(one), uri_of(other)
+    numbers = left is not None and right is not None and party_of(left) == party_of(right)
+    return numbers or same_uri_text(one, other)
 
 
 def _is_hidden(uri: Uri) -> bool:

@@ -14,13 +14,14 @@ from harness.verify.comparison import (
     accepted_icsis,
     contact_icsis,
     covers,
+    is_opaque,
     option_tags,
     same_uri_text,
     shown,
     stated_services,
 )
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Severity, Violation
 from harness.verify.items import SipEntry, Transaction
 
 _PAGER = Service.PAGER.icsi
@@ -29,10 +30,13 @@ _CPIM = "message/cpim"
 _IMDN = "message/imdn+xml"
 _IMDN_HEADER = re.compile(rb"^NS:[^\r\n]*<urn:ietf:params:imdn>|^imdn\.Message-ID:", re.MULTILINE)
 _IMDN_ROOT = b"urn:ietf:params:xml:ns:imdn"
+_TEXT = "text/"
 _SELECTOR_SIZE = re.compile(rb"^a=file-selector:(?:[^\r\n]*[ ])?size:(\d+)", re.MULTILINE)
 _NOT_OPENING = frozenset({"ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "NOTIFY", "REGISTER"})
 TIMER_F = 32.0
 """Seconds after which an unanswered MESSAGE is no longer pending (RFC 3261 17.1.2.2)."""
+LATE = 8.0
+"""Seconds by which the first copy seen may be later than the first sent, three of which got lost."""
 
 
 @rule("pager.method", on=Kind.REQUEST)
@@ -100,7 +104,7 @@ def one_outstanding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if not flow.assembly.events(Layer.LAB, "test-start"):
         return
     for known in reversed(flow.assembly.transactions):
-        if known.request.time < entry.time - TIMER_F:
+        if known.request.time < entry.time - (TIMER_F - LATE):
             return
         pending = known.final is None and not _way_gone(known.request, entry, flow)
         if pending and _overlap(known.request, entry):
@@ -125,7 +129,7 @@ def one_outstanding_in_a_capture(entry: SipEntry, flow: Flow) -> Iterator[Violat
 @rule("pager.content-type", on=Kind.REQUEST, methods=("MESSAGE",))
 def content_type(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     essence = _essence(entry)
-    if essence == _CPIM or not _carries_imdn(entry):
+    if essence == _CPIM or entry.incomplete or is_opaque(entry.sip) or not _carries_imdn(entry):
         return
     if essence.startswith("multipart/"):
         parts = _parts(entry)
@@ -138,7 +142,9 @@ def content_type(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             "Content-Type",
         )
         return
-    yield Violation("Content-Type: message/cpim", essence or "none", "Content-Type")
+    # A text that looks so may quote it.
+    severity = Severity.SHOULD if essence.startswith(_TEXT) else None
+    yield Violation("Content-Type: message/cpim", essence or "none", "Content-Type", severity=severity)
 
 
 @rule("pager.content-type.cpm", on=Kind.REQUEST, methods=("MESSAGE",))
@@ -169,6 +175,8 @@ def accept_contact(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 @rule("pager.list.require", on=Kind.REQUEST, methods=("MESSAGE",))
 def list_require(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.incomplete:
+        return
     parts = _parts(entry)
     alone = _disposition(entry) == "recipient-list"
     if not alone and not any(part.disposition == "recipient-list" for part in parts):
@@ -226,9 +234,15 @@ def _is_cpm(entry: SipEntry) -> bool:
 
 
 def _carries_imdn(entry: SipEntry) -> bool:
-    """IMDN headers or an IMDN document in the body, whatever the Content-Type calls it."""
-    body = entry.sip.body
-    return _essence(entry) == _IMDN or _IMDN_ROOT in body or _IMDN_HEADER.search(body) is not None
+    """IMDN headers or an IMDN document in the body, whatever the Content-Type calls it.
+
+    Of a multipart body the parts count that are no text: a text may quote anything.
+    """
+    if _essence(entry) == _IMDN:
+        return True
+    parts = [part for part in _parts(entry) if part.content_type and part.content_type.type != "text"]
+    bodies = [part.content for part in parts] if _parts(entry) else [entry.sip.body]
+    return any(_IMDN_ROOT in body or _IMDN_HEADER.search(body) is not None for body in bodies)
 
 
 def _too_large(entry: SipEntry, flow: Flow, what: str) -> Iterator[Violation]:
