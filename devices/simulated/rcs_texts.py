@@ -168,7 +168,7 @@ class Outbox:
 
 @dataclass(slots=True)
 class Received:
-    """A text that came: what is needed to notify its sender, and what was notified already.
+    """A text that came: what is needed to notify its sender.
 
     own: our identity as the CPIM To names it, for the CPIM From of notifications when the sender is not to
     know it (anonymous), else empty.
@@ -182,7 +182,6 @@ class Received:
     asked: frozenset[str]
     routes: tuple[str, ...] = ()
     own: str = ""
-    notified: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +331,6 @@ class RcsTexts:
         if "positive-delivery" in received.asked or self._defects.has("imdn_unrequested"):
             self._notify(received, "delivery")
             if self._defects.has("imdn_twice"):
-                received.notified.clear()
                 self._notify(received, "delivery")
         if "display" in received.asked:
             unseen = self._unseen.get(number) or deque(maxlen=MEMORY)
@@ -363,10 +361,7 @@ class RcsTexts:
             self._notify(received, "display")
 
     def _notify(self, received: Received, kind: str) -> None:
-        """One IMDN per kind and message, to whoever sent it (RFC 5438 7.2.1, 12.1.3.1)."""
-        if kind in received.notified:
-            return
-        received.notified.add(kind)
+        """An IMDN to whoever sent the message (RFC 5438 7.2.1); callers see that there is one per kind."""
         target = _bare(received.routes[0]) if received.routes else received.target
         own_id, contribution, now = new_id(24), self._personality.ids.make(), self._clock()
         conversation = self._notification_conversation(received)

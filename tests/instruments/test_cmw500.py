@@ -155,6 +155,19 @@ class TestWire:
         )
         driver.configure(mcc="310", mnc="410", tac=5, eci=3)
 
+    @pytest.mark.parametrize(("digits", "mnc"), [("TWO", "01"), ("THR", "001")])
+    def test_the_mnc_has_as_many_digits_as_the_instrument_says(
+        self, script: Script, digits: str, mnc: str
+    ) -> None:
+        driver = script(
+            ("CONFigure:LTE:SIGN:CELL:MNC:DIGits?", digits),
+            ("CONFigure:LTE:SIGN:CELL:MCC?", "1"),
+            ("CONFigure:LTE:SIGN:CELL:MNC?", "1"),
+            ("CONFigure:LTE:SIGN:CELL:TAC?", "7"),
+            ("CONFigure:LTE:SIGN:CELL:PCC:CID:EUTRan?", "#B0000000000000000000000000011"),
+        )
+        assert driver.cell_identity() == CellIdentity("001", mnc, 7, 3)
+
     def test_a_two_digit_mnc_sets_the_length_last(self, script: Script) -> None:
         driver = script(
             ("CONFigure:LTE:SIGN:CELL:MNC 1", None),
