@@ -15,11 +15,11 @@ from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robotlibcore import DynamicCore
 
 from harness.cpm.identity import Msisdn
-from harness.errors import LabError, NotOnBench
+from harness.errors import LabError, NotOnBench, UsageError
 from harness.keywords.findings import Findings
 from harness.keywords.handset import HandsetKeywords
 from harness.keywords.log_drain import LogDrain
-from harness.keywords.log_page import show_evidence
+from harness.keywords.log_page import failure_lines, show_evidence
 from harness.keywords.modem import ModemKeywords
 from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
@@ -118,6 +118,10 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             return super().run_keyword(name, args, kwargs)
         except NotOnBench as error:
             raise SkipExecution(str(error)) from None
+        except UsageError:
+            if self._access.record is not None:
+                self._access.record.misused = True
+            raise
         except LabError as error:
             if self._access.record is not None:
                 self._access.record.infra = error
@@ -165,7 +169,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             _settle_infra(result, record.infra)
         elif record.failing and not result.skipped:
             result.status = "FAIL"
-            lines = [str(finding) for finding in record.failing]
+            lines = failure_lines(record.failing)
             result.message = "\n".join([result.message, *lines] if result.message else lines)
 
     def close(self) -> None:

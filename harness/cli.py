@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
-from harness.errors import LabError, UsageError
+from harness.errors import ExitCode, LabError, UsageError
 
 if TYPE_CHECKING:
-    from harness.keywords.suite_run import RunResult, TestDone
+    from harness.suite_run import RunResult, TestDone
     from harness.verify.catalogue import Rule
 
-EXIT_USAGE, EXIT_INFRA = 2, 3
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 app = typer.Typer(
@@ -30,9 +29,29 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 simulate = typer.Typer(help="Run a simulated part alone.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(simulate, name="simulate")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"rcslab {version('rcslab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and end.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    """Hardware-in-the-loop test harness for RCS messaging."""
+
 
 LabOption = Annotated[
     Path | None,
@@ -64,9 +83,9 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except UsageError as error:
-        _fail(str(error), EXIT_USAGE)
+        _fail(str(error), ExitCode.UNUSABLE)
     except LabError as error:
-        _fail(f"infra: {error}", EXIT_INFRA)
+        _fail(f"infra: {error}", ExitCode.INFRA)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", 130)
     except BrokenPipeError:
@@ -76,7 +95,7 @@ def main() -> None:
         usage = getattr(error, "format_message", None)
         if usage is None:
             raise
-        _fail(usage().replace("Value error, ", ""), EXIT_USAGE)
+        _fail(usage().replace("Value error, ", ""), ExitCode.UNUSABLE)
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -99,8 +118,8 @@ def run(
     Paths up to the first other option are suites (default: those that come with the project); everything from
     there on goes to Robot, e.g. --exclude selftest --variable NAME:value.
     """
-    from harness.keywords.suite_run import RunRequest, run_suites
     from harness.lab.model import load_lab
+    from harness.suite_run import RunRequest, run_suites
 
     first_option = next((i for i, word in enumerate(context.args) if word.startswith("-")), len(context.args))
     request = RunRequest(
@@ -160,7 +179,7 @@ def doctor(
             print(f"{'ok ' if check.ok else 'BAD'}  {check.part:32} {check.text}", flush=True)
     if format_ is ListFormat.JSON:
         _print_json([check.as_dict() for check in checks])
-    raise typer.Exit(0 if all(check.ok for check in checks) else EXIT_INFRA)
+    raise typer.Exit(0 if all(check.ok for check in checks) else ExitCode.INFRA)
 
 
 @app.command()

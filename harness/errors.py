@@ -24,7 +24,20 @@ RcsLabError
 
 from __future__ import annotations
 
+from enum import IntEnum
 from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """How a command of this project ends."""
+
+    CLEAN = 0
+    FAILED = 1
+    """Failed tests, or findings that fail a run."""
+    UNUSABLE = 2
+    """The input cannot be used; nothing was started."""
+    INFRA = 3
+    """The lab broke, or this program did."""
 
 
 class RcsLabError(Exception):

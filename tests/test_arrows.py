@@ -36,9 +36,9 @@ ARROWS = {
     | EVIDENCE
     | AGENT
     | REAL
-    | {"harness.peer", "harness.verify", "harness.lab", "harness.RCS"},
+    | {"harness.peer", "harness.verify", "harness.lab"},
 }
-TOP = {"harness.cli", "harness.RCS", "harness"}
+TOP = {"harness.cli", "harness.suite_run", "harness.RCS", "harness"}
 PRINTERS = {"harness/cli.py"}
 
 

@@ -24,7 +24,7 @@ from devices.simulated.android_system import AndroidSystem, Power
 from devices.simulated.baseband import Baseband, Identity
 from devices.simulated.defects import PROPERTY, Defects
 from devices.simulated.modem import SimulatedModem
-from devices.simulated.personality import PERSONALITIES, personality_named
+from devices.simulated.personality import PERSONALITIES, PERSONALITY_PROPERTY, personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
 from harness.agent.part_process import Ready, add_process_options, log_to_stderr, port, serve
@@ -84,6 +84,7 @@ class SimulatedHandset:
         """Start every part; returns the ready line."""
         adb = await self.adbd.start(*self.options.adb)
         self.modem.start()
+        self.android.properties.publish(PERSONALITY_PROPERTY, self.options.personality)
         self.android.properties.subscribe(self._property_changed)
         self.android.subscribe_power(self._power_changed)
         self.rcs.start()

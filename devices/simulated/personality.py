@@ -12,6 +12,8 @@ from enum import StrEnum
 from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import UsageError
 
+PERSONALITY_PROPERTY = "ro.rcslab.personality"
+
 
 class IdStyle(StrEnum):
     """How a client makes Conversation-ID and Contribution-ID."""

@@ -85,6 +85,11 @@ class HandsetKeywords(Topic):
         self.handset(handset).android.set_property(name, value)
 
     @keyword
+    def property_of_handset(self, name: str, handset: str | None = None) -> str:
+        """Returns an Android system property (getprop), empty when it is not set."""
+        return self.handset(handset).android.property(name)
+
+    @keyword
     def log_of_handset(self, handset: str | None = None) -> list[str]:
         """Returns the logcat lines of the handset since the test began."""
         begun = self.bench.timeline.since(self.record.since)[0].time

@@ -31,6 +31,22 @@ def show_evidence(files: EvidenceFiles, findings: list[Finding], output: Path) -
     logger.info(f"Evidence: {links}", html=True)
 
 
+def failure_lines(findings: list[Finding]) -> list[str]:
+    """Why a test failed: a count, then each rule once, with the first message that broke it.
+
+    Robot cuts long messages in the middle, so the whole list stands in the log only.
+    """
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_rule.setdefault(finding.rule, []).append(finding)
+    count = f"{len(findings)} findings fail" if len(findings) > 1 else "1 finding fails"
+    lines = [f"{count} this test:"]
+    for same in by_rule.values():
+        more = f" (and {len(same) - 1} more of this rule)" if len(same) > 1 else ""
+        lines.append(f"{same[0]}{more}")
+    return lines
+
+
 def _table(findings: list[Finding]) -> str:
     head = "".join(f'<th style="{_CELL}">{column}</th>' for column in _COLUMNS)
     rows = "".join(_row(finding) for finding in findings)

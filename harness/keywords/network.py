@@ -54,6 +54,11 @@ class Network(Topic):
         simulator.set_pcscf(address)
         simulator.cell_on(seconds)
 
+    @keyword("Addresses Of P-CSCF")
+    def addresses_of_pcscf(self) -> list[str]:
+        """Returns the addresses the peer of this bench listens on; the handset is given the first one."""
+        return list(self.bench.part.peer.addresses)
+
     @keyword
     def handset_attaches(self, timeout: timedelta | None = None) -> None:
         """Waits until the network simulator says that a handset is attached."""

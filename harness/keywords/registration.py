@@ -9,6 +9,7 @@ from robot.api.deco import keyword
 from harness.errors import HandsetError
 from harness.keywords.topic import Topic
 from harness.peer.config import Authentication
+from harness.peer.journal import EventKind
 from harness.peer.registrar import Binding
 
 
@@ -55,14 +56,16 @@ class Registration(Topic):
         self.call(waiting, seconds)
 
     @keyword
-    def handset_does_not_register(self, seconds: timedelta | None = None) -> None:
+    def handset_does_not_register(self, seconds: timedelta | None = None, handset: str | None = None) -> None:
         """Watches and fails when a registration comes after the last action of this test.
 
         ``seconds`` is how long; default the deadline ``silence`` of lab.yaml.
         """
         watched = self.deadline(seconds, self.bench.lab.deadlines.silence)
         self.expect_silence(
-            self.bench.peer.registrar.wait_registered(timeout=watched, after=self.access.mark),
+            self.bench.peer.registrar.wait_registered(
+                self.handset(handset).part.msisdn, timeout=watched, after=self.access.mark
+            ),
             watched,
             "the handset registered, which it must not do now",
         )
@@ -79,6 +82,19 @@ class Registration(Topic):
         """
         self.act()
         self.bench.peer.registrar.answer_next(status, self.headers(headers), count)
+
+    @keyword
+    def handset_is_refused(self, status: int, timeout: timedelta | None = None) -> None:
+        """Waits until the registrar has answered a REGISTER with ``status``, after the last action."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.registration)
+        answered = f"REGISTER with {status}"
+        waiting = self.bench.peer.wait_event(
+            lambda event: event.kind is EventKind.ANSWERED and event.text.startswith(answered),
+            seconds,
+            after=self.access.mark,
+            expected=f"a REGISTER answered {status}",
+        )
+        self.call(waiting, seconds)
 
     @keyword
     def registrar_authenticates_with(self, authentication: Authentication) -> None:

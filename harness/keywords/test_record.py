@@ -43,6 +43,8 @@ class TestRecord:
     findings: list[Finding] = field(default_factory=list)
     expected_rules: set[str] = field(default_factory=set)
     infra: LabError | None = None
+    misused: bool = False
+    """A keyword was given what it cannot use, which tells nothing of the handset."""
     screenshots: dict[str, bytes] = field(default_factory=dict)
     evidence: EvidenceFiles | None = None
     verdict: RunVerdict = RunVerdict.INCONC
@@ -97,8 +99,10 @@ class TestRecord:
     def _settle(self, passed: bool, undecided: bool) -> RunVerdict:
         if self.infra is not None:
             return RunVerdict.INFRA
-        if undecided:
-            return RunVerdict.INCONC
+        if undecided or (self.misused and not self.failing):
+            return (
+                RunVerdict.INCONC
+            )  # a keyword was given what it cannot use: that tells nothing of the handset
         return RunVerdict.PASS if passed and not self.failing else RunVerdict.FAIL
 
     def _look_for_faults(self) -> None:

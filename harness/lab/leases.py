@@ -6,6 +6,7 @@ Its content says who holds it, for the message the other one reads; only the loc
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -37,6 +38,8 @@ class Lease:
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1
+            with contextlib.suppress(OSError):  # not empty: another bench is leased
+                self.path.parent.rmdir()
 
 
 def lease_path(lab_file: Path, bench: str) -> Path:
@@ -51,10 +54,13 @@ def acquire(lab_file: Path, bench: str) -> Lease:
     Raises: LeaseTaken, naming the process that holds it and since when.
     """
     path = lease_path(lab_file, bench)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     until = time.monotonic() + TAKEN_SECONDS
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # the last holder removed the folder since
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

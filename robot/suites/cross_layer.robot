@@ -25,12 +25,14 @@ Location Follows The Cell
     Should Contain    ${message.request.get('P-Access-Network-Info')}    00070001234
 
 Handset Takes Its P-CSCF From The Network
-    Network Names P-CSCF    ::1
-    ${binding} =    Handset Registers
-    Modem Should Know P-CSCF    ::1
-    Should Contain    ${binding.contact}    [
-    Exchange A Text Each Way    Over IPv6    And back
-    [Teardown]    Network Names P-CSCF    127.0.0.1
+    [Documentation]    The network hands out another address of the peer: IPv6 in the default lab.
+    ${addresses} =    Addresses Of P-CSCF
+    Skip If    len($addresses) < 2    the peer of this bench has one address only
+    Network Names P-CSCF    ${addresses}[1]
+    Handset Registers
+    Modem Should Know P-CSCF    ${addresses}[1]
+    Exchange A Text Each Way    By another way    And back
+    [Teardown]    Network Names P-CSCF    ${addresses}[0]
 
 Screen Shows What Was On The Wire
     Exchange A Text Each Way    What I wrote    What I read

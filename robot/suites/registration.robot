@@ -49,6 +49,7 @@ Handset Waits As Long As The Registrar Asks
     Handset Deregisters
     Registrar Answers Next Register    503    Retry_After=1
     Switch Airplane Mode Off
+    Handset Is Refused    503
     Handset Does Not Register    seconds=0.5 seconds
     Handset Registers
 
@@ -57,6 +58,7 @@ Handset Stops When Its Subscription Is Refused
     Handset Deregisters
     Registrar Answers Next Register    403
     Switch Airplane Mode Off
+    Handset Is Refused    403
     Handset Does Not Register
     Modem Should Be Registered For IMS    registered=${False}
     Restart Radio

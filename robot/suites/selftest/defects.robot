@@ -3,6 +3,7 @@ Documentation    The harness tested: each defect of the simulated handset is rep
 
 Resource         ../../resources/bench.resource
 
+Suite Setup      Skip Unless The Handset Can Have Defects
 Test Setup       Start From A Registered Handset
 Test Teardown    Repair Handset
 Test Template    Defect Is Reported By Its Rule Alone
@@ -59,6 +60,11 @@ Claims Ims    claims_ims    x.cireg-agrees    Leave And Ask The Modem
 
 
 *** Keywords ***
+Skip Unless The Handset Can Have Defects
+    [Documentation]    Only the simulated reference handset has them by name; another one has its own.
+    ${personality} =    Property Of Handset    ro.rcslab.personality
+    Skip If    '${personality}' != 'reference'    the handset is not the simulated reference handset
+
 Defect Is Reported By Its Rule Alone
     [Documentation]    The defect is switched on, the exchange runs, and the findings are judged.
     [Arguments]    ${defect}    ${rule}    ${exchange}

@@ -11,10 +11,11 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import robot
 from robot.conf import RobotSettings
@@ -22,14 +23,13 @@ from robot.errors import DataError
 from robot.run import RobotFramework
 from robot.running.builder import TestSuiteBuilder
 
-from harness.errors import LabError, UsageError
+from harness.errors import ExitCode, LabError, UsageError
 from harness.keywords.test_record import RunVerdict, TestRecord
 from harness.lab.bench import Bench, refuse_unusable
 from harness.lab.model import LabFile
 from harness.lab.stopping import Stopped, StopSignals
 from harness.RCS import RCS
 
-EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_INFRA = 0, 1, 2, 3
 FIXED_OPTIONS = frozenset({"outputdir", "xunit", "console"})
 ROBOT_REFUSES, ROBOT_STOPPED, ROBOT_UNEXPECTED = 252, 253, 255
 _log = logging.getLogger(__name__)
@@ -69,12 +69,13 @@ class RunResult:
     """How a run ended. seconds: bring_up, suites, tear_down."""
 
     folder: Path
-    exit_code: int = EXIT_INFRA
+    exit_code: int = ExitCode.INFRA
     tests: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     infra: str | None = None
+    infra_tests: set[str] = field(default_factory=set)
     stopped: str = ""
     """The signal that ended the run before its time."""
 
@@ -128,6 +129,8 @@ class RunListener:
         verdict = record.verdict if record else plain
         self._result.tests[{"PASS": "pass", "FAIL": "fail"}.get(result.status, "skip")] += 1
         self._result.verdicts[verdict.value] += 1
+        if verdict is RunVerdict.INFRA:
+            self._result.infra_tests.add(data.full_name)
         findings = (
             [finding.as_dict() | {"test": data.full_name} for finding in record.findings] if record else []
         )
@@ -233,21 +236,42 @@ def _run_robot(
         "xunit": "junit.xml",
         "console": "none",
         "listener": [*options.pop("listener", []), RunListener(bench, request, result, stop)],
-        "name": options.pop("name", None) or ("rcslab" if len(datasources) > 1 else None),
+        "name": options.pop("name", None)
+        or (None if request.suites[:1] and len(datasources) == 1 else "rcslab"),
     }
     log = result.folder / "robot-console.txt"
     with log.open("w", encoding="utf-8") as console:
-        return int(robot.run(*datasources, stdout=console, stderr=console, **(options | fixed)))
+        code = int(robot.run(*datasources, stdout=console, stderr=console, **(options | fixed)))
+    mark_infra(result.folder / "junit.xml", result.infra_tests)
+    return code
+
+
+def mark_infra(junit: Path, tests: Collection[str]) -> None:
+    """In junit.xml the tests the lab spoilt are errors, not failures: that is JUnit's word for them."""
+    if not tests or not junit.is_file():
+        return
+    tree = ElementTree.parse(junit)
+    for suite in tree.iter("testsuite"):
+        spoilt = [
+            case for case in suite.iter("testcase") if f"{case.get('classname')}.{case.get('name')}" in tests
+        ]
+        for failure in (failure for case in spoilt for failure in case.findall("failure")):
+            failure.tag = "error"
+            failure.set("type", "infra")
+        errors = sum(case.find("error") is not None for case in suite.iter("testcase"))
+        suite.set("errors", str(errors))
+        suite.set("failures", str(int(suite.get("failures", "0")) - errors))
+    tree.write(junit, encoding="utf-8", xml_declaration=True)
 
 
 def _exit_code(result: RunResult, robot_code: int) -> int:
     if robot_code == ROBOT_REFUSES and result.tests.total() == 0:
-        return EXIT_USAGE
+        return ExitCode.UNUSABLE
     if result.verdicts[RunVerdict.FAIL.value]:
-        return EXIT_FAIL
+        return ExitCode.FAILED
     if result.verdicts[RunVerdict.INFRA.value] or robot_code in (ROBOT_STOPPED, ROBOT_UNEXPECTED):
-        return EXIT_INFRA
-    return EXIT_PASS if robot_code == 0 else EXIT_FAIL
+        return ExitCode.INFRA
+    return ExitCode.CLEAN if robot_code == 0 else ExitCode.FAILED
 
 
 def _robot_arguments(request: RunRequest) -> tuple[list[str], dict[str, Any]]:
@@ -289,7 +313,7 @@ def _refuse_no_tests(datasources: list[str], options: dict[str, Any]) -> None:
 
 def default_suites() -> Path:
     """The suites of the project, beside the packages in a checkout and inside the wheel elsewhere."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parent
     for folder in (package / "_robot" / "suites", package.parent / "robot" / "suites"):
         if folder.is_dir():
             return folder
