@@ -89,3 +89,18 @@ def test_a_cell_switched_on_again_while_it_goes_off_loses_its_handset(lab: Lab) 
     lab.ring()
     assert lab.handset.heard[-1] == "cell"
     assert lab.cell.packet_state is PacketState.ON
+
+
+def test_a_handset_that_comes_back_has_the_address_it_had(lab: Lab) -> None:
+    lab.attach()
+    assert lab.cell.ue is not None
+    before = lab.cell.ue.ipv4
+    lab.cell.switch(False)
+    lab.ring()
+    lab.attach()
+    assert lab.cell.ue.ipv4 == before
+    other = Handset()
+    lab.cell.join(other)
+    lab.cell.attach(other, "001010123456790", "356938035643809")
+    lab.ring()
+    assert lab.cell.ue.ipv4 != before
