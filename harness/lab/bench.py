@@ -193,8 +193,9 @@ class Bench:
     def restore_peer(self) -> None:
         """The peer as lab.yaml describes it, whatever a test before asked of it."""
         fresh = peer_config(self.part)
-        for name in ("authentication", "max_expires", "min_expires"):
-            setattr(self.peer.config, name, getattr(fresh, name))
+        self.peer.registrar.authentication = fresh.authentication
+        self.peer.registrar.min_expires = fresh.min_expires
+        self.peer.config.max_expires = fresh.max_expires
         self.peer.answer_as_usual()
         self.peer.notifications.policy(timedelta(0), timedelta(0))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import socket
 import sys
@@ -185,7 +186,17 @@ def _identity(lab_file: LabFile, part: HandsetPart, adb: Address) -> str:
     handset = AndroidHandset(part.adb, client, load_app(part.app), Timeline(), deadline=seconds)
     handset.wait_ready(seconds)
     found = handset.identify()
-    return f"{found.manufacturer} {found.model}, Android {found.release}, {found.fingerprint}"
+    app = _installed_app(handset, load_app(part.app).package)
+    return f"{found.manufacturer} {found.model}, Android {found.release}, {found.fingerprint}; {app}"
+
+
+def _installed_app(handset: AndroidHandset, package: str) -> str:
+    """The messaging app and its version. Raises: LabError when the handset has not got it."""
+    if not handset.shell(["pm", "path", package]).stdout.startswith("package:"):
+        remedy = "install it, or name another one with `app:` in lab.yaml"
+        raise LabError("messaging app", handset.serial, f"{package} installed", "it is not", remedy)
+    version = re.search(r"versionName=(\S+)", handset.shell(["dumpsys", "package", package]).stdout)
+    return f"{package} {version[1] if version else '(version not told)'}"
 
 
 def _modem(lab_file: LabFile, part: HandsetPart) -> str:
