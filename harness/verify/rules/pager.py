@@ -272,6 +272,7 @@ def _overlap(earlier: SipEntry, later: SipEntry) -> bool:
         and other is not None
         and earlier.method == later.method == "MESSAGE"
         and earlier.place < later.place
+        and (earlier.branch, earlier.cseq, earlier.call_id) != (later.branch, later.cseq, later.call_id)
         and not (earlier.to_tag or later.to_tag)
         and (earlier.source.host, earlier.destination.host) == (later.source.host, later.destination.host)
         and same_uri_text(one.uri, other.uri)
