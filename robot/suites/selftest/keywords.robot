@@ -1,0 +1,135 @@
+*** Settings ***
+Documentation    The harness tested: each keyword that checks fails when what it checks is not so.
+
+Resource         ../../resources/bench.resource
+
+Test Setup       Start From A Registered Handset
+
+Test Tags        selftest
+
+
+*** Variables ***
+${SOON}         300 milliseconds
+${NOT_SEEN}     NotSeen: *
+${NOT_RIGHT}    HandsetError: *
+${FINDINGS}     FindingsFailed: *
+
+
+*** Test Cases ***
+A Registration From Before Is Not A New One
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Registers    timeout=${SOON}
+
+A Deregistration From Before Is Not A New One
+    Switch Airplane Mode On
+    Handset Deregisters
+    Switch Airplane Mode Off
+    Handset Registers
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Deregisters    timeout=${SOON}
+
+A Registration Is Not Missed By Who Watches For None
+    Switch Airplane Mode On
+    Handset Deregisters
+    Switch Airplane Mode Off
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Handset Does Not Register    seconds=10 seconds
+
+A Feature Tag Must Be There With Its Value
+    ${binding} =    Handset Is Registered
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Binding Should Have Feature Tag    ${binding}
+    ...    +g.3gpp.icsi-ref    urn:urn-7:3gpp-service.ims.icsi.oma.cpm.nothing
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Binding Should Have Feature Tag    ${binding}
+    ...    +g.rcslab.nothing    urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg
+
+A Text Is Sent For The Next Test
+    Send Text From Handset    Left over
+    Wait For Text From Handset    Left over
+
+A Text Of The Test Before Does Not Count
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Text From Handset    Left over    timeout=${SOON}
+
+A Text From Before The Last Action Is Not The Next One
+    Send Text From Handset    Early
+    Wait For Text From Handset    Early
+    Leave Conversation
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Next Text From Handset    Early    timeout=${SOON}
+
+A Text Must Be The One Named
+    Send Text From Handset    One
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Text From Handset    Other    timeout=${SOON}
+
+A Text Is Not Missed By Who Watches For None
+    Send Text From Handset    Here I am
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Text Comes From Handset    seconds=10 seconds
+
+The Status On Screen Must Be The One Named
+    Far Party Notifies    delivered=NONE    displayed=NONE
+    Send Text From Handset    Only sent
+    Handset Shows Status    SENT    of=Only sent
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Shows Status    DELIVERED    of=Only sent    timeout=${SOON}
+
+A Text On Screen Must Be The One Named And Of The Far Party
+    Send Text From Handset    Mine
+    Handset Shows Status    READ    of=Mine
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Shows Text    Mine    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Shows Text    Nobody's    timeout=${SOON}
+
+The Answer To A Text Must Be The One Expected
+    Run Keyword And Expect Error    *expected 404, got 200*    Send Text To Handset    Hello    expect=404
+
+A Notification Must Be Of The Kind And The Message Named
+    ${first} =    Send Text To Handset    Read later
+    Wait For Notification    ${first}    DELIVERED
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Notification    ${first}    DISPLAYED    timeout=${SOON}
+    ${second} =    Send Text To Handset    Not asked for    notify=NONE
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Notification    ${second}    DELIVERED    timeout=${SOON}
+
+A Notification Is Not Missed By Who Watches For None
+    ${message} =    Send Text To Handset    Tell me
+    Wait For Notification    ${message}    DELIVERED
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Notification Comes    ${message}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Notification Comes    ${message}    DELIVERED
+
+Notifications Are Counted Exactly
+    ${message} =    Send Text To Handset    Count
+    Wait For Notification    ${message}    DELIVERED
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Notification Count Should Be    0    ${message}    DELIVERED
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Notification Count Should Be    2    ${message}    DELIVERED
+
+The Modem Must Say What Is Expected
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Modem Should Be Registered For IMS
+    ...    registered=${False}    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Modem Should Camp On Cell    65534    1    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Modem Should Know P-CSCF    192.0.2.1
+
+The Network Simulator Must Have Seen This Handset
+    Switch Cell Off
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Network Simulator Should Know Handset
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Attaches    timeout=${SOON}
+
+A Finding Is Not Overlooked
+    [Setup]    Start With A Handset That Can Have Defects
+    Set Handset Property    debug.rcslab.defects    max_forwards_69
+    Send Text From Handset    Sixty-nine
+    Wait For Text From Handset    Sixty-nine
+    Run Keyword And Expect Error    ${FINDINGS}    No Finding Should Be Reported
+    Run Keyword And Expect Error    ${FINDINGS}    Only Rule Reported Should Be    pager.no-contact
+    [Teardown]    Repair Handset
+
+A Second Finding Is Not Overlooked
+    [Setup]    Start With A Handset That Can Have Defects
+    Set Handset Property    debug.rcslab.defects    max_forwards_69,contact_in_message
+    Send Text From Handset    Two at once
+    Wait For Text From Handset    Two at once
+    Run Keyword And Expect Error    ${FINDINGS}    Only Rule Reported Should Be    pager.no-contact
+    [Teardown]    Repair Handset
+
+
+*** Keywords ***
+Start With A Handset That Can Have Defects
+    [Documentation]    Only the simulated reference handset has them by name.
+    ${personality} =    Property Of Handset    ro.rcslab.personality
+    Skip If    '${personality}' != 'reference'    the handset is not the simulated reference handset
+    Start From A Registered Handset
+
+Repair Handset
+    [Documentation]    All defects off.
+    Set Handset Property    debug.rcslab.defects    ${EMPTY}
