@@ -497,7 +497,9 @@ class Assembly:
 
 
 def _head(error: FramingError) -> Request | Response | None:
-    """What can be read of the octets that broke the framing."""
+    """The head of a message that broke the framing; None where its end is missing, or it is none."""
+    if error.what != "Content-Length":
+        return None
     try:
         return parse_message(error.octets)
     except SipSyntaxError:

@@ -119,7 +119,7 @@ def _begins_well(line: bytes) -> bool:
 
 @rule("sip.mandatory-headers", on=Kind.SIP)
 def mandatory_headers(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if entry.incomplete or (entry.error is not None and entry.error.what in _TOO_LARGE):
+    if entry.incomplete:
         return
     missing = [name for name in _MANDATORY if entry.sip.get(name) is None]
     if entry.response is not None and entry.transaction is not None:
