@@ -55,7 +55,7 @@ class Layout:
 
 def write_line(line: LogLine, layout: Layout) -> str:
     """One line of logcat output, without line feed."""
-    seconds, millis = divmod(round(line.time * 1000), 1000)
+    seconds, millis = divmod(int(line.time * 1000), 1000)  # cut off as logcat does, never rounded up
     pattern = "%Y-%m-%d %H:%M:%S" if layout.year else "%m-%d %H:%M:%S"
     stamp = f"{seconds}" if layout.epoch else time.strftime(pattern, time.gmtime(seconds))
     stamp = f"{stamp:>19}" if layout.epoch and layout.format is Format.THREADTIME else stamp

@@ -115,6 +115,10 @@ class TestSimulatedModem:
         assert modem.pcscf() == ["127.0.0.1", "::1"]
         assert modem.addresses() == ["127.0.0.2", "::1"]
 
+    def test_a_handset_that_roams_is_registered(self) -> None:
+        registered = {state for state in RegistrationState if Registration(state).registered}
+        assert registered == {RegistrationState.HOME, RegistrationState.ROAMING}
+
     def test_denied_carries_the_cause(self, modem: Modem, handset: RunningModem) -> None:
         handset.call(handset.baseband.heard, HOME)
         handset.call(handset.baseband.rejected, 11)

@@ -200,7 +200,7 @@ class TestWire:
             ("SENSe:LTE:SIGN:UESinfo:IMSI?", '"001010123456789"'),
             ("SENSe:LTE:SIGN:UESinfo:IMEI?", "NAV"),
             ("SENSe:LTE:SIGN:UESinfo:UEADdress:IPV4?", '"10.0.0.2","10.0.0.3"'),
-            ("SENSe:LTE:SIGN:UESinfo:UEADdress:IPV6?", "INV"),
+            ("SENSe:LTE:SIGN:UESinfo:UEADdress:IPV6?", '"INV"'),
         )
         assert driver.ue_imsi() == "001010123456789"
         assert driver.ue_imei() is None

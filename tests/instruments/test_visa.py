@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from harness.errors import InstrumentLost, InstrumentRefused
 from harness.evidence.timeline import Event, Timeline
 from instruments.visa import VisaSession
 
+NO_ERROR = b'0,"No error"\n'
 IDN = b"test,box,0,0\n"
 
 
@@ -65,7 +67,7 @@ def instrument() -> Iterator[Callable[..., ScriptedInstrument]]:
             if line == "*IDN?":
                 return answers.get("identity", IDN)
             if line == "SYSTem:ERRor?":
-                return answers.get("error", b'0,"No error"\n')
+                return answers.get("error", NO_ERROR)
             return answers.get(line.rstrip("?").lower())
 
         made.append(ScriptedInstrument(answer))
@@ -224,30 +226,32 @@ def test_a_command_reads_the_error_queue(
     assert box.lines == ["*IDN?", "DO:IT ON", "SYSTem:ERRor?"]
 
 
+def test_every_error_of_the_queue_is_told_and_none_is_left_for_the_next_command(timeline: Timeline) -> None:
+    errors = iter([b'-222,"Data out of range"\n', b'-221,"Settings conflict"\n'])
+    box = ScriptedInstrument(
+        lambda line: IDN if line == "*IDN?" else next(errors, NO_ERROR) if line == "SYSTem:ERRor?" else None
+    )
+    with VisaSession(box.resource, timeline) as session:
+        with pytest.raises(InstrumentRefused, match=r"-222,.*; -221,"):
+            session.command("DO:IT TWICE")
+        session.command("DO:IT ON")
+    box.close()
+
+
 @pytest.mark.parametrize("kind", ["visa_socket", "visa_hislip"])
 class TestSimulatedBox:
     def test_threads_share_a_session_and_get_their_own_answers(
         self, box, timeline: Timeline, kind: str
     ) -> None:  # type: ignore[no-untyped-def]
-        wrong: list[str] = []
-        with VisaSession(box.addresses[kind], timeline) as session:
+        replies = {"*OPC?": "1", "SYSTem:VERSion?": "1999.0", "CONFigure:LTE:SIGN:CELL:MNC:DIGits?": "TWO"}
+        with VisaSession(box.addresses[kind], timeline) as session, ThreadPoolExecutor() as pool:
 
-            def ask(text: str, reply: str) -> None:
-                wrong.extend(got for _ in range(60) if (got := session.query(text)) != reply)
+            def ask(text: str) -> set[str]:
+                return {session.query(text) for _ in range(60)}
 
-            threads = [
-                threading.Thread(target=ask, args=pair)
-                for pair in (
-                    ("*OPC?", "1"),
-                    ("SYSTem:VERSion?", "1999.0"),
-                    ("CONFigure:LTE:SIGN:CELL:MNC:DIGits?", "TWO"),
-                )
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        assert wrong == []
+            assert dict(zip(replies, pool.map(ask, replies), strict=True)) == {
+                text: {reply} for text, reply in replies.items()
+            }
 
     def test_several_sessions_at_once(self, box, timeline: Timeline, kind: str) -> None:  # type: ignore[no-untyped-def]
         with (

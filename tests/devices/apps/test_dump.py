@@ -181,6 +181,13 @@ def test_status_words(line: str, status: TextStatus) -> None:
     assert status_of(line, GOOGLE) is status
 
 
+def test_longer_status_words_win_in_whatever_order_they_are_listed() -> None:
+    words = {TextStatus.DELIVERED: ("delivered",), TextStatus.NOT_SENT: ("not delivered",)}
+    app = GOOGLE.model_copy(update={"status_words": words})
+    assert status_of("12:01 • not delivered", app) is TextStatus.NOT_SENT
+    assert status_of("12:01 • delivered", app) is TextStatus.DELIVERED
+
+
 @pytest.mark.parametrize(
     "output",
     [

@@ -212,6 +212,19 @@ def test_a_connection_is_used_again_for_both_directions(in_loop) -> None:
     in_loop(scenario())
 
 
+def test_a_connection_comes_from_the_address_the_agent_listens_on(in_loop) -> None:
+    """Else the other end, or a capture, takes it for somebody else's."""
+
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with sides(near, host="127.0.0.2"), sides(far):
+            hop = far.hop(TCP)
+            await near.agent.request(near.message(hop), hop)
+            assert far.incoming[0].source.host == "127.0.0.2"
+
+    in_loop(scenario())
+
+
 def test_simultaneous_requests_share_one_new_connection(in_loop) -> None:
     async def scenario() -> None:
         near, far = Side(), Side()

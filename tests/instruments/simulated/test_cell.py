@@ -24,10 +24,14 @@ class Handset:
     """Notes the kinds of message it gets."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.messages: list[dict[str, Any]] = []
 
     def send(self, message: dict[str, Any]) -> None:
-        self.heard.append(message["type"])
+        self.messages.append(message)
+
+    @property
+    def heard(self) -> list[str]:
+        return [message["type"] for message in self.messages]
 
 
 class Lab:
@@ -89,6 +93,16 @@ def test_a_cell_switched_on_again_while_it_goes_off_loses_its_handset(lab: Lab) 
     lab.ring()
     assert lab.handset.heard[-1] == "cell"
     assert lab.cell.packet_state is PacketState.ON
+
+
+@pytest.mark.parametrize(("external", "handed_out"), [(True, ["192.0.2.1", "2001:db8::1"]), (False, [])])
+def test_an_external_pcscf_is_handed_out_only_when_it_is_in_use(
+    lab: Lab, external: bool, handed_out: list[str]
+) -> None:
+    lab.cell.configure(pcscf_ipv4="192.0.2.1", pcscf_ipv6="2001:db8::1", external_ims=external)
+    lab.attach()
+    (accept,) = [message for message in lab.handset.messages if message["type"] == "attach-accept"]
+    assert accept["pcscf"] == handed_out
 
 
 def test_a_handset_that_comes_back_has_the_address_it_had(lab: Lab) -> None:
