@@ -92,7 +92,7 @@ def message_id_unique(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     for known in flow.assembly.originals(value):
         if known is item or known.place >= item.place or not _same_sender(known, item):
             continue
-        if known.cpim is None or not known.cpim.content:
+        if known.cpim is None or not known.cpim.content or not _written_alike(known, item):
             continue
         if _content(known) != _content(item):
             yield _at(item, "a unique imdn.Message-ID", f"{value} with other content in {known.label}")
@@ -606,6 +606,12 @@ def _content(item: CpimItem) -> tuple[str, bytes]:
     assert item.cpim is not None
     kind = item.cpim.content_type
     return (kind.essence if kind else ""), item.cpim.content
+
+
+def _written_alike(one: CpimItem, other: CpimItem) -> bool:
+    """One Content-Transfer-Encoding: only then do the octets tell whether the content is the same."""
+    name = "Content-Transfer-Encoding"
+    return (_mime(one, name) or "").lower() == (_mime(other, name) or "").lower()
 
 
 def _counts_on(before: str | None, value: str) -> bool:

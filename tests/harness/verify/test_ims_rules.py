@@ -40,6 +40,12 @@ TABLE = [
         lambda s: s.sub(0, f"{PPS}msg", f'P-Preferred-Service: "{PPS[21:]}msg"'),
     ),
     (
+        "ims.p-preferred-service.plain-urn",
+        H,
+        "pager_mo",
+        lambda s: s.sub(0, f"{PPS}msg", f"{PPS}msg\r\n{PPS}msg"),
+    ),
+    (
         "ims.p-preferred-service.value",
         H,
         "session_mo",

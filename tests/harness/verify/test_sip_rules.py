@@ -359,6 +359,21 @@ def test_every_sip_rule_of_the_first_release_has_a_mutant():
     assert due - MET_BY_THE_TOOL <= {row[0] for row in TABLE}
 
 
+def test_a_repeat_does_not_take_the_tag_of_the_refusal(flow, judged):
+    script = flow("pager_mo").drop(2, 3, 4, 5).copy(0, 2).copy(1, 3)
+    script.sub(1, "200 OK", "401 Unauthorized").line(1, 'WWW-Authenticate: Digest realm="r",nonce="n"')
+    script.everywhere("z9hG4bKmoa", "z9hG4bKmob", 2, 3).everywhere("CSeq: 1 ", "CSeq: 2 ", 2, 3)
+    assert judged(script) == []
+    script.sub(2, "\r\nCall-ID", ";tag=netA1\r\nCall-ID")
+    assert ("sip.from.tag", H) in judged(script)
+
+
+def test_what_a_420_may_name(flow, judged):
+    script = flow("options_mt").line(0, f"{REQUIRE_ODD}, replaces").sub(1, "200 OK", "420 Bad Extension")
+    assert judged(script.line(1, "Unsupported: replaces, rcslab-unknown")) == []
+    assert judged(script.sub(1, "replaces, rcs", "other, rcs")) == [("sip.require.unknown-420", H)]
+
+
 def test_a_multipart_offer_is_no_finding(flow, judged):
     assert judged(multipart(flow("refused_mo"))) == []
 
