@@ -21,13 +21,13 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/robocop check robot
-	$(BIN)/robocop format --check --no-overwrite robot
+	$(BIN)/robocop check robot tests/robot
+	$(BIN)/robocop format --check --no-overwrite robot tests/robot
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/robocop format robot
+	$(BIN)/robocop format robot tests/robot
 
 $(STAMP): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null 2>&1; then \

@@ -1,7 +1,7 @@
 *** Settings ***
 Documentation    The harness tested: each keyword that checks fails when what it checks is not so.
 
-Resource         ../../resources/bench.resource
+Resource         ../../robot/resources/bench.resource
 
 Test Setup       Start From A Registered Handset
 
