@@ -1,0 +1,52 @@
+"""What a bench tells its peer and its verifier of lab.yaml and of the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cpm.services import Service
+from harness.lab.bench import peer_config, verify_settings
+from harness.lab.model import load_lab
+from harness.peer.config import Authentication
+
+SUITE = """
+*** Test Cases ***
+Contact In A Message
+    Start From A Registered Handset
+    Set Handset Property    debug.rcslab.defects    contact_in_message
+    Send Text From Handset    one
+    Wait For Text From Handset    one
+"""
+
+
+@pytest.mark.parametrize(("profile", "code"), [("rcs51", 0), ("ietf", 1)])
+def test_the_profile_of_the_command_line_decides_what_fails(own_lab, profile, code):
+    """pager.no-contact: MUST in RFC 3428 4, and what handsets do all the same."""
+    own_lab.suite(SUITE)
+    done = own_lab.run("run", "--profile", profile, "suite.robot")
+    assert done.returncode == code, done.stdout + done.stderr
+    found = {finding["rule"]: finding["fails"] for finding in own_lab.summary()["findings"]}
+    assert found["pager.no-contact"] is bool(code)
+
+
+def test_the_verifier_knows_what_lab_yaml_says(own_lab):
+    lab = load_lab(own_lab.file).lab
+    tolerances = lab.tolerances.model_copy(update={"clock": 1.0, "cell": 2.0, "ims": 3.0})
+    settings = verify_settings(lab.benches["a"], tolerances)
+    assert settings.icsis == {Service.PAGER.icsi}
+    assert settings.home_domain == "ims.mnc001.mcc001.3gppnetwork.org"
+    assert settings.from_start is True
+    told = settings.clock_tolerance, settings.cell_tolerance, settings.registration_window
+    assert told == (1.0, 2.0, 3.0)
+
+
+def test_the_peer_knows_the_subscription_and_its_secrets(own_lab, monkeypatch):
+    monkeypatch.setenv("SIM_A_PASSWORD", "of the environment")
+    config = peer_config(load_lab(own_lab.file).lab.benches["a"])
+    (subscriber,) = config.subscribers
+    domain = "ims.mnc001.mcc001.3gppnetwork.org"
+    assert subscriber.impi == f"001010123456789@{domain}"
+    assert subscriber.impus == (f"sip:+12025550101@{domain};user=phone", "tel:+12025550101")
+    assert subscriber.password == "of the environment"
+    assert subscriber.k is not None and subscriber.opc is not None
+    assert config.authentication is Authentication.AKA
