@@ -160,5 +160,5 @@ def test_a_header_of_a_megabyte_ends_its_connection_only(served):
     with served.tcp() as stream:
         stream.sendall(over_tcp(message(5)))
         assert code_of(stream.recv(65536)) == "200"
-    assert served.end() == 1
+    assert served.end() == 0  # no text limits a header: what is too long for the peer fails nobody
     assert any("no empty line within" in str(entry.get("note", "")) for entry in served.timeline())
