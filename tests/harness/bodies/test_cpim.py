@@ -368,6 +368,23 @@ def test_a_written_address_is_read_back(display: str) -> None:
     assert parse_cpim_address(format_cpim_address("sip:a@b", display)) == ("sip:a@b", display, True)
 
 
+@pytest.mark.parametrize(
+    ("display", "written"),
+    [(None, "<sip:a@b>"), ("Ann", '"Ann" <sip:a@b>'), ('A "B"', '"A \\"B\\"" <sip:a@b>')],
+)
+def test_an_address_is_written_in_angle_brackets(display: str | None, written: str) -> None:
+    assert format_cpim_address("sip:a@b", display) == written
+
+
+@pytest.mark.parametrize(("value", "asks"), [("display", True), ("", False), ("  ", False)])
+def test_a_blank_request_asks_for_nothing(value: str, asks: bool) -> None:
+    headers = (
+        f"From: <sip:a@b>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Disposition-Notification: {value}\r\n"
+    )
+    body = parse_cpim(f"{headers}\r\nContent-Type: text/plain\r\n\r\nhi".encode())
+    assert body.asks_for_imdn is asks
+
+
 PIECES = st.sampled_from(
     [
         b"From",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def test_the_pager_trace_is_drawn_between_handset_and_peer() -> None:
         ("peer", "MESSAGE", "displayed, CSeq 1"),
         ("handset", "200 OK", "MESSAGE, CSeq 1"),
     ]
+
+
+def test_arrows_point_from_the_sender_to_the_receiver() -> None:
+    tree = etree.fromstring(ladder_svg(capture_to_timeline(PAGER)).encode())
+    lanes = {node.text: float(node.get("x")) for node in tree.iterfind(".//{*}text[@class='lane']")}
+    arrows = [node for node in tree.iterfind(".//{*}line") if "arrow" in (node.get("class") or "")]
+    heads = [node.get("d") for node in tree.iterfind(".//{*}path")]
+    drawn = []
+    for line, head in zip(arrows, heads, strict=True):
+        found = re.fullmatch(r"M(\S+) \S+ l(\S+) \S+ v\S+ z", head)
+        assert found is not None, head
+        start, tip, back = float(line.get("x1")), float(found[1]), float(found[2])
+        assert (back < 0) is (tip > start), "the head opens towards its line"
+        nearest = [min(lanes, key=lambda name: abs(lanes[name] - x)) for x in (start, tip)]
+        drawn.append(tuple(nearest))
+    out, back_again = ("handset", "peer"), ("peer", "handset")
+    assert drawn == [out, back_again, back_again, out, back_again, out]
 
 
 def test_svg_is_well_formed_and_stands_on_its_own(finding: Callable) -> None:  # type: ignore[type-arg]

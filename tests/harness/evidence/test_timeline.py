@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+
+import pytest
 
 from harness.evidence.timeline import Address, Entry, Layer, Timeline, Transport, write_jsonl
 
@@ -17,6 +20,14 @@ def test_entries_are_numbered_from_one_and_since_is_exclusive() -> None:
     assert [first.number, second.number] == [1, 2]
     assert (first.time, second.time) == (5.0, 7.0)
     assert timeline.since(1) == [second]
+
+
+def test_the_clock_tells_unix_time_and_does_not_step_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeline = Timeline()
+    before = timeline.now()
+    assert abs(before - time.time()) < 60
+    monkeypatch.setattr(time, "time", lambda: before - 3600)
+    assert before <= timeline.now() < before + 60
 
 
 def test_a_field_may_be_called_name() -> None:
