@@ -22,7 +22,7 @@ from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.cpm.tokens import new_call_id, new_tag
 from harness.errors import RcsLabError, SipSyntaxError
 from harness.sip import aka
-from harness.sip.digest import algorithm_of, answer_challenge, first_supported
+from harness.sip.digest import algorithm_of, answer_challenge, first_supported, is_aka
 from harness.sip.headers import Challenge, NameAddr
 from harness.sip.message import Request, Response
 
@@ -164,7 +164,7 @@ class RcsRegistration:
             if challenge is None:
                 raise Rejected("401 without a challenge this client can answer")
             # A password just refused is not right for another nonce either (RFC 7616 3.3, stale).
-            hopeless = refusable and not _is_aka(challenge) and not _is_stale(challenge)
+            hopeless = refusable and not is_aka(algorithm_of(challenge)) and not _is_stale(challenge)
             if hopeless or _nonce_of(challenge) in tried:
                 raise Rejected("401 to the credentials of this subscription")
             tried.add(_nonce_of(challenge))
@@ -176,7 +176,7 @@ class RcsRegistration:
         """RFC 3310 3.3 and 3.4: response from RES, or auts, or an empty response when AUTN is not genuine."""
         if self.access.defects.has("same_cseq_with_credentials"):
             self._cseq -= 1
-        if not _is_aka(challenge):
+        if not is_aka(algorithm_of(challenge)):
             if self.access.settings.password is None:
                 raise Rejected("a Digest challenge, but no password is provisioned")
             self._secret = _Secret(challenge, self.access.settings.password.encode())
@@ -362,10 +362,6 @@ class RcsRegistration:
             if contact.get("state") == "terminated" and self.access.is_own_contact(uri):
                 return contact.get("event") or ""
         return None
-
-
-def _is_aka(challenge: Challenge) -> bool:
-    return algorithm_of(challenge).upper().startswith("AKA")
 
 
 def _is_stale(challenge: Challenge) -> bool:

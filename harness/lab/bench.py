@@ -258,6 +258,7 @@ def peer_config(part: BenchPart) -> PeerConfig:
         domain,
         tuple(subscriber(handset, domain) for handset in part.handsets.values()),
         part.peer.authentication,
+        algorithms=part.peer.algorithms,
         listen=tuple((address, part.peer.port) for address in part.peer.addresses),
         far_party=FarParty.of(part.peer.number, domain),
     )

@@ -34,7 +34,8 @@ from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
-from harness.peer.config import Authentication
+from harness.peer.config import DEFAULT_ALGORITHMS, Authentication
+from harness.sip.digest import HASHES, is_aka
 
 SIMULATED = "simulated"
 OWN = "own"
@@ -189,12 +190,32 @@ class PeerPart(_Part):
     port: Annotated[int, Field(ge=0, le=65535)] = 5060
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
     authentication: Authentication = Authentication.AKA
+    algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
     number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The listening addresses as a tuple."""
         return (self.address,) if isinstance(self.address, str) else self.address
+
+    @field_validator("algorithms")
+    @classmethod
+    def _known_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name.upper() not in HASHES:
+                raise ValueError(f"{name} is no algorithm of SIP Digest or AKA: {', '.join(HASHES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _algorithm_of_the_method(self) -> PeerPart:
+        aka = self.authentication is Authentication.AKA
+        if self.authentication is not Authentication.NONE and not any(
+            is_aka(name) is aka for name in self.algorithms
+        ):
+            raise ValueError(
+                f"authentication {self.authentication} needs an algorithm of it in `algorithms:`"
+            )
+        return self
 
     @field_validator("address")
     @classmethod

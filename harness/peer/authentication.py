@@ -1,4 +1,4 @@
-"""Challenges and what comes back: SIP Digest (RFC 3261 22, RFC 7616, RFC 8760) and AKAv1-MD5 (RFC 3310).
+"""Challenges and what comes back: SIP Digest (RFC 3261 22, RFC 7616, RFC 8760) and AKA (RFC 3310, RFC 4169).
 
 Decides nothing about registration; the registrar and the pager ask it. No secret and no expected response
 appears in a log, an exception or a repr.
@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harness.errors import SipSyntaxError, UsageError
 from harness.peer.config import Authentication, PeerConfig, Subscriber
-from harness.sip.aka import make_nonce, resync
-from harness.sip.digest import algorithm_of, build_challenge, verify_credentials
+from harness.sip.aka import digest_password, make_nonce, resync
+from harness.sip.digest import algorithm_of, build_challenge, is_aka, verify_credentials
 from harness.sip.headers import Credentials
 from harness.sip.message import Request
 from harness.sip.milenage import Milenage
 
 log = logging.getLogger(__name__)
 
-AKA_ALGORITHM = "AKAv1-MD5"
 _IND = 1 << 5  # TS 33.102 C.3.2: the low five bits of SQN are the index, the rest counts
 _SQN = 1 << 48
 
@@ -39,11 +38,13 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class _Nonce:
-    """A nonce that was given out. `secret` is the password or XRES; count the highest nc seen."""
+    """A nonce that was given out.
+
+    secrets: algorithm offered with it (lower case) -> password that answers it. count: the highest nc seen.
+    """
 
     subscriber: Subscriber
-    algorithms: frozenset[str]
-    secret: bytes = field(repr=False)
+    secrets: Mapping[str, bytes] = field(repr=False)
     issued: float
     rand: bytes | None = field(default=None, repr=False)
     count: int = 0
@@ -67,27 +68,30 @@ class Authenticator:
         self._sqn = {subscriber.impi: subscriber.sqn for subscriber in self._config.subscribers}
 
     def challenge(self, subscriber: Subscriber, how: Authentication, *, stale: bool = False) -> list[str]:
-        """Values for WWW-Authenticate or Proxy-Authenticate, one row each.
+        """Values for WWW-Authenticate or Proxy-Authenticate, one row for each algorithm of that method.
 
-        Raises UsageError when the subscriber lacks the secret the method needs.
+        Raises UsageError when the subscriber lacks the secret the method needs, or no algorithm is of it.
         """
+        offered = [name for name in self._config.algorithms if is_aka(name) is (how is Authentication.AKA)]
+        if not offered:
+            raise UsageError(f"authentication {how}: none of {', '.join(self._config.algorithms)} is of it")
         if how is Authentication.AKA:
-            return [self._aka_challenge(subscriber)]
+            return self._aka_challenge(subscriber, offered)
         if subscriber.password is None:
             raise UsageError(f"subscriber {subscriber.impi} has no password for SIP Digest")
-        nonce = secrets.token_hex(16)
-        self._remember(
-            nonce, subscriber, frozenset(self._config.digest_algorithms), subscriber.password.encode()
-        )
-        return [self._row(nonce, algorithm, stale) for algorithm in self._config.digest_algorithms]
+        nonce, password = secrets.token_hex(16), subscriber.password.encode()
+        self._remember(nonce, subscriber, dict.fromkeys(map(str.lower, offered), password))
+        return [self._row(nonce, algorithm, stale) for algorithm in offered]
 
-    def _aka_challenge(self, subscriber: Subscriber) -> str:
+    def _aka_challenge(self, subscriber: Subscriber, offered: list[str]) -> list[str]:
+        """One vector for all rows: the algorithms differ in what they make of RES, CK and IK."""
         milenage = _milenage(subscriber)
         sqn = self._sqn[subscriber.impi] = _next_sqn(self._sqn.get(subscriber.impi, subscriber.sqn))
         rand = secrets.token_bytes(16)
-        nonce, xres, _, _ = make_nonce(milenage, rand, sqn, subscriber.amf or b"\x80\x00")
-        self._remember(nonce, subscriber, frozenset({AKA_ALGORITHM}), xres, rand)
-        return self._row(nonce, AKA_ALGORITHM, False)
+        nonce, xres, ck, ik = make_nonce(milenage, rand, sqn, subscriber.amf or b"\x80\x00")
+        passwords = {name.lower(): digest_password(name, xres, ck, ik) for name in offered}
+        self._remember(nonce, subscriber, passwords, rand)
+        return [self._row(nonce, algorithm, False) for algorithm in offered]
 
     def _row(self, nonce: str, algorithm: str, stale: bool) -> str:
         return str(
@@ -105,8 +109,7 @@ class Authenticator:
         self,
         nonce: str,
         subscriber: Subscriber,
-        algorithms: frozenset[str],
-        secret: bytes,
+        passwords: Mapping[str, bytes],
         rand: bytes | None = None,
     ) -> None:
         now = self._clock()
@@ -115,7 +118,7 @@ class Authenticator:
             for text, known in self._nonces.items()
             if now - known.issued <= 2 * self._config.nonce_lifetime
         }
-        self._nonces[nonce] = _Nonce(subscriber, algorithms, secret, now, rand)
+        self._nonces[nonce] = _Nonce(subscriber, passwords, now, rand)
 
     def check(self, request: Request, credentials: Credentials | None, subscriber: Subscriber) -> Outcome:
         """What the credentials in this request are worth."""
@@ -149,11 +152,14 @@ class Authenticator:
     def _right(self, request: Request, credentials: Credentials, known: _Nonce) -> bool:
         if (credentials.parameters.get("username") or "") != known.subscriber.impi:
             return False
-        # RFC 3310 3.3 example: a client may leave the algorithm out; the hash of AKAv1-MD5 is that of MD5
         named = algorithm_of(credentials).lower()
-        if known.rand is None and named not in {name.lower() for name in known.algorithms}:
-            return False
-        return verify_credentials(credentials, request.method, known.secret, request.body)
+        if known.rand is not None and not is_aka(named):
+            # RFC 3310 3.3 example: a client may leave the algorithm out; the hash of AKAv1-MD5 is that of MD5
+            named = f"akav1-{named}"
+        password = known.secrets.get(named)
+        return password is not None and verify_credentials(
+            credentials, request.method, password, request.body
+        )
 
     def _unknown_nonce(self, request: Request, credentials: Credentials, subscriber: Subscriber) -> Outcome:
         """RFC 7616 3.3: stale is true only when the response is right for the nonce that is not."""

@@ -19,6 +19,9 @@ class Authentication(StrEnum):
     AKA = "aka"
 
 
+DEFAULT_ALGORITHMS = ("MD5", "AKAv1-MD5")
+
+
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """One subscription.
@@ -84,14 +87,14 @@ class PeerConfig:
 
     listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. msrp: address of
     the MSRP listener, None for the host of the first SIP address and a free port. authentication *: see
-    Authentication. digest_algorithms *: offered most preferred first (RFC 8760 2.3), one WWW-Authenticate
-    row each. qop *: offered values. nonce_lifetime *: seconds after which a nonce is stale.
-    default_expires, min_expires, max_expires *: seconds. service_route *: values of Service-Route, None for
-    the peer itself. associated *: values of P-Associated-URI for a handset that is no known subscriber,
-    None to derive them. understood *: option tags that may stand in Require. accepted_bodies *: types a
-    MESSAGE may carry. capabilities *: feature tags the far party shows in OPTIONS. hops: network elements
-    shown in Via besides the P-CSCF. request_timeout *: seconds a request to the handset waits for its final
-    response at most.
+    Authentication. algorithms *: of Digest and of AKA, offered most preferred first (RFC 8760 2.3), one
+    WWW-Authenticate row for each that belongs to the authentication in force. qop *: offered values.
+    nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires, max_expires *:
+    seconds. service_route *: values of Service-Route, None for the peer itself. associated *: values of
+    P-Associated-URI for a handset that is no known subscriber, None to derive them. understood *: option
+    tags that may stand in Require. accepted_bodies *: types a MESSAGE may carry. capabilities *: feature
+    tags the far party shows in OPTIONS. hops: network elements shown in Via besides the P-CSCF.
+    request_timeout *: seconds a request to the handset waits for its final response at most.
     """
 
     domain: str
@@ -100,7 +103,7 @@ class PeerConfig:
     listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),)
     msrp: tuple[str, int] | None = None
     far_party: FarParty | None = None
-    digest_algorithms: tuple[str, ...] = ("MD5",)
+    algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     qop: tuple[str, ...] = ("auth",)
     nonce_lifetime: float = 3600.0
     default_expires: int = 3600

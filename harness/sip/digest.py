@@ -43,9 +43,21 @@ def is_supported(challenge: Challenge) -> bool:
     )
 
 
+def is_aka(algorithm: str) -> bool:
+    """Whether the password of this algorithm comes from AKA (RFC 3310, RFC 4169)."""
+    return algorithm.upper().startswith("AKA")
+
+
 def first_supported(challenges: Iterable[Challenge]) -> Challenge | None:
-    """The topmost challenge that can be answered (RFC 8760 2.4), or None."""
-    return next(filter(is_supported, challenges), None)
+    """The topmost challenge that can be answered (RFC 8760 2.4), or None.
+
+    AKAv1 gives way to an AKAv2 anywhere below it (RFC 4169 4.1).
+    """
+    supported = [challenge for challenge in challenges if is_supported(challenge)]
+    top = next(iter(supported), None)
+    if top is None or not algorithm_of(top).upper().startswith("AKAV1"):
+        return top
+    return next((each for each in supported if algorithm_of(each).upper().startswith("AKAV2")), top)
 
 
 def build_challenge(

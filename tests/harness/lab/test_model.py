@@ -70,6 +70,8 @@ def test_the_environment_wins_over_the_secrets_file(write):
             "benches.a.handsets.dut.sim",
             "needs `password`",
         ),
+        ("port: 0", "algorithms: [SHA]", "4:32", "benches.a.peer.algorithms", "SHA is no algorithm"),
+        ("port: 0", "algorithms: [MD5]", "4:5", "benches.a.peer", "aka needs an algorithm of it"),
         ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
         ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
         ("    network_simulator: {resource: simulated}\n", "", "3:3", "benches.a", "dut is simulated"),

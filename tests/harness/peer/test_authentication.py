@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import logging
 import re
 from typing import Any
@@ -74,9 +75,7 @@ def challenged(handset: Any, *extra: str) -> str:
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 def test_digest_registration(bench: Any, algorithm: str) -> None:
-    peer = bench.start(
-        subscribers=(DIGEST,), authentication=Authentication.DIGEST, digest_algorithms=(algorithm,)
-    )
+    peer = bench.start(subscribers=(DIGEST,), authentication=Authentication.DIGEST, algorithms=(algorithm,))
     handset = bench.handset()
     # what a 3GPP handset sends first: empty nonce and response
     empty = (
@@ -94,7 +93,7 @@ def test_both_algorithms_are_offered_best_first_and_either_is_taken(bench: Any) 
     bench.start(
         subscribers=(DIGEST,),
         authentication=Authentication.DIGEST,
-        digest_algorithms=("SHA-256", "MD5"),
+        algorithms=("SHA-256", "MD5"),
     )
     handset = bench.handset()
     rows = handset.register().all("WWW-Authenticate")
@@ -160,9 +159,7 @@ def test_the_password_of_one_user_does_not_serve_another_name(bench: Any) -> Non
 
 def test_an_algorithm_that_was_not_offered_is_refused(bench: Any) -> None:
     """RFC 7616 5.7: else whoever sits between could bid down to MD5."""
-    peer = bench.start(
-        subscribers=(DIGEST,), authentication=Authentication.DIGEST, digest_algorithms=("SHA-256",)
-    )
+    peer = bench.start(subscribers=(DIGEST,), authentication=Authentication.DIGEST, algorithms=("SHA-256",))
     handset = bench.handset()
     weaker = challenged(handset).replace("SHA-256", "MD5")
     assert handset.register(f"Authorization: {credentials(weaker, PASSWORD.encode())}").status == 401
@@ -237,6 +234,29 @@ def test_aka_registration_with_the_imsi_derived_identity(bench: Any) -> None:
     # refresh with the same nonce, count up
     again = credentials(challenge, result.res, nc=2)
     assert handset.register(f"Authorization: {again}", **who).status == 200
+
+
+def test_akav2_binds_the_session_keys_into_the_password(bench: Any) -> None:
+    """RFC 4169 2.1: both versions are offered for one vector, and RES alone does not answer AKAv2."""
+    bench.start(
+        subscribers=(SIM,), authentication=Authentication.AKA, algorithms=("MD5", "AKAv2-MD5", "AKAv1-MD5")
+    )
+    handset = bench.handset()
+    rows = handset.register().all("WWW-Authenticate")
+    assert [directive(row, "algorithm") for row in rows] == ["AKAv2-MD5", "AKAv1-MD5"]
+    result = aka(handset, rows[0], 0)
+    assert isinstance(result, AkaResult)
+    keyed = hmac.new(result.res + result.ik + result.ck, b"http-digest-akav2-password", "md5")
+    password = base64.b64encode(keyed.digest())
+    assert handset.register(f"Authorization: {credentials(rows[0], result.res)}").status == 401
+    assert handset.register(f"Authorization: {credentials(rows[0], password, nc=2)}").status == 200
+    assert handset.register(f"Authorization: {credentials(rows[1], result.res, nc=3)}").status == 200
+
+
+def test_a_method_without_an_algorithm_cannot_challenge(bench: Any) -> None:
+    peer = bench.start(subscribers=(SIM,), algorithms=("MD5",))
+    with pytest.raises(UsageError, match=r"authentication aka: none of MD5"):
+        peer.registrar._authenticator.challenge(SIM, Authentication.AKA)
 
 
 def test_aka_resynchronises_with_auts(bench: Any) -> None:

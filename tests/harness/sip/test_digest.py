@@ -107,6 +107,13 @@ def test_the_topmost_supported_challenge_is_chosen() -> None:
     assert first_supported(challenges[:2]) is None
 
 
+def test_akav2_goes_before_akav1_wherever_it_stands() -> None:
+    """RFC 4169 4.1."""
+    rows = [Challenge.parse(RFC_7616.format(name)) for name in ("AKAv1-MD5", "AKAv2-MD5", "MD5")]
+    assert first_supported(rows) is rows[1]
+    assert first_supported(rows[::-1]) is rows[2]
+
+
 def test_passwords_are_octets() -> None:
     password = bytes(range(256))
     value = answer_challenge(build_challenge("r", "n"), "REGISTER", "sip:r", "u", password)
