@@ -1,15 +1,17 @@
 # Two commands need nothing but make and Python 3.11: `make lab` runs the main job, `make test` the tests.
+# `make bench` measures ours beside the libraries of the extra `bench`; `make bench ARGS=--quick` does so roughly.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
 ARGS ?=
 
 # A lab behind a proxy has certificates of its own: trust what the system trusts.
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 
-.PHONY: lab test check format clean
+.PHONY: lab test check format bench clean
 
 lab: $(STAMP)
 	$(BIN)/rcslab run $(ARGS)
@@ -29,15 +31,26 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/robocop format robot tests/robot
 
+bench: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# $(1): the extra to install
+define install
+@if command -v uv >/dev/null 2>&1; then \
+  [ -x $(BIN)/python ] || uv venv --quiet --python '>=3.11' $(VENV); \
+  uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[$(1)]'; \
+else \
+  [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(1)]'; \
+fi
+@touch $@
+endef
+
 $(STAMP): pyproject.toml constraints.txt
-	@if command -v uv >/dev/null 2>&1; then \
-	  [ -x $(BIN)/python ] || uv venv --quiet --python '>=3.11' $(VENV); \
-	  uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'; \
-	else \
-	  [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'; \
-	fi
-	@touch $@
+	$(call install,dev)
+
+$(BENCH_STAMP): pyproject.toml constraints.txt
+	$(call install,bench)
 
 clean:
 	rm -rf $(VENV) results .mypy_cache .ruff_cache .pytest_cache

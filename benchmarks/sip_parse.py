@@ -1,0 +1,80 @@
+"""SIP parsing: a pager MESSAGE of 1,200 octets, headers split and start line typed; then every header typed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.frame import Effort, Row, Target, compare, installed, run
+from benchmarks.pager_message import pager_message
+from harness.sip.message import Request, parse_message
+
+_LISTS = ("P-Preferred-Service", "P-Access-Network-Info")
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    """Ours beside sipmessage and sippy (which parses a header's value when it is first asked for)."""
+    sipmessage: Any = installed("sipmessage")
+    sippy: Any = installed("sippy.SipRequest")
+    data = pager_message()
+    yield from compare(
+        effort,
+        "SIP parse, 1.2 kB MESSAGE, headers split, start line typed",
+        {
+            "ours": lambda: _split(data),
+            "sipmessage": lambda: sipmessage.Message.parse(data),
+            "sippy, lazy": lambda: sippy.SipRequest(data.decode("utf-8")),
+        },
+        Target(2.5),
+        target_against="sipmessage",
+    )
+    yield from compare(
+        effort,
+        "SIP parse, 1.2 kB MESSAGE, every header a rule reads typed",
+        {
+            "ours": lambda: _typed(data),
+            "sippy, all headers": _sippy_typed(sippy, data),
+            "sipmessage, all it types": lambda: _sipmessage_typed(sipmessage, data),
+        },
+        Target(2.0),
+        target_against="sippy, all headers",
+    )
+
+
+def _split(data: bytes) -> object:
+    message = parse_message(data)
+    assert isinstance(message, Request)
+    return message.request_uri
+
+
+def _typed(data: bytes) -> object:
+    message = parse_message(data)
+    assert isinstance(message, Request)
+    return (
+        message.request_uri, message.vias, message.max_forwards, message.routes, message.from_, message.to,
+        message.call_id, message.cseq, message.contacts, message.preferred_identities,
+        message.accept_contacts, message.content_type, message.content_length,
+        [message.values(name) for name in _LISTS],
+    )  # fmt: skip
+
+
+def _sippy_typed(sippy: Any, data: bytes) -> Callable[[], object]:
+    def typed() -> object:
+        message = sippy.SipRequest(data.decode("utf-8"))
+        return message.ruri, [header.getBody() for header in message.headers]
+
+    return typed
+
+
+def _sipmessage_typed(sipmessage: Any, data: bytes) -> object:
+    message = sipmessage.Message.parse(data)
+    return (
+        message.uri, message.via, message.max_forwards, message.route, message.from_address,
+        message.to_address, message.call_id, message.cseq, message.contact, message.content_type,
+        message.content_length,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(run({"sip_parse": rows}))
