@@ -84,7 +84,7 @@ Rows = Callable[[Effort], Iterable[Row]]
 
 
 class Rates(NamedTuple):
-    """Operations per second of CPU time. best: of all rounds; ratio: the first to each, median of the rounds."""
+    """Operations per second of CPU time. best: of each; ratio: of the first to each, median of the rounds."""
 
     best: Mapping[str, float]
     ratio: Mapping[str, float]
@@ -224,7 +224,7 @@ def collect(name: str, rows: Rows, effort: Effort) -> list[Row]:
 
 
 def run(benchmarks: Mapping[str, Rows], arguments: list[str] | None = None) -> int:
-    """The command line: run benchmarks and print their rows. The exit code is 1 for a missed target of --check."""
+    """The command line: run benchmarks, print their rows. 1 for a target missed under --check, else 0."""
     options = _options(arguments)
     effort = Effort(rounds=3, scale=0.2) if options.quick else Effort(rounds=options.rounds)
     found: list[Row] = []

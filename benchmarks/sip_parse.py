@@ -1,4 +1,4 @@
-"""SIP parsing: a pager MESSAGE of 1,200 octets, headers split and start line typed; then every header typed."""
+"""SIP parsing of a pager MESSAGE, 1,200 octets: headers split, start line typed; then every header typed."""
 
 from __future__ import annotations
 
