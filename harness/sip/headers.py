@@ -101,7 +101,7 @@ _AUTH_PARAMETER = re.compile(
 )
 _WORDS = re.compile(rf"[{TOKEN_CHARACTERS}]+(?:[ \t]+[{TOKEN_CHARACTERS}]+)*+")
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]+"
-_CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?")
+CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?")
 _SIP_DATE = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([0-9]{4}) "
     r"([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
@@ -437,7 +437,7 @@ def feature_tags(parameters: Parameters) -> dict[str, tuple[str, ...]]:
 
 def parse_call_id(text: str, offset: int = 0) -> str:
     """word["@"word] (RFC 3261 25.1 callid). Raises SipSyntaxError."""
-    if _CALL_ID.fullmatch(text) is None:
+    if CALL_ID.fullmatch(text) is None:
         raise SipSyntaxError("Call-ID", text, offset, "RFC 3261 25.1 callid")
     return text
 

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, cast
 
 from harness.errors import SipSyntaxError, UsageError
 from harness.sip.grammar import is_token, list_elements, octets, parse_number, split_list
+from harness.sip.header_value import HeaderType
 from harness.sip.headers import (
     COOKIE,
     SINGLE_HEADERS,
@@ -73,6 +74,7 @@ _ANY_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROL = re.compile(rb"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _T = TypeVar("_T")
+_H = TypeVar("_H", bound=HeaderType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,14 @@ class SipMessage:
 
     def _number(self, name: str, clause: str, limit: int = 2**32 - 1) -> int | None:
         return self._optional(name, lambda text, offset: parse_number(text, name, offset, clause, limit))
+
+    def typed(self, kind: type[_H]) -> _H | None:
+        """The header whose type `kind` is (see header_value.py); None when absent. Raises SipSyntaxError."""
+        return self._optional(kind.header, kind.parse)
+
+    def typed_list(self, kind: type[_H]) -> list[_H]:
+        """Every element of the comma list whose type `kind` is, all rows joined. Raises SipSyntaxError."""
+        return self._list(kind.header, kind.parse) if self.values(kind.header) else []
 
     @property
     def vias(self) -> list[Via]:
