@@ -1,38 +1,34 @@
-"""The SIP transport and transaction layers on sockets (RFC 3261 17 and 18, RFC 3581, RFC 5626 keep-alives).
+"""The SIP transaction layer on a transport (RFC 3261 17, 18.1.2 and 18.2.1).
 
-Messages come and go here, their meaning is the user's affair. Everything received or sent is on the timeline.
+Messages come and go here, their meaning is the user's affair. Sockets are in harness.agent.sip_transport.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
 
 from harness.agent.bad_requests import Refusal, missing, refusal_of, refusal_of_error
 from harness.agent.failures import TransactionTimeout, TransportFailed
-from harness.agent.listening_sockets import open_pair, source_towards
+from harness.agent.sip_transport import (
+    CONNECT_SECONDS,
+    IDLE_SECONDS,
+    Arrival,
+    Hop,
+    Line,
+    SipTransport,
+    Stream,
+)
 from harness.agent.tcp_connection import Scheduler, TcpConnection
 from harness.agent.transaction_run import TransactionRun
-from harness.agent.udp_endpoint import UdpEndpoint
-from harness.agent.via_routing import (
-    choose_transport,
-    datagram_target,
-    same_host,
-    stamped,
-    stream_target,
-    with_transport,
-)
+from harness.agent.via_routing import choose_transport, stamped, with_transport
 from harness.errors import RcsLabError, SipSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
-from harness.sip.framing import FramingError, KeepAlive, Limits, StreamFramer, is_keep_alive
-from harness.sip.headers import COOKIE
-from harness.sip.message import REASONS, Request, Response, build_response, parse_message
+from harness.sip.framing import FramingError, Limits
+from harness.sip.message import REASONS, Request, Response, build_response
 from harness.sip.transaction import (
     Cause,
     ClientTransaction,
@@ -54,18 +50,7 @@ __all__ = [
     "with_transport",
 ]
 
-CONNECT_SECONDS = 5.0
-IDLE_SECONDS = 10.0
-CLOSE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
-
-
-class Hop(NamedTuple):
-    """Where a request goes next. host is an address literal or a local name."""
-
-    transport: Transport
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +90,27 @@ class SipAgent:
         part: str = "SIP agent",
     ) -> None:
         self.timeline, self.part = timeline, part
-        self.addresses: list[Address] = []
         self._on_request = on_request
-        self._timers, self._limits = timers or Timers(), limits or Limits()
-        self._given_scheduler = scheduler
-        self._connect_seconds, self._idle_seconds = connect_seconds, idle_seconds
-        self._endpoints: list[UdpEndpoint] = []
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[TcpConnection] = set()
-        self._connecting: dict[tuple[str, int, str], asyncio.Task[TcpConnection]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timers = timers or Timers()
+        self._transport = SipTransport(
+            timeline,
+            self,
+            limits=limits,
+            scheduler=scheduler,
+            connect_seconds=connect_seconds,
+            idle_seconds=idle_seconds,
+            part=part,
+        )
         self._asked: dict[Key, _Exchange] = {}
         self._served = ServerTransactions()
         self._services: dict[ServerTransaction, _Service] = {}
 
     # -- life
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where the agent listens."""
+        return self._transport.addresses
 
     async def listen(self, host: str, port: int = 0) -> Address:
         """Listen on UDP and TCP of one port; may be called for several addresses, IPv4 and IPv6.
@@ -127,50 +118,16 @@ class SipAgent:
         Port 0 takes one that is free for both. Raises AddressTaken, or LabError for an address that is not
         ours.
         """
-        loop = asyncio.get_running_loop()
-        pair = open_pair(self.part, host, port)
-        _, endpoint = await loop.create_datagram_endpoint(
-            partial(UdpEndpoint, self.timeline, Layer.SIP, pair.address, _inspect, self._datagram),
-            sock=pair.datagram,
-        )
-        self._endpoints.append(endpoint)
-        self._servers.append(
-            await loop.create_server(partial(self._new_connection, accepted=True), sock=pair.stream)
-        )
-        self.addresses.append(pair.address)
-        return pair.address
+        return await self._transport.listen(host, port)
 
     async def close(self) -> None:
         """Stop listening, fail what waits, let what was written leave; all within about a second."""
-        for server in self._servers:
-            server.close()
         self._end_transactions("the agent was closed")
-        for task in tuple(self._tasks):
-            task.cancel()
-        for connection in tuple(self._connections):
-            connection.close("the agent was closed")
-        for endpoint in self._endpoints:
-            endpoint.close()
-        waiting = [each.closed for each in self._connections] + [each.closed for each in self._endpoints]
-        if waiting:
-            await asyncio.wait(waiting, timeout=CLOSE_SECONDS)
-        for connection in tuple(self._connections):
-            connection.abort("the other end did not take the rest")
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._servers.clear()
-        self._endpoints.clear()
-        self.addresses.clear()
+        await self._transport.close()
 
     async def drop_connections(self) -> None:
         """Lose every TCP connection at once, as when the radio is lost. Listening goes on."""
-        for task in tuple(self._connecting.values()):
-            task.cancel()
-        dropped = tuple(self._connections)
-        for connection in dropped:
-            connection.abort("dropped")
-            self._fail_exchanges(connection, "the connection was dropped")
-        if dropped:
-            await asyncio.wait([each.closed for each in dropped], timeout=CLOSE_SECONDS)
+        await self._transport.drop_connections()
 
     # -- sending
 
@@ -180,9 +137,7 @@ class SipAgent:
 
         Raises UsageError when the agent listens on no address of the hop's family.
         """
-        host, port = self._sent_by(hop, local)
-        shown = f"[{host}]" if ":" in host else host
-        return f"SIP/2.0/{hop.transport} {shown}:{port};branch={COOKIE}{secrets.token_hex(12)};rport"
+        return self._transport.via_for(hop, local)
 
     async def request(
         self,
@@ -205,7 +160,7 @@ class SipAgent:
         if message.method == "ACK" or machine.key in self._asked:
             raise UsageError(f"{message.method} with branch {message.via.branch}: no new transaction (17.1)")
         via = message.via
-        line = await self._line(hop, local or self._address_named(via.host, via.port))
+        line = await self._transport.line(hop, local or self._transport.address_named(via.host, via.port))
         exchange = _Exchange(self, machine, line, hop, on_provisional, on_further)
         self._asked[machine.key] = exchange
         exchange.run.perform(machine.start())
@@ -220,7 +175,7 @@ class SipAgent:
 
         Raises TransportFailed.
         """
-        (await self._line(hop, local)).write(data)
+        (await self._transport.line(hop, local)).write(data)
 
     def respond(self, incoming: Incoming, response: Response | bytes) -> None:
         """Answer a request. Repeats of it are then answered from here (RFC 3261 17.2).
@@ -251,29 +206,8 @@ class SipAgent:
 
     # -- receiving
 
-    def _datagram(self, found: object, source: Address, endpoint: UdpEndpoint) -> None:
-        arrival = _Arrival(Transport.UDP, source, endpoint.local, endpoint, None)
-        self._received(found, arrival)
-
-    def connection_opened(self, connection: TcpConnection) -> None:
-        """A connection is there, in either direction."""
-        self._connections.add(connection)
-
-    def connection_received(self, connection: TcpConnection, found: object) -> None:
-        """A message, a keep-alive or an error of a connection."""
-        if isinstance(found, KeepAlive):
-            if found.ping and connection.open:  # RFC 5626 4.4.1
-                connection.write(b"\r\n")
-            return
-        self._received(found, _Arrival(Transport.TCP, connection.remote, connection.local, None, connection))
-
-    def connection_closed(self, connection: TcpConnection, error: Exception | None) -> None:
-        """A connection is gone. Closed in order, the response may still come on another one (18.2.2)."""
-        self._connections.discard(connection)
-        if error is not None:
-            self._fail_exchanges(connection, f"the connection was reset: {error}")
-
-    def _received(self, found: object, arrival: _Arrival) -> None:
+    def received(self, found: object, arrival: Arrival) -> None:
+        """A message from the transport, or octets that are none."""
         match found:
             case Response():
                 self._received_response(found)
@@ -281,6 +215,12 @@ class SipAgent:
                 self._received_request(found, arrival, refusal_of(found, arrival.transport))
             case FramingError(partial=Request() as request):
                 self._received_request(request, arrival, refusal_of_error(found))
+
+    def connection_lost(self, connection: TcpConnection, error: TransportFailed) -> None:
+        """A connection broke: the requests that went over it fail."""
+        for exchange in tuple(self._asked.values()):
+            if isinstance(exchange.line, Stream) and exchange.line.connection is connection:
+                exchange.run.transport_failed(error)
 
     def _received_response(self, response: Response) -> None:
         try:
@@ -295,7 +235,7 @@ class SipAgent:
             return
         exchange.run.perform(exchange.machine.receive(response))
 
-    def _received_request(self, request: Request, arrival: _Arrival, refusal: Refusal | None) -> None:
+    def _received_request(self, request: Request, arrival: Arrival, refusal: Refusal | None) -> None:
         """A new request, a repeat or an ACK. Without what a response needs it is dropped."""
         absent = missing(request)
         try:
@@ -317,7 +257,7 @@ class SipAgent:
             self._hand_up(incoming)
 
     def _serve(
-        self, machine: ServerTransaction, incoming: Incoming, arrival: _Arrival, refusal: Refusal | None
+        self, machine: ServerTransaction, incoming: Incoming, arrival: Arrival, refusal: Refusal | None
     ) -> None:
         service = _Service(self, machine, incoming, arrival, refusal)
         self._served.add(machine)
@@ -337,100 +277,7 @@ class SipAgent:
             tag = secrets.token_hex(8)
             self.respond(incoming, build_response(incoming.message, *refusal, to_tag=tag, strict=False))
 
-    # -- the ways out
-
-    async def _line(self, hop: Hop, local: Address | None) -> _Line:
-        """The way to a hop: a UDP socket with its target, or a connection, open already or new."""
-        host = await _literal(hop)
-        target = Address(host, hop.port)
-        if hop.transport is Transport.UDP:
-            return _Datagrams(self._endpoint_for(target, local), target)
-        if hop.transport is not Transport.TCP:
-            raise TransportFailed(hop.transport, target, "this transport is not supported")
-        return _Stream(await self._connection_to(target, local))
-
-    def _endpoint_for(self, target: Address, local: Address | None) -> UdpEndpoint:
-        family = [each for each in self._endpoints if _same_family(each.local.host, target.host)]
-        exact = [each for each in family if each.local == local]
-        if not family:
-            raise TransportFailed(Transport.UDP, target, "the agent listens on no address of that family")
-        return (exact or family)[0]
-
-    async def _connection_to(self, target: Address, local: Address | None) -> TcpConnection:
-        """The open connection to that address (RFC 3261 18: shared by both directions), or a new one."""
-        source = self._source_for(target, local)
-        for connection in self._connections:
-            remote = connection.remote
-            there = remote.port == target.port and same_host(remote.host, target.host)
-            here = local is None or source is None or same_host(connection.local.host, source)
-            if connection.open and there and here:
-                return connection
-        key = (target.host, target.port, source or "")
-        task = self._connecting.get(key)
-        if task is None:
-            task = self._connecting[key] = self._spawn(self._connect(target, source))
-            task.add_done_callback(lambda _: self._connecting.pop(key, None))
-        try:
-            # Others may wait for the same connection: a caller who gives up does not end it.
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise TransportFailed(Transport.TCP, target, "connecting was given up") from None
-            raise
-
-    async def _connect(self, target: Address, source: str | None) -> TcpConnection:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, connection = await loop.create_connection(
-                    partial(self._new_connection, accepted=False),
-                    target.host,
-                    target.port,
-                    local_addr=(source, 0) if source else None,
-                )
-        except TimeoutError as error:
-            actual = f"no connection within {self._connect_seconds:g} s"
-            raise TransportFailed(Transport.TCP, target, actual) from error
-        except OSError as error:
-            # The loop's own text hides what the kernel said.
-            actual = os.strerror(error.errno) if error.errno else str(error)
-            raise TransportFailed(Transport.TCP, target, actual) from error
-        return connection
-
-    def _new_connection(self, *, accepted: bool) -> TcpConnection:
-        return TcpConnection(
-            self.timeline,
-            Layer.SIP,
-            StreamFramer(self._limits),
-            self,
-            self._scheduler,
-            accepted=accepted,
-            idle_seconds=self._idle_seconds,
-        )
-
-    def _source_for(self, target: Address, local: Address | None) -> str | None:
-        """The host a connection is opened from: the one the other end knows us by, if it can be told."""
-        for address in (local, *self.addresses):
-            if address is not None and _same_family(address.host, target.host):
-                return None if _is_wildcard(address.host) else address.host
-        return None
-
-    def _sent_by(self, hop: Hop, local: Address | None) -> Address:
-        for address in (local, *self.addresses):
-            if address is not None and _same_family(address.host, hop.host):
-                wild = _is_wildcard(address.host)
-                return Address(source_towards(hop.host), address.port) if wild else address
-        raise UsageError(f"no Via for {hop.host}: the agent listens on no address of that family")
-
-    def _address_named(self, host: str, port: int | None) -> Address | None:
-        """The listening address a Via names, if it is one of ours."""
-        return next((a for a in self.addresses if a.port == port and same_host(a.host, host)), None)
-
     # -- bookkeeping
-
-    @property
-    def _scheduler(self) -> Scheduler:
-        return self._given_scheduler or asyncio.get_running_loop()
 
     def _service_of(self, incoming: Incoming) -> _Service | None:
         """The running service of a request that was handed up."""
@@ -441,30 +288,12 @@ class SipAgent:
         service = self._services.get(found) if found is not None else None
         return service if service is not None and service.incoming is incoming else None
 
-    def _fail_exchanges(self, connection: TcpConnection, actual: str) -> None:
-        for exchange in tuple(self._asked.values()):
-            if isinstance(exchange.line, _Stream) and exchange.line.connection is connection:
-                exchange.run.transport_failed(TransportFailed(Transport.TCP, connection.remote, actual))
-
     def _end_transactions(self, actual: str) -> None:
         for exchange in tuple(self._asked.values()):
             exchange.fail(TransportFailed(exchange.hop.transport, Address(*exchange.hop[1:]), actual))
             exchange.run.abandon()
         for service in tuple(self._services.values()):
             service.run.abandon()
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run in the background; what it raises is logged when nobody else looks at it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_ended)
-        return task
-
-    def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            error = task.exception()
-            _log.log(logging.DEBUG if isinstance(error, RcsLabError) else logging.ERROR, "%s", error)
 
     def _note(self, text: str) -> None:
         self.timeline.event(Layer.SIP, "note", text)
@@ -478,42 +307,6 @@ class SipAgent:
         self._services.pop(service.machine, None)
 
 
-class _Datagrams(NamedTuple):
-    """The way to an address by UDP."""
-
-    endpoint: UdpEndpoint
-    target: Address
-
-    def write(self, data: bytes) -> None:
-        self.endpoint.send(data, self.target)
-
-
-class _Stream(NamedTuple):
-    """The way to an address by TCP."""
-
-    connection: TcpConnection
-
-    def write(self, data: bytes) -> None:
-        self.connection.write(data)
-
-
-_Line = _Datagrams | _Stream
-
-
-class _Arrival(NamedTuple):
-    """How a message came."""
-
-    transport: Transport
-    source: Address
-    local: Address
-    endpoint: UdpEndpoint | None
-    connection: TcpConnection | None
-
-    @property
-    def number(self) -> int | None:
-        return self.connection.number if self.connection is not None else None
-
-
 class _Exchange:
     """The user side of a client transaction: whoever awaits the final response."""
 
@@ -521,7 +314,7 @@ class _Exchange:
         self,
         agent: SipAgent,
         machine: ClientTransaction,
-        line: _Line,
+        line: Line,
         hop: Hop,
         on_provisional: Callable[[Response], None] | None,
         on_further: Callable[[Response], None] | None,
@@ -530,7 +323,7 @@ class _Exchange:
         self.on_provisional, self.on_further = on_provisional, on_further
         self.sent_by = _sent_by(machine.request)
         self.final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.run = TransactionRun(machine, agent._scheduler, self)
+        self.run = TransactionRun(machine, agent._transport.scheduler, self)
 
     def send(self, data: bytes) -> None:
         self.line.write(data)
@@ -576,33 +369,20 @@ class _Service:
         agent: SipAgent,
         machine: ServerTransaction,
         incoming: Incoming,
-        arrival: _Arrival,
+        arrival: Arrival,
         refusal: Refusal | None,
     ) -> None:
         self.agent, self.machine, self.incoming = agent, machine, incoming
         self.arrival, self.refusal = arrival, refusal
-        self.run = TransactionRun(machine, agent._scheduler, self)
+        self.run = TransactionRun(machine, agent._transport.scheduler, self)
 
     def send(self, data: bytes) -> None:
-        connection, endpoint = self.arrival.connection, self.arrival.endpoint
-        via = self.incoming.message.via
-        if endpoint is not None:
-            endpoint.send(data, datagram_target(via))
-        elif connection is not None and connection.open:
-            connection.write(data)
-        else:
-            target = stream_target(via, self.incoming.transport)
-            self.agent._spawn(self._send_anew(data, target))
+        self.agent._transport.respond(data, self.incoming.message.via, self.arrival, self._not_sent)
 
-    async def _send_anew(self, data: bytes, target: Address) -> None:
-        """The connection of the request is gone: open one to the sender (18.2.2)."""
-        try:
-            connection = await self.agent._connection_to(target, self.incoming.local)
-            connection.write(data)
-        except TransportFailed as error:
-            if self.machine.done:  # a non-INVITE over TCP ends with its response (timer J is zero)
-                self.failed(Cause.TRANSPORT, error)
-            self.run.transport_failed(error)
+    def _not_sent(self, error: TransportFailed) -> None:
+        if self.machine.done:  # a non-INVITE over TCP ends with its response (timer J is zero)
+            self.failed(Cause.TRANSPORT, error)
+        self.run.transport_failed(error)
 
     def deliver(self, message: Request | Response) -> None:
         assert isinstance(message, Request)
@@ -626,36 +406,6 @@ class _Service:
         self.agent._forget_service(self)
 
 
-def _inspect(data: bytes) -> tuple[object, str]:
-    """What a datagram holds, and the note for the timeline."""
-    if is_keep_alive(data):
-        return None, "keep-alive"
-    try:
-        return parse_message(data), ""
-    except SipSyntaxError as error:
-        return error, str(error)
-
-
 def _sent_by(message: Request | Response) -> tuple[str, int | None]:
     via = message.via
     return via.host.lower(), via.port
-
-
-def _same_family(one: str, other: str) -> bool:
-    return (":" in one) == (":" in other)
-
-
-def _is_wildcard(host: str) -> bool:
-    return host in ("0.0.0.0", "::")
-
-
-async def _literal(hop: Hop) -> str:
-    """The address of a hop. Raises TransportFailed when a name has none."""
-    host = hop.host.strip("[]")
-    if ":" in host or host.replace(".", "").isdigit():
-        return host
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, hop.port)
-    except OSError as error:
-        raise TransportFailed(hop.transport, Address(host, hop.port), str(error)) from error
-    return str(found[0][4][0])

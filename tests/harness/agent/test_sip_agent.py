@@ -132,6 +132,10 @@ async def datagrams_to(side: Side) -> tuple[Wire, int]:
     return wire, transport.get_extra_info("sockname")[1]
 
 
+def closings(side: Side) -> int:
+    return sum("closed: " in text for text in side.texts)
+
+
 def reset(wire: Wire) -> None:
     """Close so that the other end sees a reset."""
     wire.transport.get_extra_info("socket").setsockopt(
@@ -266,7 +270,7 @@ def test_a_response_that_finds_no_way_back_is_noted_and_nothing_breaks(in_loop, 
                 wire.transport.write(message(via, method).raw)
                 await watch(far.timeline).packets(count)
                 reset(wire)
-                await watch(far.timeline).until(lambda _: not far.agent._connections)
+                await watch(far.timeline).until(lambda _, n=count: closings(far) == n)
                 answering()(far.agent, far.incoming[-1])
                 note = await watch(far.timeline).event(f"{method} from")
                 assert "the response was not sent" in note.text
