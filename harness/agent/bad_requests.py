@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Transport
 from harness.sip.framing import FramingError
-from harness.sip.message import Request
+from harness.sip.message import Request, Response, build_response
 
 # Without these no response can be made (8.2.6.2).
 NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
+# Two of these leave open which one is meant (RFC 4475 3.3.8).
+ONCE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards"})
 LONGEST_REASON = 200  # characters
 _READ: tuple[tuple[str, Callable[[Request], object]], ...] = (
     ("From", lambda request: request.from_),
@@ -46,6 +49,9 @@ def refusal_of(request: Request, transport: Transport) -> Refusal | None:
             read(request)
         except SipSyntaxError as error:
             return Refusal(400, _reason("Bad Request", f"{name}: {error}"))
+    for fault in request.faults:
+        if fault.clause == "RFC 3261 7.3.1" and fault.what in ONCE and "more than once" in fault.text:
+            return Refusal(400, _reason("Bad Request", f"{fault.what}: {fault.text}"))
     method = request.cseq.method
     if method != request.method:
         return Refusal(400, _reason("Bad Request", f"CSeq names {method}, the request line {request.method}"))
@@ -55,6 +61,14 @@ def refusal_of(request: Request, transport: Transport) -> Refusal | None:
 def refusal_of_error(error: FramingError) -> Refusal:
     """What a request gets whose octets are no message of a stream."""
     return Refusal(400, _reason("Bad Request", str(error)))
+
+
+def stateless_refusal(request: Request, error: SipSyntaxError) -> Response:
+    """400 with those of the headers a response repeats that are there. The same request gets the same To tag
+    again, as 8.2.7 asks of a server that keeps no transaction.
+    """
+    tag = hashlib.sha256(request.raw).hexdigest()[:16]
+    return build_response(request, 400, _reason("Bad Request", str(error)), to_tag=tag, strict=False)
 
 
 def _reason(phrase: str, fault: str) -> str:

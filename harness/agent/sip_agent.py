@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from harness.agent.bad_requests import Refusal, missing, refusal_of, refusal_of_error
+from harness.agent.bad_requests import Refusal, missing, refusal_of, refusal_of_error, stateless_refusal
 from harness.agent.failures import TransactionTimeout, TransportFailed
 from harness.agent.sip_transport import (
     CONNECT_SECONDS,
@@ -24,7 +24,7 @@ from harness.agent.sip_transport import (
 )
 from harness.agent.tcp_connection import Scheduler, TcpConnection
 from harness.agent.transaction_run import TransactionRun
-from harness.agent.via_routing import choose_transport, stamped, with_transport
+from harness.agent.via_routing import answer_target, choose_transport, stamped, with_transport
 from harness.errors import RcsLabError, SipSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.sip.framing import FramingError, Limits
@@ -236,7 +236,7 @@ class SipAgent:
         exchange.run.perform(exchange.machine.receive(response))
 
     def _received_request(self, request: Request, arrival: Arrival, refusal: Refusal | None) -> None:
-        """A new request, a repeat or an ACK. Without what a response needs it is dropped."""
+        """A new request, a repeat or an ACK. Without what a transaction needs it is refused at once."""
         absent = missing(request)
         try:
             if absent:
@@ -246,7 +246,7 @@ class SipAgent:
             if found is None and request.method != "ACK":
                 machine = ServerTransaction(request, arrival.transport is not Transport.UDP, self._timers)
         except SipSyntaxError as error:
-            self._note(f"{request.method} dropped, no response can be made: {error}")
+            self._refuse_statelessly(request, arrival, error)
             return
         incoming = Incoming(request, arrival.transport, arrival.source, arrival.local, arrival.number)
         if found is not None:
@@ -255,6 +255,18 @@ class SipAgent:
             self._serve(machine, incoming, arrival, refusal)
         elif refusal is None:
             self._hand_up(incoming)
+
+    def _refuse_statelessly(self, request: Request, arrival: Arrival, error: SipSyntaxError) -> None:
+        """400 without a transaction: that needs headers this request does not have (8.2.7)."""
+        if request.method == "ACK" or "Via" not in request:
+            self._note(f"{request.method} dropped, no response can be made: {error}")
+            return
+        self._note(f"{request.method} refused without a transaction: {error}")
+        data = stateless_refusal(request, error).raw
+        if arrival.endpoint is not None:
+            arrival.endpoint.send(data, answer_target(request, arrival.source))
+        elif arrival.connection is not None and arrival.connection.open:
+            arrival.connection.write(data)
 
     def _serve(
         self, machine: ServerTransaction, incoming: Incoming, arrival: Arrival, refusal: Refusal | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
 from harness.sip.headers import Via
 from harness.sip.message import Request
@@ -55,6 +56,14 @@ def datagram_target(via: Via) -> Address:
     if via.received and via.rport:
         return Address(via.received, via.rport)
     return Address(via.received or via.host, port)
+
+
+def answer_target(request: Request, source: Address) -> Address:
+    """Where a response over UDP goes when the top Via may be unreadable: then back to where it came from."""
+    try:
+        return datagram_target(stamped(request, source).via)
+    except SipSyntaxError:
+        return source
 
 
 def stream_target(via: Via, transport: Transport) -> Address:

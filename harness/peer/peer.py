@@ -16,7 +16,6 @@ from harness.evidence.timeline import Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator
 from harness.peer.config import PeerAddresses, PeerConfig
-from harness.peer.identities import uri_of
 from harness.peer.journal import Journal, PeerEvent, Predicate
 from harness.peer.mt_request import MtSender
 from harness.peer.notifications import Notifications
@@ -32,6 +31,13 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Incoming], None]
 
 _SCHEMES = frozenset({"sip", "sips", "tel"})
+# Methods of RFC 3261 and its extensions: those we do not serve are 405, what is none of them 501 (21.5.2).
+_METHODS = frozenset(
+    {
+        "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
+        "REFER", "REGISTER", "SUBSCRIBE", "UPDATE",
+    }
+)  # fmt: skip
 _OUT_OF_DIALOG = frozenset({"ACK", "BYE", "CANCEL", "INFO", "NOTIFY", "PRACK", "UPDATE"})
 
 
@@ -176,9 +182,9 @@ class Peer:
         if self._of_no_dialog(request):
             return 481, []
         if request.method not in self._handlers:
-            return 405, [("Allow", ", ".join(self._handlers))]
-        uri = uri_of(request.uri)
-        if uri is None or uri.scheme not in _SCHEMES:
+            status = 405 if request.method in _METHODS else 501
+            return status, [("Allow", ", ".join(self._handlers))]
+        if request.request_uri.scheme not in _SCHEMES:
             return 416, []
         unknown = self._not_understood(request)
         if unknown:
@@ -195,11 +201,13 @@ class Peer:
         return not self.registration_events.owns(request.call_id, tag)
 
     def _not_understood(self, request: Request) -> list[str]:
-        """Option tags the peer does not understand, as registrar (8.2.2.3) or as proxy (16.3)."""
+        """Option tags the peer does not understand: as the proxy it is (16.3), then as server (8.2.2.3)."""
         understood = {tag.lower() for tag in self.config.understood}
-        required = [*request.values("Require"), *request.values("Proxy-Require")]
-        unknown = [tag.strip() for tag in required if tag.strip() and tag.strip().lower() not in understood]
-        return list(dict.fromkeys(unknown))
+        for name in ("Proxy-Require", "Require"):
+            unknown = [tag for tag in request.values(name) if tag.lower() not in understood]
+            if unknown:
+                return list(dict.fromkeys(unknown))
+        return []
 
     def _inspect_body(self, request: Request) -> tuple[int, list[Header]] | None:
         if request.method != "MESSAGE" or not request.body:

@@ -269,6 +269,8 @@ class Registrar:
 
     def _register(self, incoming: Incoming, answer: Answer) -> None:
         request = incoming.message
+        if request.to.uri.scheme not in ("sip", "sips"):  # 10.2: an address-of-record is one of these
+            raise _Refused(400, reason="To is no SIP or SIPS URI")
         aor = canonical(str(request.to.uri))
         subscriber = self._subscriber(request, aor)
         if self.authentication is not Authentication.NONE:

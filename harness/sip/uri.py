@@ -213,6 +213,8 @@ def _parse_sip(text: str, scheme: str, start: int, offset: int) -> Uri:
     if match is None:
         raise wrong(start, "bad host or port")
     host = match[1] or match[2]
+    if match[1] and "." in host:  # RFC 3261 25.1 has a colon too many there (RFC 5118 4.10)
+        host = host.replace(":::", "::")
     if match[1] and not _is_ipv6(host):
         raise wrong(start, "bad IPv6 address")
     if match[3] and int(match[3]) > 65535:

@@ -644,16 +644,44 @@ def test_another_version_is_answered_505(in_loop) -> None:
     in_loop(scenario())
 
 
-@pytest.mark.parametrize("header", [b"Via", b"From", b"To", b"Call-ID", b"CSeq"])
-def test_what_no_response_can_be_made_for_is_noted_and_dropped(in_loop, watch, header) -> None:
+def test_a_request_without_via_is_noted_and_dropped(in_loop, watch) -> None:
     async def scenario() -> None:
         far = Side()
         async with sides(far):
             wire, port = await datagrams_to(far)
-            raw = message(GOOD.format(UDP, port, "a")).raw
-            wire.transport.sendto(raw.replace(b"\r\n" + header + b":", b"\r\nX:", 1))
+            wire.transport.sendto(message(GOOD.format(UDP, port, "a")).raw.replace(b"\r\nVia:", b"\r\nX:", 1))
             await watch(far.timeline).event("no response can be made")
             assert (len(far.packets), far.incoming) == (1, [])
+            wire.transport.close()
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("transport", [UDP, TCP])
+@pytest.mark.parametrize("header", [b"From", b"To", b"Call-ID", b"CSeq"])
+def test_a_request_without_a_header_of_every_response_is_400_with_the_others(
+    in_loop, watch, header, transport
+) -> None:
+    """And the same again when it is repeated: no transaction remembers it (RFC 3261 8.2.7)."""
+
+    async def scenario() -> None:
+        far = Side()
+        async with sides(far):
+            wire, port = await datagrams_to(far) if transport is UDP else (await stream_to(far), 5060)
+            raw = message(GOOD.format(transport, port, "a")).raw.replace(
+                b"\r\n" + header + b":", b"\r\nX:", 1
+            )
+            send = wire.transport.sendto if transport is UDP else wire.transport.write
+            send(raw)
+            first = (await watch(far.timeline).packets(2))[1].data
+            send(raw)
+            second = (await watch(far.timeline).packets(4))[3].data
+            assert first == second
+            assert first.startswith(b"SIP/2.0 400 Bad Request: ")
+            assert header + b" absent" in first.partition(b"\r\n")[0]
+            others = {b"Via", b"From", b"To", b"Call-ID", b"CSeq"} - {header}
+            assert {line.partition(b":")[0] for line in first.split(b"\r\n")} >= others
+            assert far.incoming == []
             wire.transport.close()
 
     in_loop(scenario())

@@ -17,13 +17,15 @@ from harness.peer.peer import Peer
 METHODS = "REGISTER, MESSAGE, OPTIONS, SUBSCRIBE"
 
 
-@pytest.mark.parametrize("method", ["INVITE", "PUBLISH", "REFER", "FANCY"])
-def test_other_methods_are_405_with_allow(bench: Any, far: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "status"), [("INVITE", 405), ("PUBLISH", 405), ("REFER", 405), ("FANCY", 501)]
+)
+def test_other_methods_are_refused_with_allow(bench: Any, far: str, method: str, status: int) -> None:
     bench.start()
     answer = bench.handset().ask(method, far, to=far)
     if answer.status == 100:
         pytest.fail("no provisional response was due")
-    assert (answer.status, answer.header("Allow")) == (405, METHODS)
+    assert (answer.status, answer.header("Allow")) == (status, METHODS)
 
 
 @pytest.mark.parametrize("method", ["BYE", "MESSAGE", "INVITE", "INFO", "SUBSCRIBE", "UPDATE", "NOTIFY"])
@@ -37,6 +39,11 @@ def test_an_unknown_extension_is_420(bench: Any, far: str, header: str) -> None:
     bench.start()
     answer = bench.handset().ask("MESSAGE", far, f"{header}: timer, sec-agree, x-y", to=far)
     assert (answer.status, answer.header("Unsupported")) == (420, "sec-agree, x-y")
+
+
+def test_a_request_uri_that_cannot_be_read_is_400(bench: Any, far: str) -> None:
+    bench.start()
+    assert bench.handset().ask("OPTIONS", "sip:2001:db8::10", to=far).status == 400
 
 
 def test_another_scheme_is_416(bench: Any, far: str) -> None:
