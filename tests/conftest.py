@@ -1,7 +1,9 @@
-"""A lab of its own for a test: lab file, results, leases and temporary files below one folder."""
+"""What tests share: a lab of its own for a test, and certificates made on the spot."""
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import json
 import os
 import select
@@ -15,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+from cryptography.x509.oid import NameOID
 from ruamel.yaml import YAML
 
 HOME = Path(__file__).resolve().parents[1]
@@ -192,3 +199,83 @@ def rcslab(
         return Said(int(ended.value.code or 0), said.out, said.err)
 
     return run
+
+
+class Authority:
+    """A certificate authority of a test: makes certificates and keys as PEM files."""
+
+    def __init__(self, folder: Path, name: str = "Test CA") -> None:
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.certificate = self._built(self.name, self.key, [BASIC_CA])
+        self.file = folder / f"{name.replace(' ', '-').lower()}.pem"
+        self.file.write_bytes(self.certificate.public_bytes(Encoding.PEM))
+
+    def issue(
+        self,
+        *names: str,
+        common_name: str = "test",
+        usage: x509.ObjectIdentifier | None = None,
+        days: int = 1,
+        self_signed: bool = False,
+    ) -> tuple[Path, Path]:
+        """Files of a certificate and its key. names: `sip:host`, an address, or a DNS name."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        extensions: list[x509.ExtensionType] = []
+        if names:
+            extensions.append(x509.SubjectAlternativeName([_general_name(name) for name in names]))
+        if usage is not None:
+            extensions.append(x509.ExtendedKeyUsage([usage]))
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        made = self._built(subject, key, extensions, days, signer=key if self_signed else self.key)
+        stem = f"{len(list(self.folder.iterdir()))}-{common_name}"
+        certificate, key_file = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
+        certificate.write_bytes(made.public_bytes(Encoding.PEM))
+        key_file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        return certificate, key_file
+
+    def _built(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        extensions: list[x509.ExtensionType],
+        days: int = 1,
+        signer: ec.EllipticCurvePrivateKey | None = None,
+    ) -> x509.Certificate:
+        now = datetime.datetime.now(datetime.UTC)
+        own = signer is key
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject if own else self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=days))
+        )
+        for each in extensions:
+            builder = builder.add_extension(each, critical=isinstance(each, x509.BasicConstraints))
+        return builder.sign(signer or self.key, hashes.SHA256())
+
+
+BASIC_CA = x509.BasicConstraints(ca=True, path_length=None)
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    if text.startswith(("sip:", "sips:", "im:")):
+        return x509.UniformResourceIdentifier(text)
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A certificate authority of this test's own."""
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    return Authority(folder)
