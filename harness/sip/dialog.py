@@ -15,6 +15,7 @@ from harness.errors import SipSyntaxError, UsageError
 from harness.sip.grammar import NO_PARAMETERS, Parameters
 from harness.sip.headers import NameAddr, canonical_name
 from harness.sip.message import Request, Response, SipMessage, build_request
+from harness.sip.reliable_provisional import is_reliable
 from harness.sip.uri import Uri, parse_uri
 
 Header = tuple[str, str]
@@ -243,7 +244,7 @@ class Dialog:
         if success and self.state is DialogState.EARLY and (cseq.number, cseq.method) == self._begun_by:
             self.route_set = _route_set(response)[::-1]
             self.state = DialogState.CONFIRMED
-        if cseq.method in TARGET_REFRESH and (success or _is_reliable(response)):
+        if cseq.method in TARGET_REFRESH and (success or is_reliable(response)):
             self.remote_target = _contact_uri(response) or self.remote_target
 
     # -- requests of the other end
@@ -369,11 +370,6 @@ def _contact_uri(message: SipMessage) -> str | None:
 def _route_set(message: SipMessage) -> tuple[str, ...]:
     """The URIs of Record-Route in order; URI parameters stay, header parameters do not (12.1)."""
     return tuple(str(each.uri) for each in message.record_routes)
-
-
-def _is_reliable(response: Response) -> bool:
-    required = (tag.lower() for tag in response.values("Require"))
-    return 100 < response.status < 200 and "100rel" in required and "RSeq" in response
 
 
 def _is_sips(uri: str) -> bool:
