@@ -21,7 +21,8 @@ from harness.peer.flow import Flow, flow_of
 from harness.peer.identities import canonical, names, number_of, uri_of
 from harness.peer.journal import EventKind, PeerEvent
 from harness.peer.pcscf import Pcscf
-from harness.sip.headers import NameAddr, feature_tags
+from harness.sip.caller_preferences import feature_tags
+from harness.sip.headers import NameAddr
 from harness.sip.message import Request
 from harness.sip.uri import parse_uri
 

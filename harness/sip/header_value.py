@@ -22,7 +22,7 @@ _PARAMETER_START = re.compile(
     r'(?:[ \t]*=[ \t]*((?:"(?:[^"\\]|\\.)*"|[^ \t;,"<>]+)))?',
     re.DOTALL,
 )
-_TAIL = re.compile(r"[ \t]*(?=;|$)")
+_BLANK = re.compile(r"[ \t]*")
 
 
 class HeaderType(Protocol):
@@ -61,6 +61,10 @@ class Reading:
         place = self.offset + octets(self.text[:index])
         return SipSyntaxError(self.what, self.text[index:] or self.text, place, self.clause, hint)
 
+    def seconds(self) -> int:
+        """The head as delta-seconds. Raises SipSyntaxError."""
+        return parse_number(self.head, self.what, self.offset, self.clause, DELTA_LIMIT)
+
     def number(self, name: str, limit: int = DELTA_LIMIT) -> int | None:
         """The decimal number a parameter gives, None when it is absent. Raises SipSyntaxError."""
         if name not in self.parameters:
@@ -96,16 +100,24 @@ class Reading:
 def read_value(what: str, clause: str, text: str, offset: int, head: re.Pattern[str] = TOKEN_HEAD) -> Reading:
     """Text as one head and its parameters. Raises SipSyntaxError."""
     match = head.match(text)
-    tail = match and _TAIL.match(text, match.end())
-    if match is None or tail is None:
-        index = match.end() if match else 0
-        raise SipSyntaxError(what, text, offset + octets(text[:index]), clause)
-    start = tail.end()
+    blank = _BLANK.match(text, match.end()) if match else None
+    start = blank.end() if blank else 0
+    if match is None or text[start : start + 1] not in ("", ";"):
+        raise SipSyntaxError(what, text, offset + octets(text[:start]), clause)
     parameters = parse_parameters(text[start:], offset + octets(text[:start]), what, clause)
     return Reading(what, clause, text, offset, match[0], start, parameters)
 
 
-def joined(head: str, named: Iterable[tuple[str, str | bool | None]], others: Parameters) -> str:
+def parse_token(what: str, text: str, offset: int = 0) -> str:
+    """text, when it is a token and nothing else. Raises SipSyntaxError."""
+    if not is_token(text):
+        match = TOKEN_HEAD.match(text)
+        place = offset + (match.end() if match else 0)
+        raise SipSyntaxError(what, text, place, "RFC 3261 25.1 token")
+    return text
+
+
+def joined(head: str, named: Iterable[tuple[str, object]], others: Parameters) -> str:
     """The value as written: None leaves a parameter out, True writes its name alone."""
     pairs = [
         (name, None if value is True else str(value))

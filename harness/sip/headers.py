@@ -1,4 +1,4 @@
-"""Header names and typed header values (RFC 3261 sections 20 and 25.1, RFC 3840/3841 feature tags).
+"""Header names and typed header values (RFC 3261 sections 20 and 25.1).
 
 Every type has `parse(text, offset=0)`, which raises SipSyntaxError with the octet, and is written by str().
 """
@@ -22,10 +22,9 @@ from harness.sip.grammar import (
     parse_number,
     parse_parameters,
     quote,
-    split_list,
     unquote,
 )
-from harness.sip.uri import Uri, parse_uri, unescape
+from harness.sip.uri import Uri, parse_uri
 
 # Compact form -> long form. Sources: RFC 3261 7.3.3, 3515, 3841, 3892, 4028, 6665, 8224.
 COMPACT_FORMS = {
@@ -187,7 +186,7 @@ class NameAddr:
     bracketed: bool = True
 
     @classmethod
-    def parse(cls, text: str, offset: int = 0) -> NameAddr:
+    def parse(cls, text: str, offset: int = 0) -> Self:
         display, index = _display_name(text, offset)
         if text[index : index + 1] != "<":
             return cls._parse_bare(text, offset)
@@ -205,7 +204,7 @@ class NameAddr:
         return cls(display, uri, parse_parameters(rest, place, "header parameter"))
 
     @classmethod
-    def _parse_bare(cls, text: str, offset: int) -> NameAddr:
+    def _parse_bare(cls, text: str, offset: int) -> Self:
         spec, semicolon, rest = text.partition(";")
         for bad in ",?":
             if bad in spec:
@@ -220,9 +219,9 @@ class NameAddr:
         """The tag parameter."""
         return self.parameters.get("tag")
 
-    def with_tag(self, tag: str) -> NameAddr:
+    def with_tag(self, tag: str) -> Self:
         """A copy with this tag."""
-        return NameAddr(self.display, self.uri, self.parameters.replaced("tag", tag), self.bracketed)
+        return type(self)(self.display, self.uri, self.parameters.replaced("tag", tag), self.bracketed)
 
     def __str__(self) -> str:
         uri = str(self.uri)
@@ -288,13 +287,15 @@ class MediaType:
     subtype: str
     parameters: Parameters = NO_PARAMETERS
 
+    header: ClassVar[str] = "Content-Type"
+
     @classmethod
-    def parse(cls, text: str, offset: int = 0) -> MediaType:
+    def parse(cls, text: str, offset: int = 0) -> Self:
         match = _MEDIA.match(text)
         if match is None:
-            raise SipSyntaxError("Content-Type", text, offset, "RFC 3261 25.1 media-type")
+            raise SipSyntaxError(cls.header, text, offset, "RFC 3261 25.1 media-type")
         place = offset + match.end()
-        parameters = parse_parameters(text[match.end() :], place, "Content-Type", "RFC 3261 25.1 m-parameter")
+        parameters = parse_parameters(text[match.end() :], place, cls.header, "RFC 3261 25.1 m-parameter")
         return cls(match[1], match[2], parameters)
 
     @property
@@ -349,90 +350,6 @@ class Credentials(Challenge):
     """Authorization and Proxy-Authorization (RFC 3261 25.1 credentials)."""
 
     production: ClassVar[str] = "credentials"
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptContact:
-    """One value of Accept-Contact or Reject-Contact (RFC 3841 9.2)."""
-
-    parameters: Parameters = NO_PARAMETERS
-
-    @classmethod
-    def parse(cls, text: str, offset: int = 0) -> AcceptContact:
-        clause = "RFC 3841 10 ac-value"
-        if text[:1] != "*":
-            raise SipSyntaxError("Accept-Contact", text, offset, clause, "does not start with *")
-        return cls(parse_parameters(text[1:], offset + 1, "Accept-Contact", clause))
-
-    @property
-    def require(self) -> bool:
-        """The require parameter is there."""
-        return "require" in self.parameters
-
-    @property
-    def explicit(self) -> bool:
-        """The explicit parameter is there."""
-        return "explicit" in self.parameters
-
-    @property
-    def features(self) -> dict[str, tuple[str, ...]]:
-        """Feature tags and their decoded values."""
-        return feature_tags(self.parameters)
-
-    def __str__(self) -> str:
-        return f"*{self.parameters}"
-
-
-# Parameters of Contact, Accept-Contact and Reject-Contact that are no feature tags, and the tags without +.
-_NOT_FEATURES = frozenset(
-    {"q", "expires", "tag", "require", "explicit", "pub-gruu", "temp-gruu", "gruu", "reg-id", "ob"}
-)
-_BASE_TAGS = frozenset(
-    {
-        "audio",
-        "automata",
-        "class",
-        "duplex",
-        "data",
-        "control",
-        "mobility",
-        "description",
-        "events",
-        "priority",
-        "methods",
-        "extensions",
-        "schemes",
-        "application",
-        "video",
-        "language",
-        "type",
-        "isfocus",
-        "actor",
-        "text",
-    }
-)
-
-
-def feature_values(parameters: Parameters, name: str) -> tuple[str, ...]:
-    """The values of a feature tag, decoded: without quotes, angle brackets and percent escapes (RFC 3840 9).
-
-    A tag without value gives an empty tuple, as does an absent one (ask `name in parameters`).
-    """
-    value = parameters.get(name)
-    if value is None:
-        return ()
-    if value.startswith("<") and value.endswith(">"):
-        return (value[1:-1],)
-    return tuple(unescape(element) for element in split_list(value))
-
-
-def feature_tags(parameters: Parameters) -> dict[str, tuple[str, ...]]:
-    """All feature tags among the parameters (names in lower case) with their decoded values."""
-    return {
-        name: feature_values(parameters, name)
-        for name in parameters
-        if name.startswith("+") or (name in _BASE_TAGS and name not in _NOT_FEATURES)
-    }
 
 
 def parse_call_id(text: str, offset: int = 0) -> str:

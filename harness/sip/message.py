@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from harness.errors import SipSyntaxError, UsageError
+from harness.sip.caller_preferences import AcceptContact
 from harness.sip.grammar import is_token, list_elements, octets, parse_number, split_list
-from harness.sip.header_value import HeaderType
+from harness.sip.header_value import HeaderType, parse_token
 from harness.sip.headers import (
     COOKIE,
     SINGLE_HEADERS,
-    AcceptContact,
     Challenge,
     Credentials,
     CSeq,
@@ -217,11 +218,12 @@ class SipMessage:
             return None
         return self._cached(name, lambda: self._typed_at(row, 0, row.value, parse))
 
-    def _list(self, name: str, parse: Callable[[str, int], _T]) -> list[_T]:
+    def _list(self, name: str, parse: Callable[[str, int], _T], may_be_empty: bool = False) -> list[_T]:
         def make() -> list[_T]:
             return [
                 self._typed_at(row, index, text, parse)
                 for row in self._rows(name)
+                if row.value or not may_be_empty
                 for index, text in list_elements(row.value)
             ]
 
@@ -242,7 +244,11 @@ class SipMessage:
 
     def typed_list(self, kind: type[_H]) -> list[_H]:
         """Every element of the comma list whose type `kind` is, all rows joined. Raises SipSyntaxError."""
-        return self._list(kind.header, kind.parse) if self.values(kind.header) else []
+        return self._list(kind.header, kind.parse, may_be_empty=True)
+
+    def tokens(self, name: str) -> list[str]:
+        """The elements of a list of tokens (Supported, Allow, Content-Encoding). Raises SipSyntaxError."""
+        return self._list(name, partial(parse_token, name), may_be_empty=True)
 
     @property
     def vias(self) -> list[Via]:
@@ -321,7 +327,7 @@ class SipMessage:
     @property
     def accept_contacts(self) -> list[AcceptContact]:
         """Accept-Contact values (RFC 3841)."""
-        return self._list("Accept-Contact", AcceptContact.parse)
+        return self._list(AcceptContact.header, AcceptContact.parse)
 
     @property
     def max_forwards(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Headers of sessions: timers (RFC 4028), reliable provisionals (RFC 3262), Replaces (3891), Reason (3326)."""
+"""Headers of sessions: timers (RFC 4028), reliable provisionals (3262), Replaces (3891), Reason (3326)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from harness.errors import SipSyntaxError, UsageError
 from harness.sip.grammar import NO_PARAMETERS, Parameters, is_token, octets, parse_number, quote
 from harness.sip.header_value import (
     NUMBER_HEAD,
-    Reading,
     demand_number,
     demand_token,
     joined,
@@ -53,7 +52,7 @@ class SessionExpires:
                 refresher = Refresher((reading.parameters["refresher"] or "").lower())
             except ValueError:
                 raise reading.wrong("refresher is neither uac nor uas", "refresher") from None
-        return cls(_number(reading), refresher, reading.others("refresher"))
+        return cls(reading.seconds(), refresher, reading.others("refresher"))
 
     def __str__(self) -> str:
         refresher = self.refresher and self.refresher.value
@@ -75,14 +74,10 @@ class MinSE:
     @classmethod
     def parse(cls, text: str, offset: int = 0) -> Self:
         reading = read_value(cls.header, "RFC 4028 5", text, offset, NUMBER_HEAD)
-        return cls(_number(reading), reading.parameters)
+        return cls(reading.seconds(), reading.parameters)
 
     def __str__(self) -> str:
         return f"{self.seconds}{self.parameters}"
-
-
-def _number(reading: Reading) -> int:
-    return parse_number(reading.head, reading.what, reading.offset, reading.clause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +173,8 @@ class Replaces:
         return cls(reading.head, to_tag, from_tag, early_only, others)
 
     def __str__(self) -> str:
-        tags = f";to-tag={self.to_tag};from-tag={self.from_tag}"
-        return joined(self.call_id + tags, [("early-only", self.early_only)], self.parameters)
+        named = [("to-tag", self.to_tag), ("from-tag", self.from_tag), ("early-only", self.early_only)]
+        return joined(self.call_id, named, self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +200,5 @@ class Reason:
         return cls(reading.head, reading.number("cause"), reading.quoted("text"), others)
 
     def __str__(self) -> str:
-        cause = None if self.cause is None else str(self.cause)
         text = None if self.text is None else quote(self.text)
-        return joined(self.protocol, [("cause", cause), ("text", text)], self.parameters)
+        return joined(self.protocol, [("cause", self.cause), ("text", text)], self.parameters)

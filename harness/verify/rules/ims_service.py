@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from harness.cpm.services import CPM_ICSIS, IARI_TAG, ICSI_PREFIX, ICSI_TAG, Service, decode_urn
+from harness.sip.caller_preferences import AcceptContact
 from harness.sip.grammar import Parameters
-from harness.sip.headers import AcceptContact
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import (
     accepted_icsis,

@@ -14,7 +14,6 @@ from harness.sip.headers import (
     COMPACT_FORMS,
     KNOWN_HEADERS,
     SINGLE_HEADERS,
-    AcceptContact,
     Challenge,
     Credentials,
     CSeq,
@@ -22,8 +21,6 @@ from harness.sip.headers import (
     NameAddr,
     Via,
     canonical_name,
-    feature_tags,
-    feature_values,
     parse_date,
 )
 from harness.sip.uri import Uri
@@ -153,32 +150,6 @@ def test_challenge_and_credentials() -> None:
             Challenge.parse(bad)
 
 
-def test_feature_tags_are_decoded() -> None:
-    contact = NameAddr.parse(
-        '<sip:a@h>;+sip.instance="<urn:gsma:imei:49015420-323751-0>";expires=600;q=0.5;isfocus'
-        ';+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.msg,urn%3Aurn-7%3Aother"'
-        ";+g.oma.sip-im;video"
-    )
-    assert feature_tags(contact.parameters) == {
-        "+sip.instance": ("urn:gsma:imei:49015420-323751-0",),
-        "isfocus": (),
-        "+g.3gpp.icsi-ref": ("urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg", "urn:urn-7:other"),
-        "+g.oma.sip-im": (),
-        "video": (),
-    }
-    assert feature_values(contact.parameters, "+absent") == ()
-
-
-def test_accept_contact() -> None:
-    value = AcceptContact.parse('*;+g.oma.sip-im="<x>";require;explicit')
-    assert value.require
-    assert value.explicit
-    assert value.features == {"+g.oma.sip-im": ("x",)}
-    assert str(value) == '*;+g.oma.sip-im="<x>";require;explicit'
-    with pytest.raises(SipSyntaxError):
-        AcceptContact.parse("<sip:a@h>")
-
-
 def test_date() -> None:
     assert parse_date("Sat, 13 Nov 2010 23:29:00 GMT") == datetime(2010, 11, 13, 23, 29, tzinfo=UTC)
     for bad in ("Sat, 13 Nov 2010 23:29:00 UTC", "13 Nov 2010 23:29:00 GMT", "Sat, 31 Feb 2010 23:29:00 GMT"):
@@ -219,8 +190,7 @@ def test_written_challenges_read_the_same(challenge: Challenge) -> None:
 @given(st.text() | st.text(alphabet='ab "<>;,=\\:@/.1*[]'))
 def test_nothing_but_a_syntax_error_comes_of_any_text(text: str) -> None:
     for read in (
-        Via.parse, NameAddr.parse, CSeq.parse, MediaType.parse, Challenge.parse, AcceptContact.parse,
-        parse_date,
+        Via.parse, NameAddr.parse, CSeq.parse, MediaType.parse, Challenge.parse, parse_date,
     ):  # fmt: skip
         try:
             read(text)

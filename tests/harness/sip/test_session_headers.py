@@ -61,7 +61,7 @@ def test_values_are_read_and_written(text: str, value: HeaderType, written: str)
     [
         (SessionExpires, "", 0),
         (SessionExpires, "soon", 0),
-        (SessionExpires, "90 seconds", 2),
+        (SessionExpires, "90 seconds", 3),
         (SessionExpires, "4294967296", 0),
         (SessionExpires, "90;refresher=proxy", 13),
         (SessionExpires, "90;a=1;refresher", 7),
