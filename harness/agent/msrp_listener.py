@@ -11,8 +11,9 @@ from harness.agent.listening_sockets import address_of, open_stream
 from harness.agent.tcp_connection import Scheduler, TcpConnection
 from harness.errors import MsrpSyntaxError
 from harness.evidence.timeline import Address, Layer, Timeline
+from harness.msrp.building import build_response
 from harness.msrp.framing import MsrpFramer, MsrpLimits
-from harness.msrp.message import MsrpRequest, MsrpResponse, build_response
+from harness.msrp.message import MsrpRequest, MsrpResponse
 
 CLOSE_SECONDS = 1.0
 IDLE_SECONDS = 30.0  # a chunk may pause as long as its sender waits for an answer (7.1.1)

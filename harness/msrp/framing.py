@@ -1,6 +1,7 @@
 """MSRP messages out of a stream, by their end-lines, sans-IO (RFC 4975 7.1 and 7.3.1).
 
-What comes out depends on the octets alone, never on how they were cut into reads.
+A message up to a set size comes whole. A larger one comes as its head, blocks of its body and its end, so
+memory stays bounded. What comes out depends on the octets alone, never on how they were cut into reads.
 """
 
 from __future__ import annotations
@@ -8,19 +9,59 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.errors import MsrpSyntaxError
-from harness.msrp.message import START_LINE, MsrpRequest, MsrpResponse, find_end_line, parse_msrp
+from harness.msrp.message import (
+    FLAGS,
+    START_LINE,
+    Flag,
+    MsrpRequest,
+    MsrpResponse,
+    StartLine,
+    message_of,
+    start_line_of,
+)
 
-# Before the end-line of a message may begin, this much of what was searched may belong to it:
-# CRLF, seven hyphens, 32 characters, flag, CRLF.
-_LONGEST_END_LINE = 2 + 7 + 32 + 1 + 2
+_FLAG_AND_CRLF = 3
 
 
 @dataclass(frozen=True, slots=True)
 class MsrpLimits:
-    """What one message of a stream may have: octets of the start line, octets of the whole message."""
+    """What one message of a stream may have: octets of start line, head and whole message, header lines.
+
+    head_octets counts start line, headers and the empty line. whole_octets: up to here a message comes in one
+    piece, and it is larger than a head. block_octets: of the body of one that does not.
+    """
 
     start_line_octets: int = 1024
-    message_octets: int = 64 * 1024 * 1024
+    head_octets: int = 16 * 1024
+    headers: int = 64
+    message_octets: int = 8 * 1024 * 1024 * 1024
+    whole_octets: int = 256 * 1024
+    block_octets: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHead:
+    """A chunk too large to come whole begins. request has its head only, and no meaning in its flag."""
+
+    request: MsrpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkBlock:
+    """The next octets of the body: as many as a block has, less only in the last one."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnd:
+    """The end-line of the chunk. octets: of the whole message on the wire."""
+
+    flag: Flag
+    octets: int
+
+
+MsrpEvent = MsrpRequest | MsrpResponse | ChunkHead | ChunkBlock | ChunkEnd | MsrpSyntaxError
 
 
 class MsrpFramer:
@@ -32,64 +73,182 @@ class MsrpFramer:
 
     def __init__(self, limits: MsrpLimits = MsrpLimits()) -> None:
         self._limits = limits
-        self._buffer = bytearray()
-        self._identifier: bytes | None = None  # of the message being read
-        self._searched = 0  # octets of the buffer in which no end-line begins
+        self._at_once = min(limits.whole_octets, limits.message_octets)
+        self._kept = bytearray()  # octets that did not complete anything yet
+        self._data, self._place = b"", 0  # octets at hand, and how many of them are done with
+        self._start: StartLine | None = None  # of the message being read
+        self._line_end = 0  # octets of its start line, without CRLF
+        self._needle = b""  # CRLF and what its end-line begins with
+        self._searched = 0  # octets from _place in which no end-line begins
+        self._passed = 0  # octets of it that left as head and blocks; 0 while it may come whole
         self.broken = False
 
     @property
     def pending(self) -> bytes:
-        """Octets of a message that is not complete."""
-        return bytes(self._buffer)
+        """Octets kept of a message that is not complete."""
+        return bytes(self._kept)
 
-    def receive(self, data: bytes) -> list[MsrpRequest | MsrpResponse | MsrpSyntaxError]:
+    @property
+    def pending_octets(self) -> int:
+        """How many octets of an incomplete message came, those that left as blocks included."""
+        return self._passed + len(self._kept)
+
+    def receive(self, data: bytes) -> list[MsrpEvent]:
         """Take octets, give what became complete, in the order of the stream."""
-        events: list[MsrpRequest | MsrpResponse | MsrpSyntaxError] = []
+        events: list[MsrpEvent] = []
         if self.broken:
             return events
-        self._buffer += data
-        while not self.broken:
-            event = self._next()
-            if event is None:
-                break
-            events.append(event)
+        if self._kept:
+            self._kept += data
+            if not self._something_ready():
+                return events
+            data = bytes(self._kept)
+            self._kept.clear()
+        self._data, self._place = data, 0
+        while not self.broken and self._step(events):
+            pass
+        if self._place < len(data):
+            self._kept += memoryview(data)[self._place :]
+        self._data = b""
         return events
 
-    def _next(self) -> MsrpRequest | MsrpResponse | MsrpSyntaxError | None:
-        if self._identifier is None:
-            error = self._read_start_line()
-            if error is not None or self._identifier is None:
-                return error
-        end = find_end_line(self._buffer, self._identifier, self._searched)
-        length = len(self._buffer) if end is None else end.end()
-        if length > self._limits.message_octets:
-            return self._break("message", 0, "RFC 4975 7.1", f"above {self._limits.message_octets} octets")
-        if end is None:
-            self._searched = max(self._searched, len(self._buffer) - _LONGEST_END_LINE)
-            return None
-        raw = bytes(self._buffer[: end.end()])
-        del self._buffer[: end.end()]
-        self._identifier, self._searched = None, 0
-        return parse_msrp(raw)
+    def _something_ready(self) -> bool:
+        """Whether looking at what is kept gives an event; keeps octets that trickle in from being copied."""
+        if self._start is None:
+            return True
+        if self._passed:
+            return self._find_end(self._kept, 0, len(self._kept)) >= 0 or (
+                self._searched >= self._limits.block_octets
+            )
+        return len(self._kept) >= self._at_once or self._find_end(self._kept, 0, self._at_once) >= 0
 
-    def _read_start_line(self) -> MsrpSyntaxError | None:
-        while self._buffer.startswith(b"\r\n"):
-            del self._buffer[:2]
-        limit = self._limits.start_line_octets
-        end = self._buffer.find(b"\r\n", 0, limit)
-        line = bytes(self._buffer[: end if end >= 0 else limit])
-        if end < 0 and _may_become_msrp(line) and len(line) < limit:
-            return None
-        match = START_LINE.fullmatch(line)
-        if end < 0 or match is None:
-            return self._break("start line", 0, "RFC 4975 9", "no MSRP start line")
-        # The CRLF of the start line may be the one before the end-line.
-        self._identifier, self._searched = match[1], end
-        return None
+    def _step(self, events: list[MsrpEvent]) -> bool:
+        """Put out the next event. False when there is none."""
+        if self._passed:
+            return self._read_body(events)
+        if self._start is None and not self._read_start_line(events):
+            return False
+        return self._read_message(events)
 
-    def _break(self, what: str, offset: int, clause: str, hint: str) -> MsrpSyntaxError:
+    def _read_start_line(self, events: list[MsrpEvent]) -> bool:
+        data = self._data
+        while data.startswith(b"\r\n", self._place):
+            self._place += 2
+        match = START_LINE.match(data, self._place)
+        limit = self._place + self._limits.start_line_octets
+        if match is not None and match.end() <= limit:
+            self._start = start_line_of(match)
+            self._line_end = match.end() - 2 - self._place
+            self._needle = b"\r\n-------" + match[1]
+            self._searched = self._line_end  # its CRLF may be the one before the end-line
+            return True
+        line = data[self._place : limit]
+        if b"\r\n" in line or len(line) == self._limits.start_line_octets or not _may_become_msrp(line):
+            events.append(self._break("start line", line[:80], "RFC 4975 9", "no MSRP start line"))
+        return False
+
+    def _read_message(self, events: list[MsrpEvent]) -> bool:
+        data, place = self._data, self._place
+        end = self._find_end(data, place, self._at_once)
+        if end < 0:
+            return len(data) - place >= self._at_once and self._begin_blocks(events)
+        after = end + len(self._needle) + _FLAG_AND_CRLF
+        assert self._start is not None
+        raw = data[place:after]
+        message = message_of(self._start, raw, FLAGS[raw[-3]], self._line_end, end - place)
+        if self._head_fits(message.body_offset, events):
+            events.append(message)
+            self._place = after
+            self._forget()
+        return True
+
+    def _begin_blocks(self, events: list[MsrpEvent]) -> bool:
+        """What comes is too large to come whole: put out its head."""
+        data, place = self._data, self._place
+        if self._limits.message_octets <= self._limits.whole_octets:
+            events.append(self._break_message())
+            return False
+        end = data.find(b"\r\n\r\n", place, place + self._limits.head_octets)
+        if not self._head_fits(end + 4 - place if end >= 0 else self._at_once, events):
+            return False
+        assert self._start is not None
+        raw = data[place : end + 4]
+        head = message_of(self._start, raw, Flag.MORE, self._line_end, len(raw))
+        if isinstance(head, MsrpResponse):
+            events.append(self._break("response", raw[:80], "RFC 4975 7.2", "a response with a body"))
+            return False
+        events.append(ChunkHead(head))
+        self._pass(len(raw))
+        return True
+
+    def _read_body(self, events: list[MsrpEvent]) -> bool:
+        data, place = self._data, self._place
+        end = self._find_end(data, place, len(data))
+        if end == place:
+            return self._end_blocks(events)
+        octets = min(end - place, self._limits.block_octets) if end >= 0 else self._limits.block_octets
+        if end < 0 and self._searched < octets:
+            return False
+        if self._passed + octets > self._limits.message_octets:
+            events.append(self._break_message())
+            return False
+        events.append(ChunkBlock(data[place : place + octets]))
+        self._pass(octets)
+        return True
+
+    def _end_blocks(self, events: list[MsrpEvent]) -> bool:
+        after = self._place + len(self._needle) + _FLAG_AND_CRLF
+        octets = self._passed + after - self._place
+        if octets > self._limits.message_octets:
+            events.append(self._break_message())
+            return False
+        events.append(ChunkEnd(FLAGS[self._data[after - 3]], octets))
+        self._place = after
+        self._forget()
+        return True
+
+    def _find_end(self, data: bytes | bytearray, place: int, octets: int) -> int:
+        """Where a whole end-line is within so many octets from `place`, its CRLF included; -1 for nowhere."""
+        needle, stop = self._needle, min(len(data), place + octets)
+        found = data.find(needle, place + self._searched, stop)
+        while found >= 0:
+            after = found + len(needle)
+            if after + _FLAG_AND_CRLF > stop:
+                break
+            if data[after] in FLAGS and data.startswith(b"\r\n", after + 1):
+                self._searched = found - place
+                return found
+            found = data.find(needle, after, stop)
+        self._searched = max(self._searched, (found if found >= 0 else stop - len(needle) + 1) - place)
+        return -1
+
+    def _head_fits(self, octets: int, events: list[MsrpEvent]) -> bool:
+        """Whether start line and headers, so many octets, are within the limits."""
+        limits = self._limits
+        if octets > limits.head_octets:
+            events.append(self._break_head(f"above {limits.head_octets} octets"))
+        elif self._data.count(b"\r\n", self._place, self._place + octets) > limits.headers + 2:
+            events.append(self._break_head(f"above {limits.headers} header lines"))
+        return not self.broken
+
+    def _pass(self, octets: int) -> None:
+        self._place += octets
+        self._passed += octets
+        self._searched = max(0, self._searched - octets)
+
+    def _forget(self) -> None:
+        self._start, self._searched, self._passed = None, 0, 0
+
+    def _break_head(self, hint: str) -> MsrpSyntaxError:
+        return self._break("headers", self._needle[9:], "RFC 4975 9", hint)
+
+    def _break_message(self) -> MsrpSyntaxError:
+        hint = f"above {self._limits.message_octets} octets"
+        return self._break("message", self._needle[9:], "RFC 4975 7.1", hint)
+
+    def _break(self, what: str, value: bytes, clause: str, hint: str) -> MsrpSyntaxError:
         self.broken = True
-        return MsrpSyntaxError(what, bytes(self._buffer[:80]), offset, clause, hint)
+        return MsrpSyntaxError(what, value, 0, clause, hint)
 
 
 def _may_become_msrp(line: bytes) -> bool:

@@ -10,7 +10,8 @@ import pytest
 from harness.agent.msrp_listener import MsrpListener, answer_without_session
 from harness.errors import AddressTaken
 from harness.evidence.timeline import Layer, Packet, Timeline
-from harness.msrp.message import build_report, build_request, parse_msrp
+from harness.msrp.building import build_report, build_request
+from harness.msrp.message import parse_msrp
 
 ALICE, BOB, RELAY = (
     "msrp://127.0.0.1:9/one;tcp",

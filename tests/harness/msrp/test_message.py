@@ -10,16 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import MsrpSyntaxError, UsageError
+from harness.msrp.building import build_report, build_request, build_response, new_transaction_id
 from harness.msrp.message import (
     ByteRange,
     Flag,
     MsrpRequest,
     MsrpResponse,
     ReportStatus,
-    build_report,
-    build_request,
-    build_response,
-    new_transaction_id,
     parse_msrp,
 )
 
