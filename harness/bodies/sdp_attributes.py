@@ -1,4 +1,7 @@
-"""Values of the SDP attributes that set up an MSRP session, read and written one by one."""
+"""Values of the SDP attributes that set up an MSRP session, one by one.
+
+RFC 4975 8 (path, accept-types, max-size), RFC 6135 (setup), RFC 8122 (fingerprint), RFC 7701 8 (chatroom).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.bodies.mime import TOKEN
 from harness.errors import BodySyntaxError
 
 
@@ -42,7 +46,13 @@ class Setup(StrEnum):
 # RFC 8122 5, the strongest first; md5 and md2 are known and never used.
 HASH_FUNCTIONS = ("sha-512", "sha-384", "sha-256", "sha-224", "sha-1")
 
-_FINGERPRINT = re.compile(r"([!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})*)")
+_FINGERPRINT = re.compile(rf"({TOKEN.pattern}) ([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_FORMAT_ENTRY = re.compile(
+    rf"\*|{TOKEN.pattern}/{TOKEN.pattern}(?:;{TOKEN.pattern}=(?:{TOKEN.pattern}|{_QUOTED}))*"
+)
+_FORMAT_WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[^ "])+')
+_MAX_SIZE = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +90,50 @@ def fingerprint_matches(fingerprints: Iterable[Fingerprint], certificate: bytes)
     offered = list(fingerprints)
     strongest = next((name for name in HASH_FUNCTIONS if any(f.hash_function == name for f in offered)), None)
     return strongest is not None and certificate_fingerprint(certificate, strongest) in offered
+
+
+def parse_format_list(text: str, offset: int = 0) -> tuple[str, ...]:
+    """The media types of a=accept-types or a=accept-wrapped-types, as written.
+
+    More than one space between them is read too. Raises BodySyntaxError for no entry or one that is none
+    (RFC 4975 8.6).
+    """
+    entries = tuple(_FORMAT_WORD.findall(text))
+    if not entries or not all(_FORMAT_ENTRY.fullmatch(entry) for entry in entries):
+        raise BodySyntaxError("format list", text, offset, "RFC 4975 8.6")
+    return entries
+
+
+def type_accepted(formats: Iterable[str], media_type: str) -> bool:
+    """Whether a format list lets a media type through: listed, `type/*` or `*` (RFC 4975 8.6).
+
+    Parameters do not count, in the list as in the type.
+    """
+    wanted = media_type.partition(";")[0].strip().lower()
+    family = wanted.partition("/")[0] + "/*"
+    return any(entry.partition(";")[0].lower() in ("*", family, wanted) for entry in formats)
+
+
+def parse_setup(text: str | None) -> Setup | None:
+    """a=setup; None where it is absent, or a value RFC 4145 4 does not know."""
+    return Setup(text) if text in frozenset(Setup) else None
+
+
+def parse_max_size(text: str, offset: int = 0) -> int:
+    """a=max-size in octets of a whole message (RFC 4975 8.6). Raises BodySyntaxError."""
+    if not _MAX_SIZE.fullmatch(text):
+        raise BodySyntaxError("max-size", text, offset, "RFC 4975 8.6")
+    return int(text)
+
+
+def parse_path(text: str) -> tuple[str, ...]:
+    """The URIs of a=path as written, the first hop first; none for an empty value (RFC 4975 8.2, 8.3)."""
+    return tuple(uri for uri in text.split(" ") if uri)
+
+
+def parse_chatroom(text: str | None, offset: int = 0) -> frozenset[str]:
+    """The tokens of a=chatroom: nickname, private-messages, others (RFC 7701 8). Raises BodySyntaxError."""
+    tokens = [] if text is None else text.split(" ")
+    if not all(TOKEN.fullmatch(token) for token in tokens) or len(set(tokens)) != len(tokens):
+        raise BodySyntaxError("chatroom", text or "", offset, "RFC 7701 8")
+    return frozenset(tokens)
