@@ -10,11 +10,20 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from harness.evidence.spool import Spool
+
+OCTETS_IN_MEMORY = 16 * 1024 * 1024
+"""Octets of packets that a timeline holds in memory; older ones are in a file."""
+OCTETS_LOST = "octets-lost"
+LOST = "the octets are lost: temporary files could not be written"
 
 
 class Layer(StrEnum):
@@ -47,14 +56,26 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Way(NamedTuple):
+    """What packets have in common: where they were seen, between whom, in which stream."""
+
+    layer: Layer
+    transport: Transport
+    source: Address
+    destination: Address
+    connection: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """Octets at a socket: one datagram, or one piece of a stream in the order of the stream.
 
-    number: place on the timeline, from 1. time: seconds since the Unix epoch. connection: an id of the stream
-    that is the same in both directions (None for datagrams). note: a remark such as a syntax error met by the
-    receiver; never a secret. missing: octets a capture does not have, before this piece of a stream (which
-    then begins with a start line) or at the end of this datagram.
+    number: place on the timeline, from 1. time: seconds since the Unix epoch. data: of a packet that a
+    timeline gives, the octets are read from where they are kept each time they are asked for (OSError when
+    that is a file and cannot be read). connection: an id of the stream that is the same in both directions
+    (None for datagrams). note: a remark such as a syntax error met by the receiver; never a secret. missing:
+    octets that nobody has any more, before this piece of a stream (which then begins with a start line) or at
+    the end of this datagram.
     """
 
     number: int
@@ -67,6 +88,33 @@ class Packet:
     connection: int | None = None
     note: str = ""
     missing: int = 0
+    _read: Callable[[], bytes] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @classmethod
+    def kept(
+        cls, number: int, time: float, way: Way, read: Callable[[], bytes], note: str, missing: int
+    ) -> Packet:
+        """A packet whose octets are read when they are asked for."""
+        packet = object.__new__(cls)
+        put = object.__setattr__
+        put(packet, "number", number)
+        put(packet, "time", time)
+        put(packet, "layer", way.layer)
+        put(packet, "transport", way.transport)
+        put(packet, "source", way.source)
+        put(packet, "destination", way.destination)
+        put(packet, "connection", way.connection)
+        put(packet, "note", note)
+        put(packet, "missing", missing)
+        put(packet, "_read", read)
+        return packet
+
+    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
+
+        def __getattr__(self, name: str) -> bytes:
+            if name == "data" and self._read is not None:  # its slot was left empty
+                return self._read()
+            raise AttributeError(f"a packet has no {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +139,50 @@ def wall_clock() -> Callable[[], float]:
     return lambda: start + time.monotonic()
 
 
-class Timeline:
-    """An append-only list of entries that any thread may append to."""
+# A packet as it is kept: time, where its octets begin, how many they are, its way. Entries are kept as octets
+# since a collection of garbage looks at every object: with millions of packets it would stop the loop.
+_RECORD = Struct("<dQIi")
+_RECORDS_AT_ONCE = 512
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+
+class Timeline:
+    """An append-only list of entries that any thread may append to.
+
+    Args: memory is how many octets of packets stay out of a file, folder where that file is (the folder of
+    temporary files when None). The file has no name and ends with the process.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] | None = None,
+        *,
+        memory: int = OCTETS_IN_MEMORY,
+        folder: Path | None = None,
+    ) -> None:
         self._clock = clock or wall_clock()
-        self._entries: list[Entry] = []
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
+        self._count = 0
+        self._records = Spool(memory // 4, folder)
+        self._octets = Spool(memory, folder, self._give_up)
+        self._ways: list[Way] = []
+        self._places: dict[Way, int] = {}
+        self._latest: dict[tuple[Address, Address, int | None], int] = {}
+        self._remarks: dict[int, tuple[str, int]] = {}
+        self._events: list[Event] = []
+        self._lost_told = 0
 
     def now(self) -> float:
         """The time an entry appended now would carry."""
         return self._clock()
+
+    @property
+    def lost(self) -> int:
+        """Octets of packets that are gone because the file could not be written; 0 unless a disk is full.
+
+        The packets stay on the timeline, with that many octets missing.
+        """
+        return self._octets.lost
 
     def packet(
         self,
@@ -110,29 +190,32 @@ class Timeline:
         transport: Transport,
         source: Address,
         destination: Address,
-        data: bytes,
+        data: bytes | bytearray | memoryview,
         *,
         connection: int | None = None,
         note: str = "",
         missing: int = 0,
         at: float | None = None,
-    ) -> Packet:
-        """Append octets seen at a socket. `at` overrides the clock (reading a capture)."""
+    ) -> int:
+        """Append octets seen at a socket; returns the number. `at`: not now but then (reading a capture)."""
         with self._lock:
-            entry = Packet(
-                len(self._entries) + 1,
-                self._clock() if at is None else at,
-                layer,
-                transport,
-                source,
-                destination,
-                data,
-                connection,
-                note,
-                missing,
-            )
-            self._append(entry)
-            return entry
+            self._count = number = self._count + 1
+            try:
+                way = self._latest[source, destination, connection]
+                known = self._ways[way]
+                if known[0] is not layer or known[1] is not transport:
+                    way = self._way(layer, transport, source, destination, connection)
+            except KeyError:
+                way = self._way(layer, transport, source, destination, connection)
+            time = self._clock() if at is None else at
+            octets = self._octets
+            self._records.append(_RECORD.pack(time, octets.end, len(data), way))
+            if note or missing:
+                self._remarks[number] = note, missing
+            octets.append(data)
+            if self._listeners:
+                self._tell(Packet(number, time, *self._ways[way][:4], bytes(data), connection, note, missing))
+            return number
 
     def event(
         self, layer: Layer, name: str, /, text: str = "", *, at: float | None = None, **fields: Any
@@ -140,14 +223,32 @@ class Timeline:
         """Append an event. Field values must be JSON values."""
         with self._lock:
             when = self._clock() if at is None else at
-            entry = Event(len(self._entries) + 1, when, layer, name, text, fields)
-            self._append(entry)
+            self._count += 1
+            entry = Event(self._count, when, layer, name, text, fields)
+            self._events.append(entry)
+            self._records.append(_RECORD.pack(when, 0, 0, -len(self._events)))
+            self._tell(entry)
             return entry
 
-    def _append(self, entry: Entry) -> None:
-        self._entries.append(entry)
+    def _way(self, *way: Any) -> int:
+        new = Way(*way)
+        place = self._places.setdefault(new, len(self._ways))
+        if place == len(self._ways):
+            self._ways.append(new)
+        self._latest[new[2:]] = place
+        return place
+
+    def _tell(self, entry: Entry) -> None:
         for listener in tuple(self._listeners):
             listener(entry)
+
+    def _give_up(self, error: OSError) -> None:
+        """Octets are lost. That is told when it begins, and again whenever it has become twice as much."""
+        lost = self._octets.lost
+        if lost >= 2 * self._lost_told:
+            self._lost_told = lost
+            text = f"{lost} octets of earlier packets are lost: {error}; make room for temporary files"
+            self.event(Layer.LAB, OCTETS_LOST, text, octets=lost)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call listener for each new entry, in the appending thread and quickly. Returns the way to stop."""
@@ -162,15 +263,70 @@ class Timeline:
         return stop
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._count
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.since(0))
 
-    def since(self, number: int) -> list[Entry]:
-        """The entries whose number is larger than `number`."""
+    def since(self, number: int) -> Sequence[Entry]:
+        """The entries there are now whose number is larger than `number`. They are made when asked for."""
+        return _Entries(self, min(max(number, 0), self._count), self._count)
+
+    def _read(self, start: int, stop: int) -> list[Entry]:
+        """Entries with numbers from start + 1 to stop."""
         with self._lock:
-            return self._entries[number:]
+            records = self._records.read(start * _RECORD.size, (stop - start) * _RECORD.size)
+            return [
+                self._entry(number, *record)
+                for number, record in enumerate(_RECORD.iter_unpack(records), start + 1)
+            ]
+
+    def _entry(self, number: int, time: float, start: int, length: int, way: int) -> Entry:
+        if way < 0:
+            return self._events[-way - 1]
+        note, missing = self._remarks.get(number, ("", 0))
+        if length and self._octets.has_lost(start):
+            note, missing = f"{note}; {LOST}" if note else LOST, missing + length
+        data = partial(self._data, start, length)
+        return Packet.kept(number, time, self._ways[way], data, note, missing)
+
+    def _data(self, start: int, length: int) -> bytes:
+        with self._lock:
+            return self._octets.read(start, length)
+
+
+class _Entries(Sequence[Entry]):
+    """A stretch of a timeline."""
+
+    def __init__(self, timeline: Timeline, start: int, stop: int) -> None:
+        self._timeline, self._start, self._stop = timeline, start, stop
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        places = range(self._start, self._stop)[index]
+        if isinstance(places, int):
+            return self._timeline._read(places, places + 1)[0]
+        if places.step == 1:
+            return _Entries(self._timeline, places.start, max(places.start, places.stop))
+        return [self._timeline._read(place, place + 1)[0] for place in places]
+
+    def __iter__(self) -> Iterator[Entry]:
+        for start in range(self._start, self._stop, _RECORDS_AT_ONCE):
+            yield from self._timeline._read(start, min(start + _RECORDS_AT_ONCE, self._stop))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<entries {self._start + 1} to {self._stop}>"
 
 
 def to_json(entry: Entry) -> str:

@@ -77,7 +77,7 @@ def test_events_do_not_become_packets_and_findings_become_comments(
     timeline = Timeline()
     timeline.event(Layer.AT, "command", command="AT+CIREG?", at=1.0)
     sent = timeline.packet(Layer.SIP, Transport.UDP, A, B, request_of(1), note="a remark", at=1.0)
-    octets = capture_octets(list(timeline), [finding("pager.no-contact", sent.number)])
+    octets = capture_octets(list(timeline), [finding("pager.no-contact", sent)])
     assert len(read_pcapng(octets).frames) == 1
     assert b"a remark\nMUST pager.no-contact (handset)" in octets
     assert b"CIREG" not in octets

@@ -1,0 +1,138 @@
+"""A run of octets that grows without bound: the newest part in memory, the rest in an unnamed file.
+
+The file has no name (or loses it at once), so the kernel removes it when the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from bisect import bisect_right
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+BLOCK = 256 * 1024
+"""Octets written to the file at once."""
+
+
+class Spool:
+    """Append, and read what was appended. Not thread-safe: who owns it has the lock.
+
+    Args: memory is how many octets stay out of the file. folder takes the file (that of temporary files when
+    None). on_loss: called when octets were given up because the file could not be written; without it they
+    stay in memory.
+    """
+
+    def __init__(
+        self, memory: int, folder: Path | None = None, on_loss: Callable[[OSError], None] | None = None
+    ) -> None:
+        self.end = 0
+        """Octets appended so far: where the next ones begin."""
+        self.lost = 0
+        """Octets given up."""
+        self._memory, self._folder, self._on_loss = memory, folder, on_loss
+        self._block_size = max(512, min(BLOCK, memory // 8))
+        self._file: IO[bytes] | None = None
+        self._filed = 0  # octets before this place are in the file, or lost
+        self._holes: list[tuple[int, int]] = []
+        # Where each block in memory begins, and the block. One that is in the file is used again: its
+        # memory is there already. What is behind its position is of its former life.
+        self._starts: list[int] = [0]
+        self._blocks: list[BytesIO] = [BytesIO()]
+        self._newest = self._blocks[0]
+        self._next_at = self._block_size
+
+    def append(self, octets: bytes | bytearray | memoryview) -> None:
+        """Add octets. An OSError is not raised but told to on_loss."""
+        self.end += self._newest.write(octets)
+        if self.end >= self._next_at:
+            self._next_block()
+
+    def read(self, start: int, length: int) -> bytes:
+        """Octets from a place on; those given up are left out.
+
+        Raises: OSError when the file cannot be read.
+        """
+        if start >= self._filed:
+            return self._remembered(start, length)
+        if self.has_lost(start):
+            return b""
+        filed = min(length, self._filed - start)
+        octets = _read(self._open().fileno(), start, filed)
+        return octets + self._remembered(self._filed, length - filed) if filed < length else octets
+
+    def _remembered(self, start: int, length: int) -> bytes:
+        at = bisect_right(self._starts, start) - 1
+        place = start - self._starts[at]
+        octets = self._in_block(at, place, length)
+        while len(octets) < length:
+            at += 1
+            octets += self._in_block(at, 0, length - len(octets))
+        return octets
+
+    def _in_block(self, at: int, place: int, length: int) -> bytes:
+        with self._blocks[at].getbuffer() as octets:
+            return bytes(octets[place : min(place + length, self._blocks[at].tell())])
+
+    def has_lost(self, place: int) -> bool:
+        """Whether the octets there were given up."""
+        at = bisect_right(self._holes, (place, self.end)) - 1
+        return at >= 0 and place < self._holes[at][1]
+
+    def _next_block(self) -> None:
+        free = None
+        while self.end - self._filed > self._memory and (oldest := self._write_oldest()):
+            free = oldest
+        self._newest = free or BytesIO()
+        self._newest.seek(0)
+        self._next_at = self.end + self._block_size
+        self._starts.append(self.end)
+        self._blocks.append(self._newest)
+
+    def _write_oldest(self) -> BytesIO | None:
+        """The block that is in the file (or given up) from now on; None when it stays in memory."""
+        start, block = self._starts[0], self._blocks[0]
+        end = start + block.tell()
+        try:
+            with block.getbuffer() as octets:
+                _write(self._open().fileno(), octets[: block.tell()], start)
+        except OSError as error:
+            if self._on_loss is None:
+                return None
+            self._give_up(start, end)
+            self._on_loss(error)
+        del self._starts[0], self._blocks[0]
+        self._filed = end
+        return block
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0, prefix="rcslab-", dir=self._folder)  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
+        return self._file
+
+    def _give_up(self, start: int, end: int) -> None:
+        self.lost += end - start
+        if self._holes and self._holes[-1][1] == start:
+            start = self._holes.pop()[0]
+        self._holes.append((start, end))
+
+
+def _write(descriptor: int, octets: memoryview, place: int) -> None:
+    done = 0
+    while done < len(octets):
+        done += os.pwrite(descriptor, octets[done:], place + done)
+
+
+def _read(descriptor: int, place: int, length: int) -> bytes:
+    parts = []
+    while length:
+        part = os.pread(descriptor, length, place)
+        if not part:
+            raise OSError(f"the spool ends {length} octets too early")
+        parts.append(part)
+        place, length = place + len(part), length - len(part)
+    return b"".join(parts)
