@@ -58,7 +58,7 @@ class Bench:
     ) -> None:
         self.lab, self.name = lab_file.lab, lease.bench
         self.part = self.lab.benches[self.name]
-        self.timeline, self.loop = Timeline(), LoopThread(uvloop=True)
+        self.timeline, self.loop = Timeline(folder=folders.logs), LoopThread(uvloop=True)
         self._lab_path, self._lease, self._guard, self._folders = lab_file.path, lease, guard, folders
         self._profile = profile or self.lab.profile
         self._equipment = Equipment(self.lab, self.part, self.timeline, folders, personality)
@@ -248,7 +248,8 @@ class Bench:
     def judge(self, since: int) -> list[Finding]:
         """Judge what the timeline holds; all findings on entries later than number `since`."""
         assert self._verifier is not None, "the bench is not open"
-        return self._verifier.judge(self.timeline.since(self._judged_from), since)
+        new = self.timeline.since(max(self._judged_from, self._verifier.seen))
+        return self._verifier.judge(new, since)
 
 
 def peer_config(part: BenchPart) -> PeerConfig:

@@ -21,7 +21,7 @@ from harness.lab.bench import peer_config, verify_settings
 from harness.lab.model import load_lab
 from harness.peer.config import Authentication, PeerAddresses, PeerConfig
 from harness.peer.peer import Peer
-from harness.verify.captures import exit_code
+from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.report import Judgement, to_json, to_text
 
@@ -85,7 +85,7 @@ async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: Verify
         await peer.stop()
     verifier = Verifier(request.profile, settings)
     findings = verifier.judge(timeline)
-    judgement = Judgement.of("rcslab peer", verifier)
+    judgement = Judgement.of("rcslab peer", verifier, notices(timeline))
     if request.evidence is not None:
         write_evidence(request.evidence, timeline, findings, roles={PEER: own}, title="rcslab peer")
         (request.evidence / "report.json").write_text(to_json([judgement]), encoding="utf-8")

@@ -20,7 +20,7 @@ from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import Imdn, parse_imdn
 from harness.bodies.multipart import Part, split_multipart
 from harness.errors import BodySyntaxError, SipSyntaxError
-from harness.evidence.timeline import Entry, Event, Layer, Packet, Transport
+from harness.evidence.timeline import OCTETS_LOST, Entry, Event, Layer, Packet, Transport
 from harness.sip.framing import FramingError, Limits, StreamFramer
 from harness.sip.message import Request, Response, parse_message
 from harness.sip.uri import Uri
@@ -174,7 +174,7 @@ class Assembly:
 
     def _cut_event(self, event: Event) -> Iterator[SipEntry | EventItem]:
         self.parties.hint(event)
-        self.incomplete |= event.layer is Layer.LAB and event.name == "capture-truncated"
+        self.incomplete |= event.layer is Layer.LAB and event.name in ("capture-truncated", OCTETS_LOST)
         if event.layer is Layer.LAB and event.name in ("test-start", "parties") and self.from_start is None:
             self.from_start = True
         if event.layer is Layer.SIP and event.name == "connection" and event.text.startswith("closed"):

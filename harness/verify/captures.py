@@ -7,12 +7,12 @@ from pathlib import Path
 
 from harness.errors import ExitCode
 from harness.evidence.capture import capture_to_timeline
-from harness.evidence.timeline import Event, Packet, Timeline
+from harness.evidence.timeline import OCTETS_LOST, Event, Packet, Timeline
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
 from harness.verify.report import Judgement
 
-NOTICES = ("capture-truncated", "capture-ignored")
+NOTICES = ("capture-truncated", "capture-ignored", OCTETS_LOST)
 
 
 def judge_captures(
@@ -24,12 +24,12 @@ def judge_captures(
     for path, timeline in timelines:
         verifier = Verifier(profile, settings)
         verifier.judge(timeline)
-        judgements.append(Judgement.of(str(path), verifier, _notices(timeline)))
+        judgements.append(Judgement.of(str(path), verifier, notices(timeline)))
     return judgements
 
 
-def _notices(timeline: Timeline) -> list[str]:
-    """What the reader of the capture said about the file."""
+def notices(timeline: Timeline) -> list[str]:
+    """What the timeline says about itself: what the capture did not have, or what was lost."""
     said = [entry.text for entry in timeline if isinstance(entry, Event) and entry.name in NOTICES]
     cut = [entry for entry in timeline if isinstance(entry, Packet) and entry.missing]
     if cut:

@@ -107,7 +107,8 @@ class Verifier:
             if self.profile in check.profiles:
                 self._checks[check.on].append(check)
         self._waiting: list[_Waiting] = []
-        self._seen = 0
+        self.seen = 0
+        """Number of the last entry taken in."""
         self._order = 0
 
     def judge(self, entries: Iterable[Entry], since: int = 0) -> list[Finding]:
@@ -116,12 +117,12 @@ class Verifier:
 
         Entries already fed (by their number) are passed over, so the whole timeline may be given each time.
         """
-        new = [entry for entry in entries if entry.number > self._seen]
+        new = [entry for entry in entries if entry.number > self.seen]
         for item in self.assembly.feed(new):
             self._expire(item.time)
             self._judge_item(item)
         if new:
-            self._seen = new[-1].number
+            self.seen = new[-1].number
             self._expire(max(entry.time for entry in new))
         self.findings.sort(key=lambda finding: finding.where.entry)
         return [finding for finding in self.findings if finding.where.entry > since]
