@@ -10,9 +10,11 @@ they have no transport to read back, no checksums and no streams to follow.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.errors import CaptureError
 from harness.evidence.finding import Finding, finding_text, findings_by_entry
@@ -23,7 +25,7 @@ from harness.evidence.pcap import HEADER_OCTETS, MAGICS, read_pcap
 from harness.evidence.pcapng import SECTION, PcapngWriter, read_pcapng
 from harness.evidence.start_line import MessageCutter, find_start, protocol_of
 from harness.evidence.tcp import Connection, Connections, Conversation, read_tcp
-from harness.evidence.timeline import Address, Entry, Layer, Packet, Timeline, Transport
+from harness.evidence.timeline import Address, Entry, Layer, Packet, Timeline, Transport, by_time
 
 APPLICATION = "rcslab"
 TLS_INTERFACE = "tls-decrypted"
@@ -234,34 +236,48 @@ class _Resynchroniser:
         return note, missing
 
 
-def capture_octets(entries: Sequence[Entry], findings: Iterable[Finding] = (), comment: str = "") -> bytes:
-    """A pcapng file of the packets among the entries, with notes and findings as packet comments."""
-    writer = PcapngWriter(APPLICATION, comment)
+def write_capture(
+    path: Path, entries: Iterable[Entry], findings: Iterable[Finding] = (), comment: str = ""
+) -> None:
+    """Write a pcapng file of the packets among the entries, with notes and findings as packet comments."""
+    with path.open("wb") as file:
+        _write_packets(file, by_time(entries), findings, comment)
+
+
+def capture_octets(entries: Iterable[Entry], findings: Iterable[Finding] = (), comment: str = "") -> bytes:
+    """The file that write_capture writes."""
+    file = BytesIO()
+    _write_packets(file, by_time(entries), findings, comment)
+    return file.getvalue()
+
+
+def _write_packets(
+    file: BinaryIO, entries: Sequence[Entry], findings: Iterable[Finding], comment: str
+) -> None:
+    """Goes over the entries twice and holds none of them."""
+    writer = PcapngWriter(file, APPLICATION, comment)
     plain = writer.interface("rcslab", "what reached or left the sockets")
-    packets = sorted(
-        (entry for entry in entries if isinstance(entry, Packet)),
-        key=lambda packet: (packet.time, packet.number),
-    )
+    last: dict[_StreamKey, int] = {}
+    transports = set()
+    for packet in _packets(entries):
+        last[_stream(packet)] = packet.number
+        transports.add(packet.transport)
     interfaces = {Transport.UDP: plain, Transport.TCP: plain}
-    if any(packet.transport is Transport.TLS for packet in packets):
+    if Transport.TLS in transports:
         interfaces[Transport.TLS] = writer.interface(TLS_INTERFACE, "what TLS carried, decrypted")
     comments = {
         number: "\n".join(finding_text(finding) for finding in found)
         for number, found in findings_by_entry(findings).items()
     }
-    streams = _Streams(packets)
-    for packet in packets:
+    streams = _Streams(last)
+    for packet in _packets(entries):
         remarks = "\n".join(filter(None, (packet.note, comments.get(packet.number, ""))))
         for octets, comment in streams.write(packet, remarks):
             writer.packet(interfaces[packet.transport], packet.time, octets, comment)
-    return writer.octets()
 
 
-def write_capture(
-    path: Path, entries: Sequence[Entry], findings: Iterable[Finding] = (), comment: str = ""
-) -> None:
-    """Write capture_octets to a file."""
-    path.write_bytes(capture_octets(entries, findings, comment))
+def _packets(entries: Iterable[Entry]) -> Iterator[Packet]:
+    return (entry for entry in entries if isinstance(entry, Packet))
 
 
 _StreamKey = tuple[int | None, frozenset[Address]]
@@ -272,10 +288,12 @@ class _Streams:
 
     Streams are cut where messages end, not where they were read from the socket: Wireshark's heuristics know
     only a segment that begins with a start line. A message that came in pieces so has the time of its last.
+
+    Args: last is the number of the last packet of each stream.
     """
 
-    def __init__(self, packets: Sequence[Packet]) -> None:
-        self._last = {_stream(packet): packet.number for packet in packets}
+    def __init__(self, last: Mapping[_StreamKey, int]) -> None:
+        self._last = last
         self._open: dict[_StreamKey, _Stream] = {}
         self._datagrams = 0
 
@@ -312,7 +330,7 @@ class _Stream:
         if remarks:
             waiting.append(remarks)
         cutter = self._cutters.setdefault(ends, MessageCutter())
-        return [written for part in cutter.receive(data) for written in self._segments(ends, part)]
+        return [written for cut in cutter.receive(data) for written in self._segments(ends, cut.octets)]
 
     def close(self) -> list[tuple[bytes, str]]:
         rest = [

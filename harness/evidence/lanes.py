@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.evidence.finding import Finding
 from harness.evidence.timeline import Address, Entry, Event, Layer, Packet
@@ -37,13 +37,12 @@ class Lanes:
     def __init__(self, entries: Sequence[Entry], findings: Iterable[Finding], roles: Roles) -> None:
         self._told: dict[tuple[str, int | None], str] = {}
         self._seen: dict[Address, str] = {}
-        packets = [entry for entry in entries if isinstance(entry, Packet)]
         for entry in entries:
             if isinstance(entry, Event) and entry.layer is Layer.LAB and entry.name == "parties":
                 self._tell({HANDSET: entry.fields.get("handset", ()), PEER: entry.fields.get("network", ())})
         self._tell(roles)
-        self._learn(packets, findings)
-        self._spread(packets)
+        self._learn(entries, findings)
+        self._spread(entries)
 
     def of(self, address: Address) -> str:
         """The lifeline of an endpoint; its address where it could not be placed."""
@@ -60,19 +59,21 @@ class Lanes:
     def _known(self, address: Address) -> str | None:
         return self._told_of(address) or self._seen.get(address)
 
-    def _learn(self, packets: Sequence[Packet], findings: Iterable[Finding]) -> None:
-        sources = {packet.number: packet.source for packet in packets}
-        for finding in findings:
-            lane = {"handset": HANDSET, "network": PEER}.get(finding.party)
-            if lane and (source := sources.get(finding.where.entry)):
-                self._seen.setdefault(source, lane)
-        for packet in packets:
-            if _HANDSET_SPEAKS.search(packet.data.partition(b"\r\n\r\n")[0]):
-                self._seen.setdefault(packet.source, HANDSET)
+    def _learn(self, entries: Sequence[Entry], findings: Iterable[Finding]) -> None:
+        parties = {finding.where.entry: finding.party for finding in findings}
+        for packet in _packets(entries):
+            lane = {"handset": HANDSET, "network": PEER}.get(parties.get(packet.number, ""))
+            if lane:
+                self._seen.setdefault(packet.source, lane)
+        for packet in _packets(entries):
+            if not self._known(packet.source) and _HANDSET_SPEAKS.search(
+                packet.data.partition(b"\r\n\r\n")[0]
+            ):
+                self._seen[packet.source] = HANDSET
 
-    def _spread(self, packets: Sequence[Packet]) -> None:
+    def _spread(self, entries: Sequence[Entry]) -> None:
         """Place partners of placed endpoints until all are; the first to speak counts as the handset."""
-        pairs = list(dict.fromkeys((packet.source, packet.destination) for packet in packets))
+        pairs = list(dict.fromkeys((packet.source, packet.destination) for packet in _packets(entries)))
         while True:
             moved = True
             while moved:
@@ -94,6 +95,10 @@ class Lanes:
     def _host_lane(self, host: str) -> str | None:
         lanes = {lane for address, lane in self._seen.items() if address.host == host}
         return lanes.pop() if len(lanes) == 1 else None
+
+
+def _packets(entries: Iterable[Entry]) -> Iterator[Packet]:
+    return (entry for entry in entries if isinstance(entry, Packet))
 
 
 def _endpoint(text: str) -> tuple[str, int | None]:

@@ -12,7 +12,7 @@ from harness.evidence.capture import write_capture
 from harness.evidence.finding import Finding
 from harness.evidence.ladder import ladder_svg
 from harness.evidence.lanes import Roles
-from harness.evidence.timeline import Entry, write_jsonl
+from harness.evidence.timeline import Entry, by_time, write_jsonl
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def write_evidence(
     roles: addresses of each lifeline, as for ladder_svg. The folder is made; files of an earlier run in it
     are replaced. Raises OSError when the folder cannot be written.
     """
-    entries, findings = list(entries), list(findings)
+    entries, findings = by_time(entries), list(findings)
     folder.mkdir(parents=True, exist_ok=True)
     capture, ladder = folder / "capture.pcapng", folder / "ladder.svg"
     timeline, found = folder / "timeline.jsonl", folder / "findings.json"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from harness.evidence.frame import Frame, Recording
 
@@ -145,12 +146,13 @@ def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 class PcapngWriter:
-    """Builds a pcapng file in memory: one section, little-endian, microseconds."""
+    """Writes a pcapng file block by block: one section, little-endian, microseconds."""
 
-    def __init__(self, application: str, comment: str = "") -> None:
+    def __init__(self, file: BinaryIO, application: str, comment: str = "") -> None:
         options = _option(_SHB_USERAPPL, application) + _comment(comment) + _option(0, "")
         body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + options
-        self._parts = [_block(int.from_bytes(SECTION, "little"), body)]
+        self._write = file.write
+        self._write(_block(int.from_bytes(SECTION, "little"), body))
         self._interfaces = 0
 
     def interface(self, name: str, description: str) -> int:
@@ -161,7 +163,7 @@ class PcapngWriter:
             + _option(_IF_TSRESOL, bytes([_MICROSECONDS]))
             + _option(0, "")
         )
-        self._parts.append(_block(_INTERFACE_BLOCK, struct.pack("<HHI", LINKTYPE_RAW, 0, 0) + options))
+        self._write(_block(_INTERFACE_BLOCK, struct.pack("<HHI", LINKTYPE_RAW, 0, 0) + options))
         self._interfaces += 1
         return self._interfaces - 1
 
@@ -170,11 +172,7 @@ class PcapngWriter:
         ticks = min(max(round(time * 10**_MICROSECONDS), 0), 2**64 - 1)
         head = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(packet), len(packet))
         options = _comment(comment) + _option(0, "") if comment else b""
-        self._parts.append(_block(_ENHANCED_BLOCK, head + packet + bytes(-len(packet) % 4) + options))
-
-    def octets(self) -> bytes:
-        """The file so far."""
-        return b"".join(self._parts)
+        self._write(_block(_ENHANCED_BLOCK, head + packet + bytes(-len(packet) % 4) + options))
 
 
 def _block(kind: int, body: bytes) -> bytes:

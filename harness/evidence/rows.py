@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.evidence.finding import Finding, findings_by_entry
 from harness.evidence.label import Label, label_of
 from harness.evidence.lanes import LAB, Lanes, Roles, event_lane
 from harness.evidence.start_line import MessageCutter
-from harness.evidence.timeline import Address, Entry, Event, Layer, Packet, Transport
+from harness.evidence.timeline import Address, Entry, Event, Layer, Packet, Transport, by_time
 
 MOST_ROWS = 120
 """Rows drawn; beyond that the middle is folded, except for rows that have findings."""
 _NOTE_LINES = 3
+_MOST_HELD = 8 * MOST_ROWS
+_LOOKED_AT = 16 * 1024
+"""Octets of a message in which its label is looked for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +31,10 @@ class Row:
 
 @dataclass(slots=True, kw_only=True)
 class Message(Row):
-    """An arrow. repeats: further times the same octets were sent, the last at `last_time`."""
+    """An arrow. repeats: further times the same octets were sent, the last at `last_time`.
+
+    beginning: what of the message is looked at for its label. folded: no longer drawn.
+    """
 
     source: Address
     destination: Address
@@ -36,10 +42,16 @@ class Message(Row):
     destination_lane: str
     transport: Transport
     octets: int
-    label: Label
+    beginning: bytes
     remark: str
     repeats: int = 0
     last_time: float = 0.0
+    folded: bool = False
+
+    @property
+    def label(self) -> Label:
+        """What is written on the arrow."""
+        return label_of(self.beginning)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,23 +86,22 @@ _LANE_ORDER = ("network simulator", "handset", "peer")
 
 def ladder_of(entries: Iterable[Entry], findings: Iterable[Finding], roles: Roles) -> Ladder:
     """Lay out a ladder."""
-    entries, findings = sorted(entries, key=lambda entry: (entry.time, entry.number)), list(findings)
+    entries, findings = by_time(entries), list(findings)
     lanes = Lanes(entries, findings, roles)
     builder = _Builder(lanes, findings_by_entry(findings))
+    places: dict[str, dict[Address, None]] = {}
     for entry in entries:
         if isinstance(entry, Packet):
             builder.packet(entry)
+            for address in (entry.source, entry.destination):
+                places.setdefault(lanes.of(address), {})[address] = None
         else:
             builder.event(entry)
     builder.end()
     names = list(dict.fromkeys([*_used_lanes(builder.rows)]))
     names.sort(key=lambda name: _LANE_ORDER.index(name) if name in _LANE_ORDER else len(_LANE_ORDER))
     addresses: dict[str, list[Address]] = {name: [] for name in names}
-    for entry in entries:
-        for address in (entry.source, entry.destination) if isinstance(entry, Packet) else ():
-            places = addresses.setdefault(lanes.of(address), [])
-            if address not in places:
-                places.append(address)
+    addresses.update((name, list(found)) for name, found in places.items())
     loose = [finding for found in builder.unplaced.values() for finding in found]
     return Ladder(_fold_middle(builder.rows), names, addresses, loose)
 
@@ -103,14 +114,21 @@ def _used_lanes(rows: Sequence[Row]) -> Iterable[str]:
             yield row.lane
 
 
+_Direction = tuple[int | None, Address, Address]
+
+
 class _Builder:
+    """Takes packets and events in the order of time."""
+
     def __init__(self, lanes: Lanes, findings: dict[int, list[Finding]]) -> None:
         self.rows: list[Row] = []
         self.unplaced = findings
         self._lanes = lanes
-        self._cutters: dict[tuple[int | None, Address, Address], MessageCutter] = {}
-        self._last_piece: dict[tuple[int | None, Address, Address], Packet] = {}
+        self._cutters: dict[_Direction, MessageCutter] = {}
+        self._last_piece: dict[_Direction, Packet] = {}
+        self._last_row: dict[_Direction, Message] = {}
         self._datagrams: dict[tuple[Address, Address, bytes], Message] = {}
+        self._left_by_fold = 0
 
     def packet(self, packet: Packet) -> None:
         if packet.transport is Transport.UDP:
@@ -119,14 +137,24 @@ class _Builder:
         key = (packet.connection, packet.source, packet.destination)
         cutter = self._cutters.setdefault(key, MessageCutter())
         self._last_piece[key] = packet
-        for part in cutter.receive(packet.data):
-            self._message(packet, part, packet.note)
+        for cut in cutter.receive(packet.data):
+            if cut.goes_on:
+                self._longer(key, packet, cut.octets)
+            else:
+                self._last_row[key] = self._message(packet, cut.octets, packet.note)
+
+    def _longer(self, key: _Direction, packet: Packet, octets: bytes) -> None:
+        """More of a message that is too long to be held."""
+        row = self._last_row[key]
+        row.octets += len(octets)
+        row.findings += self.unplaced.pop(packet.number, [])
 
     def _datagram(self, packet: Packet) -> None:
-        key = (packet.source, packet.destination, packet.data)
+        data = packet.data
+        key = (packet.source, packet.destination, data)
         first = self._datagrams.get(key)
-        if first is None:
-            self._datagrams[key] = self._message(packet, packet.data, packet.note)
+        if first is None or first.folded:
+            self._datagrams[key] = self._message(packet, data, packet.note)
             return
         first.repeats += 1
         first.last_time = packet.time
@@ -143,11 +171,23 @@ class _Builder:
             destination_lane=self._lanes.of(packet.destination),
             transport=packet.transport,
             octets=len(octets),
-            label=label_of(octets),
+            beginning=octets[:_LOOKED_AT],
             remark=remark,
         )
-        self.rows.append(row)
+        self._add(row)
         return row
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        if len(self.rows) > _MOST_HELD + self._left_by_fold:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Let go of rows that will not be drawn: a load test has millions."""
+        keep = len(self.rows) - MOST_ROWS
+        self.rows[MOST_ROWS:keep] = _folded(self.rows[MOST_ROWS:keep], lambda row: bool(row.findings))
+        self._left_by_fold = len(self.rows)
+        self._datagrams = {key: row for key, row in self._datagrams.items() if not row.folded}
 
     def event(self, event: Event) -> None:
         lane, line = event_lane(event), _event_line(event)
@@ -168,7 +208,7 @@ class _Builder:
                 layer=event.layer,
                 lines=[line],
             )
-            self.rows.append(note)
+            self._add(note)
 
     def end(self) -> None:
         """What streams hold back is drawn as what it is: the beginning of a message."""
@@ -209,14 +249,23 @@ def _fold_middle(rows: list[Row]) -> list[Row]:
     spare = MOST_ROWS - 2 * side
     middle = [index for index in range(side, len(rows) - side) if rows[index].findings]
     middle.sort(key=lambda index: not any(finding.fails for finding in rows[index].findings))
-    keep = set(range(side)) | set(range(len(rows) - side, len(rows))) | set(middle[:spare])
+    keep = {id(row) for row in (*rows[:side], *rows[-side:], *(rows[index] for index in middle[:spare]))}
+    return _folded(rows, lambda row: id(row) in keep)
+
+
+def _folded(rows: Iterable[Row], keep: Callable[[Row], bool]) -> list[Row]:
+    """The rows to keep, and folds in place of the others."""
     kept: list[Row] = []
-    for index, row in enumerate(rows):
-        if index in keep:
+    for row in rows:
+        if keep(row) and not isinstance(row, Fold):
             kept.append(row)
-        elif kept and isinstance(last := kept[-1], Fold):
-            last.rows += 1
+            continue
+        count = row.rows if isinstance(row, Fold) else 1
+        if isinstance(row, Message):
+            row.folded = True
+        if kept and isinstance(last := kept[-1], Fold):
+            last.rows += count
             last.findings += row.findings
         else:
-            kept.append(Fold(number=row.number, time=row.time, findings=list(row.findings), rows=1))
+            kept.append(Fold(number=row.number, time=row.time, findings=list(row.findings), rows=count))
     return kept

@@ -6,6 +6,7 @@ Just enough to recognise and to cut a stream into messages; sip/ and msrp/ are t
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from harness.evidence.timeline import Layer
 
@@ -25,6 +26,7 @@ _ANYWHERE = {
 }
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})", re.IGNORECASE | re.MULTILINE)
 _LINE_BEGUN = re.compile(rb"[A-Za-z][^\r\n]{0,4200}\r?")
+_LONGEST_END_LINE = 64
 _EMPTY_LINES = re.compile(rb"[\r\n]+")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
@@ -40,53 +42,80 @@ def find_start(protocol: Layer, octets: bytes, at: int = 0) -> int:
     return match.start() if match else -1
 
 
-def _message_end(protocol: Layer, octets: bytearray, looked: int) -> int | None:
-    """Where the message at the start of the octets ends; None when its end is not among them.
+class Cut(NamedTuple):
+    """What MessageCutter gives: a message, empty lines between messages, or what is neither.
 
-    looked: octets searched before, where an MSRP end-line was not.
+    goes_on: the octets belong to the message of the cut before, which was too long to be held.
     """
-    if protocol is Layer.MSRP:
-        marker = b"-------" + bytes(octets[:100]).split(b" ", 2)[1]
-        at = octets.find(marker, max(0, looked - len(marker) - 3))
-        end = octets.find(b"\n", at) if at >= 0 else -1
-        return end + 1 if end >= 0 else None
-    header = _HEADER_END.search(octets)
-    if header is None:
-        return None
-    length = _CONTENT_LENGTH.search(octets, 0, header.start())
-    end = header.end() + (int(length[1]) if length else 0)
-    return end if end <= len(octets) else None
+
+    octets: bytes
+    goes_on: bool = False
 
 
 class MessageCutter:
-    """Cuts one direction of a stream where messages end. What makes no sense to it is not held back."""
+    """Cuts one direction of a stream where messages end. What makes no sense to it is not held back.
 
-    def __init__(self) -> None:
+    Args: most is the number of octets held at once; a longer message comes in several cuts.
+    """
+
+    def __init__(self, most: int = 1024 * 1024) -> None:
+        self._most = most
         self._held = bytearray()
-        self._looked = 0
+        self._looked = 0  # held octets in which an MSRP end-line was looked for in vain
+        self._passing: bytes | int | None = None  # inside a message: its MSRP end-line, or the octets to come
 
-    def receive(self, octets: bytes) -> list[bytes]:
-        """Whole messages, empty lines between them, and what is neither. Nothing is lost or changed."""
+    def receive(self, octets: bytes) -> list[Cut]:
+        """What is complete. Nothing is lost or changed."""
         self._held += octets
-        done: list[bytes] = []
+        done: list[Cut] = []
         while self._held and (end := self._next_end()):
-            done.append(bytes(self._held[:end]))
-            del self._held[:end]
-            self._looked = 0
+            done.append(self._cut(end))
+            self._passing = None
         self._looked = len(self._held)
+        if len(self._held) > self._most:
+            done.append(self._cut_inside())
         return done
-
-    def _next_end(self) -> int | None:
-        if lines := _EMPTY_LINES.match(self._held):
-            return lines.end()
-        protocol = protocol_of(self._held)
-        if protocol:
-            return _message_end(protocol, self._held, self._looked)
-        return None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
 
     def rest(self) -> bytes:
         """What was held back, at the end of the stream."""
-        held = bytes(self._held)
-        self._held.clear()
+        return self._cut(len(self._held)).octets
+
+    def _cut(self, end: int) -> Cut:
+        cut = Cut(bytes(self._held[:end]), self._passing is not None)
+        del self._held[:end]
         self._looked = 0
-        return held
+        return cut
+
+    def _next_end(self) -> int | None:
+        if self._passing is not None:
+            return self._end_of(self._passing)
+        if lines := _EMPTY_LINES.match(self._held):
+            return lines.end()
+        if protocol_of(self._held):
+            ending = self._ending()
+            return None if ending is None else self._end_of(ending)
+        return None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
+
+    def _ending(self) -> bytes | int | None:
+        """How the message at the start ends: its MSRP end-line, or the number of its octets, once known."""
+        if protocol_of(self._held) is Layer.MSRP:
+            return b"-------" + bytes(self._held[:100]).split(b" ", 2)[1]
+        header = _HEADER_END.search(self._held)
+        if header is None:
+            return None
+        length = _CONTENT_LENGTH.search(self._held, 0, header.start())
+        return header.end() + (int(length[1]) if length else 0)
+
+    def _end_of(self, ending: bytes | int) -> int | None:
+        if isinstance(ending, int):
+            return ending if ending <= len(self._held) else None
+        at = self._held.find(ending, max(0, self._looked - len(ending) - 3))
+        end = self._held.find(b"\n", at) if at >= 0 else -1
+        return end + 1 if end >= 0 else None
+
+    def _cut_inside(self) -> Cut:
+        """Part of a message that is too long. What may be the beginning of its end-line stays."""
+        ending = self._passing if self._passing is not None else self._ending()
+        cut = self._cut(len(self._held) - (_LONGEST_END_LINE if isinstance(ending, bytes) else 0))
+        self._passing = ending - len(cut.octets) if isinstance(ending, int) else ending
+        return cut

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -327,6 +328,18 @@ class _Entries(Sequence[Entry]):
 
     def __repr__(self) -> str:
         return f"<entries {self._start + 1} to {self._stop}>"
+
+
+def by_time(entries: Iterable[Entry]) -> Sequence[Entry]:
+    """The entries by time, then number. Those of a timeline are so already, and stay where they are kept."""
+    if isinstance(entries, Timeline):
+        entries = entries.since(0)
+    elif not isinstance(entries, Sequence):
+        entries = list(entries)
+    places = ((entry.time, entry.number) for entry in entries)
+    if all(one <= other for one, other in pairwise(places)):
+        return entries
+    return sorted(entries, key=lambda entry: (entry.time, entry.number))
 
 
 def to_json(entry: Entry) -> str:

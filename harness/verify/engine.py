@@ -110,6 +110,7 @@ class Verifier:
         self.seen = 0
         """Number of the last entry taken in."""
         self._order = 0
+        self._now = float("-inf")
 
     def judge(self, entries: Iterable[Entry], since: int = 0) -> list[Finding]:
         """Take in the entries not yet seen and give the findings on items whose number is larger than
@@ -117,15 +118,19 @@ class Verifier:
 
         Entries already fed (by their number) are passed over, so the whole timeline may be given each time.
         """
-        new = [entry for entry in entries if entry.number > self.seen]
-        for item in self.assembly.feed(new):
+        for item in self.assembly.feed(self._new(entries)):
             self._expire(item.time)
             self._judge_item(item)
-        if new:
-            self.seen = new[-1].number
-            self._expire(max(entry.time for entry in new))
+        self._expire(self._now)
         self.findings.sort(key=lambda finding: finding.where.entry)
         return [finding for finding in self.findings if finding.where.entry > since]
+
+    def _new(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Entries not seen before, one at a time: there may be more than memory should hold."""
+        for entry in entries:
+            if entry.number > self.seen:
+                self.seen, self._now = entry.number, max(self._now, entry.time)
+                yield entry
 
     def verdict(self, party: Party | None = None) -> Verdict:
         """The verdict on what was judged so far; inconc when there was nothing to judge."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,11 @@ def events(timeline: Timeline) -> dict[str, Event]:
 
 
 def raw(path: Path, *frames: tuple[float, bytes]) -> Path:
-    writer = PcapngWriter("test")
+    writer = PcapngWriter(file := BytesIO(), "test")
     number = writer.interface("any", "")
     for time, packet in frames:
         writer.packet(number, time, packet)
-    path.write_bytes(writer.octets())
+    path.write_bytes(file.getvalue())
     return path
 
 

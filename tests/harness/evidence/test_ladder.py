@@ -220,3 +220,29 @@ def test_mermaid_text(finding: Callable) -> None:  # type: ignore[type-arg]
         "    Note over L0,L1: MUST pager.no-contact",
         "    L1-->>L0: 200 OK MESSAGE, CSeq 1",
     ]
+
+
+def test_of_a_long_timeline_only_what_is_drawn_is_kept(request_of: Make, finding: Make) -> None:
+    timeline = Timeline()
+    for number in range(1, 5001):
+        timeline.packet(Layer.SIP, Transport.UDP, HANDSET, PEER, request_of(number), at=float(number))
+    for number in (2, 2500):  # of the second the first time is no longer drawn
+        timeline.packet(Layer.SIP, Transport.UDP, HANDSET, PEER, request_of(number), at=5001.0)
+    found = [finding("x.middle", 2400), finding("x.forgotten", 5002), finding("x.late", 5001)]
+    ladder = ladder_of(timeline, found, {})
+    drawn = messages(ladder)
+    assert len(drawn) <= MOST_ROWS
+    assert len(drawn) + sum(row.rows for row in ladder.rows if isinstance(row, Fold)) == 5001
+    marked = {row.number: [each.rule for each in row.findings] for row in drawn if row.findings}
+    assert marked == {2: ["x.late"], 2400: ["x.middle"], 5002: ["x.forgotten"]}
+    assert not ladder.loose
+
+
+def test_a_message_too_long_to_hold_is_one_arrow() -> None:
+    timeline = Timeline()
+    head = b"MSRP d93kswow SEND\r\nTo-Path: msrp://a.example:7394/2s93i9;tcp\r\n\r\n"
+    end = b"\r\n-------d93kswow$\r\n"
+    for data in (head, *[bytes(100_000)] * 30, end):
+        timeline.packet(Layer.MSRP, Transport.TCP, HANDSET, PEER, data, connection=1)
+    (row,) = messages(ladder_of(timeline, (), {}))
+    assert (row.label.title, row.octets) == ("SEND", 3_000_000 + len(head) + len(end))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,3 +36,27 @@ def test_writing_twice_replaces(tmp_path: Path) -> None:
     for _ in range(2):
         files = write_evidence(tmp_path, [], [], roles={})
     assert list(capture_to_timeline(files.capture)) == []
+
+
+def test_a_large_transfer_is_written_without_being_held(tmp_path: Path) -> None:
+    script = """
+import resource, sys
+from pathlib import Path
+from harness.evidence.package import write_evidence
+from harness.evidence.timeline import *
+def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+timeline, body = Timeline(), b"text " * 13000
+before = most()
+for number in range(1200):
+    head = b"MSRP %08d SEND\\r\\nTo-Path: msrp://a.example:7394/2s93i9;tcp\\r\\n\\r\\n" % number
+    chunk = head + body + b"\\r\\n-------%08d+\\r\\n" % number
+    for part in (chunk[:40_000], chunk[40_000:]):
+        timeline.packet(Layer.MSRP, Transport.TCP, Address("::1", 1), Address("::1", 2), part, connection=1)
+files = write_evidence(Path(sys.argv[1]), timeline, roles={})
+print(most() - before, files.capture.stat().st_size, files.timeline.stat().st_size)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    memory, capture, timeline = map(int, done.stdout.split())
+    assert min(capture, timeline) > 78_000_000
+    assert memory < 45, "mebibytes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 
 import pytest
 
@@ -28,11 +29,11 @@ def enhanced(order: str, ticks: int, data: bytes, number: int = 0) -> bytes:
 
 
 def test_written_packets_are_read_back() -> None:
-    writer = PcapngWriter("rcslab", "a test")
+    writer = PcapngWriter(file := BytesIO(), "rcslab", "a test")
     number = writer.interface("lab", "sockets")
     writer.packet(number, 1424156067.412508, b"abc", "a note")
     writer.packet(number, 1424156067.5, b"defg")
-    recording = read_pcapng(writer.octets())
+    recording = read_pcapng(file.getvalue())
     assert recording.fault == ""
     assert [(frame.time, frame.data) for frame in recording.frames] == [
         (1424156067.412508, b"abc"),
@@ -42,17 +43,17 @@ def test_written_packets_are_read_back() -> None:
 
 
 def test_comments_and_the_application_stand_in_their_options() -> None:
-    writer = PcapngWriter("rcslab")
+    writer = PcapngWriter(file := BytesIO(), "rcslab")
     writer.packet(writer.interface("lab", ""), 0.0, b"abc", "Contact in MESSAGE")
-    octets = writer.octets()
+    octets = file.getvalue()
     assert struct.pack("<HH", 4, 6) + b"rcslab" in octets
     assert struct.pack("<HH", 1, 18) + b"Contact in MESSAGE" in octets
 
 
 def test_a_comment_that_is_too_long_is_cut_between_characters() -> None:
-    writer = PcapngWriter("rcslab")
+    writer = PcapngWriter(file := BytesIO(), "rcslab")
     writer.packet(writer.interface("lab", ""), 0.0, b"abc", "é" * 40_000)
-    assert read_pcapng(writer.octets()).fault == ""
+    assert read_pcapng(file.getvalue()).fault == ""
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

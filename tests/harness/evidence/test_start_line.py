@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.evidence.start_line import MessageCutter, find_start, protocol_of
+from harness.evidence.start_line import Cut, MessageCutter, find_start, protocol_of
 from harness.evidence.timeline import Layer
 
 MSRP = b"MSRP d93kswow SEND\r\nTo-Path: msrp://a.example:7394/2s93i9;tcp\r\n\r\nhi\r\n-------d93kswow$\r\n"
@@ -51,9 +51,9 @@ def test_messages_come_whole_however_the_stream_is_read(
     cuts = sorted(data.draw(st.sets(st.integers(1, len(octets) - 1), max_size=6)))
     cutter = MessageCutter()
     parts = [
-        part
+        cut.octets
         for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True)
-        for part in cutter.receive(octets[start:end])
+        for cut in cutter.receive(octets[start:end])
     ]
     assert b"".join(parts) + cutter.rest() == octets
     assert [part for part in parts if part.strip()] == [messages[0], messages[2], messages[3]]
@@ -62,4 +62,28 @@ def test_messages_come_whole_however_the_stream_is_read(
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_junk_is_passed_on_unchanged(parts: list[bytes]) -> None:
     cutter = MessageCutter()
-    assert b"".join(b"".join(cutter.receive(part)) for part in parts) + cutter.rest() == b"".join(parts)
+    passed = [cut.octets for part in parts for cut in cutter.receive(part)]
+    assert b"".join(passed) + cutter.rest() == b"".join(parts)
+
+
+@pytest.mark.parametrize("step", [1, 7, 64, 333, 5000])
+def test_a_message_too_long_to_hold_comes_in_cuts_that_go_on(
+    request_of: Callable[..., bytes], step: int
+) -> None:
+    body = b"MSRP x SEND\r\n-------d93ksw\r\n" * 40
+    msrp = MSRP.replace(b"hi", body)
+    octets = request_of(1) + msrp + MSRP + request_of(2, body) + request_of(3)
+    cutter = MessageCutter(most=400)
+    cuts = [cut for at in range(0, len(octets), step) for cut in cutter.receive(octets[at : at + step])]
+    assert b"".join(cut.octets for cut in cuts) == octets
+    assert cutter.rest() == b""
+    assert all(len(cut.octets) <= 400 + step for cut in cuts) or step > 400
+    begun = [cut.octets[:12] for cut in cuts if not cut.goes_on]
+    assert begun == [b"MESSAGE sip:", b"MSRP d93kswo", b"MSRP d93kswo", b"MESSAGE sip:", b"MESSAGE sip:"]
+    whole = [
+        one.octets
+        for one, other in zip(cuts, [*cuts[1:], Cut(b"")], strict=True)
+        if not (one.goes_on or other.goes_on)
+    ]
+    assert whole[:1] == [request_of(1)]
+    assert whole[-1] == request_of(3)
