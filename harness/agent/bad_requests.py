@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Transport
-from harness.sip.framing import FramingError
-from harness.sip.message import Request, Response, build_response
+from harness.sip.framing import Exceeded, FramingError
+from harness.sip.message import REASONS, Request, Response, build_response
 
 # Without these no response can be made (8.2.6.2).
 NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
@@ -22,6 +22,8 @@ _READ: tuple[tuple[str, Callable[[Request], object]], ...] = (
     ("Call-ID", lambda request: request.call_id),
     ("CSeq", lambda request: request.cseq),
 )
+
+_TOO_MUCH = {Exceeded.BODY: 413, Exceeded.HEAD: 513, Exceeded.FIELDS: 513}  # 21.4.11, 21.5.7
 
 
 class Refusal(NamedTuple):
@@ -59,8 +61,9 @@ def refusal_of(request: Request, transport: Transport) -> Refusal | None:
 
 
 def refusal_of_error(error: FramingError) -> Refusal:
-    """What a request gets whose octets are no message of a stream."""
-    return Refusal(400, _reason("Bad Request", str(error)))
+    """What a request gets whose octets are no message of a stream, or one above the limits."""
+    status = 400 if error.exceeded is None else _TOO_MUCH[error.exceeded]
+    return Refusal(status, _reason(REASONS[status], str(error)))
 
 
 def stateless_refusal(request: Request, error: SipSyntaxError) -> Response:

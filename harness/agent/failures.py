@@ -11,8 +11,12 @@ class TransactionTimeout(NotSeen):
 
 
 class TransportFailed(LabError):
-    """Octets could not be sent: no connection, a closed socket, a datagram too large."""
+    """Octets could not be sent: no connection, a closed socket, a datagram too large.
 
-    def __init__(self, transport: Transport, address: Address, actual: str) -> None:
+    refused: the other end runs nothing there for this transport (RFC 3261 18.1.1 lets UDP take its place).
+    """
+
+    def __init__(self, transport: Transport, address: Address, actual: str, *, refused: bool = False) -> None:
+        self.refused = refused
         remedy = "see whether the other end still listens there and whether the bench is up"
         super().__init__(f"{transport} transport", str(address), "a way to send", actual, remedy)

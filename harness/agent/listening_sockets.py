@@ -66,6 +66,11 @@ def source_towards(host: str) -> str:
         return str(probe.getsockname()[0])
 
 
+def is_wildcard(host: str) -> bool:
+    """Whether a host stands for every address of its family."""
+    return host in ("0.0.0.0", "::")
+
+
 def _bound(part: str, kind: socket.SocketKind, host: str, port: int) -> socket.socket:
     shown = str(Address(host, port))
     try:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
+from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.listening_sockets import address_of, open_stream
-from harness.agent.tcp_connection import Scheduler, TcpConnection
+from harness.agent.scheduler import Scheduler
+from harness.agent.tcp_connection import TcpConnection
 from harness.errors import MsrpSyntaxError
 from harness.evidence.timeline import Address, Layer, Timeline
 from harness.msrp.building import build_response
@@ -94,7 +96,7 @@ class MsrpListener:
             self,
             self._scheduler or asyncio.get_running_loop(),
             accepted=True,
-            idle_seconds=self._idle_seconds,
+            limits=ConnectionLimits(rest_seconds=self._idle_seconds, message_seconds=None),
         )
 
 

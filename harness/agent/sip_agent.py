@@ -12,19 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.agent.bad_requests import Refusal, missing, refusal_of, refusal_of_error, stateless_refusal
+from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.failures import TransactionTimeout, TransportFailed
-from harness.agent.sip_transport import (
-    CONNECT_SECONDS,
-    IDLE_SECONDS,
-    Arrival,
-    Hop,
-    Line,
-    SipTransport,
-    Stream,
-)
-from harness.agent.tcp_connection import Scheduler, TcpConnection
+from harness.agent.metrics import Metrics
+from harness.agent.scheduler import Scheduler
+from harness.agent.sip_transport import CONNECT_SECONDS, SipTransport
+from harness.agent.tcp_connection import TcpConnection
+from harness.agent.tls import TlsSettings
 from harness.agent.transaction_run import TransactionRun
 from harness.agent.via_routing import answer_target, choose_transport, stamped, with_transport
+from harness.agent.ways_out import Arrival, Hop, Line, Stream
 from harness.errors import RcsLabError, SipSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.sip.framing import FramingError, Limits
@@ -69,12 +66,13 @@ class Incoming:
 
 
 class SipAgent:
-    """Listens on UDP and TCP, runs the transactions, answers what is no SIP.
+    """Listens on UDP, TCP and TLS, runs the transactions, answers what is no SIP.
 
     Args: on_request is called in the loop's thread with each new request and with each ACK to a 2xx; it
     must not block. What it raises is logged and answered 500. connect_seconds bounds opening a connection,
-    idle_seconds how long half a message may wait for the rest. scheduler: a clock for the timers (the loop
-    by default).
+    limits a message, connection_limits what a connection may take. tls: our side of the TLS connections we
+    open (the certificates the system trusts and none of our own by default). scheduler: a clock for the
+    timers (the loop by default).
     """
 
     def __init__(
@@ -86,7 +84,8 @@ class SipAgent:
         limits: Limits | None = None,
         scheduler: Scheduler | None = None,
         connect_seconds: float = CONNECT_SECONDS,
-        idle_seconds: float = IDLE_SECONDS,
+        connection_limits: ConnectionLimits | None = None,
+        tls: TlsSettings | None = None,
         part: str = "SIP agent",
     ) -> None:
         self.timeline, self.part = timeline, part
@@ -98,7 +97,8 @@ class SipAgent:
             limits=limits,
             scheduler=scheduler,
             connect_seconds=connect_seconds,
-            idle_seconds=idle_seconds,
+            connection_limits=connection_limits,
+            tls=tls,
             part=part,
         )
         self._asked: dict[Key, _Exchange] = {}
@@ -109,8 +109,18 @@ class SipAgent:
 
     @property
     def addresses(self) -> list[Address]:
-        """Where the agent listens."""
+        """Where the agent listens on UDP and TCP."""
         return self._transport.addresses
+
+    @property
+    def tls_addresses(self) -> list[Address]:
+        """Where the agent listens for TLS."""
+        return self._transport.tls_addresses
+
+    @property
+    def metrics(self) -> Metrics:
+        """What its transports have counted."""
+        return self._transport.metrics
 
     async def listen(self, host: str, port: int = 0) -> Address:
         """Listen on UDP and TCP of one port; may be called for several addresses, IPv4 and IPv6.
@@ -120,13 +130,20 @@ class SipAgent:
         """
         return await self._transport.listen(host, port)
 
+    async def listen_tls(self, host: str, port: int, settings: TlsSettings) -> Address:
+        """Listen for TLS, beside `listen` or alone; 5061 is the default port of SIP over TLS.
+
+        Raises UsageError for files that are no use, and as `listen`.
+        """
+        return await self._transport.listen_tls(host, port, settings)
+
     async def close(self) -> None:
         """Stop listening, fail what waits, let what was written leave; all within about a second."""
         self._end_transactions("the agent was closed")
         await self._transport.close()
 
     async def drop_connections(self) -> None:
-        """Lose every TCP connection at once, as when the radio is lost. Listening goes on."""
+        """Lose every connection at once, as when the radio is lost. Listening goes on."""
         await self._transport.drop_connections()
 
     # -- sending
@@ -302,7 +319,7 @@ class SipAgent:
 
     def _end_transactions(self, actual: str) -> None:
         for exchange in tuple(self._asked.values()):
-            exchange.fail(TransportFailed(exchange.hop.transport, Address(*exchange.hop[1:]), actual))
+            exchange.fail(TransportFailed(exchange.hop.transport, exchange.hop.address, actual))
             exchange.run.abandon()
         for service in tuple(self._services.values()):
             service.run.abandon()

@@ -1,4 +1,4 @@
-"""The SIP transport layer on sockets (RFC 3261 18, RFC 3581, RFC 5626 keep-alives).
+"""The SIP transport layer on sockets (RFC 3261 18, RFC 3581, RFC 5626 keep-alives, RFC 5923 reuse).
 
 Octets become messages here and go on the timeline. Transactions are the affair of harness.agent.sip_agent.
 """
@@ -6,75 +6,53 @@ Octets become messages here and go on the timeline. Transactions are the affair 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
+from harness.agent.background import Background
+from harness.agent.certificates import speaks_for
+from harness.agent.connection_watch import DEFAULT_LIMITS, ConnectionLimits
+from harness.agent.connections import Connections
+from harness.agent.connector import Connector, Wanted
 from harness.agent.failures import TransportFailed
-from harness.agent.listening_sockets import open_pair, source_towards
-from harness.agent.tcp_connection import Scheduler, TcpConnection
+from harness.agent.listening_sockets import (
+    address_of,
+    is_wildcard,
+    open_pair,
+    open_stream,
+    source_towards,
+)
+from harness.agent.metrics import Counter, Metrics
+from harness.agent.scheduler import Scheduler
+from harness.agent.tcp_connection import TcpConnection
+from harness.agent.tls import TlsContext, TlsSettings, client_context, server_context
+from harness.agent.tls_connection import TlsConnection
+from harness.agent.tls_session import TlsSession
 from harness.agent.udp_endpoint import UdpEndpoint
-from harness.agent.via_routing import datagram_target, same_host, stream_target
-from harness.errors import RcsLabError, SipSyntaxError, UsageError
+from harness.agent.via_routing import DEFAULT_PORTS, datagram_target, same_host, stream_target
+from harness.agent.ways_out import (
+    Arrival,
+    Datagrams,
+    Hop,
+    Line,
+    Stream,
+    literal,
+    same_family,
+)
+from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
-from harness.sip.framing import KeepAlive, Limits, StreamFramer, is_keep_alive
+from harness.sip.framing import Exceeded, FramingError, KeepAlive, Limits, StreamFramer, is_keep_alive
 from harness.sip.headers import COOKIE, Via
-from harness.sip.message import parse_message
+from harness.sip.message import Request, parse_message
 
 CONNECT_SECONDS = 5.0
-IDLE_SECONDS = 10.0
-CLOSE_SECONDS = 1.0
-_log = logging.getLogger(__name__)
-
-
-class Hop(NamedTuple):
-    """Where a request goes next. host is an address literal or a local name."""
-
-    transport: Transport
-    host: str
-    port: int
-
-
-class Arrival(NamedTuple):
-    """How a message came: over a socket for datagrams or over a connection."""
-
-    transport: Transport
-    source: Address
-    local: Address
-    endpoint: UdpEndpoint | None
-    connection: TcpConnection | None
-
-    @property
-    def number(self) -> int | None:
-        """The id of the connection on the timeline, None over UDP."""
-        return self.connection.number if self.connection is not None else None
-
-
-class Datagrams(NamedTuple):
-    """The way to an address by UDP."""
-
-    endpoint: UdpEndpoint
-    target: Address
-
-    def write(self, data: bytes) -> None:
-        """Send one datagram. Raises TransportFailed."""
-        self.endpoint.send(data, self.target)
-
-
-class Stream(NamedTuple):
-    """The way to an address by a connection."""
-
-    connection: TcpConnection
-
-    def write(self, data: bytes) -> None:
-        """Send octets. Raises TransportFailed."""
-        self.connection.write(data)
-
-
-Line = Datagrams | Stream
+_LIMIT_COUNTERS = {
+    Exceeded.HEAD: Counter.TOO_LARGE,
+    Exceeded.BODY: Counter.TOO_LARGE,
+    Exceeded.FIELDS: Counter.TOO_MANY_HEADERS,
+}
 
 
 class TransportUser(Protocol):
@@ -90,8 +68,8 @@ class TransportUser(Protocol):
 class SipTransport:
     """Listens, opens connections, and finds the way out for requests and responses.
 
-    Args: connect_seconds bounds opening a connection, idle_seconds how long half a message may wait for the
-    rest. scheduler: a clock for the timers (the loop by default).
+    Args: limits bound a message, connection_limits a connection. tls is our side of connections we open.
+    connect_seconds bounds opening one. scheduler: a clock for the timers (the loop by default).
     """
 
     def __init__(
@@ -100,21 +78,24 @@ class SipTransport:
         user: TransportUser,
         *,
         limits: Limits | None = None,
+        connection_limits: ConnectionLimits | None = None,
+        tls: TlsSettings | None = None,
         scheduler: Scheduler | None = None,
         connect_seconds: float = CONNECT_SECONDS,
-        idle_seconds: float = IDLE_SECONDS,
         part: str = "SIP agent",
     ) -> None:
-        self.timeline, self.part = timeline, part
+        self.timeline, self.part, self.metrics = timeline, part, Metrics()
         self.addresses: list[Address] = []
+        self.tls_addresses: list[Address] = []
         self._user, self._limits = user, limits or Limits()
+        self._connection_limits = connection_limits or DEFAULT_LIMITS
         self._given_scheduler = scheduler
-        self._connect_seconds, self._idle_seconds = connect_seconds, idle_seconds
+        self._client_tls = client_context(tls) if tls is not None else None
         self._endpoints: list[UdpEndpoint] = []
         self._servers: list[asyncio.Server] = []
-        self._connections: set[TcpConnection] = set()
-        self._connecting: dict[tuple[str, int, str], asyncio.Task[TcpConnection]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._connections = Connections(self._connection_limits.per_source)
+        self._background = Background()
+        self._connector = Connector(self._connection_for, self._background, connect_seconds)
 
     @property
     def scheduler(self) -> Scheduler:
@@ -128,46 +109,48 @@ class SipTransport:
         loop = asyncio.get_running_loop()
         pair = open_pair(self.part, host, port)
         _, endpoint = await loop.create_datagram_endpoint(
-            partial(UdpEndpoint, self.timeline, Layer.SIP, pair.address, _inspect, self._datagram),
+            partial(UdpEndpoint, self.timeline, Layer.SIP, pair.address, self._inspect, self._datagram),
             sock=pair.datagram,
         )
         self._endpoints.append(endpoint)
         self._servers.append(
-            await loop.create_server(partial(self._new_connection, accepted=True), sock=pair.stream)
+            await loop.create_server(partial(self._connection, accepted=True), sock=pair.stream)
         )
         self.addresses.append(pair.address)
         return pair.address
+
+    async def listen_tls(self, host: str, port: int, settings: TlsSettings) -> Address:
+        """Listen for TLS. Raises UsageError for files that are no use, otherwise as `listen`."""
+        make = partial(self._accepted_by_tls, server_context(settings))
+        bound = open_stream(self.part, host, port)
+        address = address_of(bound)
+        self._servers.append(await asyncio.get_running_loop().create_server(make, sock=bound))
+        self.tls_addresses.append(address)
+        return address
 
     async def close(self) -> None:
         """Stop listening and let what was written leave, all within about a second."""
         for server in self._servers:
             server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        for connection in tuple(self._connections):
-            connection.close("the agent was closed")
+        self._background.cancel()
         for endpoint in self._endpoints:
             endpoint.close()
-        waiting = [each.closed for each in self._connections] + [each.closed for each in self._endpoints]
-        if waiting:
-            await asyncio.wait(waiting, timeout=CLOSE_SECONDS)
-        for connection in tuple(self._connections):
-            connection.abort("the other end did not take the rest")
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.close("the agent was closed")
+        await self._background.ended()
+        if self._endpoints:
+            await asyncio.wait([each.closed for each in self._endpoints], timeout=1.0)
         self._servers.clear()
         self._endpoints.clear()
         self.addresses.clear()
+        self.tls_addresses.clear()
 
     async def drop_connections(self) -> None:
         """Lose every connection at once. Listening goes on."""
-        for task in tuple(self._connecting.values()):
-            task.cancel()
-        dropped = tuple(self._connections)
-        for connection in dropped:
+        self._connector.give_up()
+        for connection in self._connections:
             connection.abort("dropped")
             self._lost(connection, "the connection was dropped")
-        if dropped:
-            await asyncio.wait([each.closed for each in dropped], timeout=CLOSE_SECONDS)
+        await self._connections.ended()
 
     # -- sending
 
@@ -186,13 +169,10 @@ class SipTransport:
 
         Raises TransportFailed.
         """
-        host = await _literal(hop)
-        target = Address(host, hop.port)
+        target = await literal(hop)
         if hop.transport is Transport.UDP:
             return Datagrams(self._endpoint_for(target, local), target)
-        if hop.transport is not Transport.TCP:
-            raise TransportFailed(hop.transport, target, "this transport is not supported")
-        return Stream(await self._connection_to(target, local))
+        return Stream(await self._connection_to(hop, target, local))
 
     def respond(
         self, data: bytes, via: Via, arrival: Arrival, failed: Callable[[TransportFailed], None]
@@ -207,35 +187,66 @@ class SipTransport:
         elif connection is not None and connection.open:
             connection.write(data)
         else:
-            self._spawn(self._respond_anew(data, via, arrival, failed))
+            self._background.spawn(self._respond_anew(data, via, arrival, failed))
 
     async def _respond_anew(
         self, data: bytes, via: Via, arrival: Arrival, failed: Callable[[TransportFailed], None]
     ) -> None:
-        """The connection of the request is gone: open one to the sender (18.2.2)."""
+        """The connection of the request is gone: take another to the sender (18.2.2)."""
+        hop = Hop(arrival.transport, *stream_target(via, arrival.transport), name=via.host)
         try:
-            connection = await self._connection_to(stream_target(via, arrival.transport), arrival.local)
-            connection.write(data)
+            line = await self.line(hop, arrival.local)
+            line.write(data)
+            self.metrics.count(Counter.RESPONDED_ANEW)
         except TransportFailed as error:
             failed(error)
 
     # -- receiving
 
-    def _datagram(self, found: object, source: Address, endpoint: UdpEndpoint) -> None:
+    def _datagram(self, found: object, source: Address, local: Address, endpoint: UdpEndpoint) -> None:
         if found is not None:
-            self._user.received(found, Arrival(Transport.UDP, source, endpoint.local, endpoint, None))
+            self._hand_up(found, Arrival(Transport.UDP, source, local, endpoint, None))
+
+    def _inspect(self, data: bytes) -> tuple[object, str]:
+        """What a datagram holds, and the note for the timeline."""
+        if is_keep_alive(data):
+            return None, "keep-alive"
+        try:
+            message = parse_message(data)
+        except SipSyntaxError as error:
+            return error, str(error)
+        above = self._limits.too_many_fields(message)
+        return (above, str(above)) if above is not None else (message, "")
 
     def connection_opened(self, connection: TcpConnection) -> None:
         """A connection is there, in either direction."""
-        self._connections.add(connection)
+        if not self._connections.add(connection):
+            most = self._connections.per_source
+            connection.refuse(
+                Counter.TOO_MANY_CONNECTIONS, f"{connection.remote.host} has {most} connections already"
+            )
 
     def connection_received(self, connection: TcpConnection, found: object) -> None:
         """A message, a keep-alive or an error of a connection."""
         if isinstance(found, KeepAlive):
             if found.ping and connection.open:  # RFC 5626 4.4.1
+                self.metrics.count(Counter.PINGS)
                 connection.write(b"\r\n")
             return
-        arrival = Arrival(Transport.TCP, connection.remote, connection.local, None, connection)
+        if isinstance(found, Request) and connection.identities:
+            self._learn_alias(connection, found)
+        arrival = Arrival(connection.kind, connection.remote, connection.local, None, connection)
+        self._hand_up(found, arrival)
+
+    def _hand_up(self, found: object, arrival: Arrival) -> None:
+        if isinstance(found, FramingError) and found.exceeded is not None:
+            limit = _LIMIT_COUNTERS[found.exceeded]
+            self.metrics.count(limit)
+            self.timeline.event(
+                Layer.SIP, limit.value, str(found), local=str(arrival.local), remote=str(arrival.source)
+            )
+        elif isinstance(found, SipSyntaxError):
+            self.metrics.count(Counter.UNREADABLE)
         self._user.received(found, arrival)
 
     def connection_closed(self, connection: TcpConnection, error: Exception | None) -> None:
@@ -245,129 +256,117 @@ class SipTransport:
             self._lost(connection, f"the connection was reset: {error}")
 
     def _lost(self, connection: TcpConnection, actual: str) -> None:
-        error = TransportFailed(Transport.TCP, connection.remote, actual)
+        error = TransportFailed(connection.kind, connection.remote, actual)
         self._user.connection_lost(connection, error)
+
+    def _learn_alias(self, connection: TcpConnection, request: Request) -> None:
+        """A client that proved who it is may be reached over its connection (RFC 5923 8.2, 9.2)."""
+        try:
+            via = request.via
+        except SipSyntaxError:
+            return
+        if "alias" in via.parameters and speaks_for(connection.identities, via.host):
+            port = via.port or DEFAULT_PORTS[Transport.TLS]
+            self._connections.alias(connection, Address(connection.remote.host, port))
 
     # -- the ways out
 
     def _endpoint_for(self, target: Address, local: Address | None) -> UdpEndpoint:
-        family = [each for each in self._endpoints if _same_family(each.local.host, target.host)]
-        exact = [each for each in family if each.local == local]
+        family = [each for each in self._endpoints if same_family(each.local.host, target.host)]
         if not family:
             raise TransportFailed(Transport.UDP, target, "the agent listens on no address of that family")
-        return (exact or family)[0]
+        return min(family, key=lambda each: _distance(local, each.local))
 
-    async def _connection_to(self, target: Address, local: Address | None) -> TcpConnection:
+    async def _connection_to(self, hop: Hop, target: Address, local: Address | None) -> TcpConnection:
         """The open connection to that address (RFC 3261 18: shared by both directions), or a new one."""
         source = self._source_for(target, local)
-        for connection in self._connections:
-            remote = connection.remote
-            there = remote.port == target.port and same_host(remote.host, target.host)
+        wanted = Wanted(hop.transport, target, source, hop.name or hop.host)
+        for connection in self._connections.towards(target):
             here = local is None or source is None or same_host(connection.local.host, source)
-            if connection.open and there and here:
+            if here and self._may_carry(connection, wanted):
+                self.metrics.count(Counter.REUSED)
                 return connection
-        key = (target.host, target.port, source or "")
-        task = self._connecting.get(key)
-        if task is None:
-            task = self._connecting[key] = self._spawn(self._connect(target, source))
-            task.add_done_callback(lambda _: self._connecting.pop(key, None))
-        try:
-            # Others may wait for the same connection: a caller who gives up does not end it.
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise TransportFailed(Transport.TCP, target, "connecting was given up") from None
-            raise
+        return await self._connector.connect(wanted)
 
-    async def _connect(self, target: Address, source: str | None) -> TcpConnection:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, connection = await loop.create_connection(
-                    partial(self._new_connection, accepted=False),
-                    target.host,
-                    target.port,
-                    local_addr=(source, 0) if source else None,
-                )
-        except TimeoutError as error:
-            actual = f"no connection within {self._connect_seconds:g} s"
-            raise TransportFailed(Transport.TCP, target, actual) from error
-        except OSError as error:
-            # The loop's own text hides what the kernel said.
-            actual = os.strerror(error.errno) if error.errno else str(error)
-            raise TransportFailed(Transport.TCP, target, actual) from error
-        return connection
+    def _may_carry(self, connection: TcpConnection, wanted: Wanted) -> bool:
+        """Whether a connection is one for that hop.
 
-    def _new_connection(self, *, accepted: bool) -> TcpConnection:
-        return TcpConnection(
+        One the other end opened leads back to that end alone, whatever it is called (RFC 5626 5.3); under an
+        address it only gave as its own, and one we opened, it has to be who is wanted (RFC 5923 8.1, 8.2).
+        """
+        if connection.kind is not wanted.transport:
+            return False
+        if connection.kind is not Transport.TLS or not self._tls.identify:
+            return True
+        flow = connection.accepted and connection.remote == wanted.target
+        return flow or speaks_for(connection.identities, wanted.name)
+
+    @property
+    def _tls(self) -> TlsContext:
+        """Our side of TLS connections we open; made when the first one is."""
+        if self._client_tls is None:
+            self._client_tls = client_context(TlsSettings())
+        return self._client_tls
+
+    def _connection(self, *, accepted: bool, session: TlsSession | None = None) -> TcpConnection:
+        kind = TcpConnection if session is None else partial(TlsConnection, session=session)
+        return kind(
             self.timeline,
             Layer.SIP,
             StreamFramer(self._limits),
             self,
             self.scheduler,
             accepted=accepted,
-            idle_seconds=self._idle_seconds,
+            limits=self._connection_limits,
+            metrics=self.metrics,
         )
+
+    def _accepted_by_tls(self, context: TlsContext) -> TcpConnection:
+        return self._connection(accepted=True, session=TlsSession(context))
+
+    def _connection_for(self, wanted: Wanted) -> TcpConnection:
+        session = TlsSession(self._tls, wanted.name) if wanted.transport is Transport.TLS else None
+        return self._connection(accepted=False, session=session)
 
     def _source_for(self, target: Address, local: Address | None) -> str | None:
         """The host a connection is opened from: the one the other end knows us by, if it can be told."""
-        for address in (local, *self.addresses):
-            if address is not None and _same_family(address.host, target.host):
-                return None if _is_wildcard(address.host) else address.host
+        for address in (local, *self.addresses, *self.tls_addresses):
+            if address is not None and same_family(address.host, target.host):
+                return None if is_wildcard(address.host) else address.host
         return None
 
     def _sent_by(self, hop: Hop, local: Address | None) -> Address:
-        for address in (local, *self.addresses):
-            if address is not None and _same_family(address.host, hop.host):
-                wild = _is_wildcard(address.host)
-                return Address(source_towards(hop.host), address.port) if wild else address
+        """Where we listen for what comes back by another way (RFC 3261 18.1.1)."""
+        plain, secured = self.addresses, self.tls_addresses
+        best = [secured, plain] if hop.transport is Transport.TLS else [plain, secured]
+        for listening in best:
+            family = [each for each in listening if same_family(each.host, hop.host)]
+            if family:
+                return _shown_as(min(family, key=partial(_distance, local)), local, hop)
         raise UsageError(f"no Via for {hop.host}: the agent listens on no address of that family")
 
     def address_named(self, host: str, port: int | None) -> Address | None:
         """The listening address a Via names, if it is one of ours."""
-        return next((a for a in self.addresses if a.port == port and same_host(a.host, host)), None)
-
-    # -- background work
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run in the background; what it raises is logged when nobody else looks at it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_ended)
-        return task
-
-    def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            error = task.exception()
-            _log.log(logging.DEBUG if isinstance(error, RcsLabError) else logging.ERROR, "%s", error)
+        for ours in (*self.addresses, *self.tls_addresses):
+            if ours.port == port and (
+                same_host(ours.host, host) or (is_wildcard(ours.host) and same_family(ours.host, host))
+            ):
+                return Address(host, ours.port)
+        return None
 
 
-def _inspect(data: bytes) -> tuple[object, str]:
-    """What a datagram holds, and the note for the timeline."""
-    if is_keep_alive(data):
-        return None, "keep-alive"
-    try:
-        return parse_message(data), ""
-    except SipSyntaxError as error:
-        return error, str(error)
+def _distance(local: Address | None, listening: Address) -> int:
+    """How far a listening address is from the one asked for."""
+    if listening == local:
+        return 0
+    if local is not None and same_host(listening.host, local.host):
+        return 1
+    return 2 if is_wildcard(listening.host) else 3
 
 
-def _same_family(one: str, other: str) -> bool:
-    return (":" in one) == (":" in other)
-
-
-def _is_wildcard(host: str) -> bool:
-    return host in ("0.0.0.0", "::")
-
-
-async def _literal(hop: Hop) -> str:
-    """The address of a hop. Raises TransportFailed when a name has none."""
-    host = hop.host.strip("[]")
-    if ":" in host or host.replace(".", "").isdigit():
-        return host
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, hop.port)
-    except OSError as error:
-        raise TransportFailed(hop.transport, Address(host, hop.port), str(error)) from error
-    return str(found[0][4][0])
+def _shown_as(listening: Address, local: Address | None, hop: Hop) -> Address:
+    """A listening address as others can use it."""
+    if not is_wildcard(listening.host):
+        return listening
+    known = local is not None and same_family(local.host, listening.host) and not is_wildcard(local.host)
+    return Address(local.host if local and known else source_towards(hop.host), listening.port)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol, cast
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, cast
 
+from harness.agent.connection_watch import DEFAULT_LIMITS, ConnectionLimits, ConnectionWatch
 from harness.agent.failures import TransportFailed
+from harness.agent.metrics import Counter, Metrics
+from harness.agent.scheduler import Scheduler
 from harness.errors import WireError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 
 LINGER_SECONDS = 1.0
 LARGEST_BACKLOG = 16 * 1024 * 1024  # octets written and not taken by the other end before it is given up
+LARGEST_FLOW = 64 * 1024  # octets of them that are nothing to watch
 _log = logging.getLogger(__name__)
 
 
@@ -36,20 +39,6 @@ class Framer(Protocol):
         """Messages, keep-alives and WireErrors in the order of the stream."""
 
 
-class TimerHandle(Protocol):
-    """A running timer."""
-
-    def cancel(self) -> None:
-        """Do not call back."""
-
-
-class Scheduler(Protocol):
-    """What calls back later: an asyncio loop, or a clock that a test drives."""
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle:
-        """Call `callback` after `delay` seconds."""
-
-
 class ConnectionUser(Protocol):
     """Who uses connections: the SIP agent, the MSRP listener."""
 
@@ -66,9 +55,13 @@ class ConnectionUser(Protocol):
 class TcpConnection(asyncio.Protocol):
     """A recorded TCP connection.
 
-    Args: accepted tells whether the other end opened it. idle_seconds is how long half a message may wait for
-    its other half.
+    Args: accepted tells whether the other end opened it. limits: see ConnectionLimits.
+
+    aliases: addresses it also leads to (RFC 5923). identities: whom the other end has proved to be, nobody
+    without TLS.
     """
+
+    kind: ClassVar[Transport] = Transport.TCP
 
     def __init__(
         self,
@@ -79,15 +72,19 @@ class TcpConnection(asyncio.Protocol):
         scheduler: Scheduler,
         *,
         accepted: bool,
-        idle_seconds: float,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
+        metrics: Metrics | None = None,
     ) -> None:
         self.accepted = accepted
         self.number = 0
         self.local = self.remote = Address("", 0)
         self._timeline, self._layer, self._framer, self._user = timeline, layer, framer, user
-        self._scheduler, self._idle_seconds = scheduler, idle_seconds
-        self._idle: TimerHandle | None = None
+        self.aliases: set[Address] = set()
+        self.identities: frozenset[str] = frozenset()
+        self._metrics = metrics or Metrics()
+        self._watch = ConnectionWatch(limits, scheduler, self.refuse)
         self._transport: asyncio.Transport | None = None
+        self._written = 0
         self._reason = ""
         self._lingering = False
         self.closed = asyncio.get_running_loop().create_future()
@@ -100,6 +97,7 @@ class TcpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Loops need not derive their transports from the abstract class.
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=LARGEST_FLOW)
         local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         # The other end may be gone already, then the kernel no longer tells who it was.
         self.local = Address(*local[:2]) if local else Address("", 0)
@@ -107,9 +105,12 @@ class TcpConnection(asyncio.Protocol):
         self.number = self._event(
             "connection", f"{'accepted from' if self.accepted else 'opened to'} {self.remote}"
         )
+        self._metrics.count(Counter.ACCEPTED if self.accepted else Counter.OPENED)
+        self._watch.opened()
         self._user.connection_opened(self)
 
     def data_received(self, data: bytes) -> None:
+        self._watch.moved = True
         try:
             found = self._framer.receive(data)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not take the listener down
@@ -123,17 +124,22 @@ class TcpConnection(asyncio.Protocol):
         if self._framer.broken:
             self._stop_listening()
         else:
-            self._watch_for_the_rest()
+            pending = self.open and bool(self._framer.pending)
+            self._watch.received(pending=pending, completed=bool(found))
 
     def eof_received(self) -> bool:
         return False  # no half-open connections: the answer would go nowhere useful
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._stop_idle()
+        self._watch.stop()
+        if self._framer.pending and not self._framer.broken:
+            self._metrics.count(Counter.CUT)
+        if exc is not None:
+            self._metrics.count(Counter.RESET)
         self._event("connection", f"closed: {self._reason or _how(exc)}{self._left_over()}")
         try:
-            self._user.connection_closed(self, exc)
+            self._user.connection_closed(self, self._broken_by(exc))
         finally:
             if not self.closed.done():
                 self.closed.set_result(None)
@@ -141,19 +147,43 @@ class TcpConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send octets. Raises TransportFailed when closed or when the other end takes nothing."""
         if self._transport is None or not self.open:
-            raise TransportFailed(Transport.TCP, self.remote, "the connection is closed")
-        if self._transport.get_write_buffer_size() > LARGEST_BACKLOG:
-            self.abort("the other end does not take what is sent")
-            raise TransportFailed(Transport.TCP, self.remote, "the other end does not take what is sent")
-        self._timeline.packet(
-            self._layer, Transport.TCP, self.local, self.remote, data, connection=self.number
-        )
+            why = f": {self._reason}" if self._reason else ""
+            raise TransportFailed(self.kind, self.remote, f"the connection is closed{why}")
+        backlog = self._transport.get_write_buffer_size()
+        if backlog > LARGEST_BACKLOG:
+            actual = "the other end does not take what is sent"
+            self.refuse(Counter.SLOW_READER, f"{actual}: {backlog} octets wait")
+            raise TransportFailed(self.kind, self.remote, actual)
+        self._timeline.packet(self._layer, self.kind, self.local, self.remote, data, connection=self.number)
+        self._transmit(data)
+
+    def pause_writing(self) -> None:
+        """The other end takes less than we write."""
+        self._watch.stuck(self._taken)
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._watch.flowing()
+
+    def _transmit(self, data: bytes) -> None:
+        """Put octets on the wire."""
+        assert self._transport is not None
+        self._watch.moved = True
+        self._written += len(data)
         self._transport.write(data)
+
+    def _say_last(self) -> None:
+        """Say what the protocol below wants said before the end: plain TCP nothing."""
+
+    def _taken(self) -> int:
+        """Octets the other end has taken, or the kernel on its behalf."""
+        return self._written - (self._transport.get_write_buffer_size() if self._transport else 0)
 
     def close(self, reason: str = "by us") -> None:
         """Close in order: what was written still leaves."""
         if self._transport is not None and not self._transport.is_closing():
             self._reason = self._reason or reason
+            self._say_last()
             self._transport.close()
 
     def abort(self, reason: str) -> None:
@@ -162,9 +192,15 @@ class TcpConnection(asyncio.Protocol):
             self._reason = self._reason or reason
             self._transport.abort()
 
+    def refuse(self, limit: Counter, text: str) -> None:
+        """A limit was met: an event of its own, and the end."""
+        self._metrics.count(limit)
+        self._event(limit.value, text)
+        self.abort(text)
+
     def _record_in(self, data: bytes, note: str) -> None:
         self._timeline.packet(
-            self._layer, Transport.TCP, self.remote, self.local, data, connection=self.number, note=note
+            self._layer, self.kind, self.remote, self.local, data, connection=self.number, note=note
         )
 
     def _hand_up(self, found: object) -> None:
@@ -175,30 +211,25 @@ class TcpConnection(asyncio.Protocol):
         except Exception:  # noqa: BLE001 - the next message may be a good one
             _log.exception("connection %d from %s: a message could not be handled", self.number, self.remote)
 
-    def _stop_listening(self) -> None:
-        """Framing is lost: let the refusal leave, and take what still comes until the other end has read it.
+    def _stop_listening(self, reason: str = "the place of the next message is lost") -> None:
+        """Let the refusal leave, and take what still comes until the other end has read it.
 
         Closing at once would reset the connection under the other end's feet, refusal included.
         """
         if self._lingering or self._transport is None or self._transport.is_closing():
             return
-        self._lingering, self._reason = True, self._reason or "the place of the next message is lost"
-        self._stop_idle()
+        self._lingering, self._reason = True, self._reason or reason
+        self._watch.stop()
+        self._say_last()
         self._transport.write_eof()
-        self._idle = self._scheduler.call_later(LINGER_SECONDS, partial(self.abort, self._reason))
+        self._watch.linger(LINGER_SECONDS, self._linger_over)
 
-    def _watch_for_the_rest(self) -> None:
-        self._stop_idle()
-        if self._framer.pending and self.open:
-            self._idle = self._scheduler.call_later(self._idle_seconds, self._give_up)
+    def _linger_over(self) -> None:
+        self.abort(self._reason)
 
-    def _give_up(self) -> None:
-        self.abort(f"nothing came for {self._idle_seconds:g} s")
-
-    def _stop_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+    def _broken_by(self, error: Exception | None) -> Exception | None:
+        """What broke the connection, None when it ended in order."""
+        return error
 
     def _left_over(self) -> str:
         pending = len(self._framer.pending)

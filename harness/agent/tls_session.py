@@ -32,6 +32,7 @@ class TlsSession:
         self.identities: frozenset[str] = frozenset()
         self._context, self._name = context, name
         self._problems: list[str] = []
+        self._began = b""
         self._tls = SSL.Connection(context.context, None)
         self._tls.set_app_data(self._problems)
         if context.server:
@@ -48,6 +49,7 @@ class TlsSession:
     def receive(self, data: bytes) -> bytes:
         """Take octets of the wire; give what they carried."""
         carried = bytearray()
+        self._began = self._began or data[:16]
         view = memoryview(data)
         while view and not self.failure:
             view = view[self._tls.bio_write(bytes(view)) :]
@@ -58,10 +60,13 @@ class TlsSession:
         return bytes(carried)
 
     def write(self, data: bytes) -> None:
-        """Put octets into TLS; `outgoing` gives them as the wire carries them."""
+        """Put octets into TLS: `outgoing` gives them for the wire, or `failure` says if it cannot."""
         view = memoryview(data)
-        while view:
-            view = view[self._tls.send(bytes(view[:_PIECE])) :]
+        try:
+            while view:
+                view = view[self._tls.send(bytes(view[:_PIECE])) :]
+        except SSL.Error as error:
+            self.failure = reasons_of(error)
 
     def end(self) -> None:
         """Say that nothing more follows (close_notify)."""
@@ -91,9 +96,13 @@ class TlsSession:
         except SSL.WantReadError:
             return
         except SSL.Error as error:
-            self.failure = "; ".join([*self._problems, reasons_of(error)])
+            self.failure = "; ".join([*self._problems, reasons_of(error), *self._no_tls()])
             return
         self._identify()
+
+    def _no_tls(self) -> list[str]:
+        """What the other end said in place of TLS; each handshake begins with octet 22 (RFC 8446 5.1)."""
+        return [] if self._began.startswith(b"\x16") else [f"it began with {self._began!r}"]
 
     def _identify(self) -> None:
         """The handshake is done: see whom we talk to."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from harness.agent.failures import TransportFailed
-from harness.agent.tcp_connection import Scheduler, TimerHandle
+from harness.agent.scheduler import Scheduler, TimerHandle
 from harness.sip.message import Request, Response
 from harness.sip.transaction import (
     Action,

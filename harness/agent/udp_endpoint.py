@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import cast
 
 from harness.agent.failures import TransportFailed
+from harness.agent.listening_sockets import is_wildcard, source_towards
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 
 LARGEST_DATAGRAM = 65_507  # octets of payload over IPv4
+MOST_ROUTES = 4096  # other ends whose route is remembered
 _log = logging.getLogger(__name__)
 
 Inspect = Callable[[bytes], tuple[object, str]]
@@ -21,7 +23,8 @@ class UdpEndpoint(asyncio.DatagramProtocol):
     """A bound UDP socket.
 
     Args: layer names the protocol on the timeline. inspect reads octets, receive is called with what it
-    found.
+    found: the source, and our address, which on a socket of all addresses is the one the kernel would answer
+    from.
     """
 
     def __init__(
@@ -30,9 +33,11 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         layer: Layer,
         local: Address,
         inspect: Inspect,
-        receive: Callable[[object, Address, UdpEndpoint], None],
+        receive: Callable[[object, Address, Address, UdpEndpoint], None],
     ) -> None:
         self.local = local
+        self._wildcard = is_wildcard(local.host)
+        self._towards: dict[str, str] = {}
         self._timeline, self._layer = timeline, layer
         self._inspect, self._receive = inspect, receive
         self._transport: asyncio.DatagramTransport | None = None
@@ -45,9 +50,10 @@ class UdpEndpoint(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         source = Address(*addr[:2])
         found, note = self._inspect(data)
-        self._timeline.packet(self._layer, Transport.UDP, source, self.local, data, note=note)
+        local = self.local_towards(source) if self._wildcard else self.local
+        self._timeline.packet(self._layer, Transport.UDP, source, local, data, note=note)
         try:
-            self._receive(found, source, self)
+            self._receive(found, source, local, self)
         except Exception:  # noqa: BLE001 - the next datagram may be a good one
             _log.exception("a datagram from %s could not be handled", source)
 
@@ -66,8 +72,22 @@ class UdpEndpoint(asyncio.DatagramProtocol):
             raise TransportFailed(Transport.UDP, target, "the socket is closed")
         if len(data) > LARGEST_DATAGRAM:
             raise TransportFailed(Transport.UDP, target, f"{len(data)} octets do not fit into one datagram")
-        self._timeline.packet(self._layer, Transport.UDP, self.local, target, data)
+        local = self.local_towards(target) if self._wildcard else self.local
+        self._timeline.packet(self._layer, Transport.UDP, local, target, data)
         self._transport.sendto(data, tuple(target))
+
+    def local_towards(self, other: Address) -> Address:
+        """Our address as the other end sees it, where the socket listens on all of them."""
+        host = self._towards.get(other.host)
+        if host is None:
+            if len(self._towards) >= MOST_ROUTES:
+                self._towards.clear()
+            try:
+                host = source_towards(other.host)
+            except OSError:  # no route back: the address that was bound is all that is known
+                host = self.local.host
+            self._towards[other.host] = host
+        return Address(host, self.local.port)
 
     def close(self) -> None:
         """Close the socket after what is queued."""

@@ -6,6 +6,7 @@ What comes out depends on the octets alone, never on how they were cut into read
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from harness.errors import SipSyntaxError
 from harness.sip.grammar import parse_number
@@ -20,6 +21,15 @@ class Limits:
     body_octets: int = 4 * 1024 * 1024
     fields: int = 500
 
+    def too_many_fields(self, message: Request | Response) -> FramingError | None:
+        """The error of a whole message that has more header fields than it may."""
+        count = len(message.fields)
+        if count <= self.fields:
+            return None
+        text = f"{count} header fields, above the limit of {self.fields}"
+        error = SipSyntaxError("header", message.raw[:80], 0, "RFC 3261 21.5.7", text)
+        return FramingError(error, message.raw, message).above(Exceeded.FIELDS)
+
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
@@ -32,17 +42,32 @@ class KeepAlive:
     ping: bool
 
 
+class Exceeded(StrEnum):
+    """Which limit a message is above."""
+
+    HEAD = "head"
+    BODY = "body"
+    FIELDS = "fields"
+
+
 class FramingError(SipSyntaxError):
-    """Octets of a stream that are no message.
+    """Octets that are no message, or one above the limits.
 
     octets are those that were judged, partial the start line and headers that could be read (None when there
-    is no usable start line). After it StreamFramer.broken tells whether the stream can go on.
+    is no usable start line), exceeded the limit that was met. After it StreamFramer.broken tells whether the
+    stream can go on.
     """
 
     def __init__(self, error: SipSyntaxError, octets: bytes, partial: Request | Response | None) -> None:
         Exception.__init__(self, *error.args)
         self.what, self.value, self.offset, self.clause = error.what, error.value, error.offset, error.clause
         self.octets, self.partial = octets, partial
+        self.exceeded: Exceeded | None = None
+
+    def above(self, limit: Exceeded) -> FramingError:
+        """The same error, as that of a message above a limit."""
+        self.exceeded = limit
+        return self
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FramingError):
@@ -144,7 +169,7 @@ class StreamFramer:
             return error
         if end is None:
             text = f"no empty line within {limit} octets"
-            return self._break("message", limit, "RFC 3261 7", text, limit)
+            return self._break("message", limit, "RFC 3261 21.5.7", text, limit).above(Exceeded.HEAD)
         return self._measure(end.end())
 
     def _check_line(self, limit: int) -> FramingError | None:
@@ -183,11 +208,13 @@ class StreamFramer:
         length = lengths.pop()
         if length > self._limits.body_octets:
             text = f"{length} octets of body, above the limit of {self._limits.body_octets}"
-            return self._break("Content-Length", rows[0].octet(), "RFC 3261 21.4.11", text, head)
+            large = self._break("Content-Length", rows[0].octet(), "RFC 3261 21.4.11", text, head)
+            return large.above(Exceeded.BODY)
         self._needed, self._head = head + length, message
         if len(message.fields) > self._limits.fields:
             text = f"{len(message.fields)} header fields, above the limit of {self._limits.fields}"
-            self._refused = self._error("header", message.body_offset, "RFC 3261 21.4.11", text, head)
+            many = self._error("header", message.body_offset, "RFC 3261 21.5.7", text, head)
+            self._refused = many.above(Exceeded.FIELDS)
         return None
 
     def _break(self, what: str, offset: int, clause: str, text: str, judged: int) -> FramingError:

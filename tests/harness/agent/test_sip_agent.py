@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
 from harness.errors import AddressTaken, LabError, UsageError
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
@@ -721,7 +722,7 @@ def test_http_on_a_connection_closes_it(in_loop, watch) -> None:
     in_loop(scenario())
 
 
-def test_a_megabyte_of_header_is_answered_400_recorded_and_the_connection_closed(in_loop, watch) -> None:
+def test_a_megabyte_of_header_is_answered_513_recorded_and_the_connection_closed(in_loop, watch) -> None:
     async def scenario() -> None:
         far = Side(limits=Limits(header_octets=64 * 1024))
         async with sides(far):
@@ -730,7 +731,7 @@ def test_a_megabyte_of_header_is_answered_400_recorded_and_the_connection_closed
             sent = head + b"\r\n" + b"X-Long: " + b"a" * 100 + b"\r\n" + b"X: " + b"b" * 1_000_000
             wire.transport.write(sent)
             (response,) = await wire.responses(1)
-            assert response.status == 400
+            assert response.status == 513
             assert b"no empty line within 65536 octets" in response.start_line
             await wire.until(lambda: wire.ended)
             await watch(far.timeline).event("closed")
@@ -743,7 +744,7 @@ def test_a_megabyte_of_header_is_answered_400_recorded_and_the_connection_closed
 
 def test_half_a_message_is_closed_after_the_idle_time_with_a_note(in_loop, clock, watch) -> None:
     async def scenario() -> None:
-        far = Side(scheduler=clock, idle_seconds=10)
+        far = Side(scheduler=clock, connection_limits=ConnectionLimits(rest_seconds=10))
         async with sides(far):
             wire = await stream_to(far)
             raw = message(GOOD.format(TCP, 5060, "half")).raw
@@ -756,7 +757,7 @@ def test_half_a_message_is_closed_after_the_idle_time_with_a_note(in_loop, clock
             assert not wire.ended
             clock.advance(2)
             await wire.until(lambda: wire.ended)
-            note = await watch(far.timeline).event("nothing came for 10 s")
+            note = await watch(far.timeline).event("closed: nothing came for 10 s")
             assert "in the middle of a message (80 octets of it had come)" in note.text
 
     in_loop(scenario())
@@ -990,4 +991,4 @@ def test_a_name_is_looked_up(in_loop) -> None:
 
 
 def test_addresses_are_named_tuples() -> None:
-    assert Hop(UDP, "127.0.0.1", 5060)[1:] == Address("127.0.0.1", 5060)
+    assert Hop(UDP, "127.0.0.1", 5060).address == Address("127.0.0.1", 5060)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.sip_agent import Incoming, SipAgent
 from harness.evidence.timeline import Event, Packet, Timeline
 from harness.peer.config import Authentication, Subscriber
@@ -220,7 +221,7 @@ def test_over_tcp_what_follows_a_message_is_the_next_one(agent: Everything) -> N
 def test_over_tcp_a_body_that_never_ends_is_waited_for_and_given_up(bench: Any) -> None:
     """RFC 4475 3.1.2.2: close the connection if none is forthcoming."""
     timeline = Timeline()
-    agent = SipAgent(timeline, lambda incoming: None, idle_seconds=0.05)
+    agent = SipAgent(timeline, lambda incoming: None, connection_limits=ConnectionLimits(rest_seconds=0.05))
     address = bench.call(agent.listen("127.0.0.1"))
     with socket.create_connection(address, timeout=5) as client:
         client.sendall(octets("clerr"))

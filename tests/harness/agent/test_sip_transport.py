@@ -1,0 +1,652 @@
+"""The SIP transport layer on loopback: TLS, limits, keep-alives, reuse of connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.agent.connection_watch import ConnectionLimits
+from harness.agent.metrics import Counter
+from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransportFailed
+from harness.agent.tls import ClientCertificate, TlsSettings, client_context
+from harness.agent.tls_session import TlsSession
+from harness.errors import AddressTaken, UsageError
+from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
+from harness.sip.framing import Limits
+from harness.sip.message import Request, Response, build_request, build_response, parse_message
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
+UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
+HOST = "127.0.0.1"
+
+
+def message(via: str, method: str = "MESSAGE", body: bytes = b"hello") -> Request:
+    headers = {
+        "Via": via,
+        "Max-Forwards": "70",
+        "From": "<sip:alice@example.net>;tag=one",
+        "To": "<sip:bob@example.net>",
+        "Call-ID": "call@192.0.2.1",
+        "CSeq": f"1 {method}",
+    }
+    return build_request(method, "sip:bob@example.net", headers.items(), body)
+
+
+class Side:
+    """An agent that answers 200, its timeline and what it was handed."""
+
+    def __init__(self, **options: Any) -> None:
+        self.timeline = Timeline()
+        self.incoming: list[Incoming] = []
+        self.answering = True
+        self.agent = SipAgent(self.timeline, self._on_request, **options)
+
+    def _on_request(self, incoming: Incoming) -> None:
+        self.incoming.append(incoming)
+        if self.answering:
+            self.answer()
+
+    def answer(self) -> None:
+        response = build_response(self.incoming[-1].message, 200, to_tag="two")
+        self.agent.respond(self.incoming[-1], response)
+
+    async def ask(self, hop: Hop, **options: Any) -> Response:
+        return await self.agent.request(message(self.agent.via_for(hop), **options), hop)
+
+    @property
+    def packets(self) -> list[Packet]:
+        return [each for each in self.timeline if isinstance(each, Packet)]
+
+    @property
+    def events(self) -> list[Event]:
+        return [each for each in self.timeline if isinstance(each, Event)]
+
+    def named(self, name: str) -> list[str]:
+        return [each.text for each in self.events if each.name == name]
+
+
+@asynccontextmanager
+async def running(*each: Side) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        for side in each:
+            await side.agent.close()
+
+
+class Wire(asyncio.Protocol):
+    """The other end without any SIP in it; with a session, inside TLS."""
+
+    def __init__(self, session: TlsSession | None = None) -> None:
+        self.session = session
+        self.got = b""
+        self.ended = False
+        self.changed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        if self.session is not None:
+            self.session.begin()
+            transport.write(self.session.outgoing())
+
+    def data_received(self, data: bytes) -> None:
+        if self.session is not None:
+            data = self.session.receive(data)
+            self.transport.write(self.session.outgoing())
+        self.got += data
+        self.changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended = True
+        self.changed.set()
+
+    def write(self, data: bytes) -> None:
+        if self.session is not None:
+            self.session.write(data)
+            data = self.session.outgoing()
+        self.transport.write(data)
+
+    def reset(self) -> None:
+        """Close so that the other end sees a reset."""
+        linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.transport.abort()
+
+    async def until(self, what: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not what():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def wire_to(address: Address, session: TlsSession | None = None) -> Wire:
+    _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(session), *address)
+    if session is not None:
+        await wire.until(lambda: session.secured or wire.ended)
+    return wire
+
+
+@pytest.fixture
+def served(authority: Any) -> TlsSettings:
+    return TlsSettings(*authority.issue("peer.example", HOST, "::1"))
+
+
+@pytest.fixture
+def trusting(authority: Any) -> TlsSettings:
+    return TlsSettings(ca=authority.file)
+
+
+def trusting_session(settings: TlsSettings) -> TlsSession:
+    return TlsSession(client_context(settings), "peer.example")
+
+
+# -- TLS
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_a_request_goes_over_tls_and_its_octets_are_recorded_decrypted(
+    host: str, in_loop, served, trusting
+) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side()
+        async with running(near, far):
+            address = await far.agent.listen_tls(host, 0, served)
+            listening = await near.agent.listen(host)
+            response = await near.ask(Hop(TLS, *address))
+            assert response.status == 200
+            assert far.incoming[0].transport is TLS
+            for side in (near, far):
+                assert {each.transport for each in side.packets} == {TLS}
+                assert side.packets[0].data.startswith(
+                    b"MESSAGE sip:bob@example.net SIP/2.0\r\nVia: SIP/2.0/TLS"
+                )
+                assert side.packets[0].connection == side.packets[1].connection is not None
+                (secured,) = side.named("tls")
+                assert "TLSv1.3" in secured
+                assert side.agent.metrics[Counter.SECURED] == 1
+            assert "127.0.0.1" in near.named("tls")[0]
+            assert f":{listening.port};" in response.get("Via")
+
+    in_loop(scenario())
+
+
+def test_a_via_names_the_port_that_listens_for_tls(in_loop, served, trusting) -> None:
+    async def scenario() -> None:
+        near = Side(tls=trusting)
+        async with running(near):
+            plain = await near.agent.listen(HOST)
+            secured = await near.agent.listen_tls(HOST, 0, served)
+            hop = Hop(TLS, HOST, 5061)
+            assert near.agent.via_for(hop).startswith(f"SIP/2.0/TLS {secured};branch=z9hG4bK")
+            assert near.agent.via_for(hop, plain).startswith(f"SIP/2.0/TLS {secured};")
+            assert near.agent.via_for(Hop(TCP, HOST, 5060), secured).startswith(f"SIP/2.0/TCP {plain};")
+
+    in_loop(scenario())
+
+
+def test_a_handshake_that_fails_is_an_event_with_its_reason_and_fails_the_request(
+    in_loop, watch, served, authority, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        other = type(authority)(tmp_path, "Other CA")
+        near, far = Side(tls=TlsSettings(ca=other.file)), Side()
+        async with running(near, far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            await near.agent.listen(HOST)
+            with pytest.raises(TransportFailed, match=r"TLS failed: unable to get issuer cert locally"):
+                await near.ask(Hop(TLS, *address))
+            await watch(far.timeline).event("alert")
+            for side in (near, far):
+                assert len(side.named("tls-failed")) == 1
+                assert side.agent.metrics[Counter.TLS_FAILED] == 1
+            assert not near.packets and not far.packets
+
+    in_loop(scenario())
+
+
+def test_a_server_is_who_the_caller_wanted_or_nobody(in_loop, served, trusting) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side()
+        async with running(near, far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            await near.agent.listen(HOST)
+            assert (await near.ask(Hop(TLS, *address, "peer.example"))).status == 200
+            with pytest.raises(TransportFailed, match=r"not other\.example \(RFC 5922 7\.3\)"):
+                await near.ask(Hop(TLS, *address, "other.example"))
+            assert len(far.incoming) == 1
+
+    in_loop(scenario())
+
+
+def test_a_client_without_the_certificate_asked_for_gets_no_further(
+    in_loop, served, trusting, authority
+) -> None:
+    async def scenario() -> None:
+        asking = replace(served, ca=authority.file, client_certificate=ClientCertificate.REQUIRED)
+        bare, known = Side(tls=trusting), Side(tls=replace(trusting, **own(authority)))
+        far = Side()
+        async with running(bare, known, far):
+            address = await far.agent.listen_tls(HOST, 0, asking)
+            for side in (bare, known):
+                await side.agent.listen(HOST)
+            with pytest.raises(TransportFailed, match="certificate required"):
+                await bare.ask(Hop(TLS, *address))
+            assert "peer did not return a certificate" in far.named("tls-failed")[0]
+            assert (await known.ask(Hop(TLS, *address))).status == 200
+            assert "handset.example" in far.named("tls")[0]
+
+    in_loop(scenario())
+
+
+def own(authority: Any) -> dict[str, Path]:
+    return dict(zip(("certificate", "key"), authority.issue("sip:handset.example"), strict=True))
+
+
+def test_no_key_is_on_the_timeline_or_in_a_repr(in_loop, served, trusting) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side()
+        async with running(near, far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            await near.agent.listen(HOST)
+            await near.ask(Hop(TLS, *address))
+        secret = served.key.read_text().splitlines()[1]
+        assert secret not in "".join(map(str, [*near.timeline, *far.timeline, served]))
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize(
+    "octets", [b"OPTIONS sip:peer SIP/2.0\r\n\r\n", bytes(20_000), b"\x16\x03\x01\xff\xff"]
+)
+def test_junk_on_the_tls_port_is_an_event_and_the_next_one_is_served(
+    octets: bytes, in_loop, watch, clock, served, trusting
+) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side(scheduler=clock)
+        async with running(near, far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            await near.agent.listen(HOST)
+            wire = await wire_to(address)
+            wire.write(octets)
+            event = await watch(far.timeline).until(
+                lambda seen: [each for each in seen if isinstance(each, Event) and each.name == "tls-failed"]
+            )
+            assert octets.startswith(b"\x16") or f"it began with {octets[:16]!r}" in event[0].text
+            assert (await near.ask(Hop(TLS, *address))).status == 200
+            assert len(far.packets) == 2
+
+    in_loop(scenario())
+
+
+def test_junk_inside_tls_is_recorded_and_the_connection_ends(in_loop, watch, clock, served, trusting) -> None:
+    async def scenario() -> None:
+        far = Side(scheduler=clock)
+        async with running(far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            wire = await wire_to(address, trusting_session(trusting))
+            wire.write(b"junk that is no SIP\r\n\r\n")
+            (packet,) = await watch(far.timeline).packets(1)
+            assert packet.transport is TLS and packet.data == b"junk that is no SIP\r\n\r\n" and packet.note
+            await wire.until(lambda: wire.session.ended)
+            assert far.agent.metrics[Counter.UNREADABLE] == 1
+
+    in_loop(scenario())
+
+
+def test_tls_that_breaks_in_a_record_is_noted(in_loop, watch, served, trusting) -> None:
+    async def scenario() -> None:
+        far = Side()
+        async with running(far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            wire = await wire_to(address, trusting_session(trusting))
+            wire.transport.write(b"\x17\x03\x03\x00\x05wrong")
+            await watch(far.timeline).event("closed: TLS failed:")
+            assert far.named("tls-failed")
+
+    in_loop(scenario())
+
+
+def test_a_tls_port_that_is_taken_or_has_no_certificate_is_told(in_loop, served, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        far = Side()
+        async with running(far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            with pytest.raises(AddressTaken):
+                await far.agent.listen_tls(*address, served)
+            with pytest.raises(UsageError, match="cannot be read"):
+                await far.agent.listen_tls(HOST, 0, TlsSettings(tmp_path / "absent.pem"))
+            assert far.agent.tls_addresses == [address]
+
+    in_loop(scenario())
+
+
+# -- reuse of connections
+
+
+def test_a_tls_connection_is_shared_by_both_directions(in_loop, served, trusting) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side(tls=trusting)
+        async with running(near, far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            await near.agent.listen(HOST)
+            await near.ask(Hop(TLS, *address))
+            await far.agent.listen(HOST)
+            assert (await far.ask(Hop(TLS, *far.incoming[0].source))).status == 200
+            assert near.agent.metrics[Counter.OPENED] == far.agent.metrics[Counter.ACCEPTED] == 1
+            assert far.agent.metrics[Counter.REUSED] == 1
+
+    in_loop(scenario())
+
+
+def test_a_tls_connection_is_not_reused_for_a_name_it_was_not_made_for(in_loop, authority, trusting) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side()
+        async with running(near, far):
+            both = TlsSettings(*authority.issue("sip:one.example", "sip:two.example"))
+            address = await far.agent.listen_tls(HOST, 0, both)
+            await near.agent.listen(HOST)
+            await near.ask(Hop(TLS, *address, "one.example"))
+            await near.ask(Hop(TLS, *address, "two.example"))  # the certificate names it as well
+            assert near.agent.metrics[Counter.OPENED] == 1
+            with pytest.raises(TransportFailed, match=r"not three\.example"):
+                await near.ask(Hop(TLS, *address, "three.example"))
+            assert near.agent.metrics[Counter.OPENED] == 2
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize(
+    ("shown", "via_host", "alias", "reused"),
+    [
+        (True, "handset.example", ";alias", True),
+        (True, "handset.example", "", False),
+        (True, "else.example", ";alias", False),  # not who its certificate says
+        (False, "handset.example", ";alias", False),  # RFC 5923 9.2: nobody without a certificate
+    ],
+)
+def test_an_alias_is_honoured_for_who_proved_to_be_it(
+    shown: bool, via_host: str, alias: str, reused: bool, in_loop, served, trusting, authority
+) -> None:
+    async def scenario() -> None:
+        ours = replace(trusting, **own(authority)) if shown else trusting
+        far = Side(tls=trusting, connect_seconds=0.5)
+        async with running(far):
+            asking = replace(served, ca=authority.file, client_certificate=ClientCertificate.OPTIONAL)
+            address = await far.agent.listen_tls(HOST, 0, asking)
+            wire = await wire_to(address, trusting_session(ours))
+            port = free_port()
+            wire.write(message(f"SIP/2.0/TLS {via_host}:{port};branch=z9hG4bKa{alias}").raw)
+            await wire.until(lambda: b"SIP/2.0 200" in wire.got)
+            hop = Hop(TLS, HOST, port, "handset.example")
+            await far.agent.listen(HOST)
+            asked = asyncio.ensure_future(far.ask(hop, method="OPTIONS"))
+            if reused:
+                await wire.until(lambda: b"OPTIONS" in wire.got)
+                asked.cancel()
+            else:
+                with pytest.raises(TransportFailed, match="refused"):
+                    await asked
+
+    in_loop(scenario())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_response_finds_another_way_when_its_tls_connection_is_gone(
+    in_loop, watch, served, trusting
+) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side(tls=trusting)
+        far.answering = False
+        async with running(near, far):
+            address = await far.agent.listen_tls(HOST, 0, served)
+            secured = await near.agent.listen_tls(HOST, 0, served)
+            asked = asyncio.ensure_future(near.ask(Hop(TLS, *address)))
+            await watch(far.timeline).until(lambda _: far.incoming)
+            near_end = await watch(near.timeline).event("opened to")
+            for connection in near.agent._transport._connections:
+                assert connection.number == near_end.number
+                connection.close()
+            await watch(far.timeline).event("closed: by the other end")
+            far.answer()
+            assert (await asked).status == 200
+            assert far.packets[-1].destination == secured
+            assert far.agent.metrics[Counter.RESPONDED_ANEW] == 1
+
+    in_loop(scenario())
+
+
+# -- limits, each with an event and a counter of its own
+
+
+def test_the_shortest_limits_are_no_trouble_for_who_keeps_them(in_loop, clock) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side(scheduler=clock, connection_limits=ConnectionLimits(quiet_seconds=10))
+        async with running(near, far):
+            hop = Hop(TCP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            for _ in range(5):
+                await near.ask(hop)
+                clock.advance(9)
+            assert near.agent.metrics[Counter.OPENED] == 1
+            assert not [each for each in far.events if each.name != "connection"]
+
+    in_loop(scenario())
+
+
+def test_a_quiet_connection_is_ended(in_loop, clock, watch) -> None:
+    async def scenario() -> None:
+        far = Side(scheduler=clock, connection_limits=ConnectionLimits(quiet_seconds=10))
+        async with running(far):
+            wire = await wire_to(await far.agent.listen(HOST))
+            wire.write(b"\r\n\r\n")
+            await watch(far.timeline).packets(2)
+            clock.advance(19)
+            assert not far.named("quiet-connection")
+            clock.advance(1)
+            await wire.until(lambda: wire.ended)
+            assert far.named("quiet-connection") == ["nothing came or went for 10 s"]
+            assert far.agent.metrics[Counter.QUIET] == 1
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["TCP", "TLS"])
+def test_a_message_that_trickles_is_ended_although_octets_keep_coming(
+    secured: bool, in_loop, clock, watch, served, trusting
+) -> None:
+    async def scenario() -> None:
+        limits = ConnectionLimits(rest_seconds=10, message_seconds=60)
+        far = Side(scheduler=clock, connection_limits=limits)
+        async with running(far):
+            if secured:
+                wire = await wire_to(await far.agent.listen_tls(HOST, 0, served), trusting_session(trusting))
+            else:
+                wire = await wire_to(await far.agent.listen(HOST))
+            raw = message("SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKslow").raw
+            wire.write(raw)  # one in good time does not count
+            await watch(far.timeline).packets(2)
+            for count in range(10):
+                wire.write(raw[count : count + 1])
+                await watch(far.timeline).packets(3 + count)
+                assert not wire.ended
+                clock.advance(6)
+            await wire.until(lambda: wire.ended)
+            assert far.named("slow-writer") == ["a message was not complete after 60 s"]
+            assert far.agent.metrics[Counter.SLOW_WRITER] == far.agent.metrics[Counter.CUT] == 1
+            assert "in the middle of a message (10 octets" in far.named("connection")[-1]
+
+    in_loop(scenario())
+
+
+def test_a_reader_that_takes_nothing_is_ended(in_loop, clock, watch) -> None:
+    async def scenario() -> None:
+        far = Side(scheduler=clock, connection_limits=ConnectionLimits(drain_seconds=30))
+        far.answering = False
+        async with running(far):
+            wire = await wire_to(await far.agent.listen(HOST))
+            wire.write(message("SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKr").raw)
+            await watch(far.timeline).packets(1)
+            wire.transport.pause_reading()
+            hop = Hop(TCP, *far.incoming[0].source)
+            await far.agent.send(bytes(12 * 1024 * 1024), hop)
+            clock.advance(29)
+            assert not far.named("slow-reader")
+            clock.advance(31)
+            assert "nothing of what is sent was taken for 30 s" in far.named("slow-reader")
+            await watch(far.timeline).event("closed: nothing of what is sent")
+            wire.transport.abort()
+
+    in_loop(scenario())
+
+
+def test_a_handshake_that_takes_too_long_is_ended(in_loop, clock, watch, served) -> None:
+    async def scenario() -> None:
+        far = Side(scheduler=clock, connection_limits=ConnectionLimits(handshake_seconds=5))
+        async with running(far):
+            wire = await wire_to(await far.agent.listen_tls(HOST, 0, served))
+            wire.write(b"\x16\x03\x01\x02\x00\x01")
+            await watch(far.timeline).event("accepted from")
+            clock.advance(5)
+            await wire.until(lambda: wire.ended)
+            assert far.named("slow-handshake") == ["the TLS handshake was not done within 5 s"]
+            assert far.agent.metrics[Counter.SLOW_HANDSHAKE] == far.agent.metrics[Counter.TLS_FAILED] == 1
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["TCP", "TLS"])
+def test_one_source_has_only_so_many_connections(secured: bool, in_loop, watch, served) -> None:
+    async def scenario() -> None:
+        far = Side(connection_limits=ConnectionLimits(per_source=2))
+        async with running(far):
+            address = await (far.agent.listen_tls(HOST, 0, served) if secured else far.agent.listen(HOST))
+            wires = [await wire_to(address) for _ in range(3)]
+            await wires[2].until(lambda: wires[2].ended)
+            assert not wires[0].ended and not wires[1].ended
+            assert far.named("too-many-connections") == [f"{HOST} has 2 connections already"]
+            wires[0].transport.close()
+            await watch(far.timeline).until(lambda _: len(far.named("connection")) >= 5)
+            again = await wire_to(address)
+            await watch(far.timeline).until(lambda _: len(far.named("connection")) >= 6)
+            assert not again.ended
+            assert far.agent.metrics[Counter.TOO_MANY_CONNECTIONS] == 1
+
+    in_loop(scenario())
+
+
+def many_fields(raw: bytes) -> bytes:
+    return raw.replace(b"\r\n\r\n", b"\r\n" + b"X: y\r\n" * 9 + b"\r\n")
+
+
+def large_body(raw: bytes) -> bytes:
+    return raw.replace(b"Length: 5", b"Length: 5000")
+
+
+def long_head(raw: bytes) -> bytes:
+    return raw[:-9] + b"X: " + b"y" * 1000
+
+
+@pytest.mark.parametrize(
+    ("spoil", "limits", "status", "name"),
+    [
+        (many_fields, Limits(fields=10), 513, "too-many-headers"),
+        (large_body, Limits(body_octets=999), 413, "message-too-large"),
+        (long_head, Limits(header_octets=600), 513, "message-too-large"),
+    ],
+)
+def test_a_message_above_a_limit_is_refused_with_an_event(
+    spoil: Callable[[bytes], bytes], limits: Limits, status: int, name: str, in_loop
+) -> None:
+    async def scenario() -> None:
+        far = Side(limits=limits)
+        async with running(far):
+            wire = await wire_to(await far.agent.listen(HOST))
+            wire.write(spoil(message("SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKl").raw))
+            await wire.until(lambda: b"\r\n\r\n" in wire.got)
+            assert parse_message(wire.got).status == status
+            assert "above the limit" in far.named(name)[0] or "within 600 octets" in far.named(name)[0]
+            assert not far.incoming
+            assert far.agent.metrics[Counter(name)] == 1
+
+    in_loop(scenario())
+
+
+def test_a_datagram_with_too_many_headers_is_refused(in_loop) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side(limits=Limits(fields=6))
+        async with running(near, far):
+            hop = Hop(UDP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            assert (await near.ask(hop)).status == 513
+            assert far.named("too-many-headers") and not far.incoming
+
+    in_loop(scenario())
+
+
+def test_a_reset_in_mid_message_is_counted_and_no_traceback(in_loop, watch, caplog) -> None:
+    async def scenario() -> None:
+        far = Side()
+        async with running(far):
+            wire = await wire_to(await far.agent.listen(HOST))
+            wire.write(message("SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKcut").raw[:50])
+            await watch(far.timeline).packets(1)
+            wire.reset()
+            event = await watch(far.timeline).event("closed: reset")
+            assert "in the middle of a message (50 octets of it had come)" in event.text
+            assert far.agent.metrics[Counter.RESET] == far.agent.metrics[Counter.CUT] == 1
+        assert not caplog.records
+
+    in_loop(scenario())
+
+
+# -- keep-alive by CRLF (RFC 5626 4.4.1)
+
+
+def test_a_ping_is_answered_by_one_line_end_inside_tls_too(in_loop, served, trusting) -> None:
+    async def scenario() -> None:
+        far = Side()
+        async with running(far):
+            for address, session in (
+                (await far.agent.listen(HOST), None),
+                (await far.agent.listen_tls(HOST, 0, served), trusting_session(trusting)),
+            ):
+                wire = await wire_to(address, session)
+                for count in range(1, 4):
+                    wire.write(b"\r\n\r\n")
+                    await wire.until(lambda w=wire, n=count: len(w.got) >= 2 * n)
+                assert wire.got == b"\r\n" * 3
+            assert far.agent.metrics[Counter.PINGS] == 6
+
+    in_loop(scenario())
+
+
+# -- wildcard addresses
+
+
+def test_on_all_addresses_the_one_that_was_meant_is_named(in_loop) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with running(near, far):
+            address = await far.agent.listen("0.0.0.0")
+            await near.agent.listen(HOST)
+            for transport in (UDP, TCP):
+                await near.ask(Hop(transport, HOST, address.port))
+                assert far.incoming[-1].local == Address(HOST, address.port)
+            assert "0.0.0.0" not in "".join(f"{each.source}{each.destination}" for each in far.packets)
+            assert far.agent.via_for(Hop(UDP, HOST, 5060)).startswith(f"SIP/2.0/UDP {HOST}:{address.port};")
+
+    in_loop(scenario())
