@@ -1,0 +1,292 @@
+"""Runs notifiers: answers SUBSCRIBE, sends NOTIFY in order, ends what is over (RFC 6665 4.2).
+
+What a package tells, and to whom, is its Topic's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.agent.bad_requests import Refusal
+from harness.agent.scheduler import Scheduler
+from harness.agent.sip_agent import Incoming
+from harness.agent.subscriptions import Header, InDialog, Respond, RunningTimers, Send, Spawn
+from harness.cpm.tokens import new_tag
+from harness.errors import RcsLabError
+from harness.sip.dialog import Dialog, Dialogs, dialog_headers, id_at_server
+from harness.sip.event_headers import Event, SubscriptionState
+from harness.sip.event_packages import EventPackage
+from harness.sip.general_headers import Accept
+from harness.sip.message import Request
+from harness.sip.notifier import Notifier
+from harness.sip.subscription import ENDS_SUBSCRIPTION, Action, Ended, SendNotify, SendSubscribe, Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A SUBSCRIBE that is taken.
+
+    resource: what is subscribed to, as the topic names it. contact: our Contact value. send: the way to the
+    subscriber. headers: for the 2xx, before those of the dialog. granted: False while somebody has yet to
+    decide whether the subscriber may know (RFC 6665 4.2.1.3).
+    """
+
+    resource: str
+    contact: str
+    send: Send
+    headers: tuple[Header, ...] = ()
+    granted: bool = True
+
+
+class Topic(Protocol):
+    """What a notifier tells about one event package."""
+
+    package: EventPackage
+
+    def admit(self, incoming: Incoming) -> Admission | Refusal:
+        """Whether a SUBSCRIBE, new or in its dialog, is taken."""
+
+    def document(self, subscription: Subscription) -> bytes:
+        """The body that tells the whole state; without `granted`, what anybody may know, or nothing."""
+
+    def subscribed(self, subscription: Subscription, expires: int) -> None:
+        """A SUBSCRIBE was taken, for so many seconds."""
+
+    def ended(self, subscription: Subscription, why: Ended) -> None:
+        """The subscription is over."""
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """One subscription at our end.
+
+    granted: its subscriber may know the state. lost: the subscriber is gone, nothing more is sent. version:
+    of the last document made for it, -1 before the first.
+    """
+
+    topic: Topic
+    resource: str
+    event: Event
+    dialog: Dialog
+    send: Send
+    timers: RunningTimers
+    machine: Notifier = field(default_factory=Notifier)
+    granted: bool = False
+    lost: bool = False
+    version: int = -1
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def next_version(self) -> int:
+        """The version of a new document: one more than that of the last."""
+        self.version += 1
+        return self.version
+
+
+class EventNotifier:
+    """The subscriptions others have with us. now: the time in seconds, of the clock of scheduler."""
+
+    def __init__(
+        self, respond: Respond, spawn: Spawn, scheduler: Scheduler, now: Callable[[], float]
+    ) -> None:
+        self._respond, self._spawn = respond, spawn
+        self._scheduler, self._now = scheduler, now
+        self._topics: dict[str, Topic] = {}
+        self._dialogs = Dialogs()
+        self._subscriptions: list[Subscription] = []
+
+    def add(self, topic: Topic) -> None:
+        """Notify about one more package."""
+        self._topics[topic.package.name] = topic
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages others may subscribe to, as Allow-Events lists them (RFC 6665 4.4.4)."""
+        return tuple(name for name, topic in self._topics.items() if topic.package.subscribable)
+
+    def of(self, topic: Topic) -> Iterator[Subscription]:
+        """The subscriptions to one package."""
+        return iter([each for each in self._subscriptions if each.topic is topic])
+
+    def owns(self, request: Request) -> bool:
+        """Whether the request is in a dialog of one of these subscriptions. Raises SipSyntaxError."""
+        return self._dialogs.find(request) is not None
+
+    # -- SUBSCRIBE
+
+    def on_subscribe(self, incoming: Incoming) -> None:
+        """Answer a SUBSCRIBE and notify at once (4.2.1). Raises SipSyntaxError for what cannot be read."""
+        request = incoming.message
+        event = request.typed(Event)
+        topic = self._topics.get(event.package) if event is not None else None
+        if event is None or topic is None:
+            self._respond(incoming, 489, [("Allow-Events", ", ".join(self.packages))])
+        elif request.to.tag is None:
+            self._on_new(incoming, topic, event)
+        else:
+            self._on_refresh(incoming, event)
+
+    def _on_new(self, incoming: Incoming, topic: Topic, event: Event) -> None:
+        request = incoming.message
+        if not topic.package.subscribable:
+            self._respond(incoming, 403, reason="Only a REFER subscribes to that")  # RFC 3515 2.4.4
+        elif not topic.package.is_accepted(request.typed_list(Accept), present="Accept" in request):
+            self._respond(incoming, 406, [("Accept", topic.package.media_type)])
+        elif not request.contacts:
+            self._respond(incoming, 400, reason="Contact is missing")
+        else:
+            admission = self._admitted(incoming, topic)
+            if admission is not None:
+                self.begin(incoming, topic, event, admission, 200, topic.package.granted(request.expires))
+
+    def _on_refresh(self, incoming: Incoming, event: Event) -> None:
+        subscription = self._find(incoming.message, event)
+        if subscription is None:
+            self._respond(incoming, 481)
+            return
+        status = subscription.dialog.receive(incoming.message)
+        if status is not None:
+            self._respond(incoming, status, reason="CSeq is not above the last one")
+            return
+        admission = self._admitted(incoming, subscription.topic)
+        if admission is None:
+            return
+        subscription.dialog.accepted(incoming.message)
+        subscription.dialog.contact, subscription.send = admission.contact, admission.send
+        expires = subscription.topic.package.granted(incoming.message.expires)
+        self._accept(incoming, subscription, admission, 200, expires)
+
+    def _admitted(self, incoming: Incoming, topic: Topic) -> Admission | None:
+        """The admission of a SUBSCRIBE; None when it was refused here."""
+        if topic.package.is_too_brief(incoming.message.expires):
+            self._respond(incoming, 423, [("Min-Expires", str(topic.package.shortest))])
+            return None
+        verdict = topic.admit(incoming)
+        if isinstance(verdict, Refusal):
+            self._respond(incoming, verdict.status, reason=verdict.reason)
+            return None
+        return verdict
+
+    def begin(
+        self,
+        incoming: Incoming,
+        topic: Topic,
+        event: Event,
+        admission: Admission,
+        status: int,
+        expires: int,
+        dialog: Dialog | None = None,
+    ) -> Subscription:
+        """Make a subscription of a request, answer it with this 2xx, and notify.
+
+        For a REFER (RFC 3515 2.4.4); dialog: the one it came in, None when the 2xx begins one. expires: 0
+        tells once.
+        """
+        request = incoming.message
+        if dialog is None:
+            dialog = Dialog.as_callee(request, new_tag(), contact=admission.contact, confirmed=True)
+        subscription: Subscription
+        timers = RunningTimers(
+            self._scheduler, lambda timer: self._perform(subscription, self._fired(subscription, timer))
+        )
+        subscription = Subscription(topic, admission.resource, event, dialog, admission.send, timers)
+        self._subscriptions.append(subscription)
+        self._dialogs.add(dialog)
+        self._accept(incoming, subscription, admission, status, expires)
+        return subscription
+
+    def _accept(
+        self, incoming: Incoming, subscription: Subscription, admission: Admission, status: int, expires: int
+    ) -> None:
+        headers = [*admission.headers, *dialog_headers(incoming.message, admission.contact)]
+        if incoming.message.method == "SUBSCRIBE":
+            headers.append(("Expires", str(expires)))
+        self._respond(incoming, status, headers, to_tag=subscription.dialog.id.local_tag)
+        subscription.granted |= admission.granted
+        subscription.topic.subscribed(subscription, expires)
+        actions = subscription.machine.subscribed(expires, self._now(), granted=admission.granted)
+        self._perform(subscription, actions)
+
+    def _find(self, request: Request, event: Event) -> Subscription | None:
+        key = id_at_server(request).key
+        for each in self._subscriptions:
+            if each.dialog.id.key == key and each.event.matches(event):
+                return each
+        return None
+
+    # -- what the topics say
+
+    def changed(self, subscription: Subscription, body: bytes | None = None) -> None:
+        """Tell this subscriber. body: instead of the whole state."""
+        self._perform(subscription, subscription.machine.changed(self._now()), body)
+
+    def grant(self, subscription: Subscription) -> None:
+        """A subscriber that waited may know."""
+        subscription.granted = True
+        self._perform(subscription, subscription.machine.grant(self._now()))
+
+    def close(
+        self,
+        subscription: Subscription,
+        reason: str,
+        body: bytes | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        """End a subscription with a last NOTIFY; reason is one of RFC 6665 4.1.3."""
+        self._perform(subscription, subscription.machine.close(reason, self._now(), retry_after), body)
+
+    def forget(self) -> None:
+        """Drop every subscription without a word."""
+        for subscription in tuple(self._subscriptions):
+            self._drop(subscription)
+
+    # -- what the machines say
+
+    def _fired(self, subscription: Subscription, timer: Timer) -> list[Action]:
+        return subscription.machine.fired(timer, self._now())
+
+    def _perform(self, subscription: Subscription, actions: list[Action], body: bytes | None = None) -> None:
+        for action in actions:
+            match action:
+                case SendNotify(state):
+                    self._notify(subscription, state, body)
+                case Ended():
+                    self._drop(subscription)
+                    subscription.topic.ended(subscription, action)
+                case SendSubscribe():
+                    raise AssertionError("a notifier does not subscribe")
+                case timer:
+                    subscription.timers.perform(timer)
+
+    def _drop(self, subscription: Subscription) -> None:
+        """Forget it; its dialog too unless something else lives there."""
+        subscription.timers.stop()
+        self._subscriptions.remove(subscription)
+        if not any(each.dialog is subscription.dialog for each in self._subscriptions):
+            self._dialogs.discard(subscription.dialog)
+
+    def _notify(self, subscription: Subscription, state: SubscriptionState, body: bytes | None) -> None:
+        """Send NOTIFY after those before it."""
+        if body is None:
+            body = subscription.topic.document(subscription)
+        headers = [("Event", str(subscription.event)), ("Subscription-State", str(state))]
+        if body:
+            headers.append(("Content-Type", subscription.topic.package.media_type))
+        self._spawn(self._send(subscription, headers, body), f"NOTIFY {state} to {subscription.resource}")
+
+    async def _send(self, subscription: Subscription, headers: list[Header], body: bytes) -> None:
+        async with subscription.turn:
+            if subscription.lost:
+                return
+            try:
+                response = await subscription.send(InDialog(subscription.dialog, "NOTIFY", headers, body))
+            except RcsLabError:
+                subscription.lost = True
+                self._perform(subscription, subscription.machine.unanswered(self._now()))
+                raise
+            subscription.lost = response.status in ENDS_SUBSCRIPTION
+        subscription.dialog.answered(response)
+        self._perform(subscription, subscription.machine.answered(response.status, self._now()))
