@@ -78,8 +78,9 @@ def _fault(what: OfferAnswerFault, offset: int, text: str) -> Fault:
 def _answer_faults(offer: SessionDescription, answer: SessionDescription) -> Iterator[Fault]:
     if len(offer.media) != len(answer.media):
         yield _fault(OfferAnswerFault.COUNT, 0, f"{len(answer.media)} for {len(offer.media)}")
-    if offer.times != answer.times:
-        yield _fault(OfferAnswerFault.TIME, 0, str(answer.times))
+    asked, given = ([(each.start, each.stop) for each in side.times] for side in (offer, answer))
+    if asked and asked != given:
+        yield _fault(OfferAnswerFault.TIME, 0, str(given))
     if answer.origin is not None and answer.origin == offer.origin and answer != offer:
         yield _fault(OfferAnswerFault.ORIGIN_COPIED, answer.origin.offset, str(answer.origin))
     for offered, answered in zip(offer.media, answer.media, strict=False):

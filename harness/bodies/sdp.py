@@ -220,11 +220,11 @@ def _media(lines: Sequence[SdpLine], faults: list[Fault]) -> MediaDescription:
     words = head.value.split(" ")
     fields = [word for word in words if word]
     port = _PORT.fullmatch(fields[1]) if len(fields) >= 3 else None
-    if port is None or int(port[1]) > _PORT_LIMIT:
+    known = port is not None and TOKEN.fullmatch(fields[0]) and _PROTOCOL.fullmatch(fields[2])
+    if port is None or not known or int(port[1]) > _PORT_LIMIT:
         raise BodySyntaxError("m=", head.value, head.offset, _CLAUSES[SdpFault.MEDIA])
-    tokens = (fields[0], *fields[3:])
-    clean = _PROTOCOL.fullmatch(fields[2]) and all(TOKEN.fullmatch(text) for text in tokens)
-    if len(words) != len(fields) or len(fields) == 3 or not clean:
+    odd = not all(TOKEN.fullmatch(text) for text in fields[3:])
+    if len(words) != len(fields) or len(fields) == 3 or odd:
         faults.append(_fault(SdpFault.MEDIA, head.offset, head.value))
     connections = [_connection(line, faults) for line in found.get("c", ())]
     return MediaDescription(

@@ -1,6 +1,6 @@
 """Values of the SDP attributes that set up an MSRP session, one by one.
 
-RFC 4975 8 (path, accept-types, max-size), RFC 6135 (setup), RFC 8122 (fingerprint), RFC 7701 8 (chatroom).
+RFC 4975 8.6 (accept-types, max-size), RFC 6135 (setup), RFC 8122 (fingerprint), RFC 7701 8 (chatroom).
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ class Direction(StrEnum):
     SENDONLY = "sendonly"
     RECVONLY = "recvonly"
     INACTIVE = "inactive"
+
+    @classmethod
+    def of(cls, *, sends: bool, receives: bool) -> Direction:
+        """The direction of one who does these."""
+        return next(each for each in cls if (each.sends, each.receives) == (sends, receives))
 
     @property
     def sends(self) -> bool:
@@ -124,11 +129,6 @@ def parse_max_size(text: str, offset: int = 0) -> int:
     if not _MAX_SIZE.fullmatch(text):
         raise BodySyntaxError("max-size", text, offset, "RFC 4975 8.6")
     return int(text)
-
-
-def parse_path(text: str) -> tuple[str, ...]:
-    """The URIs of a=path as written, the first hop first; none for an empty value (RFC 4975 8.2, 8.3)."""
-    return tuple(uri for uri in text.split(" ") if uri)
 
 
 def parse_chatroom(text: str | None, offset: int = 0) -> frozenset[str]:

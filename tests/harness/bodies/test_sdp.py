@@ -147,6 +147,8 @@ def test_a_fault_names_the_octet_and_the_clause() -> None:
         b"v=0\r\nm=message nine TCP/MSRP *\r\n",
         b"v=0\r\nm=message 65536 TCP/MSRP *\r\n",
         b"v=0\r\nm=message 9/0 TCP/MSRP *\r\n",
+        b"v=0\r\nm=mess\xffage 9 TCP/MSRP *\r\n",
+        b"v=0\r\nm=message 9 TCP/ *\r\n",
     ],
 )
 def test_what_nobody_can_use_is_refused(data: bytes) -> None:

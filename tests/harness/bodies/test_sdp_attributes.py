@@ -19,7 +19,6 @@ from harness.bodies.sdp_attributes import (
     parse_fingerprint,
     parse_format_list,
     parse_max_size,
-    parse_path,
     parse_setup,
     type_accepted,
 )
@@ -76,14 +75,6 @@ def test_max_size_is_digits() -> None:
     for text in ("", "-1", "20k", "1" * 20, "٣"):
         with pytest.raises(BodySyntaxError):
             parse_max_size(text)
-
-
-def test_a_path_keeps_its_uris_as_written() -> None:
-    assert parse_path("msrp://r.example.com:1/a;tcp  msrp://h:2/b;tcp") == (
-        "msrp://r.example.com:1/a;tcp",
-        "msrp://h:2/b;tcp",
-    )
-    assert parse_path("") == ()
 
 
 def test_chat_room_tokens() -> None:
@@ -143,7 +134,6 @@ def test_no_text_raises_anything_but_our_own_error(text: str) -> None:
         parse_fingerprint,
         parse_chatroom,
         parse_max_size,
-        parse_path,
         parse_setup,
     ):
         with suppress(BodySyntaxError):
