@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +13,9 @@ from harness.agent.failures import TransportFailed
 from harness.agent.tcp_connection import TcpConnection
 from harness.agent.tls_connection import TlsConnection
 from harness.evidence.timeline import Address, Transport
+
+# A reset, or ICMP Protocol Unreachable (RFC 3261 18.1.1).
+_REFUSED = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOPROTOOPT, errno.EPROTONOSUPPORT}
 
 
 class Wanted(NamedTuple):
@@ -71,7 +75,7 @@ class Connector:
         except OSError as error:
             # The loop's own text hides what the kernel said.
             actual = os.strerror(error.errno) if error.errno else str(error)
-            refused = isinstance(error, ConnectionRefusedError | ConnectionResetError)
+            refused = error.errno in _REFUSED
             raise TransportFailed(transport, target, actual, refused=refused) from error
         if isinstance(connection, TlsConnection):
             await asyncio.shield(connection.ready)  # its own limit bounds the handshake

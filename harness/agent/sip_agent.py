@@ -162,22 +162,25 @@ class SipAgent:
         hop: Hop,
         *,
         local: Address | None = None,
+        exact: bool = False,
         on_provisional: Callable[[Response], None] | None = None,
         on_further: Callable[[Response], None] | None = None,
     ) -> Response:
         """Send a request in a client transaction and return the final response.
 
-        The top Via must be there already (`via_for`). on_provisional gets every 1xx, on_further every 2xx
-        to an INVITE after the first (repeats and forks, RFC 6026 7.2). An ACK to a refused INVITE is sent
-        from here, that to a 2xx is the caller's (`send`). Cancelling ends the repeats. Raises
-        TransactionTimeout, TransportFailed, SipSyntaxError (no usable Via or CSeq), UsageError (that branch
-        is in use).
+        The top Via must be there already (`via_for`). Above 1300 octets TCP takes the place of UDP, in Via
+        too, and UDP comes back where TCP is refused (18.1.1); exact keeps the transport of the hop.
+        on_provisional gets every 1xx, on_further every 2xx to an INVITE after the first (repeats and forks,
+        RFC 6026 7.2). An ACK to a refused INVITE is sent from here, that to a 2xx is the caller's (`send`).
+        Cancelling ends the repeats. Raises TransactionTimeout, TransportFailed, SipSyntaxError (no usable Via
+        or CSeq), UsageError (that branch is in use).
         """
-        machine = ClientTransaction(message, hop.transport is not Transport.UDP, self._timers)
-        if message.method == "ACK" or machine.key in self._asked:
-            raise UsageError(f"{message.method} with branch {message.via.branch}: no new transaction (17.1)")
         via = message.via
-        line = await self._transport.line(hop, local or self._transport.address_named(via.host, via.port))
+        local = local or self._transport.address_named(via.host, via.port)
+        message, line = await self._transport.way(message, hop, local, exact=exact)
+        machine = ClientTransaction(message, isinstance(line, Stream), self._timers)
+        if message.method == "ACK" or machine.key in self._asked:
+            raise UsageError(f"{message.method} with branch {via.branch}: no new transaction (17.1)")
         exchange = _Exchange(self, machine, line, hop, on_provisional, on_further)
         self._asked[machine.key] = exchange
         exchange.run.perform(machine.start())

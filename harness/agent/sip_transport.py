@@ -31,7 +31,14 @@ from harness.agent.tls import TlsContext, TlsSettings, client_context, server_co
 from harness.agent.tls_connection import TlsConnection
 from harness.agent.tls_session import TlsSession
 from harness.agent.udp_endpoint import UdpEndpoint
-from harness.agent.via_routing import DEFAULT_PORTS, datagram_target, same_host, stream_target
+from harness.agent.via_routing import (
+    DEFAULT_PORTS,
+    choose_transport,
+    datagram_target,
+    same_host,
+    stream_target,
+    with_transport,
+)
 from harness.agent.ways_out import (
     Arrival,
     Datagrams,
@@ -163,6 +170,27 @@ class SipTransport:
         host, port = self._sent_by(hop, local)
         shown = f"[{host}]" if ":" in host else host
         return f"SIP/2.0/{hop.transport} {shown}:{port};branch={COOKIE}{secrets.token_hex(12)};rport"
+
+    async def way(
+        self, request: Request, hop: Hop, local: Address | None, *, exact: bool = False
+    ) -> tuple[Request, Line]:
+        """A request as it goes out, and its way (18.1.1): above 1300 octets TCP instead of UDP.
+
+        Where TCP is refused it goes over UDP after all. exact: by the hop's transport, whatever the size.
+        Raises TransportFailed.
+        """
+        chosen = hop.transport if exact else choose_transport(request, hop.transport)
+        if chosen is hop.transport:
+            return request, await self.line(hop, local)
+        try:
+            line = await self.line(hop._replace(transport=chosen), local)
+        except TransportFailed as error:
+            if not error.refused:
+                raise
+            self.metrics.count(Counter.FELL_BACK)
+            return request, await self.line(hop, local)
+        self.metrics.count(Counter.SWITCHED)
+        return with_transport(request, chosen), line
 
     async def line(self, hop: Hop, local: Address | None) -> Line:
         """The way to a hop: a UDP socket with its target, or a connection, open already or new.

@@ -16,8 +16,7 @@ DEFAULT_PORTS = {Transport.UDP: 5060, Transport.TCP: 5060, Transport.TLS: 5061}
 def choose_transport(message: Request, preferred: Transport) -> Transport:
     """The transport for a request: TCP instead of UDP above 1300 octets (RFC 3261 18.1.1).
 
-    The Via of the message must then name TCP too: `with_transport`. When TCP is refused the clause lets the
-    sender try UDP after all; that is the caller's decision.
+    The Via of the message must then name TCP too: `with_transport`.
     """
     if preferred is Transport.UDP and len(message.raw) > LARGEST_UDP_REQUEST:
         return Transport.TCP

@@ -9,13 +9,13 @@ import ipaddress
 from dataclasses import dataclass
 
 from harness.agent.sip_agent import Hop, Incoming
+from harness.agent.via_routing import LARGEST_UDP_REQUEST
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
 from harness.peer.identities import uri_of
 from harness.sip.message import Request
 from harness.sip.uri import Uri
 
-UDP_LIMIT = 1300  # octets, RFC 3261 18.1.1
 _DEFAULT_PORT = 5060
 
 
@@ -65,7 +65,7 @@ class Flow:
             return [self.datagram]
         if asked is not None or self.streamed or self.transport is not Transport.UDP:
             return self.stream
-        return [*self.stream, self.datagram] if octets > UDP_LIMIT else [self.datagram]
+        return [*self.stream, self.datagram] if octets > LARGEST_UDP_REQUEST else [self.datagram]
 
 
 def flow_of(incoming: Incoming, contact: str | None) -> Flow:

@@ -175,7 +175,7 @@ class Pcscf:
         message = make(self.agent.via_for(hop, local))
         # Not wait_for: that of Python 3.11 loses a cancellation that meets the end of what it waits for.
         async with asyncio.timeout(self.config.request_timeout):
-            return await self.agent.request(message, hop, local=local)
+            return await self.agent.request(message, hop, local=local, exact=True)
 
 
 def _shown(hop: Hop) -> str:

@@ -650,3 +650,71 @@ def test_on_all_addresses_the_one_that_was_meant_is_named(in_loop) -> None:
             assert far.agent.via_for(Hop(UDP, HOST, 5060)).startswith(f"SIP/2.0/UDP {HOST}:{address.port};")
 
     in_loop(scenario())
+
+
+# -- the transport by size (RFC 3261 18.1.1)
+
+
+LARGE = b"x" * 1200
+
+
+def test_a_large_request_goes_over_tcp_and_its_via_says_so(in_loop) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with running(near, far):
+            hop = Hop(UDP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            request = message(near.agent.via_for(hop), body=LARGE)
+            response = await near.agent.request(request, hop)
+            assert {each.transport for each in far.packets} == {TCP}
+            assert response.via == replace(request.via, transport="TCP", parameters=response.via.parameters)
+            assert response.via.branch == request.via.branch
+            await near.ask(hop, body=LARGE[:300])
+            assert far.packets[-1].transport is UDP
+            assert near.agent.metrics[Counter.SWITCHED] == 1
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize(("octets", "transport"), [(1300, UDP), (1301, TCP)])
+def test_1300_octets_is_the_last_size_for_udp(octets: int, transport: Transport, in_loop) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with running(near, far):
+            hop = Hop(UDP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            via = near.agent.via_for(hop)
+            bare = len(message(via, body=b"x" * 1000).raw) - 1000
+            request = message(via, body=b"x" * (octets - bare))
+            assert len(request.raw) == octets
+            await near.agent.request(request, hop)
+            assert far.packets[0].transport is transport
+
+    in_loop(scenario())
+
+
+def test_where_tcp_is_refused_a_large_request_goes_over_udp_after_all(in_loop) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with running(near, far):
+            hop = Hop(UDP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            for server in far.agent._transport._servers:
+                server.close()
+            assert (await near.ask(hop, body=LARGE)).status == 200
+            assert {each.transport for each in far.packets} == {UDP}
+            assert near.agent.metrics[Counter.FELL_BACK] == 1
+
+    in_loop(scenario())
+
+
+def test_exactly_by_udp_means_by_udp(in_loop) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with running(near, far):
+            hop = Hop(UDP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            await near.agent.request(message(near.agent.via_for(hop), body=LARGE), hop, exact=True)
+            assert {each.transport for each in far.packets} == {UDP}
+
+    in_loop(scenario())
