@@ -45,7 +45,7 @@ class LoopThread:
         """Start the thread. Does nothing when it runs already."""
         if self.running:
             return
-        self._loop = _new_loop(self._uvloop)
+        self._loop = new_loop(self._uvloop)
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=self._name, daemon=True)
         self._thread.start()
 
@@ -170,7 +170,8 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
             _log.error("a task does not let itself be cancelled: %r", task)
 
 
-def _new_loop(uvloop: bool) -> asyncio.AbstractEventLoop:
+def new_loop(uvloop: bool) -> asyncio.AbstractEventLoop:
+    """An event loop: that of uvloop when asked for and installed, else that of asyncio."""
     if uvloop:
         try:
             loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
