@@ -93,15 +93,20 @@ def _demand_request(method: str, rows: list[tuple[str, str]], body: bytes | None
     _demand(re.fullmatch("[A-Z]+", method) is not None, "method", method)
     _demand(re.fullmatch(IDENT.decode(), identifier) is not None, "transaction id", identifier)
     for name, value in rows:
-        line = f"{name}: {value}"
-        readable = HEADER.fullmatch(line.encode()) is not None and value == value.strip(" \t")
-        _demand(readable, "header", line)
+        demand_header(name, value)
     for name, value in rows[:2]:
         _demand(all(well_formed(uri) for uri in value.split(" ")), name, value)
     _demand(f"-------{identifier}".encode() not in (body or b""), "body with the end-line of", identifier)
     types = [name.lower().startswith("content-") for name, _ in rows]
     last = rows[-1][0].lower() == "content-type"
     _demand(last if body is not None else not any(types), "content headers (7.1), last is", rows[-1][0])
+
+
+def demand_header(name: str, value: str) -> None:
+    """Raise UsageError for what would not be read back as one header line with this value."""
+    line = f"{name}: {value}"
+    readable = HEADER.fullmatch(line.encode()) is not None and value == value.strip(" \t")
+    _demand(readable, "header", line)
 
 
 def _demand(good: bool, what: str, text: str) -> None:

@@ -21,6 +21,7 @@ from harness.msrp.message import (
 )
 
 _FLAG_AND_CRLF = 3
+_SHORTEST_HEADER = 4  # a letter, a colon, CRLF
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class MsrpLimits:
 
     start_line_octets: int = 1024
     head_octets: int = 16 * 1024
-    headers: int = 64
+    headers: int = 128
     message_octets: int = 8 * 1024 * 1024 * 1024
     whole_octets: int = 256 * 1024
     block_octets: int = 64 * 1024
@@ -227,7 +228,10 @@ class MsrpFramer:
         limits = self._limits
         if octets > limits.head_octets:
             events.append(self._break_head(f"above {limits.head_octets} octets"))
-        elif self._data.count(b"\r\n", self._place, self._place + octets) > limits.headers + 2:
+        elif (
+            octets > _SHORTEST_HEADER * limits.headers  # fewer octets cannot hold too many
+            and self._data.count(b"\r\n", self._place, self._place + octets) > limits.headers + 2
+        ):
             events.append(self._break_head(f"above {limits.headers} header lines"))
         return not self.broken
 

@@ -26,7 +26,7 @@ IDENT = rb"[A-Za-z0-9][A-Za-z0-9.\-+%=]{3,31}"
 START_LINE = re.compile(rb"MSRP (" + IDENT + rb") (?:([A-Z]+)|([0-9]{3})(?: ([^\r\n]*))?)\r\n")
 HEADER = re.compile(rb"([A-Za-z][!#-'*+\-.0-9A-Z^-~]*):[ \t]*([^\r\n]*)")
 _LINES = re.compile(rb"(?<=\r\n)" + HEADER.pattern + rb"(?=\r\n)")
-_BYTE_RANGE = re.compile(rb"([0-9]{1,19})-([0-9]{1,19}|\*)/([0-9]{1,19}|\*)")
+BYTE_RANGE = re.compile(rb"([0-9]{1,19})-([0-9]{1,19}|\*)/([0-9]{1,19}|\*)")
 _URI = re.compile(r"msrps?://[^\s/;]+(?:/[^\s;]+)?;[A-Za-z0-9]+(?:;\S+)*", re.IGNORECASE)
 _STATUS = re.compile(r"([0-9]{3}) ([0-9]{3})(?: (.*))?")
 
@@ -88,25 +88,27 @@ class Fault:
 class MsrpMessage:
     """A request (one chunk) or a response, with its end-line.
 
-    tid: the transaction identifier as octets. body_offset is where the body starts, or where the end-line
-    starts when there is none; body_end where it ends, without the CRLF of the end-line.
+    tid: the transaction identifier as octets. line_end: octet of the CRLF that ends the start line.
+    body_offset is where the body starts, or where the end-line starts when there is none; body_end where it
+    ends, without the CRLF of the end-line.
     """
 
     __slots__ = (
         "_faults",
         "_fields",
         "_headers",
-        "_line_end",
+        "_unclear",
         "body_end",
         "body_offset",
         "flag",
+        "line_end",
         "raw",
         "tid",
     )
 
     def __init__(self, raw: bytes, tid: bytes, flag: Flag, line_end: int, end_line: int) -> None:
         """line_end: octet of the CRLF that ends the start line; end_line: of that before the end-line."""
-        self.raw, self.tid, self.flag, self._line_end, self.body_end = raw, tid, flag, line_end, end_line
+        self.raw, self.tid, self.flag, self.line_end, self.body_end = raw, tid, flag, line_end, end_line
         blank = raw.find(b"\r\n\r\n", line_end, end_line + 2)
         self.body_offset = end_line + 2 if blank < 0 else min(blank + 4, end_line + 2)
         self._fields: dict[bytes, bytes] | None = None
@@ -114,7 +116,7 @@ class MsrpMessage:
         self._faults: tuple[Fault, ...] | None = None
 
     def __repr__(self) -> str:
-        line = self.raw[: self._line_end].decode("utf-8", "backslashreplace")
+        line = self.raw[: self.line_end].decode("utf-8", "backslashreplace")
         return f"<{type(self).__name__} {line!r}, {len(self.raw)} octets, {self.flag}>"
 
     @property
@@ -141,9 +143,25 @@ class MsrpMessage:
     def fields(self) -> dict[bytes, bytes]:
         """The first value of each header by its name in lower case, as octets."""
         if self._fields is None:
-            found = _LINES.findall(self.raw, self._line_end, self._head_end)
-            self._fields = {name.lower(): value.rstrip(b" \t") for name, value in reversed(found)}
+            self._read_fields()
+            assert self._fields is not None
         return self._fields
+
+    @property
+    def unclear(self) -> bool:
+        """Whether a line is no header, the paths do not come first or there is neither body nor none."""
+        if self._fields is None:
+            self._read_fields()
+        return self._unclear
+
+    def _read_fields(self) -> None:
+        end = self._head_end
+        found = _LINES.findall(self.raw, self.line_end, end)
+        self._fields = {name.lower(): value.rstrip(b" \t") for name, value in reversed(found)}
+        all_read = len(found) == self.raw.count(b"\r\n", self.line_end, end) - 1
+        names = [name.lower() for name, _ in found[:2]]
+        bodied = self.has_body or not self._has_empty_line
+        self._unclear = not (all_read and names == [b"to-path", b"from-path"] and bodied)
 
     @property
     def headers(self) -> tuple[MsrpHeader, ...]:
@@ -156,7 +174,7 @@ class MsrpMessage:
                     match.start(),
                     match[0] + b"\r\n",
                 )
-                for match in _LINES.finditer(self.raw, self._line_end, self._head_end)
+                for match in _LINES.finditer(self.raw, self.line_end, self._head_end)
             )
         return self._headers
 
@@ -201,7 +219,7 @@ class MsrpMessage:
         value = self.fields.get(b"byte-range")
         if value is None:
             return None
-        match = _BYTE_RANGE.fullmatch(value)
+        match = BYTE_RANGE.fullmatch(value)
         if match is None:
             raise self._wrong("Byte-Range", "RFC 4975 9 Byte-Range")
         start, end, total = match.groups()
@@ -232,7 +250,7 @@ class MsrpMessage:
         return MsrpSyntaxError(header.name, header.value, place, clause)
 
     def _line_faults(self) -> list[Fault]:
-        faults, place = [], self._line_end + 2
+        faults, place = [], self.line_end + 2
         while place < self._head_end:
             line_end = self.raw.index(b"\r\n", place)
             line = self.raw[place:line_end]
@@ -248,7 +266,7 @@ class MsrpMessage:
         faults = []
         if [each.name.lower() for each in self.headers[:2]] != ["to-path", "from-path"]:
             text = "To-Path and From-Path do not come first"
-            faults.append(Fault("message", self._line_end + 2, "RFC 4975 9", text))
+            faults.append(Fault("message", self.line_end + 2, "RFC 4975 9", text))
         for each in self.headers:
             if re.match(rb"[^:]*: (?![ \t])", each.raw) is None:
                 faults.append(Fault(each.name, each.offset, "RFC 4975 9", "not one space after the colon"))
