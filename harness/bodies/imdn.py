@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape as escape_xml
 from lxml import etree
 
 from harness.bodies.fault import Fault
+from harness.bodies.xml_node import parse_tree
 from harness.errors import BodySyntaxError
 
 IMDN_XML_NAMESPACE = "urn:ietf:params:xml:ns:imdn"
@@ -115,17 +116,7 @@ def parse_imdn(data: bytes) -> Imdn:
     A document in a wrong namespace is read by its own namespace, so that the namespace is the one thing
     wrong.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
-    )
-    try:
-        tree = etree.fromstring(data, parser).getroottree()
-    except etree.XMLSyntaxError as error:
-        line, column = error.position
-        offset = _offset(data, line, column)
-        raise BodySyntaxError("XML", data[offset : offset + 80], offset, _CLAUSE, error.msg or "") from error
-    except (ValueError, LookupError) as error:
-        raise BodySyntaxError("XML", data[:80], 0, _CLAUSE, str(error)) from error
+    tree = parse_tree(data, _CLAUSE)
     root = _element(tree.getroot())
     kind, status = _disposition(root)
     return Imdn(
@@ -242,9 +233,3 @@ def _faults(tree: etree._ElementTree) -> list[Fault]:
     if info.xml_version != "1.0":
         faults.append(Fault(ImdnFault.VERSION, 0, _CLAUSE, info.xml_version or ""))
     return faults
-
-
-def _offset(data: bytes, line: int, column: int) -> int:
-    lines = data.split(b"\n")
-    before = sum(len(item) + 1 for item in lines[: max(line - 1, 0)])
-    return min(before + max(column - 1, 0), len(data))
