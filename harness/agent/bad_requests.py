@@ -9,7 +9,8 @@ from typing import NamedTuple
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Transport
 from harness.sip.framing import Exceeded, FramingError
-from harness.sip.message import REASONS, Request, Response, build_response
+from harness.sip.message import Request, Response, build_response
+from harness.sip.start_line import REASONS
 
 # Without these no response can be made (8.2.6.2).
 NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")

@@ -25,7 +25,8 @@ from harness.agent.ways_out import Arrival, Hop, Line, Stream
 from harness.errors import RcsLabError, SipSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.sip.framing import FramingError, Limits
-from harness.sip.message import REASONS, Request, Response, build_response
+from harness.sip.message import Request, Response, build_response
+from harness.sip.start_line import REASONS
 from harness.sip.transaction import (
     Cause,
     ClientTransaction,

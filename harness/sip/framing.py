@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from harness.errors import SipSyntaxError
 from harness.sip.grammar import parse_number
-from harness.sip.message import HEADER_END, Head, Request, Response, parse_head, parse_message, read_head
+from harness.sip.head import HEADER_END, Head, read_head
+from harness.sip.message import Request, Response, message_of, parse_head, parse_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Limits:
 
     def too_many_fields(self, message: Request | Response) -> FramingError | None:
         """The error of a whole message that has more header fields than it may."""
-        count = len(message.fields)
+        count = message.field_count
         if count <= self.fields:
             return None
         text = f"{count} header fields, above the limit of {self.fields}"
@@ -140,7 +141,7 @@ class StreamFramer:
         self._needed, self._refused, self._head = 0, None, None
         if refused is not None:
             return refused
-        return None if head is None else head.complete(raw)
+        return None if head is None else message_of(head, raw)
 
     def _empty_line(self) -> KeepAlive | None:
         for line in (b"\r\n", b"\n"):
@@ -201,7 +202,7 @@ class StreamFramer:
             }
         except SipSyntaxError as error:
             self.broken = True
-            return FramingError(error, octets, message.complete(octets))
+            return FramingError(error, octets, message_of(message, octets))
         if len(lengths) > 1:
             text = "several that differ"
             return self._break("Content-Length", rows[1].offset, "RFC 3261 18.3", text, head)
@@ -211,8 +212,8 @@ class StreamFramer:
             large = self._break("Content-Length", rows[0].octet(), "RFC 3261 21.4.11", text, head)
             return large.above(Exceeded.BODY)
         self._needed, self._head = head + length, message
-        if len(message.fields) > self._limits.fields:
-            text = f"{len(message.fields)} header fields, above the limit of {self._limits.fields}"
+        if message.field_count > self._limits.fields:
+            text = f"{message.field_count} header fields, above the limit of {self._limits.fields}"
             many = self._error("header", message.body_offset, "RFC 3261 21.5.7", text, head)
             self._refused = many.above(Exceeded.FIELDS)
         return None

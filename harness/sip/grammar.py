@@ -54,7 +54,9 @@ def list_elements(value: str) -> list[tuple[int, str]]:
     Commas within quoted strings and angle brackets do not separate. An unclosed quote or bracket
     reaches to the end.
     """
-    if '"' not in value and "<" not in value:
+    if "," not in value:
+        pieces = [(0, value)]
+    elif '"' not in value and "<" not in value:
         pieces, start = [], 0
         for part in value.split(","):
             pieces.append((start, part))
@@ -95,35 +97,41 @@ class Parameters(Mapping[str, str | None]):
     __slots__ = ("_index", "pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str | None]] | Mapping[str, str | None] = ()) -> None:
-        items = pairs.items() if isinstance(pairs, Mapping) else pairs
+        items = pairs if isinstance(pairs, list) or not isinstance(pairs, Mapping) else pairs.items()
         self.pairs: tuple[tuple[str, str | None], ...] = tuple(items)
-        self._index: dict[str, str | None] = {}
-        for name, value in self.pairs:
-            self._index.setdefault(name.lower(), value)
+        self._index: dict[str, str | None] | None = None
+
+    def _values(self) -> dict[str, str | None]:
+        """Names in lower case and values as written."""
+        if self._index is None:
+            self._index = {}
+            for name, value in self.pairs:
+                self._index.setdefault(name.lower(), value)
+        return self._index
 
     def __getitem__(self, name: str) -> str | None:
-        value = self._index[name.lower()]
+        value = self._values()[name.lower()]
         return value if value is None else unquote(value)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._index
+        return isinstance(name, str) and name.lower() in self._values()
 
     def __iter__(self) -> Iterator[str]:
         """Names in lower case, each once, in order."""
-        return iter(self._index)
+        return iter(self._values())
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._values())
 
     def raw(self, name: str) -> str | None:
         """The value as written, quotes included; None when absent or without value."""
-        return self._index.get(name.lower())
+        return self._values().get(name.lower())
 
     @property
     def duplicates(self) -> tuple[str, ...]:
         """Names (lower case) that occur more than once."""
         names = [name.lower() for name, _ in self.pairs]
-        return tuple(name for name in self._index if names.count(name) > 1)
+        return tuple(name for name in self if names.count(name) > 1)
 
     def replaced(self, name: str, value: str | None) -> Parameters:
         """A copy where name has this written value, at its old place or at the end."""
@@ -169,7 +177,7 @@ def parse_parameters(
     if not text or text.isspace():
         return NO_PARAMETERS
     shift = 0
-    if text.lstrip(" \t")[:1] != ";":
+    if text[0] != ";" and text.lstrip(" \t")[:1] != ";":
         text, shift = ";" + text, 1
     pairs: list[tuple[str, str | None]] = []
     position, end = 0, len(text)

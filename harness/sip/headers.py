@@ -98,6 +98,7 @@ _SCHEME = re.compile(rf"([{TOKEN_CHARACTERS}]+)(?:[ \t]+|$)")
 _AUTH_PARAMETER = re.compile(
     rf'([{TOKEN_CHARACTERS}]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*+"|[^ \t,"]+)', re.DOTALL
 )
+_CSEQ = re.compile(rf"([0-9]{{1,9}}) ([{TOKEN_CHARACTERS}]+)")  # what needs no closer look
 _WORDS = re.compile(rf"[{TOKEN_CHARACTERS}]+(?:[ \t]+[{TOKEN_CHARACTERS}]+)*+")
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]+"
 CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?")
@@ -115,6 +116,12 @@ def canonical_name(name: str) -> str:
     return _LONG_FORMS.get(name.lower(), name)
 
 
+def header_key(name: str) -> str:
+    """What all spellings of a header name share: the long form when it is known, else lower case."""
+    lower = name.lower()
+    return _LONG_FORMS.get(lower, lower)
+
+
 @dataclass(frozen=True, slots=True)
 class Via:
     """One Via value (RFC 3261 20.42, RFC 3581). host is without brackets; port None where none is written."""
@@ -130,15 +137,13 @@ class Via:
         match = _VIA.match(text)
         if match is None:
             raise SipSyntaxError("Via", text, offset, "RFC 3261 25.1 via-parm")
-        if match[5] and int(match[5]) > 65535:
-            raise SipSyntaxError(
-                "Via", match[5], offset + match.start(5), "RFC 3261 25.1", "port above 65535"
-            )
-        parameters = parse_parameters(
-            text[match.end() :], offset + match.end(), "Via", "RFC 3261 25.1 via-params"
-        )
-        port = int(match[5]) if match[5] else None
-        return cls(f"{match[1]}/{match[2]}", match[3], match[4].strip("[]"), port, parameters)
+        protocol, version, transport, host, digits = match.groups()
+        port = int(digits) if digits else None
+        if port is not None and port > 65535:
+            raise SipSyntaxError("Via", digits, offset + match.start(5), "RFC 3261 25.1", "port above 65535")
+        end = match.end()
+        parameters = parse_parameters(text[end:], offset + end, "Via", "RFC 3261 25.1 via-params")
+        return cls(f"{protocol}/{version}", transport, host.strip("[]"), port, parameters)
 
     @property
     def branch(self) -> str | None:
@@ -197,10 +202,9 @@ class NameAddr:
         rest = text[end + 1 :]
         if not rest:
             return cls(display, uri)
-        if rest.lstrip(" \t")[:1] not in ("", ";"):
-            place = offset + octets(text[: end + 1])
-            raise SipSyntaxError("name-addr", rest, place, "RFC 3261 25.1 name-addr", "text after >")
         place = offset + octets(text[: end + 1])
+        if rest[0] != ";" and rest.lstrip(" \t")[:1] not in ("", ";"):
+            raise SipSyntaxError("name-addr", rest, place, "RFC 3261 25.1 name-addr", "text after >")
         return cls(display, uri, parse_parameters(rest, place, "header parameter"))
 
     @classmethod
@@ -233,6 +237,8 @@ class NameAddr:
 
 def _display_name(text: str, offset: int) -> tuple[str | None, int]:
     """The display name and the index of what follows it."""
+    if text[:1] == "<":
+        return None, 0
     if text[:1] == '"':
         match = QUOTED.match(text)
         if match is None:
@@ -268,6 +274,9 @@ class CSeq:
 
     @classmethod
     def parse(cls, text: str, offset: int = 0) -> CSeq:
+        match = _CSEQ.fullmatch(text)
+        if match:
+            return cls(int(match[1]), match[2])
         number, _, method = text.partition(" ") if " " in text else text.partition("\t")
         place = offset + len(text) - len(method)
         method = method.strip(" \t")

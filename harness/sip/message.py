@@ -7,142 +7,135 @@ asked otherwise. Where a message of a stream ends is left to framing.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Self, TypeVar, cast
 
 from harness.errors import SipSyntaxError, UsageError
 from harness.sip.caller_preferences import AcceptContact
-from harness.sip.grammar import is_token, list_elements, octets, parse_number, split_list
+from harness.sip.fault import Fault, fault_of
+from harness.sip.grammar import is_token, list_elements, parse_number, split_list
+from harness.sip.head import Head, HeaderField, read_head, value_of, written_head
+from harness.sip.header_lines import (
+    checked_line,
+    checked_lines,
+    demand,
+    demand_uri,
+    is_clean,
+    line_of,
+    with_length,
+)
 from harness.sip.header_value import HeaderType, parse_token
 from harness.sip.headers import (
     COOKIE,
-    SINGLE_HEADERS,
     Challenge,
     Credentials,
     CSeq,
     MediaType,
     NameAddr,
     Via,
-    canonical_name,
+    header_key,
     parse_call_id,
     parse_date,
 )
+from harness.sip.start_line import REASONS, RequestLine, StartLine, StatusLine
 from harness.sip.uri import Uri, parse_uri
-
-REASONS = {
-    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
-    199: "Early Dialog Terminated", 200: "OK", 202: "Accepted", 204: "No Notification",
-    300: "Multiple Choices", 301: "Moved Permanently", 302: "Moved Temporarily", 305: "Use Proxy",
-    380: "Alternative Service", 400: "Bad Request", 401: "Unauthorized", 402: "Payment Required",
-    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
-    407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone",
-    412: "Conditional Request Failed", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
-    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 417: "Unknown Resource-Priority",
-    420: "Bad Extension", 421: "Extension Required", 422: "Session Interval Too Small",
-    423: "Interval Too Brief", 424: "Bad Location Information", 425: "Bad Alert Message",
-    428: "Use Identity Header", 429: "Provide Referrer Identity", 430: "Flow Failed",
-    433: "Anonymity Disallowed", 436: "Bad Identity Info", 437: "Unsupported Credential",
-    438: "Invalid Identity Header", 439: "First Hop Lacks Outbound Support", 440: "Max-Breadth Exceeded",
-    469: "Bad Info Package", 470: "Consent Needed", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops",
-    484: "Address Incomplete", 485: "Ambiguous", 486: "Busy Here", 487: "Request Terminated",
-    488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending", 493: "Undecipherable",
-    494: "Security Agreement Required", 500: "Server Internal Error", 501: "Not Implemented",
-    502: "Bad Gateway", 503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported",
-    513: "Message Too Large", 555: "Push Notification Service Not Supported", 580: "Precondition Failure",
-    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
-    607: "Unwanted", 608: "Rejected",
-}  # fmt: skip
-
-HEADER_END = re.compile(rb"\r?\n\r?\n")
-_BLANK = re.compile(rb"(?:\r?\n)+")
-_REQUEST = re.compile(rb"([A-Za-z0-9\-.!%*_+`'~]+) ([^\s<>\"]+) SIP/2\.0")
-_RESPONSE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)")
-_LOOSE_REQUEST = re.compile(
-    rb"[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++([^\r\n]*?[^\s])[ \t]++"
-    rb"(SIP)[ \t]*+/[ \t]*+([0-9]++\.[0-9]++)[ \t]*+",
-    re.I,
-)
-_LOOSE_RESPONSE = re.compile(rb"[ \t]*+(SIP)/([0-9]++\.[0-9]++)[ \t]++([0-9]{3})(?:[ \t]++([^\r\n]*)|)", re.I)
-_FIELD_END = re.compile(rb"\r\n(?![ \t])")
-_LOOSE_FIELD_END = re.compile(rb"\r?\n(?![ \t])")
-_FOLD = re.compile(rb"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-_LEADING = re.compile(rb"[ \t\r\n]*+")
-_ANY_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_CONTROL = re.compile(rb"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _T = TypeVar("_T")
 _H = TypeVar("_H", bound=HeaderType)
+_Parse = Callable[[str, int], _T]
 
-
-@dataclass(frozen=True, slots=True)
-class HeaderField:
-    """One header field row.
-
-    name is as sent, canonical the long form in registered capitalisation when known; value is unfolded and
-    trimmed; offset is the octet of the name from the start of the message; raw is the whole field with its
-    line ends and folded lines.
-    """
-
-    name: str
-    canonical: str
-    value: str
-    offset: int
-    raw: bytes
-
-    def octet(self, index: int = 0) -> int:
-        """The octet of the message where the character `index` of value stands, folding accounted for."""
-        leading = _LEADING.match(self.raw, self.raw.find(b":") + 1)
-        place = leading.end() if leading else 0
-        wanted = octets(self.value[:index])
-        for fold in _FOLD.finditer(self.raw, place):
-            if fold.start() - place >= wanted:
-                break
-            wanted -= fold.start() - place + 1  # a fold counts as one space
-            place = fold.end()
-            wanted = max(wanted, 0)
-        return self.offset + min(place + wanted, len(self.raw))
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong that did not stop the parser: what names the production, offset its octet."""
-
-    what: str
-    offset: int
-    clause: str
-    text: str
+# Headers a handset writes alike in message after message: their texts are parsed once for all of them. Not
+# those that never repeat (Via, From, Call-ID, CSeq, Date), and not those that hold what a secret made.
+_REPEATED = frozenset(
+    {
+        "To", "Contact", "Route", "Record-Route", "Path", "Service-Route", "P-Asserted-Identity",
+        "P-Preferred-Identity", "Accept-Contact", "Content-Type", "Content-Length", "Max-Forwards", "Expires",
+    }
+)  # fmt: skip
+_LONGEST_HEAD = 8192  # octets: in a longer one nothing is looked up
 
 
 class SipMessage:
     """A request or a response. Not to be changed: the with_... methods return changed copies.
 
-    raw is the whole message as it was on the wire (in a datagram: the whole datagram); start_line is without
-    its line end; body starts at body_offset.
+    start_line is without its line end; body starts at body_offset, and what follows it in a datagram is not
+    part of it.
     """
 
-    __slots__ = ("_index", "_typed", "body", "body_offset", "faults", "fields", "raw", "start_line")
+    __slots__ = ("_body", "_faults", "_head", "_raw", "_rest", "_typed")
 
     is_request = False
 
-    def __init__(
-        self,
-        raw: bytes,
-        start_line: bytes,
-        fields: tuple[HeaderField, ...],
-        body: bytes,
-        body_offset: int,
-        faults: tuple[Fault, ...] = (),
-    ) -> None:
-        self.raw, self.start_line, self.fields = raw, start_line, fields
-        self.body, self.body_offset, self.faults = body, body_offset, faults
-        self._index: dict[str, list[HeaderField]] = {}
+    def __init__(self, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
+        """Of raw (the whole message) and rest (what follows the head) one is enough."""
+        self._head, self._raw, self._rest = head, raw, rest
+        self._body: bytes | None = None
+        self._faults: tuple[Fault, ...] | None = None
         self._typed: dict[str, Any] = {}
-        for field in fields:
-            self._index.setdefault(field.canonical.lower(), []).append(field)
+
+    @property
+    def raw(self) -> bytes:
+        """The whole message as it is on the wire (in a datagram: the whole datagram)."""
+        if self._raw is None:
+            self._raw = b"".join((self._head.octets(), self._after_head()))
+        return self._raw
+
+    @property
+    def start_line(self) -> bytes:
+        """The first line that is not empty."""
+        return self._head.start_line
+
+    @property
+    def fields(self) -> tuple[HeaderField, ...]:
+        """The header fields in order."""
+        return self._head.fields
+
+    @property
+    def field_count(self) -> int:
+        """How many header fields there are."""
+        return self._head.field_count
+
+    @property
+    def body_offset(self) -> int:
+        """The octet of the message where the body starts."""
+        return self._head.body_offset
+
+    @property
+    def body(self) -> bytes:
+        """The body: as many octets as Content-Length declares, all there are without one (18.3)."""
+        if self._body is None:
+            declared = self._unless_malformed(lambda: self.content_length)
+            self._body = self._after_head()[:declared]
+        return self._body
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with start line, header rows and the length of the body."""
+        if self._faults is None:
+            self._faults = (*self._head.faults(), *self._length_faults())
+        return self._faults
+
+    def _after_head(self) -> bytes:
+        if self._rest is None:
+            self._rest = self.raw[self._head.body_offset :]
+        return self._rest
+
+    def _length_faults(self) -> list[Fault]:
+        """What is missing or too much by Content-Length (RFC 3261 18.3)."""
+        there = len(self._after_head())
+        try:
+            declared = self.content_length
+        except SipSyntaxError as error:
+            return [fault_of(error)]
+        if declared is None or declared == there:
+            return []
+        if declared > there:
+            text = f"declares {declared} octets, {there} are there"
+            return [Fault("Content-Length", self._place("Content-Length"), "RFC 3261 18.3", text)]
+        text = f"{there - declared} octets after the {declared} declared"
+        return [Fault("body", self.body_offset + declared, "RFC 3261 18.3", text)]
 
     def __eq__(self, other: object) -> bool:
         return self.raw == other.raw if isinstance(other, SipMessage) else NotImplemented
@@ -159,96 +152,114 @@ class SipMessage:
 
     # -- header fields as text
 
-    def _rows(self, name: str) -> list[HeaderField]:
-        return self._index.get(canonical_name(name).lower(), [])
+    def _rows(self, name: str) -> Sequence[int]:
+        return self._head.numbers.get(header_key(name), ())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bool(self._rows(name))
+        return isinstance(name, str) and self._head.first(header_key(name)) is not None
 
     def field(self, name: str) -> HeaderField | None:
         """The first field of that name (any case, compact or long)."""
-        rows = self._rows(name)
-        return rows[0] if rows else None
+        number = self._head.first(header_key(name))
+        return None if number is None else self._head.field(number)
 
     def all_fields(self, name: str) -> list[HeaderField]:
         """Every field of that name."""
-        return list(self._rows(name))
+        return [self._head.field(number) for number in self._rows(name)]
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name, or None."""
-        rows = self._rows(name)
-        return rows[0].value if rows else None
+        number = self._head.first(header_key(name))
+        return None if number is None else self._head.text(number)
 
     def get_all(self, name: str) -> list[str]:
         """The value of each field of that name."""
-        return [row.value for row in self._rows(name)]
+        return [self._head.text(number) for number in self._rows(name)]
 
     def values(self, name: str) -> list[str]:
         """The elements of a comma list, all rows joined, without empty ones."""
-        return [element for row in self._rows(name) for element in split_list(row.value)]
+        return [element for number in self._rows(name) for element in split_list(self._head.text(number))]
 
     # -- typed values
 
     def _cached(self, key: str, make: Callable[[], _T]) -> _T:
-        try:
-            return cast(_T, self._typed[key])
-        except KeyError:
-            value = self._typed[key] = make()
-            return value
+        if key not in self._typed:
+            self._typed[key] = make()
+        value: _T = self._typed[key]
+        return value
 
-    def _typed_at(self, row: HeaderField, index: int, text: str, parse: Callable[[str, int], _T]) -> _T:
+    def _located(self, number: int, index: int, text: str, parse: _Parse[_T]) -> _T:
+        """parse(text), which stands at a character of the value of a row; an error tells the place."""
         try:
-            return parse(text, index)
+            return parse(text, 0)
         except SipSyntaxError as error:
-            within = max(error.offset - index, 0)
+            within = max(error.offset, 0)
             character = len(text.encode("utf-8", "surrogatepass")[:within].decode("utf-8", "ignore"))
-            place = row.octet(index + character)
+            place = self._head.field(number).octet(index + character)
             parse(text, place - within)  # fails again, now with the place in the message
             raise
 
-    def _single(self, name: str, parse: Callable[[str, int], _T], clause: str) -> _T:
+    def _single(self, name: str, parse: _Parse[_T], clause: str) -> _T:
         value = self._optional(name, parse)
         if value is None:
             raise SipSyntaxError(name, "", self.body_offset, clause, "absent")
         return value
 
-    def _optional(self, name: str, parse: Callable[[str, int], _T]) -> _T | None:
-        row = self.field(name)
-        if row is None:
-            return None
-        return self._cached(name, lambda: self._typed_at(row, 0, row.value, parse))
+    def _optional(self, name: str, parse: _Parse[_T]) -> _T | None:
+        typed, head = self._typed, self._head
+        if name not in typed:
+            numbers = head.numbers.get(name, ())
+            if not numbers:
+                return None
+            read = _parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _parsed
+            try:
+                typed[name] = read(parse, head.rows[numbers[0]])
+            except SipSyntaxError:
+                typed[name] = self._located(numbers[0], 0, head.text(numbers[0]), parse)
+        value: _T = typed[name]
+        return value
 
-    def _list(self, name: str, parse: Callable[[str, int], _T], may_be_empty: bool = False) -> list[_T]:
-        def make() -> list[_T]:
-            return [
-                self._typed_at(row, index, text, parse)
-                for row in self._rows(name)
-                if row.value or not may_be_empty
-                for index, text in list_elements(row.value)
-            ]
+    def _list(self, name: str, parse: _Parse[_T], may_be_empty: bool = False) -> list[_T]:
+        typed, key = self._typed, f"{name}*"
+        if key not in typed:
+            head = self._head
+            numbers = head.numbers.get(name, ())
+            if may_be_empty:
+                numbers = tuple(number for number in numbers if head.text(number))
+            read = (
+                _all_parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _all_parsed
+            )
+            try:
+                typed[key] = [value for number in numbers for value in read(parse, head.rows[number])]
+            except SipSyntaxError:
+                typed[key] = [
+                    self._located(number, index, text, parse)
+                    for number in numbers
+                    for index, text in list_elements(head.text(number))
+                ]
+        values: list[_T] = typed[key]
+        return values
 
-        return self._cached(f"{name}*", make)
-
-    def _required_list(self, name: str, parse: Callable[[str, int], _T], clause: str) -> list[_T]:
+    def _required_list(self, name: str, parse: _Parse[_T], clause: str) -> list[_T]:
         values = self._list(name, parse)
         if not values:
             raise SipSyntaxError(name, "", self.body_offset, clause, "absent")
         return values
 
     def _number(self, name: str, clause: str, limit: int = 2**32 - 1) -> int | None:
-        return self._optional(name, lambda text, offset: parse_number(text, name, offset, clause, limit))
+        return self._optional(name, _number_reader(name, clause, limit))
 
     def typed(self, kind: type[_H]) -> _H | None:
         """The header whose type `kind` is (see header_value.py); None when absent. Raises SipSyntaxError."""
-        return self._optional(kind.header, kind.parse)
+        return self._optional(header_key(kind.header), kind.parse)
 
     def typed_list(self, kind: type[_H]) -> list[_H]:
         """Every element of the comma list whose type `kind` is, all rows joined. Raises SipSyntaxError."""
-        return self._list(kind.header, kind.parse, may_be_empty=True)
+        return self._list(header_key(kind.header), kind.parse, may_be_empty=True)
 
     def tokens(self, name: str) -> list[str]:
         """The elements of a list of tokens (Supported, Allow, Content-Encoding). Raises SipSyntaxError."""
-        return self._list(name, partial(parse_token, name), may_be_empty=True)
+        return self._list(header_key(name), partial(parse_token, name), may_be_empty=True)
 
     @property
     def vias(self) -> list[Via]:
@@ -258,11 +269,14 @@ class SipMessage:
     @property
     def via(self) -> Via:
         """The topmost Via value; those below may be malformed."""
-        row = self.field("Via")
-        if row is None:
-            raise SipSyntaxError("Via", "", self.body_offset, "RFC 3261 8.1.1.7", "absent")
-        index, text = list_elements(row.value)[0]
-        return self._cached("via", lambda: self._typed_at(row, index, text, Via.parse))
+        via: Via | None = self._typed.get("via")
+        if via is None:
+            number = self._head.first("Via")
+            if number is None:
+                raise SipSyntaxError("Via", "", self.body_offset, "RFC 3261 8.1.1.7", "absent")
+            index, text = list_elements(self._head.text(number))[0]
+            via = self._typed["via"] = self._located(number, index, text, Via.parse)
+        return via
 
     @property
     def from_(self) -> NameAddr:
@@ -292,7 +306,8 @@ class SipMessage:
     @property
     def contact_star(self) -> bool:
         """True for `Contact: *` (RFC 3261 10.2.2)."""
-        return self.get_all("Contact") == ["*"]
+        rows = self._head.numbers.get("Contact", ())
+        return len(rows) == 1 and self._head.text(rows[0]) == "*"
 
     @property
     def routes(self) -> list[NameAddr]:
@@ -366,8 +381,8 @@ class SipMessage:
 
     def _rows_of(self, names: tuple[str, ...], parse: Callable[[str, int], _T]) -> list[_T]:
         def make() -> list[_T]:
-            rows = (row for name in names for row in self._rows(name))
-            return [self._typed_at(row, 0, row.value, parse) for row in rows]
+            rows = (number for name in names for number in self._rows(name))
+            return [self._located(number, 0, self._head.text(number), parse) for number in rows]
 
         return self._cached(names[0], make)
 
@@ -424,7 +439,7 @@ class SipMessage:
 
     def with_header(self, name: str, *values: str) -> Self:
         """A copy where these values, one row each, replace the fields of that name. Raises UsageError."""
-        return self._replaced(name, [_checked_line(name, value) for value in values])
+        return self._replaced(name, [checked_line(name, value) for value in values])
 
     def without(self, name: str) -> Self:
         """A copy without the fields of that name."""
@@ -432,62 +447,76 @@ class SipMessage:
 
     def with_prepended(self, name: str, value: str) -> Self:
         """A copy with this field before all others (Via, Record-Route of a hop). Raises UsageError."""
-        return self._rewritten([_checked_line(name, value), *map(_line, self.fields)], self.body)
+        line, head = checked_line(name, value), self._head.tidied()
+        return self._copy(head.with_rows([line, *head.rows], [header_key(name), *head.keys]), self.body)
 
     def with_top_via(self, via: Via) -> Self:
         """A copy whose topmost Via value is this one; the others stay as they were."""
-        rows = self._rows("Via")
-        if not rows:
+        head = self._head.tidied()
+        top = head.first("Via")
+        if top is None:
             return self.with_prepended("Via", str(via))
-        others = [text for _, text in list_elements(rows[0].value)[1:]]
-        first = _line_of(rows[0].name, ", ".join([str(via), *others]))
-        return self._replaced("Via", [first, *map(_line, rows[1:])])
+        others = [text for _, text in list_elements(head.text(top))[1:]]
+        line = line_of(head.name(top), ", ".join([str(via), *others]))
+        copy = self._copy(
+            head.with_rows([*head.rows[:top], line, *head.rows[top + 1 :]], head.keys), self.body
+        )
+        if head is self._head:  # what was read of the other rows holds for the copy too
+            copy._typed = {key: value for key, value in self._typed.items() if key not in _OF_VIA} | {
+                "via": via
+            }
+        return copy
 
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
         """A copy with another body; Content-Length follows, Content-Type where one is given."""
         copy = self if content_type is None else self.with_header("Content-Type", content_type)
         copy = copy.with_header("Content-Length", str(len(body)))
-        return copy._rewritten([_line(field) for field in copy.fields], body)
+        return copy._copy(copy._head, body)
 
     def _replaced(self, name: str, lines: list[bytes]) -> Self:
         """These lines where the first field of that name was, or at the end; the others of it are gone."""
-        key = canonical_name(name).lower()
-        old = self._rows(name)
-        place = self.fields.index(old[0]) if old else len(self.fields)
-        others = [
-            [_line(field) for field in part if field.canonical.lower() != key]
-            for part in (self.fields[:place], self.fields[place:])
-        ]
-        return self._rewritten([*others[0], *lines, *others[1]], self.body)
+        key, head = header_key(name), self._head.tidied()
+        first = head.first(key)
+        place = len(head.rows) if first is None else first
+        rest = [number for number in range(place, len(head.rows)) if head.keys[number] != key]
+        rows = [*head.rows[:place], *lines, *(head.rows[number] for number in rest)]
+        keys = [*head.keys[:place], *(key for _ in lines), *(head.keys[number] for number in rest)]
+        return self._copy(head.with_rows(rows, keys), self.body)
 
-    def _rewritten(self, rows: list[bytes], body: bytes) -> Self:
-        raw = b"\r\n".join([self.start_line, *(row.rstrip(b"\r\n") for row in rows), b"", b""]) + body
-        return cast(Self, parse_message(raw))
+    def _copy(self, head: Head, rest: bytes) -> Self:
+        return cast(Self, _message(head, None, rest))
+
+
+_OF_VIA = frozenset({"via", "Via*", "check"})
 
 
 class Request(SipMessage):
-    """A request. uri is the Request-URI as written."""
+    """A request. method and uri (the Request-URI) are as written."""
 
     __slots__ = ("method", "uri")
 
     is_request = True
 
-    def __init__(self, method: str, uri: str, *message: Any) -> None:
-        super().__init__(*message)
-        self.method, self.uri = method, uri
+    def __init__(self, line: RequestLine, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
+        super().__init__(head, raw, rest)
+        self.method, self.uri = line
 
     @property
     def request_uri(self) -> Uri:
         """The Request-URI taken apart. Raises SipSyntaxError."""
-        offset = self.raw.find(self.start_line)
-        offset += max(self.start_line.find(self.uri.encode(), len(self.method)), 0)
-        return self._cached("request_uri", lambda: parse_uri(self.uri, offset))
+        try:
+            return parse_uri(self.uri)
+        except SipSyntaxError:
+            within = self.start_line.find(self.uri.encode(), len(self.method))
+            parse_uri(self.uri, self.raw.find(self.start_line) + max(within, 0))
+            raise
 
     def with_uri(self, uri: str) -> Request:
         """A copy with another Request-URI. Raises UsageError."""
-        _demand_uri(uri)
-        raw = _joined(f"{self.method} {uri} SIP/2.0", [_line(field) for field in self.fields], self.body)
-        return cast(Request, parse_message(raw))
+        demand_uri(uri)
+        head = self._head.tidied()
+        line = f"{self.method} {uri} SIP/2.0".encode("utf-8", "surrogatepass")
+        return self._copy(written_head(line, head.rows, head.keys), self.body)
 
     def _inconsistencies(self) -> list[Fault]:
         found = super()._inconsistencies()
@@ -513,9 +542,9 @@ class Response(SipMessage):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, *message: Any) -> None:
-        super().__init__(*message)
-        self.status, self.reason = status, reason
+    def __init__(self, line: StatusLine, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
+        super().__init__(head, raw, rest)
+        self.status, self.reason = line
 
 
 _CHECKED = (
@@ -525,14 +554,13 @@ _CHECKED = (
 )  # fmt: skip
 
 
-def fault_of(error: SipSyntaxError) -> Fault:
-    """The fault that tells what an error tells."""
-    return Fault(error.what, error.offset, error.clause, str(error))
+def _message(head: Head, raw: bytes | None, rest: bytes | None = None) -> Request | Response:
+    if isinstance(head.line, RequestLine):
+        return Request(head.line, head, raw, rest)
+    return Response(head.line, head, raw, rest)
 
 
 # -- reading
-
-_Make = Callable[..., "Request | Response"]
 
 
 def parse_message(data: bytes) -> Request | Response:
@@ -540,43 +568,12 @@ def parse_message(data: bytes) -> Request | Response:
 
     Raises SipSyntaxError only when there is no usable start line; everything else becomes a fault.
     """
-    return read_head(data).complete(data)
+    return _message(read_head(data), data)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Start line and header fields, read before the body is there."""
-
-    make: _Make
-    start_line: bytes
-    fields: tuple[HeaderField, ...]
-    body_offset: int
-    faults: tuple[Fault, ...]
-
-    def complete(self, data: bytes) -> Request | Response:
-        """The message, once data is all of it (the octets of the head first)."""
-        faults: list[Fault] = []
-        body = _body(data, self.body_offset, self.fields, faults)
-        faults[:0] = self.faults
-        return self.make(data, self.start_line, self.fields, body, self.body_offset, tuple(faults))
-
-
-def read_head(data: bytes) -> Head:
-    """The head of the message that data starts with. Raises SipSyntaxError without a usable start line."""
-    faults: list[Fault] = []
-    start = _skip_blank(data, faults)
-    end = HEADER_END.search(data, start)
-    if end is None:
-        head_end = body_offset = len(data)
-        faults.append(Fault("message", len(data), "RFC 3261 7", "no empty line after the headers"))
-    else:
-        head_end, body_offset = _after_line(data, end.start()), end.end()
-    line_end = data.find(b"\n", start, head_end)
-    line_end = head_end if line_end < 0 else line_end + 1
-    start_line = data[start:line_end].rstrip(b"\r\n")
-    make = _start_line(start_line, start, faults)
-    fields = _fields(data, line_end, head_end, faults)
-    return Head(make, start_line, fields, body_offset, tuple(faults))
+def message_of(head: Head, data: bytes) -> Request | Response:
+    """The message whose head was read before, once data is all of it (the octets of the head first)."""
+    return _message(head, data)
 
 
 def parse_head(data: bytes) -> Request | Response:
@@ -585,231 +582,29 @@ def parse_head(data: bytes) -> Request | Response:
     return parse_message(data[:cut] + b"\r\n")
 
 
-def _skip_blank(data: bytes, faults: list[Fault]) -> int:
-    blank = _BLANK.match(data)
-    if blank is None:
-        return 0
-    faults.append(Fault("start line", 0, "RFC 3261 7.5", "empty lines before the start line"))
-    return blank.end()
+@lru_cache(maxsize=64)
+def _number_reader(name: str, clause: str, limit: int) -> _Parse[int]:
+    return lambda text, offset: parse_number(text, name, offset, clause, limit)
 
 
-def _after_line(data: bytes, index: int) -> int:
-    return data.index(b"\n", index) + 1
+def _parsed(parse: _Parse[Any], row: bytes) -> Any:
+    return parse(value_of(row), 0)
 
 
-def _start_line(line: bytes, offset: int, faults: list[Fault]) -> _Make:
-    match = _REQUEST.fullmatch(line)
-    if match:
-        return _request(match[1], match[2], offset + match.start(2), faults)
-    match = _RESPONSE.fullmatch(line)
-    if match:
-        return _response(match[1], match[2])
-    return _loose_start_line(line, offset, faults)
+def _all_parsed(parse: _Parse[Any], row: bytes) -> tuple[Any, ...]:
+    text = value_of(row)
+    if "," not in text:
+        return (parse(text, 0),)
+    return tuple([parse(element, 0) for _, element in list_elements(text)])
 
 
-def _request(method: bytes, uri: bytes, place: int, faults: list[Fault]) -> _Make:
-    text = uri.decode("utf-8", "backslashreplace")
-    if not uri.isascii():
-        faults.append(Fault("Request-URI", place, "RFC 3261 25.1", "octets above 127"))
-    name = method.decode("ascii")
-    return lambda *message: Request(name, text, *message)
-
-
-def _response(status: bytes, reason: bytes) -> _Make:
-    text = reason.decode("utf-8", "backslashreplace")
-    return lambda *message: Response(int(status), text, *message)
-
-
-def _loose_start_line(line: bytes, offset: int, faults: list[Fault]) -> _Make:
-    """A start line with something wrong that leaves its parts recognisable."""
-
-    def fault(what: str, clause: str, text: str) -> None:
-        faults.append(Fault(what, offset, clause, text))
-
-    match = _LOOSE_RESPONSE.fullmatch(line)
-    request = None if match else _LOOSE_REQUEST.fullmatch(line)
-    if match is None and request is None:
-        raise SipSyntaxError("start line", line, offset, "RFC 3261 7", "neither request line nor status line")
-    name, version = (match[1], match[2]) if match else cast(re.Match[bytes], request).group(3, 4)
-    if version != b"2.0":
-        fault("SIP-Version", "RFC 3261 7.1", f"version {version.decode()[:20]} is not 2.0")
-    elif name != b"SIP":
-        fault("SIP-Version", "RFC 3261 7.1", "SIP must be sent in upper case")
-    if match:
-        if not b"1" <= match[3][:1] <= b"6":
-            fault("status code", "RFC 3261 7.2", "not between 100 and 699")
-        if match[4] is None or line.split(b" ")[:2] != [b"SIP/" + version, match[3]]:
-            fault("status line", "RFC 3261 7.2", "not exactly one space between parts")
-        return _response(match[3], match[4] or b"")
-    assert request is not None
-    uri = request[2]
-    if line != b" ".join((request[1], uri, b"%b/%b" % (name, version))):
-        fault(
-            "request line",
-            "RFC 3261 7.1",
-            "not exactly one space between parts, or text after the version",
-        )
-    place = offset + request.start(2)
-    if re.search(rb"[\s<>\"]", uri):
-        faults.append(Fault("Request-URI", place, "RFC 3261 7.1", "white space, angle brackets or quotes"))
-    return _request(request[1], uri, place, faults)
-
-
-# name as sent -> (name, canonical); filled with the registered spellings, other names are looked at each time
-_SPELLINGS: dict[bytes, tuple[str, str]] = {}
-
-
-def _spelling(name: bytes) -> tuple[str, str] | None:
-    text = name.decode("utf-8", "backslashreplace")
-    if not is_token(text):
-        return None
-    pair = (text, canonical_name(text))
-    if len(_SPELLINGS) < 512 and len(name) < 64:
-        _SPELLINGS[name] = pair
-    return pair
-
-
-def _fields(data: bytes, start: int, end: int, faults: list[Fault]) -> tuple[HeaderField, ...]:
-    block = data[start:end]
-    if not block:
-        return ()
-    _line_faults(block, start, faults)
-    lines = block.count(b"\r\n")
-    strict = lines == block.count(b"\n")
-    fields: list[HeaderField] = []
-    seen: set[str] = set()
-    place = 0
-    for match in (_FIELD_END if strict else _LOOSE_FIELD_END).finditer(block):
-        raw = block[place : match.end()]
-        _field(raw, start + place, fields, seen, faults)
-        place = match.end()
-    if place < len(block):
-        _field(block[place:], start + place, fields, seen, faults)
-    return tuple(fields)
-
-
-def _line_faults(block: bytes, start: int, faults: list[Fault]) -> None:
-    control = _ANY_CONTROL.search(block) and _CONTROL.search(block)  # "\\" before it makes a quoted-pair
-    if control:
-        place = start + control.start()
-        faults.append(Fault("header", place, "RFC 3261 25.1", f"control character {control[0]!r}"))
-    pairs = block.count(b"\r\n")
-    for octet, name in ((b"\n", "LF without CR"), (b"\r", "CR without LF")):
-        if block.count(octet) != pairs:
-            pattern = rb"(?<!\r)\n" if octet == b"\n" else rb"\r(?!\n)"
-            bare = re.search(pattern, block)
-            place = start + (bare.start() if bare else 0)
-            faults.append(Fault("header", place, "RFC 3261 7", name))
-    if block[:1] in (b" ", b"\t"):
-        faults.append(Fault("header", start, "RFC 3261 7.3.1", "first header line starts with white space"))
-
-
-def _field(raw: bytes, offset: int, fields: list[HeaderField], seen: set[str], faults: list[Fault]) -> None:
-    name, colon, rest = raw.partition(b":")
-    pair = _SPELLINGS.get(name) or _spelling(name.rstrip(b" \t"))
-    if not colon or pair is None:
-        faults.append(Fault("header", offset, "RFC 3261 7.3.1", f"no header field: {_shown(raw)}"))
-        return
-    value = rest.strip(b" \t\r\n")
-    if b"\n" in value:
-        value = _FOLD.sub(b" ", value)
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        place = offset + _first_not_utf8(raw)
-        faults.append(Fault(pair[1], place, "RFC 3261 7.3.1", "not UTF-8"))
-        text = value.decode("utf-8", "backslashreplace")
-    canonical = pair[1]
-    if canonical in SINGLE_HEADERS:
-        if canonical in seen:
-            faults.append(Fault(canonical, offset, "RFC 3261 7.3.1", "occurs more than once"))
-        seen.add(canonical)
-    fields.append(HeaderField(pair[0], canonical, text, offset, raw))
-
-
-def _first_not_utf8(raw: bytes) -> int:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start
-    return 0
-
-
-def _shown(raw: bytes) -> str:
-    return repr(raw[:60].decode("utf-8", "backslashreplace"))
-
-
-def _body(data: bytes, start: int, fields: tuple[HeaderField, ...], faults: list[Fault]) -> bytes:
-    """The body by Content-Length (RFC 3261 18.3): what is missing or too much is a fault."""
-    body = data[start:]
-    row = next((field for field in fields if field.canonical == "Content-Length"), None)
-    if row is None:
-        return body
-    try:
-        declared = parse_number(row.value, "Content-Length", row.octet(), "RFC 3261 20.14")
-    except SipSyntaxError as error:
-        faults.append(fault_of(error))
-        return body
-    if declared > len(body):
-        text = f"declares {declared} octets, {len(body)} are there"
-        faults.append(Fault("Content-Length", row.octet(), "RFC 3261 18.3", text))
-    elif declared < len(body):
-        text = f"{len(body) - declared} octets after the {declared} declared"
-        faults.append(Fault("body", start + declared, "RFC 3261 18.3", text))
-    return body[:declared]
+_parsed_again = lru_cache(maxsize=1024)(_parsed)
+_all_parsed_again = lru_cache(maxsize=1024)(_all_parsed)
 
 
 # -- writing
 
 COPIED = ("Via", "From", "To", "Call-ID", "CSeq")  # what every response repeats (RFC 3261 8.2.6.2)
-
-
-def _line(field: HeaderField) -> bytes:
-    """The field as it was received when its line ends are proper, else written anew."""
-    raw = field.raw
-    if raw.endswith(b"\r\n") and raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n"):
-        return raw
-    return _line_of(field.name, re.sub(r"[\r\n]+", " ", field.value))
-
-
-def _line_of(name: str, value: str) -> bytes:
-    return f"{name}: {value}\r\n".encode("utf-8", "surrogatepass")
-
-
-def _demand(good: bool, what: str, text: str) -> None:
-    if not good:
-        raise UsageError(f"cannot write {what} {text[:80]!r}: it would not be SIP (RFC 3261 25.1)")
-
-
-def _is_clean(text: str) -> bool:
-    """No line ends, no other control characters, nothing that UTF-8 cannot carry."""
-    return re.search(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", text) is None
-
-
-def _demand_uri(uri: str) -> None:
-    _demand(_is_clean(uri) and re.fullmatch(r"[^\s<>\"]+", uri) is not None, "Request-URI", uri)
-
-
-def _checked_line(name: str, value: str) -> bytes:
-    _demand(is_token(name), "header name", name)
-    _demand(_is_clean(value), f"value of {name}", value)
-    return _line_of(name, value)
-
-
-def _lines(headers: Iterable[tuple[str, str]], body: bytes, strict: bool) -> list[bytes]:
-    rows = list(headers)
-    if not any(canonical_name(name) == "Content-Length" for name, _ in rows):
-        rows.append(("Content-Length", str(len(body))))
-    if not strict:
-        return [_line_of(name, value) for name, value in rows]
-    for name, value in rows:
-        if canonical_name(name) == "Content-Length":
-            _demand(value == str(len(body)), f"Content-Length beside a body of {len(body)} octets", value)
-    return [_checked_line(name, value) for name, value in rows]
-
-
-def _joined(start_line: str, lines: list[bytes], body: bytes) -> bytes:
-    return b"".join((start_line.encode("utf-8", "surrogatepass"), b"\r\n", *lines, b"\r\n", body))
 
 
 def build_request(
@@ -820,16 +615,21 @@ def build_request(
     Raises UsageError for anything that would not be SIP; strict=False writes what it is told, and what a
     receiver would find wrong is in faults.
     """
-    if strict:
-        _demand(is_token(method), "method", method)
-        _demand_uri(uri)
-    raw = _joined(f"{method} {uri} SIP/2.0", _lines(headers, body, strict), body)
-    message = _as_read(raw)
-    if isinstance(message, Request):
-        if strict and message.faults:
-            raise UsageError(f"cannot write {method}: {message.faults[0].what} {message.faults[0].text}")
-        return message
-    return Request(method, uri, raw, b"", (), body, len(raw) - len(body), (message,))
+    start_line, fields = f"{method} {uri} SIP/2.0", with_length(headers, body)
+    if not strict:
+        raw = _as_told(start_line, [], fields, body)
+        told = _as_read(raw)
+        if isinstance(told, Request):
+            return told
+        line = RequestLine(method, uri)
+        return Request(line, _unread_head(line, told, len(raw) - len(body)), raw, body)
+    demand(is_token(method), "method", method)
+    demand_uri(uri)
+    lines, keys = checked_lines(fields, body), [header_key(name) for name, _ in fields]
+    message = cast(Request, _message(written_head(start_line.encode(), lines, keys), None, body))
+    if message.faults:
+        raise UsageError(f"cannot write {method}: {message.faults[0].what} {message.faults[0].text}")
+    return message
 
 
 def build_response(
@@ -848,30 +648,49 @@ def build_response(
     anything but the copied fields.
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
-    if strict:
-        _demand(100 <= status <= 699, "status", str(status))
-        _demand(_is_clean(phrase), "reason phrase", phrase)
-        _demand(to_tag is None or is_token(to_tag), "To tag", to_tag or "")
-    tag = None if status == 100 else to_tag
-    copied = [field for name in COPIED for field in request.all_fields(name)]
-    lines = [_tagged(field, tag) if field.canonical == "To" else _line(field) for field in copied]
-    raw = _joined(f"SIP/2.0 {status} {phrase}", [*lines, *_lines(headers, body, strict)], body)
-    message = _as_read(raw)
-    if isinstance(message, Response):
-        return message
-    return Response(status, phrase, raw, b"", (), body, len(raw) - len(body), (message,))
+    start_line, fields = f"SIP/2.0 {status} {phrase}", with_length(headers, body)
+    lines, keys = _copied(request, None if status == 100 else to_tag)
+    if not strict:
+        raw = _as_told(start_line, lines, fields, body)
+        told = _as_read(raw)
+        if isinstance(told, Response):
+            return told
+        line = StatusLine(status, phrase)
+        return Response(line, _unread_head(line, told, len(raw) - len(body)), raw, body)
+    demand(100 <= status <= 699, "status", str(status))
+    demand(is_clean(phrase), "reason phrase", phrase)
+    demand(to_tag is None or is_token(to_tag), "To tag", to_tag or "")
+    lines += checked_lines(fields, body)
+    keys += [header_key(name) for name, _ in fields]
+    return cast(Response, _message(written_head(start_line.encode(), lines, keys), None, body))
 
 
-def _tagged(field: HeaderField, tag: str | None) -> bytes:
+def _copied(request: Request, tag: str | None) -> tuple[list[bytes], list[str]]:
+    """The rows every response repeats, and their keys."""
+    head = request._head.tidied()
+    numbers = [(name, number) for name in COPIED for number in head.numbers.get(name, ())]
+    lines = [
+        _tagged(head.rows[number], tag) if name == "To" else head.rows[number] for name, number in numbers
+    ]
+    return lines, [name for name, _ in numbers]
+
+
+def _tagged(line: bytes, tag: str | None) -> bytes:
     """The line of To, with the tag where it has none."""
-    line = _line(field)
     if tag is None:
         return line
     try:
-        has_tag = NameAddr.parse(field.value).tag is not None
+        read = _parsed_again if len(line) <= _LONGEST_HEAD else _parsed
+        has_tag = read(NameAddr.parse, line).tag is not None
     except SipSyntaxError:
-        has_tag = re.search(r";[ \t]*tag[ \t]*=", field.value, re.I) is not None
+        has_tag = re.search(r";[ \t]*tag[ \t]*=", value_of(line), re.I) is not None
     return line if has_tag else line.rstrip(b" \t\r\n") + f";tag={tag}\r\n".encode()
+
+
+def _as_told(start_line: str, lines: list[bytes], fields: list[tuple[str, str]], body: bytes) -> bytes:
+    first = start_line.encode("utf-8", "surrogatepass")
+    written = (line_of(name, value) for name, value in fields)
+    return b"".join([first, b"\r\n", *lines, *written, b"\r\n", body])
 
 
 def _as_read(raw: bytes) -> Request | Response | Fault:
@@ -880,3 +699,10 @@ def _as_read(raw: bytes) -> Request | Response | Fault:
         return parse_message(raw)
     except SipSyntaxError as error:
         return fault_of(error)
+
+
+def _unread_head(line: StartLine, told: SipMessage | Fault, body_offset: int) -> Head:
+    """The head of a message no receiver can read as what it was meant to be."""
+    text = "request line and status line taken for each other"
+    fault = told if isinstance(told, Fault) else Fault("start line", 0, "RFC 3261 7", text)
+    return Head(line, b"", 0, (), (), body_offset, proper=True, before=(fault,))

@@ -10,7 +10,7 @@ from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Transport
 from harness.sip.grammar import split_list
 from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
-from harness.sip.message import REASONS
+from harness.sip.start_line import REASONS
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, option_tags, shown
 from harness.verify.engine import Flow
