@@ -6,7 +6,7 @@ What a package tells, and to whom, is its Topic's affair.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from harness.agent.scheduler import Scheduler
 from harness.agent.sip_agent import Incoming
 from harness.agent.subscriptions import Header, InDialog, Respond, RunningTimers, Send, Spawn
 from harness.cpm.tokens import new_tag
-from harness.errors import RcsLabError
+from harness.errors import RcsLabError, SipSyntaxError
 from harness.sip.dialog import Dialog, Dialogs, dialog_headers, id_at_server
 from harness.sip.event_headers import Event, SubscriptionState
 from harness.sip.event_packages import EventPackage
@@ -86,13 +86,22 @@ class Subscription:
 
 
 class EventNotifier:
-    """The subscriptions others have with us. now: the time in seconds, of the clock of scheduler."""
+    """The subscriptions others have with us.
+
+    now: the time in seconds, of the clock of scheduler. headers: what every NOTIFY carries besides.
+    """
 
     def __init__(
-        self, respond: Respond, spawn: Spawn, scheduler: Scheduler, now: Callable[[], float]
+        self,
+        respond: Respond,
+        spawn: Spawn,
+        scheduler: Scheduler,
+        now: Callable[[], float],
+        headers: Iterable[Header] = (),
     ) -> None:
         self._respond, self._spawn = respond, spawn
         self._scheduler, self._now = scheduler, now
+        self._headers = tuple(headers)
         self._topics: dict[str, Topic] = {}
         self._dialogs = Dialogs()
         self._subscriptions: list[Subscription] = []
@@ -139,7 +148,8 @@ class EventNotifier:
         else:
             admission = self._admitted(incoming, topic)
             if admission is not None:
-                self.begin(incoming, topic, event, admission, 200, topic.package.granted(request.expires))
+                expires = topic.package.granted(_expires(request))
+                self.begin(incoming, topic, event, admission, 200, expires)
 
     def _on_refresh(self, incoming: Incoming, event: Event) -> None:
         subscription = self._find(incoming.message, event)
@@ -155,12 +165,12 @@ class EventNotifier:
             return
         subscription.dialog.accepted(incoming.message)
         subscription.dialog.contact, subscription.send = admission.contact, admission.send
-        expires = subscription.topic.package.granted(incoming.message.expires)
+        expires = subscription.topic.package.granted(_expires(incoming.message))
         self._accept(incoming, subscription, admission, 200, expires)
 
     def _admitted(self, incoming: Incoming, topic: Topic) -> Admission | None:
         """The admission of a SUBSCRIBE; None when it was refused here."""
-        if topic.package.is_too_brief(incoming.message.expires):
+        if topic.package.is_too_brief(_expires(incoming.message)):
             self._respond(incoming, 423, [("Min-Expires", str(topic.package.shortest))])
             return None
         verdict = topic.admit(incoming)
@@ -272,7 +282,11 @@ class EventNotifier:
         """Send NOTIFY after those before it."""
         if body is None:
             body = subscription.topic.document(subscription)
-        headers = [("Event", str(subscription.event)), ("Subscription-State", str(state))]
+        headers = [
+            ("Event", str(subscription.event)),
+            ("Subscription-State", str(state)),
+            *self._headers,
+        ]
         if body:
             headers.append(("Content-Type", subscription.topic.package.media_type))
         self._spawn(self._send(subscription, headers, body), f"NOTIFY {state} to {subscription.resource}")
@@ -290,3 +304,11 @@ class EventNotifier:
             subscription.lost = response.status in ENDS_SUBSCRIPTION
         subscription.dialog.answered(response)
         self._perform(subscription, subscription.machine.answered(response.status, self._now()))
+
+
+def _expires(request: Request) -> int | None:
+    """What is asked for, in seconds; what is no number asks for nothing."""
+    try:
+        return request.expires
+    except SipSyntaxError:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,3 +19,11 @@ class Scheduler(Protocol):
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle:
         """Call `callback` after `delay` seconds."""
+
+
+class RunningLoop:
+    """The loop that runs when it is asked, for parts that are made before their loop."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle:
+        """Call `callback` after `delay` seconds."""
+        return asyncio.get_running_loop().call_later(delay, callback)

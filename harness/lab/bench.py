@@ -320,5 +320,5 @@ def _lease(lab_file: LabFile, candidates: Sequence[str]) -> Lease:
 
 async def _forget(peer: Peer) -> None:
     peer.registrar.forget()
-    peer.registration_events.subscriptions.clear()
+    peer.event_notifier.forget()
     await peer.drop_connections()

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
+from harness.agent.subscriptions import RequestMaker, Send
 from harness.cpm.tokens import new_tag
 from harness.errors import AddressTaken, NotSeen, RcsLabError
 from harness.evidence.timeline import Address, Timeline, Transport
@@ -19,13 +21,10 @@ from harness.peer.config import PeerConfig
 from harness.peer.flow import Flow
 from harness.peer.journal import EventKind, Journal
 from harness.peer.repeats import Repeats
-from harness.sip.message import Request, Response, build_response
+from harness.sip.message import Response, build_response
 from harness.sip.transaction import Timers
 
 log = logging.getLogger(__name__)
-
-# A request is made once per hop tried: it gets the Via of that hop, the rest stays.
-RequestMaker = Callable[[str], Request]
 
 
 class NoAnswer(NotSeen):
@@ -170,6 +169,10 @@ class Pcscf:
                 failure = str(error)
                 log.info("the handset cannot be reached at %s: %s", _shown(hop), error.actual)
         raise NoAnswer(f"the handset cannot be reached at {' nor '.join(map(_shown, hops))}: {failure}")
+
+    def way(self, flow: Flow) -> Send:
+        """How requests of a subscription go down the flow."""
+        return partial(self.request, flow=flow)
 
     async def _once(self, make: RequestMaker, hop: Hop, local: Address) -> Response:
         message = make(self.agent.via_for(hop, local))

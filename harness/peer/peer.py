@@ -9,12 +9,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from harness.agent.event_notifier import EventNotifier
 from harness.agent.msrp_listener import MsrpListener
+from harness.agent.scheduler import RunningLoop
 from harness.agent.sip_agent import Incoming
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator
+from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
 from harness.peer.journal import Journal, PeerEvent, Predicate
 from harness.peer.mt_request import MtSender
@@ -22,7 +25,7 @@ from harness.peer.notifications import Notifications
 from harness.peer.pager import Pager
 from harness.peer.pcscf import Pcscf
 from harness.peer.registrar import Binding, Registrar
-from harness.peer.registration_event import PACKAGE, RegistrationEvents
+from harness.peer.registration_event import RegistrationEvents
 from harness.sip.message import Request
 from harness.sip.transaction import Timers
 
@@ -56,14 +59,22 @@ class Peer:
         self.pcscf = Pcscf(config, timeline, self.journal, self._on_request, timers)
         authenticator = Authenticator(config, timeline.now)
         self.registrar = Registrar(self.pcscf, authenticator)
-        self.registration_events = RegistrationEvents(self.pcscf, self.registrar)
+        self.event_notifier = EventNotifier(
+            self.pcscf.respond,
+            self.pcscf.spawn,
+            RunningLoop(),
+            timeline.now,
+            [("User-Agent", config.server)],
+        )
+        self.registration_events = RegistrationEvents(self.pcscf, self.registrar, self.event_notifier)
+        self.event_notifier.add(self.registration_events)
+        self.conference_events = ConferenceEvents(self.pcscf, self.event_notifier)
         sender = MtSender(self.pcscf)
         self.notifications = Notifications(self.pcscf, self.registrar, sender)
         self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
         self.msrp = MsrpListener(timeline, part="peer")
         self.addresses: PeerAddresses | None = None
         self._answers: dict[str, AnswerQueue] = {}
-        self._packages: dict[str, Handler] = {PACKAGE: self.registration_events.on_subscribe}
         self._handlers: dict[str, Handler] = {
             "REGISTER": self.registrar.on_register,
             "MESSAGE": self.pager.on_message,
@@ -91,6 +102,7 @@ class Peer:
         """End everything under way and close every socket."""
         self.journal.close()
         self.registrar.stop()
+        self.event_notifier.forget()
         await asyncio.gather(self.pcscf.stop(), self.msrp.close())
         self.addresses = None
 
@@ -198,7 +210,7 @@ class Peer:
             return request.method in _OUT_OF_DIALOG
         if request.method == "REGISTER":  # 10.2: the tag has no meaning there
             return False
-        return not self.registration_events.owns(request.call_id, tag)
+        return not self.event_notifier.owns(request)
 
     def _not_understood(self, request: Request) -> list[str]:
         """Option tags the peer does not understand: as the proxy it is (16.3), then as server (8.2.2.3)."""
@@ -233,20 +245,14 @@ class Peer:
             ("Allow", ", ".join(self._handlers)),
             ("Accept", ", ".join(self.config.accepted_bodies)),
             ("Supported", ", ".join(sorted(self.config.understood))),
-            ("Allow-Events", ", ".join(self._packages)),
+            ("Allow-Events", ", ".join(self.event_notifier.packages)),
         ]
         answer = self._asked("OPTIONS") or Answer(200)
         self.pcscf.answer(incoming, answer, headers if answer.accepts else [])
 
     def _on_subscribe(self, incoming: Incoming) -> None:
-        """RFC 6665 4.2.1.1: 489 for a package that is not known."""
         answer = self._asked("SUBSCRIBE")
         if answer is not None:
             self.pcscf.answer(incoming, answer)
             return
-        package = (incoming.message.get("Event") or "").partition(";")[0].strip().lower()
-        handler = self._packages.get(package)
-        if handler is None:
-            self.pcscf.respond(incoming, 489, [("Allow-Events", ", ".join(self._packages))])
-        else:
-            handler(incoming)
+        self.event_notifier.on_subscribe(incoming)

@@ -75,6 +75,7 @@ class Notifier:
         self.ends_at = 0.0
         self._reason = "timeout"
         self._retry_after: int | None = None
+        self._status: int | None = None
 
     def subscribed(self, expires: int, now: float, *, granted: bool = True) -> list[Action]:
         """A SUBSCRIBE was accepted for so many seconds. granted: its sender may know the state."""
@@ -99,7 +100,7 @@ class Notifier:
         """The final response to a NOTIFY (4.2.2)."""
         if status not in ENDS_SUBSCRIPTION:
             return []
-        self._reason = f"NOTIFY refused with {status}"
+        self._reason, self._status = f"NOTIFY refused with {status}", status
         return self._told(Event.LOST, now)
 
     def unanswered(self, now: float) -> list[Action]:
@@ -132,4 +133,4 @@ class Notifier:
                     SubscriptionState("terminated", self._reason, retry_after=self._retry_after)
                 )
             case Make.END:
-                return Ended(self._reason)
+                return Ended(self._reason, status=self._status)

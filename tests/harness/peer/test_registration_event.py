@@ -140,3 +140,12 @@ def test_other_packages_are_489(bench: Any, ue: str) -> None:
     handset = bench.handset()
     answer = handset.ask("SUBSCRIBE", ue, "Event: presence", f"Contact: <{handset.contact}>")
     assert (answer.status, answer.header("Allow-Events")) == (489, "reg")
+
+
+def test_a_refused_notify_is_written_down_with_what_refused_it(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    subscribe(handset)
+    notified(handset, "489 Bad Event")
+    event = bench.call(peer.wait_event(lambda event: "refused with 489" in event.text, 1))
+    assert event.text.startswith("reg of ")

@@ -81,7 +81,7 @@ def test_an_end_may_say_when_to_come_again() -> None:
 def test_a_notify_answered_so_removes_the_subscription(status: int) -> None:
     machine = Notifier()
     machine.subscribed(60, 0)
-    assert machine.answered(status, 1) == [STOP, Ended(f"NOTIFY refused with {status}")]
+    assert machine.answered(status, 1) == [STOP, Ended(f"NOTIFY refused with {status}", status=status)]
     assert machine.state is State.TERMINATED
 
 
