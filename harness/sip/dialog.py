@@ -178,14 +178,15 @@ class Dialog:
         headers: Iterable[Header] = (),
         body: bytes = b"",
         *,
-        via: str,
+        via: str | None = None,
         cseq: int | None = None,
     ) -> Request:
         """The next request in this dialog (12.2.1.1), with the next CSeq number.
 
         headers: what the dialog does not give; Contact is added to target refresh requests and Max-Forwards
-        to all where they are not among them. via: the topmost Via value. cseq: that of the INVITE for an
-        ACK, which needs it; for another method the same request again, by another way. Raises UsageError.
+        to all where they are not among them. via: the Via value; None leaves it to whoever sends. cseq: that
+        of the INVITE for an ACK, which needs it; for another method the same request again, by another way.
+        Raises UsageError.
         """
         rows = list(headers)
         self._demand(method, rows, cseq)
@@ -198,7 +199,7 @@ class Dialog:
             method,
             uri,
             [
-                ("Via", via),
+                *([] if via is None else [("Via", via)]),
                 *([] if "Max-Forwards" in given else [("Max-Forwards", _MAX_FORWARDS)]),
                 *(("Route", f"<{route}>") for route in routes),
                 ("From", self.local),

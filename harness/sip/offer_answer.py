@@ -11,6 +11,7 @@ from enum import StrEnum, auto
 from typing import NamedTuple
 
 from harness.errors import SipSyntaxError
+from harness.sip.headers import MediaType
 from harness.sip.message import Request, Response, SipMessage
 
 _SDP = "application/sdp"
@@ -18,22 +19,26 @@ _SDP_PART = re.compile(rb"^Content-Type[ \t]*:[ \t]*application/sdp[ \t]*(?:;|\r
 
 
 def carries_session(message: SipMessage) -> bool:
-    """Whether a message carries a session description: by its Content-Disposition, else by its type.
-
-    A multipart body does when a part of it is SDP.
-    """
+    """Whether a message carries a session description."""
     if not message.body:
         return False
-    disposition = (message.get("Content-Disposition") or "").partition(";")[0].strip().lower()
+    return is_session(message.get("Content-Type"), message.get("Content-Disposition"), message.body)
+
+
+def is_session(content_type: str | None, disposition: str | None, body: bytes) -> bool:
+    """Whether a body is a session description: by its Content-Disposition, else by its type.
+
+    RFC 3261 13.2.1. A multipart body is one when a part of it is SDP.
+    """
     try:
-        kind = message.content_type
+        kind = MediaType.parse(content_type or "")
     except SipSyntaxError:
         return False
-    if kind is not None and kind.type.lower() == "multipart":
-        return _SDP_PART.search(message.body) is not None
+    if kind.type.lower() == "multipart":
+        return _SDP_PART.search(body) is not None
     if disposition:
-        return disposition == "session"
-    return kind is not None and kind.essence == _SDP
+        return disposition.partition(";")[0].strip().lower() == "session"
+    return kind.essence == _SDP
 
 
 class Turn(StrEnum):

@@ -594,6 +594,22 @@ def build_ack(request: Request, response: Response) -> Request:
     return build_request("ACK", request.uri, headers, strict=False)
 
 
+def build_cancel(request: Request, reason: str | None = None) -> Request:
+    """The CANCEL of a request that is under way (9.1): to the same hop, with the same single Via.
+
+    reason: value of a Reason header (RFC 3326 2). Raises UsageError.
+    """
+    headers = [
+        ("Via", request.values("Via")[0]),
+        ("Max-Forwards", "70"),
+        *(("Route", value) for value in request.get_all("Route")),
+        *((name, request.get(name) or "") for name in ("From", "To", "Call-ID")),
+        ("CSeq", f"{request.cseq.number} CANCEL"),
+        *([] if reason is None else [("Reason", reason)]),
+    ]
+    return build_request("CANCEL", request.uri, headers)
+
+
 def _input_of(status: int) -> Input:
     if status < 200:
         return Input.PROVISIONAL

@@ -1,0 +1,193 @@
+"""Both ends change the session at once: RFC 3261 14.1 and 14.2, RFC 3311 5.2 and 5.3."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harness.agent.session_user import Cause
+from harness.errors import UsageError
+from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
+
+
+def test_reinvite_and_its_ack(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            invite = await bench.far.next("INVITE")
+            assert (invite.cseq.number, invite.to.tag, invite.body) == (2, "far", OFFER.body)
+            assert invite.contacts
+            bench.far.answer(invite, "200 OK", "Contact: <sip:moved@127.0.0.1:5999>", body=ANSWER)
+            assert (await changing).status == 200
+            assert session.dialog.remote_target == "sip:moved@127.0.0.1:5999"
+            bench.far.answer(invite, "200 OK", body=ANSWER)  # the ACK went to the new target: it repeats
+            await bench.far.nothing()
+            assert session.dialog.remote_target == "sip:moved@127.0.0.1:5999"
+
+    in_loop(scenario())
+
+
+def test_a_repeated_2xx_of_a_reinvite_is_acknowledged_again(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            invite = await bench.far.next("INVITE")
+            bench.far.answer(invite, "200 OK", body=ANSWER)
+            ack = await bench.far.next("ACK")
+            assert ack.cseq.number == 2
+            await changing
+            bench.far.answer(invite, "200 OK", body=ANSWER)
+            assert (await bench.far.next("ACK")).raw == ack.raw
+
+    in_loop(scenario())
+
+
+def test_a_refused_reinvite_changes_nothing(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            before = session.dialog.remote_target
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            invite = await bench.far.next("INVITE")
+            bench.far.answer(invite, "488 Not Acceptable Here", "Contact: <sip:x@y>")
+            await bench.far.next("ACK")
+            assert (await changing).status == 488
+            assert (session.dialog.remote_target, session.has_ended()) == (before, False)
+            assert session.exchange.may_offer
+
+    in_loop(scenario())
+
+
+def test_an_invite_that_meets_ours_is_491(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            invite = await bench.far.next("INVITE")
+            theirs = {"to": session.dialog.local, "from_": session.dialog.remote, "call_id": "call-2"}
+            branch = bench.far.request("INVITE", 1, **theirs)
+            await bench.far.response("491")
+            bench.far.request("ACK", 1, branch=branch, **theirs)
+            bench.far.request("UPDATE", 2, body=OFFER, **theirs)
+            await bench.far.response("491")
+            bench.far.answer(invite, "200 OK", body=ANSWER)
+            await bench.far.next("ACK")
+            await changing
+            bench.far.request("UPDATE", 3, **theirs)
+            await bench.far.response("200")
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("owner", [True, False])
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_after_491_the_request_is_tried_once_more(in_loop, owner: bool, method: str) -> None:
+    """14.1: the owner of the Call-ID after 2.1 to 4 seconds, the other end within 2."""
+
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await (bench.calling() if owner else bench.called())
+            change = session.reinvite if method == "INVITE" else session.update
+            changing = asyncio.create_task(change(OFFER))
+            first = await bench.far.next(method)
+            bench.far.answer(first, "491 Request Pending")
+            if method == "INVITE":
+                await bench.far.next("ACK")
+            await bench.far.nothing()
+            low, high = (2.1, 4.0) if owner else (0.0, 2.0)
+            bench.clock.advance(max(low - 0.005, 0.0))
+            await bench.far.nothing()
+            bench.clock.advance(high - low + 0.005)
+            second = await bench.far.next(method)
+            assert second.cseq.number == first.cseq.number + 1
+            bench.far.answer(second, "491 Request Pending")
+            assert (await changing).status == 491
+            assert not session.has_ended()
+
+    in_loop(scenario())
+
+
+def test_a_reinvite_after_glare_is_not_tried_when_the_session_has_ended(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.called()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            bench.far.answer(await bench.far.next("INVITE"), "491 Request Pending")
+            await bench.far.next("ACK")
+            bench.far.request("BYE", 2, to=bench.to_near(session))
+            await bench.far.response("200")
+            bench.clock.advance(2)
+            assert (await changing).status == 491
+            await bench.far.nothing()
+
+    in_loop(scenario())
+
+
+def test_our_reinvite_waits_for_theirs(in_loop) -> None:
+    """14.1: no new INVITE while one is in progress in either direction."""
+
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            user = User()
+            session = await bench.called(user=user)
+            bench.far.request("INVITE", 2, to=bench.to_near(session), body=OFFER)
+            await bench.far.nothing()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            await bench.far.nothing()
+            await user.reinvites[0].accept(ANSWER)
+            await bench.far.response("200")
+            await bench.far.nothing()  # not before the ACK
+            bench.far.request("ACK", 2, to=bench.to_near(session))
+            bench.far.answer(await bench.far.next("INVITE"), "200 OK", body=ANSWER)
+            await bench.far.next("ACK")
+            assert (await changing).status == 200
+
+    in_loop(scenario())
+
+
+def test_two_reinvites_of_ours_go_one_after_the_other(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            both = asyncio.gather(session.reinvite(OFFER), session.reinvite(ANSWER))
+            for body in (OFFER, ANSWER):
+                invite = await bench.far.next("INVITE")
+                assert invite.body == body.body
+                await bench.far.nothing()
+                bench.far.answer(invite, "200 OK", body=ANSWER)
+                await bench.far.next("ACK")
+            await both
+
+    in_loop(scenario())
+
+
+def test_no_reinvite_in_an_early_dialog(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            bench.ua.invite(bench.invitation())
+            bench.far.answer(await bench.far.next("INVITE"), "180 Ringing")
+            await bench.far.nothing()
+            with pytest.raises(UsageError, match=r"14\.1"):
+                await bench.ua.sessions[0].reinvite(OFFER)
+
+    in_loop(scenario())
+
+
+def test_a_reinvite_without_ack_ends_the_session(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            user = User()
+            session = await bench.called(user=user)
+            bench.far.request("INVITE", 2, to=bench.to_near(session), body=OFFER)
+            await bench.far.nothing()
+            await user.reinvites[0].accept(ANSWER)
+            bench.clock.advance(32)
+            for _ in range(11):
+                await bench.far.response("200")
+            bench.far.answer(await bench.far.next("BYE"), "200 OK")
+            assert [each.cause for each in user.endings] == [Cause.NO_ACK]
+
+    in_loop(scenario())
