@@ -281,20 +281,21 @@ class RcsTexts:
             if kind != CPIM:
                 return Judgement(415, [("Accept", ACCEPTED)])
             cpim = parse_cpim(message.body)
+            content = cpim.decoded()
             wrapped = cpim.content_type.essence if cpim.content_type else ""
         except (SipSyntaxError, BodySyntaxError) as error:
             _log.warning("unreadable MESSAGE: %s", error)
             return unreadable
         if wrapped == NOTIFICATION:
-            return Judgement(200, _ids(message), lambda: self._notified(cpim))
+            return Judgement(200, _ids(message), lambda: self._notified(content))
         if wrapped == PLAIN:
-            return Judgement(200, _ids(message), lambda: self._text(message, cpim))
+            return Judgement(200, _ids(message), lambda: self._text(message, cpim, content))
         return Judgement(415, [("Accept", ACCEPTED)])
 
-    def _notified(self, cpim: CpimMessage) -> None:
+    def _notified(self, content: bytes) -> None:
         """An IMDN came: the bubble shows it. None is sent for it (RFC 5438 7.2.1)."""
         try:
-            imdn = parse_imdn(cpim.content)
+            imdn = parse_imdn(content)
         except BodySyntaxError as error:
             _log.warning("unreadable IMDN: %s", error)
             return
@@ -310,7 +311,7 @@ class RcsTexts:
         text = _decoded(message.body, kind.parameters.get("charset") if kind else None)
         self._show(_number_of(_sender_of(message)), text, "")
 
-    def _text(self, message: Request, cpim: CpimMessage) -> None:
+    def _text(self, message: Request, cpim: CpimMessage, content: bytes) -> None:
         received = self._note(message, cpim)
         key = (received.cpim_from, received.message_id)
         if received.message_id and key in self._received:
@@ -322,7 +323,7 @@ class RcsTexts:
         if received.message_id:
             self._delivered(number, received)
         kind = _media_type(cpim.mime_get("Content-Type"))
-        self._show(number, _decoded(cpim.content, kind.parameters.get("charset") if kind else None),
+        self._show(number, _decoded(content, kind.parameters.get("charset") if kind else None),
                    received.message_id)  # fmt: skip
         if self._defects.has("displayed_unseen"):
             self.shown(number)

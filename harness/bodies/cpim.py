@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
 from harness.bodies.fault import Fault
 from harness.bodies.mime import (
     ContentType,
@@ -193,6 +194,19 @@ class CpimMessage:
             return None if value is None else parse_content_type(value)
         except BodySyntaxError:
             return None
+
+    @property
+    def decodable(self) -> bool:
+        """Whether the encodings of the content are known here; decoded() raises where they are not."""
+        return is_decodable(*self._encodings)
+
+    def decoded(self, limit: int = DECODED_LIMIT) -> bytes:
+        """The content without its encodings. Raises BodySyntaxError, also for more than limit octets."""
+        return decode_content(self.content, *self._encodings, offset=self.content_offset, limit=limit)
+
+    @property
+    def _encodings(self) -> tuple[str | None, str | None]:
+        return self.mime_get("Content-Encoding"), self.mime_get("Content-Transfer-Encoding")
 
     @property
     def asks_for_imdn(self) -> bool:
@@ -434,17 +448,21 @@ def _declarations(headers: Iterable[CpimHeader]) -> Iterator[tuple[int, str, str
 
 def _resolve(headers: tuple[CpimHeader, ...]) -> Iterator[tuple[str, str]]:
     """The namespace and local name of each header; a declaration that comes too late still counts."""
-    declared = list(_declarations(headers))
+    declared = {index: (prefix, urn) for index, prefix, urn in _declarations(headers)}
+    known: dict[str, str] = {}  # those before the header at hand
+    first: dict[str, str] = {}
+    for prefix, urn in declared.values():
+        first.setdefault(prefix, urn)
     for index, header in enumerate(headers):
         prefix, dot, name = header.name.rpartition(".")
-        before = [urn for place, known, urn in declared if known == prefix and place < index]
-        after = [urn for place, known, urn in declared if known == prefix and place > index]
         if not dot:
-            yield (before[-1] if before and header.name != "NS" else CORE_NAMESPACE), name
-        elif before or after:
-            yield (before[-1] if before else after[0]), name
+            yield (CORE_NAMESPACE if header.name == "NS" else known.get("", CORE_NAMESPACE)), name
+        elif prefix in first:
+            yield known.get(prefix, first[prefix]), name
         else:
             yield (IMDN_NAMESPACE if prefix == "imdn" else ""), name if prefix == "imdn" else header.name
+        if index in declared:
+            known.update((declared[index],))
 
 
 def _written(name: str, value: str, *, strict: bool) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
 from harness.bodies.fault import Fault
 from harness.bodies.mime import (
     ContentType,
@@ -55,6 +56,19 @@ class Part:
             return None if value is None else parse_content_type(value)
         except BodySyntaxError:
             return None
+
+    @property
+    def decodable(self) -> bool:
+        """Whether the encodings of the content are known here; decoded() raises where they are not."""
+        return is_decodable(*self._encodings)
+
+    def decoded(self, limit: int = DECODED_LIMIT) -> bytes:
+        """The content without its encodings. Raises BodySyntaxError, also for more than limit octets."""
+        return decode_content(self.content, *self._encodings, offset=self.content_offset, limit=limit)
+
+    @property
+    def _encodings(self) -> tuple[str | None, str | None]:
+        return self.get("Content-Encoding"), self.get("Content-Transfer-Encoding")
 
     @property
     def disposition(self) -> str | None:

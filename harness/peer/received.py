@@ -8,7 +8,7 @@ from harness.agent.sip_agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import Imdn, parse_imdn
-from harness.bodies.multipart import split_multipart
+from harness.bodies.multipart import Part, split_multipart
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.peer.identities import bare, number_of
 from harness.sip.message import Request
@@ -94,7 +94,10 @@ def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessag
     """Take a MESSAGE apart. Raises SipSyntaxError when To or From cannot be read."""
     request = incoming.message
     cpim, fault = _cpim(request)
-    content = cpim.content if cpim is not None else request.body
+    content = request.body
+    if cpim is not None:
+        content, undecoded = _decoded(cpim)
+        fault = fault or undecoded
     content_type = (cpim.mime_get("Content-Type") if cpim is not None else request.get("Content-Type")) or ""
     dispositions = cpim.imdn_all("Disposition-Notification") if cpim is not None else []
     return ReceivedMessage(
@@ -131,6 +134,14 @@ def _cpim(request: Request) -> tuple[CpimMessage | None, str]:
         return None, str(error)
 
 
+def _decoded(entity: CpimMessage | Part) -> tuple[bytes, str]:
+    """The content without its encodings; as it came, and why, where they cannot be undone."""
+    try:
+        return entity.decoded(), ""
+    except BodySyntaxError as error:
+        return entity.content, str(error)
+
+
 def _text(content_type: str, content: bytes) -> str | None:
     if not content_type.strip().lower().startswith("text/"):
         return None
@@ -155,8 +166,8 @@ def is_notification(message: ReceivedMessage) -> bool:
 def notifications_in(message: ReceivedMessage, status: int | None) -> list[ReceivedNotification]:
     """The notifications a MESSAGE carries; one that cannot be read has a fault instead of an Imdn."""
     found: list[ReceivedNotification] = []
-    for document in _documents(message):
-        imdn, fault = _imdn(document)
+    for document, undecoded in _documents(message):
+        imdn, fault = (None, undecoded) if undecoded else _imdn(document)
         found.append(
             ReceivedNotification(
                 number=message.number,
@@ -175,15 +186,17 @@ def notifications_in(message: ReceivedMessage, status: int | None) -> list[Recei
     return found
 
 
-def _documents(message: ReceivedMessage) -> list[bytes]:
+def _documents(message: ReceivedMessage) -> list[tuple[bytes, str]]:
+    """The octets of each document, and why they could not be decoded."""
+    whole = [(message.content, message.fault)]
     kind = message.cpim.content_type if message.cpim is not None else None
     if kind is None or kind.essence.lower() != "multipart/mixed":
-        return [message.content]
+        return whole
     try:
         parts = split_multipart(message.content, kind.parameters.get("boundary", "")).parts
     except BodySyntaxError:
-        return [message.content]
-    return [part.content for part in parts]
+        return whole
+    return [_decoded(part) for part in parts]
 
 
 def _imdn(document: bytes) -> tuple[Imdn | None, str]:

@@ -7,8 +7,6 @@ CSeq where a broken message would be lost otherwise; dialogs follow RFC 3261 12.
 
 from __future__ import annotations
 
-import binascii
-import quopri
 import re
 from bisect import bisect_left
 from collections import defaultdict
@@ -17,7 +15,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from harness.bodies.cpim import CpimMessage, parse_cpim
-from harness.bodies.imdn import Imdn, parse_imdn
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
+from harness.bodies.imdn import parse_imdn
 from harness.bodies.multipart import Part, split_multipart
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.evidence.timeline import OCTETS_LOST, Entry, Event, Layer, Packet, Transport
@@ -571,34 +570,18 @@ def _read_imdns(item: CpimItem) -> None:
     kind = cpim.content_type if cpim else None
     if cpim is None or kind is None:
         return
-    documents: list[bytes] = []
-    if kind.essence == "message/imdn+xml":
-        documents.append(_plain(cpim, cpim.content))
+    entities: list[CpimMessage | Part] = []
+    if kind.essence == IMDN_TYPE:
+        entities.append(cpim)
     elif kind.type == "multipart":
-        for part in _parts(cpim.content, kind.parameters.get("boundary")):
-            if part.content_type is not None and part.content_type.essence == "message/imdn+xml":
-                documents.append(_plain(part, part.content))
-    for document in documents:
+        parts = _parts(cpim.content, kind.parameters.get("boundary"))
+        entities += [each for each in parts if each.content_type and each.content_type.essence == IMDN_TYPE]
+    for entity in entities:
         try:
-            imdn: Imdn = parse_imdn(document)
+            if entity.decodable:
+                item.imdns.append(parse_imdn(entity.decoded()))
         except BodySyntaxError as error:
             item.imdn_error = error
-        else:
-            item.imdns.append(imdn)
-
-
-def _plain(entity: CpimMessage | Part, content: bytes) -> bytes:
-    """The content with its Content-Transfer-Encoding undone (RFC 2045 6); as it is when that fails."""
-    named = entity.mime_get if isinstance(entity, CpimMessage) else entity.get
-    encoding = (named("Content-Transfer-Encoding") or "").strip().lower()
-    if encoding == "quoted-printable":
-        return quopri.decodestring(content)
-    if encoding == "base64":
-        try:
-            return binascii.a2b_base64(content)
-        except binascii.Error:
-            return content
-    return content
 
 
 def _is_another_protocol(octets: bytes) -> bool:

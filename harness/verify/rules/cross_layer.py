@@ -5,15 +5,13 @@ Each rule is silent while the other layer has told nothing: no driver, no findin
 
 from __future__ import annotations
 
-import base64
-import binascii
-import quopri
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Layer
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Kind, rule
@@ -535,15 +533,9 @@ def _text_of(item: CpimItem) -> str | None:
     kind = cpim.content_type if cpim else None
     if cpim is None or kind is None or kind.essence != "text/plain":
         return None
-    content = cpim.content
-    coding = (cpim.mime_get("Content-Transfer-Encoding") or "").strip().lower()
     try:
-        if coding == "base64":
-            content = base64.b64decode(content)
-        elif coding == "quoted-printable":
-            content = quopri.decodestring(content)
-        return unified(content.decode(kind.parameters.get("charset", "utf-8")))
-    except (binascii.Error, ValueError, LookupError):
+        return unified(cpim.decoded().decode(kind.parameters.get("charset", "utf-8")))
+    except (BodySyntaxError, ValueError, LookupError):
         return None
 
 

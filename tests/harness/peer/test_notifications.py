@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -284,6 +285,34 @@ def test_a_document_that_cannot_be_read_is_kept_with_its_fault(bench: Any) -> No
     assert handset.receive().status == 200
     assert peer.notifications.received[0].kind is None
     assert peer.notifications.received[0].fault
+
+
+def deflated(text: str, content: bytes | None = None) -> bytes:
+    """The notification with its document (or another) in `Content-Encoding: deflate`."""
+    head, cpim, mime, document = text.split("\r\n\r\n")
+    coded = zlib.compress(document.encode() if content is None else content)
+    mime = re.sub(r"Content-Length: \d+", f"Content-Length: {len(coded)}\r\nContent-Encoding: deflate", mime)
+    body = f"{cpim}\r\n\r\n{mime}\r\n\r\n".encode() + coded
+    return re.sub(r"Content-Length: \d+", f"Content-Length: {len(body)}", head).encode() + b"\r\n\r\n" + body
+
+
+def test_a_deflated_document_is_read(bench: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.send(deflated(handset.imdn("displayed", "m1")))
+    assert handset.receive().status == 200
+    (notification,) = peer.notifications.received
+    assert (notification.message_id, notification.kind, notification.fault) == ("m1", "displayed", "")
+
+
+def test_a_document_that_would_inflate_beyond_the_limit_is_kept_with_its_fault(bench: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.send(deflated(handset.imdn("displayed", "m1"), bytes(20_000_000)))
+    assert handset.receive().status == 200
+    (notification,) = peer.notifications.received
+    assert notification.kind is None
+    assert "more than" in notification.fault
 
 
 def test_an_aggregate_is_taken_apart(bench: Any, far: str) -> None:

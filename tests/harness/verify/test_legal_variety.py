@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -403,6 +404,19 @@ def a_notification_in_base64() -> Timeline:
         "content-transfer-encoding: Quoted-Printable",
     )
     return timeline(*message(SIMPLE), *turned(message(body), "n1"), *turned(message(other), "n2"))
+
+
+@legal
+def a_notification_in_deflate() -> Timeline:
+    coded = zlib.compress(xml("delivery", "delivered").encode())
+    body = imdn("Not1aB2cD3eF4gH5iJ6k", coded, "message/imdn+xml", "Content-Encoding: deflate")
+    return timeline(*message(SIMPLE), *turned(message(body), "n1"))
+
+
+@legal
+def a_notification_in_a_coding_nobody_knows() -> Timeline:
+    body = imdn("Not1aB2cD3eF4gH5iJ6k", b"\x0b\x02\x80", "message/imdn+xml", "Content-Encoding: br")
+    return timeline(*message(SIMPLE), *turned(message(body), "n1"))
 
 
 @legal
