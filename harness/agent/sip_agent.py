@@ -235,7 +235,10 @@ class SipAgent:
             case Request():
                 self._received_request(found, arrival, refusal_of(found, arrival.transport))
             case FramingError(partial=Request() as request):
-                self._received_request(request, arrival, refusal_of_error(found))
+                if absent := missing(request):  # they may stand where the head was not read any more
+                    self._note(f"{request.method} dropped, {absent} not seen: {found}")
+                else:
+                    self._received_request(request, arrival, refusal_of_error(found))
 
     def connection_lost(self, connection: TcpConnection, error: TransportFailed) -> None:
         """A connection broke: the requests that went over it fail."""

@@ -108,7 +108,7 @@ ANSWERS = {  # over UDP and over TCP; None: nothing that could be answered, "end
     "content-length no number": ("400", "400"),
     "content-length negative": ("400", "400"),
     "no via": (None, None),
-    "no call-id": (None, None),
+    "no call-id": ("400", "400"),
     "wrong version": ("505", "505"),
     "header without colon": ("200", "200"),
     "nothing but line ends": (None, None),
