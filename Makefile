@@ -1,17 +1,19 @@
 # Two commands need nothing but make and Python 3.11: `make lab` runs the main job, `make test` the tests.
 # `make bench` measures ours beside the libraries of the extra `bench`; `make bench ARGS=--quick` does so roughly.
+# `make fuzz` attacks the parsers for a while; `make fuzz ARGS="--seconds 60 sip_message"` one of them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+FUZZ_STAMP := $(VENV)/.installed-fuzz
 ARGS ?=
 
 # A lab behind a proxy has certificates of its own: trust what the system trusts.
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 
-.PHONY: lab test check format bench clean
+.PHONY: lab test check format bench fuzz clean
 
 lab: $(STAMP)
 	$(BIN)/rcslab run $(ARGS)
@@ -34,6 +36,9 @@ format: $(STAMP)
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
 
+fuzz: $(FUZZ_STAMP)
+	cd tests && ../$(BIN)/python -m fuzz.run $(ARGS)
+
 # $(1): the extra to install
 define install
 @if command -v uv >/dev/null 2>&1; then \
@@ -51,6 +56,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 $(BENCH_STAMP): pyproject.toml constraints.txt
 	$(call install,bench)
+
+$(FUZZ_STAMP): pyproject.toml constraints.txt
+	$(call install,fuzz)
 
 clean:
 	rm -rf $(VENV) results .mypy_cache .ruff_cache .pytest_cache

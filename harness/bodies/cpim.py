@@ -79,7 +79,7 @@ _SPECIAL = {"\\": "\\", '"': '"', "'": "'", "b": "\b", "t": "\t", "n": "\n", "r"
 _ESCAPED = {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NEEDS_ESCAPE = re.compile(r"[\\\x00-\x1f\x7f]")
-_NAMESPACE = re.compile(r"\s*([^<\s]*)\s*<([^>]*)>\s*")
+_NAMESPACE = re.compile(r"\s*+([^<\s]*+)\s*+<([^>]*+)>\s*+")
 _WORD = r"[^\s()<>@,;:\\\"/\[\]?={}]+"
 _ADDRESS = re.compile(rf'(?:(?P<quoted>".*")\s*|(?P<words>{_WORD}(?:\s+{_WORD})*)\s*)?<(?P<uri>[^<>\s]*)>')
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>]+")

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from harness.evidence.timeline import Layer
 
 _REQUEST = rb"[A-Za-z][\w.!%*+`'~-]{0,63} [^\r\n]{1,4000} SIP/\d{1,3}\.\d{1,3}[ \t]*"
-_STATUS = rb"SIP/\d{1,3}\.\d{1,3} \d{3}(?: [^\r\n]*)?"
+_STATUS = rb"SIP/\d{1,3}\.\d{1,3} \d{3}(?: [^\r\n]{0,4000})?"
 _SIP = rb"(?:" + _REQUEST + rb"|" + _STATUS + rb")\r?\n"
-_MSRP = rb"MSRP [A-Za-z0-9][\w.+%=-]{1,31} (?:[A-Z]{1,32}|\d{3}(?: [^\r\n]*)?)[ \t]*\r?\n"
+_MSRP = rb"MSRP [A-Za-z0-9][\w.+%=-]{1,31} (?:[A-Z]{1,32}|\d{3}(?: [^\r\n]{0,4000})?)[ \t]*\r?\n"
 _AT_START = {
     Layer.SIP: re.compile(rb"[\r\n]*" + _SIP, re.IGNORECASE),
     Layer.MSRP: re.compile(rb"[\r\n]*" + _MSRP),
@@ -61,7 +61,8 @@ class MessageCutter:
     def __init__(self, most: int = 1024 * 1024) -> None:
         self._most = most
         self._held = bytearray()
-        self._looked = 0  # held octets in which an MSRP end-line was looked for in vain
+        self._looked = 0  # held octets in which the end of the header or of an MSRP message is not
+        self._found: bytes | int | None = None  # how the held message ends, once that can be told
         self._passing: bytes | int | None = None  # inside a message: its MSRP end-line, or the octets to come
 
     def receive(self, octets: bytes) -> list[Cut]:
@@ -83,24 +84,25 @@ class MessageCutter:
     def _cut(self, end: int) -> Cut:
         cut = Cut(bytes(self._held[:end]), self._passing is not None)
         del self._held[:end]
-        self._looked = 0
+        self._looked, self._found = 0, None
         return cut
 
     def _next_end(self) -> int | None:
         if self._passing is not None:
             return self._end_of(self._passing)
-        if lines := _EMPTY_LINES.match(self._held):
-            return lines.end()
-        if protocol_of(self._held):
-            ending = self._ending()
-            return None if ending is None else self._end_of(ending)
-        return None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
+        if self._found is None:
+            if lines := _EMPTY_LINES.match(self._held):
+                return lines.end()
+            if protocol_of(self._held) is None:
+                return None if _LINE_BEGUN.fullmatch(self._held) else len(self._held)
+            self._found = self._ending()
+        return None if self._found is None else self._end_of(self._found)
 
     def _ending(self) -> bytes | int | None:
         """How the message at the start ends: its MSRP end-line, or the number of its octets, once known."""
         if protocol_of(self._held) is Layer.MSRP:
             return b"-------" + bytes(self._held[:100]).split(b" ", 2)[1]
-        header = _HEADER_END.search(self._held)
+        header = _HEADER_END.search(self._held, max(0, self._looked - 3))
         if header is None:
             return None
         length = _CONTENT_LENGTH.search(self._held, 0, header.start())
@@ -115,7 +117,7 @@ class MessageCutter:
 
     def _cut_inside(self) -> Cut:
         """Part of a message that is too long. What may be the beginning of its end-line stays."""
-        ending = self._passing if self._passing is not None else self._ending()
+        ending = self._passing if self._passing is not None else self._found
         cut = self._cut(len(self._held) - (_LONGEST_END_LINE if isinstance(ending, bytes) else 0))
         self._passing = ending - len(cut.octets) if isinstance(ending, int) else ending
         return cut
