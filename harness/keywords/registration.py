@@ -8,9 +8,9 @@ from robot.api.deco import keyword
 
 from harness.errors import HandsetError
 from harness.keywords.topic import Topic
+from harness.peer.bindings import Binding
 from harness.peer.config import Authentication
 from harness.peer.journal import EventKind
-from harness.peer.registrar import Binding
 
 
 class Registration(Topic):

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import NotSeen
 from harness.evidence.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
+KEPT = 5000
+"""Events, messages and the like that a peer remembers at least."""
 _SHOWN = 8  # events quoted in an error; the rest is in the journal
 
 
@@ -55,6 +58,7 @@ class PeerEvent:
         return f"{self.kind} {self.text}"
 
 
+_T = TypeVar("_T")
 Predicate = Callable[[PeerEvent], bool]
 
 
@@ -65,13 +69,27 @@ class _Waiter:
     seen: asyncio.Future[PeerEvent]
 
 
+class Recent(list[_T]):
+    """A list that lets go of its oldest half when it has grown to twice KEPT: what is remembered of a load.
+
+    Nothing that is judged goes with it; the timeline keeps all octets.
+    """
+
+    def append(self, each: _T) -> None:
+        """Add one at the end."""
+        super().append(each)
+        if len(self) >= 2 * KEPT:
+            del self[:-KEPT]
+
+
 class Journal:
-    """The list of events, and who waits for one. Belongs to the loop of the peer."""
+    """The newest events, and who waits for one. Belongs to the loop of the peer."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._waiters: list[_Waiter] = []
-        self.events: list[PeerEvent] = []
+        self.events: Recent[PeerEvent] = Recent()
+        self._count = 0
 
     @property
     def timeline_number(self) -> int:
@@ -80,9 +98,8 @@ class Journal:
 
     def add(self, kind: EventKind, text: str, subject: Any = None) -> PeerEvent:
         """Append an event, log it, and wake who waits for it."""
-        event = PeerEvent(
-            len(self.events) + 1, self._timeline.now(), len(self._timeline), kind, text, subject
-        )
+        self._count += 1
+        event = PeerEvent(self._count, self._timeline.now(), len(self._timeline), kind, text, subject)
         self.events.append(event)
         log.info("%s", event, extra={"peer_event": event.number, "kind": kind.value})
         for waiter in self._waiters:
@@ -92,9 +109,9 @@ class Journal:
 
     def since(self, after: int, *kinds: EventKind) -> list[PeerEvent]:
         """Events later than timeline number `after`, of these kinds (all kinds when none is given)."""
-        return [
-            event for event in self.events if event.timeline > after and (not kinds or event.kind in kinds)
-        ]
+        events = self.events
+        later = events[bisect_right(events, after, key=lambda event: event.timeline) :]
+        return [event for event in later if event.kind in kinds] if kinds else later
 
     async def wait(
         self,

@@ -16,10 +16,10 @@ from harness.cpm.tokens import new_id, new_tag
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Header, HeaderChanges, changed
+from harness.peer.bindings import Binding
 from harness.peer.config import FarParty
 from harness.peer.flow import Flow, flow_of, on_the_way
 from harness.peer.pcscf import NoAnswer, Pcscf
-from harness.peer.registrar import Binding
 from harness.sip.message import Request, Response, build_request
 from harness.sip.uri import parse_uri
 

@@ -21,7 +21,7 @@ from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
 from harness.peer.config import FarParty
 from harness.peer.identities import anonymous
-from harness.peer.journal import EventKind, PeerEvent
+from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import ReceivedMessage, ReceivedNotification, notifications_in
@@ -135,8 +135,8 @@ class Notifications:
         self._sender = sender
         self._answers = AnswerQueue()
         self._policy = Policy()
-        self.received: list[ReceivedNotification] = []
-        self.sent: list[SentNotification] = []
+        self.received: Recent[ReceivedNotification] = Recent()
+        self.sent: Recent[SentNotification] = Recent()
 
     # The far party's
 

@@ -19,7 +19,7 @@ from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, cha
 from harness.peer.authentication import Authenticator, Outcome, credentials_in
 from harness.peer.config import Authentication, FarParty, Subscriber
 from harness.peer.identities import canonical, names
-from harness.peer.journal import EventKind, PeerEvent
+from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.notifications import IMDN_NAMESPACE, Notifications
 from harness.peer.pcscf import Pcscf
@@ -84,8 +84,8 @@ class Pager:
         self._answers = AnswerQueue()
         self._conversations: dict[tuple[str, str], str] = {}
         self._wrong: set[str] = set()
-        self.received: list[ReceivedMessage] = []
-        self.sent: list[SentMessage] = []
+        self.received: Recent[ReceivedMessage] = Recent()
+        self.sent: Recent[SentMessage] = Recent()
 
     # From the handset
 

@@ -128,9 +128,10 @@ class Pcscf:
         rows = changed([*headers, ("Server", self.config.server)], changes or {})
         response = build_response(incoming.message, status, reason, rows, body, to_tag=to_tag or new_tag())
         self.agent.respond(incoming, response)
-        self.repeats.answered(incoming.message, response)
+        if incoming.transport is not Transport.UDP:  # whose transactions outlive repeats (17.2.2)
+            self.repeats.answered(incoming.message, response)
         self.journal.add(
-            EventKind.ANSWERED, f"{incoming.message.method} with {status} {response.reason}", response
+            EventKind.ANSWERED, f"{incoming.message.method} with {status} {response.reason}", status
         )
 
     def answer(self, incoming: Incoming, answer: Answer, headers: Iterable[Header] = ()) -> None:

@@ -17,6 +17,7 @@ from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator
+from harness.peer.bindings import Binding
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
 from harness.peer.journal import Journal, PeerEvent, Predicate
@@ -24,7 +25,7 @@ from harness.peer.mt_request import MtSender
 from harness.peer.notifications import Notifications
 from harness.peer.pager import Pager
 from harness.peer.pcscf import Pcscf
-from harness.peer.registrar import Binding, Registrar
+from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
 from harness.sip.message import Request
 from harness.sip.transaction import Timers

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from enum import StrEnum
@@ -16,10 +16,11 @@ from harness.agent.sip_agent import Incoming
 from harness.errors import UsageError
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator, Outcome, credentials_in
+from harness.peer.bindings import Binding, Bindings
 from harness.peer.config import Authentication, Subscriber
-from harness.peer.flow import Flow, flow_of
+from harness.peer.flow import flow_of
 from harness.peer.identities import canonical, names, number_of, uri_of
-from harness.peer.journal import EventKind, PeerEvent
+from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.pcscf import Pcscf
 from harness.sip.caller_preferences import feature_tags
 from harness.sip.headers import NameAddr
@@ -31,44 +32,6 @@ log = logging.getLogger(__name__)
 _HOUR = 3600  # RFC 3261 10.3 step 7: nothing of an hour or more is too brief
 _GIVES_UP = 2  # wrong responses in a row before 403
 _LARGEST = 2**32 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A Contact bound to an identity.
-
-    aor: the identity in the To of the REGISTER. contact: the URI bound. parameters: the Contact's own
-    (feature tags decoded in `features`). associated: the identities of the registration, default first.
-    expires_at, registered_at: seconds since the Unix epoch. path: values of Path, the handset's side last.
-    """
-
-    aor: str
-    contact: str
-    address: NameAddr
-    features: Mapping[str, tuple[str, ...]]
-    instance: str | None
-    associated: tuple[str, ...]
-    flow: Flow
-    call_id: str
-    cseq: int
-    expires: int
-    expires_at: float
-    registered_at: float
-    path: tuple[str, ...] = ()
-    user_agent: str = ""
-    number: int = 0
-
-    @property
-    def identity(self) -> str:
-        """The default public identity."""
-        return self.associated[0] if self.associated else self.aor
-
-    def __str__(self) -> str:
-        return f"{self.aor} at {self.contact} for {self.expires} s"
-
-    def belongs_to(self, identity: str) -> bool:
-        """True when the binding can be reached under this identity (URI or number)."""
-        return names(identity, (self.aor, *self.associated))
 
 
 class Change(StrEnum):
@@ -117,12 +80,12 @@ class Registrar:
         self._pcscf = pcscf
         self._config = pcscf.config
         self._authenticator = authenticator
-        self._bindings: dict[str, list[Binding]] = {}
+        self._bindings = Bindings()
         self._wrong: dict[str, int] = {}
         self._listeners: list[ChangeListener] = []
         self._expiry: asyncio.TimerHandle | None = None
         self._answers = AnswerQueue()
-        self.history: list[RegistrationEvent] = []
+        self.history: Recent[RegistrationEvent] = Recent()
 
     # What tests set and ask
 
@@ -152,13 +115,8 @@ class Registrar:
     def all_bindings(self, identity: str | None = None) -> tuple[Binding, ...]:
         """Every binding in force, or those of one identity (URI or number), newest last."""
         now = self._pcscf.timeline.now()
-        held = [binding for bound in tuple(self._bindings.values()) for binding in bound]
-        wanted = [
-            binding
-            for binding in held
-            if binding.expires_at > now and (identity is None or binding.belongs_to(identity))
-        ]
-        return tuple(sorted(wanted, key=lambda binding: binding.number))
+        held = self._bindings.all() if identity is None else self._bindings.named(identity)
+        return tuple(binding for binding in held if binding.expires_at > now)
 
     def binding_of(self, identity: str) -> Binding | None:
         """The newest binding of an identity, None when it has none."""
@@ -249,7 +207,7 @@ class Registrar:
         if not gone:
             raise UsageError(f"nothing is registered{f' under {aor}' if aor else ''}")
         for binding in gone:
-            self._remove(binding)
+            self._bindings.remove(binding)
         change = Change.REJECTED if rejected else Change.DEACTIVATED
         self._record(change, gone)
         self._tell(change, gone)
@@ -348,7 +306,7 @@ class Registrar:
         """Steps 6 and 7: all contacts or none. Returns the change, what was bound and what was removed."""
         request = incoming.message
         self.purge()
-        before = list(self._bindings.get(aor, ()))
+        before = list(self._bindings.of(aor))
         if any(value.strip() == "*" for value in request.values("Contact")):
             return Change.UNREGISTERED, ((), self._unbind_all(request, aor, before))
         after = list(before)
@@ -366,7 +324,7 @@ class Registrar:
             new = self._binding(incoming, aor, associated, contact, expires, old)
             after.append(new)
             bound.append(new)
-        self._bindings[aor] = after
+        self._bindings.put(aor, after)
         self._schedule()
         known = {held.contact for held in before}
         fresh = any(new.contact not in known for new in bound)
@@ -377,7 +335,7 @@ class Registrar:
             raise _Refused(400, reason="Contact * needs Expires 0 and no other Contact")
         for held in before:
             _in_order(held, request)
-        self._bindings.pop(aor, None)
+        self._bindings.put(aor, ())
         return tuple(before)
 
     def _lifetime(self, contact: NameAddr, request: Request) -> int:
@@ -424,7 +382,7 @@ class Registrar:
     def _accepted(self, incoming: Incoming, aor: str) -> list[Header]:
         """Step 8, and what IMS adds. A query (no Contact) is answered with what is bound."""
         now = self._pcscf.timeline.now()
-        bound = self._bindings.get(aor, [])
+        bound = self._bindings.of(aor)
         headers: list[Header] = []
         for binding in bound:
             left = max(0, round(binding.expires_at - now))
@@ -459,22 +417,18 @@ class Registrar:
 
     def purge(self) -> None:
         """Remove the bindings whose time is over."""
-        now = self._pcscf.timeline.now()
-        for aor, bound in list(self._bindings.items()):
-            over = tuple(binding for binding in bound if binding.expires_at <= now)
-            if over:
-                self._bindings[aor] = [binding for binding in bound if binding.expires_at > now]
-                self._record(Change.EXPIRED, over)
-                self._tell(Change.EXPIRED, over)
+        for over in self._bindings.take_overdue(self._pcscf.timeline.now()).values():
+            self._record(Change.EXPIRED, over)
+            self._tell(Change.EXPIRED, over)
 
     def _schedule(self) -> None:
         """Wake up when the next binding ends."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-        ends = [binding.expires_at for bound in self._bindings.values() for binding in bound]
-        if ends:
-            delay = max(0.0, min(ends) - self._pcscf.timeline.now())
+        end = self._bindings.next_end()
+        if end is not None:
+            delay = max(0.0, end - self._pcscf.timeline.now())
             self._expiry = asyncio.get_running_loop().call_later(delay, self._wake)
 
     def _wake(self) -> None:
@@ -487,11 +441,6 @@ class Registrar:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-
-    def _remove(self, binding: Binding) -> None:
-        bound = self._bindings.get(binding.aor, [])
-        if binding in bound:
-            bound.remove(binding)
 
     def _record(self, change: Change, bindings: tuple[Binding, ...]) -> None:
         for binding in bindings:

@@ -16,11 +16,12 @@ from harness.bodies.reginfo import (
     RegistrationState,
     write_reginfo,
 )
+from harness.peer.bindings import Binding
 from harness.peer.flow import flow_of
 from harness.peer.identities import canonical
 from harness.peer.journal import EventKind
 from harness.peer.pcscf import Pcscf
-from harness.peer.registrar import Binding, Change, Registrar
+from harness.peer.registrar import Change, Registrar
 from harness.sip.event_packages import REG
 from harness.sip.subscription import Ended
 
