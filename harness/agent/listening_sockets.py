@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
+import struct
+from asyncio.trsock import TransportSocket
 from typing import NamedTuple
 
 from harness.errors import AddressTaken, LabError
 from harness.evidence.timeline import Address
 
 BACKLOG = 128
+RECEIVE_OCTETS = 8 * 1024 * 1024  # of a datagram socket
+# Linux socket options that Python does not name, and the nine counters of the second, the last of them drops.
+_SO_RCVBUFFORCE, _SO_MEMINFO, _MEMINFO = 33, 55, struct.Struct("9I")
 ATTEMPTS = 64  # how many ports of the kernel's choice are tried until one is free for both
 
 
@@ -82,6 +88,8 @@ def _bound(part: str, kind: socket.SocketKind, host: str, port: int) -> socket.s
         bound.setblocking(False)
         if kind == socket.SOCK_STREAM:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            _widen(bound)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
@@ -89,6 +97,22 @@ def _bound(part: str, kind: socket.SocketKind, host: str, port: int) -> socket.s
         bound.close()
         raise _refused(part, f"{shown}/{'TCP' if kind == socket.SOCK_STREAM else 'UDP'}", error) from error
     return bound
+
+
+def _widen(datagram: socket.socket) -> None:
+    """Room for a burst that comes while the loop is busy; above the system's limit only with privileges."""
+    datagram.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_OCTETS)
+    with contextlib.suppress(PermissionError):
+        datagram.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_OCTETS)
+
+
+def dropped_by_kernel(datagram: socket.socket | TransportSocket) -> int:
+    """Datagrams that found no room in the receive buffer of this socket so far; 0 where no kernel tells."""
+    try:
+        *_, drops = _MEMINFO.unpack(datagram.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
+    except OSError:
+        return 0
+    return int(drops)
 
 
 def _refused(part: str, address: str, error: OSError) -> LabError:

@@ -28,6 +28,8 @@ class Counter(StrEnum):
     """Those of them whose TCP connection was refused."""
     RESPONDED_ANEW = "responses-on-another-connection"
     UNREADABLE = "messages-unreadable"
+    DROPPED = "datagrams-lost"
+    """Datagrams the kernel dropped because they were not read in time."""
 
     # Limits
     TOO_LARGE = "message-too-large"
@@ -46,9 +48,9 @@ class Metrics:
     def __init__(self) -> None:
         self._counts = dict.fromkeys(Counter, 0)
 
-    def count(self, counter: Counter) -> None:
-        """One more."""
-        self._counts[counter] += 1
+    def count(self, counter: Counter, number: int = 1) -> None:
+        """So many more."""
+        self._counts[counter] += number
 
     def __getitem__(self, counter: Counter) -> int:
         return self._counts[counter]

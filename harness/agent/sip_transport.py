@@ -116,7 +116,15 @@ class SipTransport:
         loop = asyncio.get_running_loop()
         pair = open_pair(self.part, host, port)
         _, endpoint = await loop.create_datagram_endpoint(
-            partial(UdpEndpoint, self.timeline, Layer.SIP, pair.address, self._inspect, self._datagram),
+            partial(
+                UdpEndpoint,
+                self.timeline,
+                Layer.SIP,
+                pair.address,
+                self._inspect,
+                self._datagram,
+                partial(self.metrics.count, Counter.DROPPED),
+            ),
             sock=pair.datagram,
         )
         self._endpoints.append(endpoint)

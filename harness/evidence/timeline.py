@@ -24,6 +24,7 @@ from harness.evidence.spool import Spool
 OCTETS_IN_MEMORY = 16 * 1024 * 1024
 """Octets of packets that a timeline holds in memory; older ones are in a file."""
 OCTETS_LOST = "octets-lost"
+DATAGRAMS_LOST = "datagrams-lost"
 LOST = "the octets are lost: temporary files could not be written"
 
 

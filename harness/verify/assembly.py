@@ -19,7 +19,7 @@ from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import parse_imdn
 from harness.bodies.multipart import Part, split_multipart
 from harness.errors import BodySyntaxError, SipSyntaxError
-from harness.evidence.timeline import OCTETS_LOST, Entry, Event, Layer, Packet, Transport
+from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event, Layer, Packet, Transport
 from harness.sip.framing import FramingError, Limits, StreamFramer
 from harness.sip.message import Request, Response, parse_message
 from harness.sip.uri import Uri
@@ -44,6 +44,7 @@ DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 # What no rule forbids is judged, however large: these bound memory only.
+_INCOMPLETE = ("capture-truncated", OCTETS_LOST, DATAGRAMS_LOST)
 LIMITS = Limits(header_octets=1024 * 1024, body_octets=64 * 1024 * 1024, fields=20_000)
 
 _MEANT_AS_SIP = re.compile(rb"SIP/\d|(?:\A|\n)(?:via|v|cseq|call-id)[ \t]*:", re.IGNORECASE)
@@ -173,7 +174,7 @@ class Assembly:
 
     def _cut_event(self, event: Event) -> Iterator[SipEntry | EventItem]:
         self.parties.hint(event)
-        self.incomplete |= event.layer is Layer.LAB and event.name in ("capture-truncated", OCTETS_LOST)
+        self.incomplete |= event.name in _INCOMPLETE
         if event.layer is Layer.LAB and event.name in ("test-start", "parties") and self.from_start is None:
             self.from_start = True
         if event.layer is Layer.SIP and event.name == "connection" and event.text.startswith("closed"):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from harness.errors import ExitCode
 from harness.evidence.capture import capture_to_timeline
-from harness.evidence.timeline import OCTETS_LOST, Event, Packet, Timeline
+from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Event, Packet, Timeline
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
 from harness.verify.report import Judgement
 
-NOTICES = ("capture-truncated", "capture-ignored", OCTETS_LOST)
+NOTICES = ("capture-truncated", "capture-ignored", OCTETS_LOST, DATAGRAMS_LOST)
 
 
 def judge_captures(
