@@ -63,7 +63,8 @@ class Topic(Protocol):
 class Subscription:
     """One subscription at our end.
 
-    granted: its subscriber may know the state. lost: the subscriber is gone, nothing more is sent. version:
+    shared: its dialog has another owner, who sees to the order of requests. granted: its subscriber may know
+    the state. lost: the subscriber is gone, nothing more is sent. version:
     of the last document made for it, -1 before the first.
     """
 
@@ -74,6 +75,7 @@ class Subscription:
     send: Send
     timers: RunningTimers
     machine: Notifier = field(default_factory=Notifier)
+    shared: bool = False
     granted: bool = False
     lost: bool = False
     version: int = -1
@@ -156,7 +158,7 @@ class EventNotifier:
         if subscription is None:
             self._respond(incoming, 481)
             return
-        status = subscription.dialog.receive(incoming.message)
+        status = None if subscription.shared else subscription.dialog.receive(incoming.message)
         if status is not None:
             self._respond(incoming, status, reason="CSeq is not above the last one")
             return
@@ -188,13 +190,15 @@ class EventNotifier:
         status: int,
         expires: int,
         dialog: Dialog | None = None,
+        begun: Callable[[Subscription], None] = lambda _: None,
     ) -> Subscription:
         """Make a subscription of a request, answer it with this 2xx, and notify.
 
-        For a REFER (RFC 3515 2.4.4); dialog: the one it came in, None when the 2xx begins one. expires: 0
-        tells once.
+        For a REFER too (RFC 3515 2.4.4); dialog: the one it came in, which has another owner, None when the
+        2xx begins one. expires: 0 tells once. begun is called before the answer.
         """
         request = incoming.message
+        shared = dialog is not None
         if dialog is None:
             dialog = Dialog.as_callee(request, new_tag(), contact=admission.contact, confirmed=True)
         subscription: Subscription
@@ -202,8 +206,11 @@ class EventNotifier:
             self._scheduler, lambda timer: self._perform(subscription, self._fired(subscription, timer))
         )
         subscription = Subscription(topic, admission.resource, event, dialog, admission.send, timers)
+        subscription.shared = shared
         self._subscriptions.append(subscription)
-        self._dialogs.add(dialog)
+        if not shared:
+            self._dialogs.add(dialog)
+        begun(subscription)
         self._accept(incoming, subscription, admission, status, expires)
         return subscription
 

@@ -61,7 +61,8 @@ class Wish:
 class Subscription:
     """One subscription of ours, or the attempt at one: dialog is None before the first NOTIFY.
 
-    local_tag, call_id, cseq: of the request that asked for it. open_until: until when NOTIFYs of other
+    local_tag, call_id, cseq: of the request that asked for it. shared: its dialog has another owner, who sees
+    to the order of requests. open_until: until when NOTIFYs of other
     dialogs belong to it (4.1.2.4).
     """
 
@@ -74,6 +75,7 @@ class Subscription:
     open_until: float
     cseq: int = 0
     dialog: Dialog | None = None
+    shared: bool = False
 
     def is_about(self, event: Event) -> bool:
         """Whether a NOTIFY with this Event belongs here; of REFERs the first may be named without id
@@ -133,7 +135,7 @@ class EventSubscriber:
         """
         machine = Subscriber(None, self._timers)
         subscription = self._new(wish, call_id, local_tag, machine)
-        subscription.cseq, subscription.dialog = cseq, dialog
+        subscription.cseq, subscription.dialog, subscription.shared = cseq, dialog, dialog is not None
         self._perform(subscription, machine.referred(self._now()))
         return subscription
 
@@ -141,6 +143,11 @@ class EventSubscriber:
         """The final response to the request that asked for a subscription, or refreshed it."""
         if subscription in self._subscriptions:
             self._perform(subscription, subscription.machine.answered(response, self._now()))
+
+    def unanswered(self, subscription: Subscription) -> None:
+        """That request got no final response."""
+        if subscription in self._subscriptions:
+            self._perform(subscription, subscription.machine.unanswered(self._now()))
 
     def refresh(self, subscription: Subscription) -> None:
         """Send SUBSCRIBE in the subscription now (4.1.2.2)."""
@@ -207,7 +214,7 @@ class EventSubscriber:
     def _take(self, incoming: Incoming, event: Event, state: SubscriptionState) -> None:
         request = incoming.message
         known = self._of_dialog(request, event)
-        if known is not None and known.dialog is not None:
+        if known is not None and known.dialog is not None and not known.shared:
             status = known.dialog.receive(request)
             if status is not None:
                 self._respond(incoming, status, reason="CSeq is not above the last one")
@@ -295,8 +302,7 @@ class EventSubscriber:
         try:
             response = await subscription.wish.send(make)
         except RcsLabError:
-            if subscription in self._subscriptions:
-                self._perform(subscription, subscription.machine.unanswered(self._now()))
+            self.unanswered(subscription)
             raise
         if dialog is not None:
             dialog.answered(response)
