@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import ClassVar, Protocol, cast
 
 from harness.agent.connection_watch import DEFAULT_LIMITS, ConnectionLimits, ConnectionWatch
@@ -32,7 +32,7 @@ class Framer(Protocol):
         """Whether the place of the next message is lost; what follows is ignored."""
 
     @property
-    def pending(self) -> bytes:
+    def pending(self) -> Sized:
         """Octets of a message that is not complete yet."""
 
     def receive(self, data: bytes) -> Sequence[object]:
@@ -40,7 +40,7 @@ class Framer(Protocol):
 
 
 class ConnectionUser(Protocol):
-    """Who uses connections: the SIP agent, the MSRP listener."""
+    """Who uses connections: the SIP transport, the MSRP endpoint."""
 
     def connection_opened(self, connection: TcpConnection) -> None:
         """A connection is there, in either direction."""

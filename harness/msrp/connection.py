@@ -11,7 +11,7 @@ from typing import Protocol
 
 from harness.errors import MsrpSyntaxError
 from harness.msrp.chunking import SMALL_CHUNK, OutgoingMessage, Report
-from harness.msrp.framing import ChunkBlock, ChunkEnd, ChunkHead, MsrpFramer, MsrpLimits
+from harness.msrp.framing import ChunkBlock, ChunkEnd, ChunkHead, FramingError, MsrpFramer, MsrpLimits
 from harness.msrp.message import COMMENTS, MsrpRequest, MsrpResponse
 from harness.msrp.reception import Responder
 from harness.msrp.session import MsrpSession
@@ -35,7 +35,7 @@ class MsrpConnection:
     """Sessions over one connection.
 
     notes: what was met that no session is told, each with its name for the timeline. broken: the place of the
-    next message is lost.
+    next message is lost. progressed: the last octets completed a message, or a block of one.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class MsrpConnection:
         self.sessions: list[MsrpSession] = []
         self.notes: list[tuple[str, str]] = []
         self.transactions = Transactions()
+        self.progressed = False
         self._directory, self._window = directory, window
         self._framer = MsrpFramer(limits or MsrpLimits())
         self._responder = Responder()
@@ -90,15 +91,17 @@ class MsrpConnection:
 
     # In
 
-    def receive(self, data: bytes) -> list[MsrpSyntaxError]:
+    def receive(self, data: bytes) -> list[FramingError]:
         """Octets that came. Returns the errors of the stream among them."""
         errors = []
-        for event in self._framer.receive(data):
+        events = self._framer.receive(data)
+        self.progressed = bool(events)
+        for event in events:
             if isinstance(event, MsrpRequest):
                 self._receive_request(event)
             elif isinstance(event, MsrpResponse):
                 self._receive_response(event)
-            elif isinstance(event, MsrpSyntaxError):
+            elif isinstance(event, FramingError):
                 errors.append(event)
             else:
                 self._receive_part(event)

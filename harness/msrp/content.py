@@ -10,7 +10,10 @@ class BodySink(Protocol):
     """Takes the content of one message that is received. Positions count from 0."""
 
     def write(self, position: int, data: bytes | memoryview) -> None:
-        """Put octets in place, over what is there (RFC 4975 7.3.1: the last received takes precedence)."""
+        """Put octets in place, over what is there (RFC 4975 7.3.1: the last received takes precedence).
+
+        An OSError means that they cannot be kept: the message is refused.
+        """
 
     def finish(self, octets: int) -> None:
         """The message is complete and has so many octets; what lies beyond does not belong to it."""
@@ -23,7 +26,9 @@ class MemorySink:
     """Content in memory. It takes the room of what was written, whatever position was claimed for it."""
 
     def __init__(self) -> None:
-        self._pieces: list[tuple[int, bytes]] = []
+        self.pieces: list[tuple[int, bytes]] = []
+        """What was written, in that order: position and octets."""
+        self.written = 0
         self._next = 0
         self._in_order = True
         self._octets = 0
@@ -32,23 +37,26 @@ class MemorySink:
         if position != self._next:
             self._in_order = False
         self._next = position + len(data)
-        self._pieces.append((position, bytes(data)))
+        self.written += len(data)
+        self.pieces.append((position, bytes(data)))
 
     def finish(self, octets: int) -> None:
         self._octets = octets
 
     def discard(self) -> None:
-        self._pieces.clear()
+        self.pieces.clear()
 
     @property
     def content(self) -> bytes:
         """The whole content, once it is complete."""
         if self._in_order:
-            return b"".join(data for _, data in self._pieces)[: self._octets]
-        whole = bytearray(max((position + len(data) for position, data in self._pieces), default=0))
-        for position, data in self._pieces:
-            whole[position : position + len(data)] = data
-        return bytes(whole[: self._octets])
+            return b"".join(data for _, data in self.pieces)[: self._octets]
+        whole = bytearray(self._octets)
+        for position, data in self.pieces:
+            end = min(position + len(data), self._octets)
+            if position < end:
+                whole[position:end] = data[: end - position]
+        return bytes(whole)
 
 
 class NoSink:

@@ -7,8 +7,9 @@ memory stays bounded. What comes out depends on the octets alone, never on how t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from harness.errors import MsrpSyntaxError
+from harness.errors import MsrpSyntaxError, UsageError
 from harness.msrp.message import (
     FLAGS,
     START_LINE,
@@ -39,6 +40,24 @@ class MsrpLimits:
     whole_octets: int = 256 * 1024
     block_octets: int = 64 * 1024
 
+    def __post_init__(self) -> None:
+        if self.whole_octets <= self.head_octets:
+            raise UsageError("a message that comes whole must have room for a head")
+
+
+class Exceeded(StrEnum):
+    """Which limit a message is above."""
+
+    HEAD = "head"
+    FIELDS = "fields"
+    MESSAGE = "message"
+
+
+class FramingError(MsrpSyntaxError):
+    """Octets that are no message, or one above the limits: exceeded is the limit, None for no MSRP at all."""
+
+    exceeded: Exceeded | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkHead:
@@ -62,7 +81,7 @@ class ChunkEnd:
     octets: int
 
 
-MsrpEvent = MsrpRequest | MsrpResponse | ChunkHead | ChunkBlock | ChunkEnd | MsrpSyntaxError
+MsrpEvent = MsrpRequest | MsrpResponse | ChunkHead | ChunkBlock | ChunkEnd | FramingError
 
 
 class MsrpFramer:
@@ -227,13 +246,15 @@ class MsrpFramer:
         """Whether start line and headers, so many octets, are within the limits."""
         limits = self._limits
         if octets > limits.head_octets:
-            events.append(self._break_head(f"above {limits.head_octets} octets"))
-        elif (
-            octets > _SHORTEST_HEADER * limits.headers  # fewer octets cannot hold too many
-            and self._data.count(b"\r\n", self._place, self._place + octets) > limits.headers + 2
-        ):
-            events.append(self._break_head(f"above {limits.headers} header lines"))
+            events.append(self._break_head(Exceeded.HEAD, f"above {limits.head_octets} octets"))
+        elif octets > _SHORTEST_HEADER * limits.headers and self._header_lines(octets) > limits.headers:
+            events.append(self._break_head(Exceeded.FIELDS, f"above {limits.headers} header lines"))
         return not self.broken
+
+    def _header_lines(self, octets: int) -> int:
+        end = self._place + octets
+        others = 2 if self._data.startswith(b"\r\n\r\n", end - 4) else 1  # start line, empty line
+        return self._data.count(b"\r\n", self._place, end) - others
 
     def _pass(self, octets: int) -> None:
         self._place += octets
@@ -243,16 +264,20 @@ class MsrpFramer:
     def _forget(self) -> None:
         self._start, self._searched, self._passed = None, 0, 0
 
-    def _break_head(self, hint: str) -> MsrpSyntaxError:
-        return self._break("headers", self._needle[9:], "RFC 4975 9", hint)
+    def _break_head(self, limit: Exceeded, hint: str) -> FramingError:
+        return self._break("headers", self._needle[9:], "RFC 4975 9", hint, limit)
 
-    def _break_message(self) -> MsrpSyntaxError:
+    def _break_message(self) -> FramingError:
         hint = f"above {self._limits.message_octets} octets"
-        return self._break("message", self._needle[9:], "RFC 4975 7.1", hint)
+        return self._break("message", self._needle[9:], "RFC 4975 7.1", hint, Exceeded.MESSAGE)
 
-    def _break(self, what: str, value: bytes, clause: str, hint: str) -> MsrpSyntaxError:
+    def _break(
+        self, what: str, value: bytes, clause: str, hint: str, exceeded: Exceeded | None = None
+    ) -> FramingError:
         self.broken = True
-        return MsrpSyntaxError(what, value, 0, clause, hint)
+        error = FramingError(what, value, 0, clause, hint)
+        error.exceeded = exceeded
+        return error
 
 
 def _may_become_msrp(line: bytes) -> bool:

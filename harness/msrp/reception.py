@@ -286,7 +286,10 @@ class Reception:
             raise Refusal(413)
         if not message.coverage.fits(position):
             raise Refusal(413, "Too Many Gaps")
-        message.write(position, data)
+        try:
+            message.write(position, data)
+        except OSError as error:
+            raise Refusal(413, "Cannot Be Stored") from error
 
     def _bodiless(self, request: MsrpRequest) -> None:
         """A SEND without a body says nothing, unless it ends a message that is not complete (7.1)."""

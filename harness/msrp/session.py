@@ -111,6 +111,11 @@ class MsrpSession:
         self._reception.close(reason)
         self._fail(reason)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a message waits for the session to have a connection."""
+        return bool(self._waiting)
+
     # Sending
 
     def send(

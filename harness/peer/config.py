@@ -86,7 +86,7 @@ class PeerConfig:
     """Settings of a peer. Those marked * may change while it runs.
 
     listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. msrp: address of
-    the MSRP listener, None for the host of the first SIP address and a free port. authentication *: see
+    the MSRP endpoint, None for the host of the first SIP address and a free port. authentication *: see
     Authentication. algorithms *: of Digest and of AKA, offered most preferred first (RFC 8760 2.3), one
     WWW-Authenticate row for each that belongs to the authentication in force. qop *: offered values.
     nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires, max_expires *:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from harness.agent.event_notifier import EventNotifier
-from harness.agent.msrp_listener import MsrpListener
+from harness.agent.msrp_endpoint import MsrpEndpoint
 from harness.agent.scheduler import RunningLoop
 from harness.agent.sip_agent import Incoming
 from harness.errors import SipSyntaxError, UsageError
@@ -73,7 +73,7 @@ class Peer:
         sender = MtSender(self.pcscf)
         self.notifications = Notifications(self.pcscf, self.registrar, sender)
         self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
-        self.msrp = MsrpListener(timeline, part="peer")
+        self.msrp = MsrpEndpoint(timeline, part="peer")
         self.addresses: PeerAddresses | None = None
         self._answers: dict[str, AnswerQueue] = {}
         self._handlers: dict[str, Handler] = {

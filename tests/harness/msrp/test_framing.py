@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import MsrpSyntaxError
+from harness.errors import MsrpSyntaxError, UsageError
 from harness.msrp.building import build_request, build_response
 from harness.msrp.framing import ChunkBlock, ChunkEnd, ChunkHead, MsrpFramer, MsrpLimits
 from harness.msrp.message import Flag
@@ -139,16 +139,16 @@ def test_what_came_of_a_chunk_is_counted_with_its_blocks() -> None:
 @pytest.mark.parametrize(
     ("limits", "rows", "hint"),
     [
-        (MsrpLimits(headers=3), 2, "above 3 header lines"),
+        (MsrpLimits(headers=5), 2, "above 5 header lines"),
         (MsrpLimits(head_octets=200), 30, "above 200 octets"),
-        (MsrpLimits(headers=3, whole_octets=150), 2, "above 3 header lines"),
+        (MsrpLimits(headers=5, head_octets=250, whole_octets=260), 2, "above 5 header lines"),
         (MsrpLimits(head_octets=200, whole_octets=250), 30, "above 200 octets"),
     ],
 )
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 def test_a_head_above_the_limits_breaks_the_stream(limits, rows: int, hint: str, step: int) -> None:
     headers = b"".join(b"X-%d: y\r\n" % number for number in range(rows))
-    stream = send(b"x").replace(b"Message-ID", headers + b"Message-ID")
+    stream = send(bytes(300)).replace(b"Message-ID", headers + b"Message-ID")
     framer, events = MsrpFramer(limits), []
     for place in range(0, len(stream), step):
         events += framer.receive(stream[place : place + step])
@@ -157,6 +157,14 @@ def test_a_head_above_the_limits_breaks_the_stream(limits, rows: int, hint: str,
     assert error.what == "headers"
     assert hint in str(error)
     assert framer.broken
+
+
+def test_as_many_header_lines_as_the_limit_are_fine() -> None:
+    for body in (None, b"", b"x"):
+        stream = send(body)
+        lines = 3 + (body is not None)
+        assert not isinstance(MsrpFramer(MsrpLimits(headers=lines)).receive(stream)[0], MsrpSyntaxError)
+        assert isinstance(MsrpFramer(MsrpLimits(headers=lines - 1)).receive(stream)[0], MsrpSyntaxError)
 
 
 @pytest.mark.parametrize("step", [1, 64, 10_000])
@@ -202,3 +210,8 @@ def test_no_octets_raise(data: bytes) -> None:
     framer = MsrpFramer()
     for octets in (data, b"MSRP abcd1234 SEND\r\n" + data + b"\r\n-------abcd1234$\r\n"):
         framer.receive(octets)
+
+
+def test_limits_that_cannot_hold_are_not_taken() -> None:
+    with pytest.raises(UsageError):
+        MsrpLimits(head_octets=300, whole_octets=300)
