@@ -183,7 +183,8 @@ class OutgoingInvite:
 
     async def _cancel(self, sent: Sent) -> None:
         reason = None if self._reason is None else str(self._reason)
-        await self.context.agent.request(build_cancel(sent.request, reason), sent.hop, local=self.way.local)
+        cancel = build_cancel(sent.request, reason)
+        await self.context.agent.request(cancel, sent.hop, local=self.way.local, exact=True)
 
     def _never_answered(self) -> None:
         """9.1: a server of RFC 2543 may not answer the INVITE after a CANCEL; 64*T1 is enough."""

@@ -109,6 +109,7 @@ class Outgoing:
                     sent.request,
                     hop,
                     local=way.local,
+                    exact=True,  # a CANCEL has to go by the same transport (9.1), so it is chosen here
                     on_provisional=answers.provisional,
                     on_further=on_further,
                 )
