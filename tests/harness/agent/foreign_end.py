@@ -67,6 +67,10 @@ class ForeignEnd(asyncio.DatagramProtocol):
     def uri(self) -> str:
         return f"sip:foreign@{self.host}:{self.port}"
 
+    @property
+    def hop(self) -> Hop:
+        return Hop(Transport.UDP, self.host, self.port)
+
     def send(self, *lines: str, body: str = "", to: tuple[str, int] | None = None) -> None:
         head = "".join(f"{line}\r\n" for line in (*lines, f"Content-Length: {len(body.encode())}"))
         self.transport.sendto(f"{head}\r\n{body}".encode(), to or self.to)
@@ -129,9 +133,7 @@ class Side:
         response = build_response(incoming.message, status, reason, headers, to_tag=to_tag or "ours")
         self.agent.respond(incoming, response)
 
-    def send_to(self, foreign: ForeignEnd) -> Any:
-        hop = Hop(Transport.UDP, foreign.host, foreign.port)
-
+    def send_to(self, hop: Hop) -> Any:
         async def send(make: RequestMaker) -> Response:
             return await self.agent.request(make(self.agent.via_for(hop)), hop)
 

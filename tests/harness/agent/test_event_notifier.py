@@ -34,7 +34,7 @@ class Weather:
     def admit(self, incoming: Incoming) -> Admission | Refusal:
         if self.refusal is not None:
             return self.refusal
-        return Admission("town", self.side.contact, self.side.send_to(self.foreign), (), self.granted)
+        return Admission("town", self.side.contact, self.side.send_to(self.foreign.hop), (), self.granted)
 
     def document(self, subscription: Subscription) -> bytes:
         return f"sun {subscription.next_version()}".encode() if subscription.granted else b""

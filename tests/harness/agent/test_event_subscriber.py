@@ -35,7 +35,7 @@ class Lab:
             remote="<sip:town@foreign.example>",
             contact=side.contact,
             host="127.0.0.1",
-            send=side.send_to(foreign),
+            send=side.send_to(foreign.hop),
             on_notify=self._on_notify,
             on_end=self.ended.append,
             headers=(("User-Agent", "ours"),),

@@ -52,7 +52,7 @@ class Lab:
         self.taker.on_refer(incoming, self.dialog)
 
     def _admission(self, incoming: Incoming) -> Admission:
-        return Admission("refer", self.side.contact, self.side.send_to(self.foreign))
+        return Admission("refer", self.side.contact, self.side.send_to(self.foreign.hop))
 
     # -- the foreign end refers
 
@@ -94,7 +94,7 @@ class Lab:
             remote="<sip:bob@foreign.example>",
             contact=self.side.contact,
             host="127.0.0.1",
-            send=self.side.send_to(self.foreign),
+            send=self.side.send_to(self.foreign.hop),
             on_notify=lambda request, state: None,
             on_end=self.ended.append,
             headers=(("User-Agent", "ours"),),
