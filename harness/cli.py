@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from harness.agent.tls_settings import ClientCertificate, TlsSettings
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import ExitCode, LabError, UsageError
 
@@ -210,6 +211,17 @@ def peer(
         list[str] | None, typer.Option(help="Address to listen on; repeat for more (default 127.0.0.1).")
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of UDP and TCP; 0: any free one.")] = 5060,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Listen for SIP over TLS too, with this certificate (PEM).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, if in a file of its own.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="Whose client certificates are good (PEM; default: the system's).")
+    ] = None,
+    tls_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of TLS; 0: any free one.")] = 5061,
+    tls_client_certificate: Annotated[
+        ClientCertificate, typer.Option(help="Whether clients have to show a certificate.")
+    ] = ClientCertificate.NONE,
     evidence: Annotated[Path | None, typer.Option(help="Folder for capture, ladder and timeline.")] = None,
     lab: Annotated[
         Path | None,
@@ -230,7 +242,11 @@ def peer(
     writes its evidence and exits as `rcslab verify` would.
     """
     from harness.lab.peer_alone import PeerAloneRequest, serve
+    from harness.peer.config import TlsListening
 
+    secured = TlsSettings(tls_certificate, tls_key, tls_ca, tls_client_certificate)
+    if tls_certificate is None and secured != TlsSettings():
+        raise UsageError("--tls-key, --tls-ca and --tls-client-certificate need --tls-certificate")
     request = PeerAloneRequest(
         tuple(address or ("127.0.0.1",)),
         port,
@@ -239,6 +255,7 @@ def peer(
         bench,
         domain,
         profile.value,
+        TlsListening(tls_port, secured) if tls_certificate is not None else None,
         on_ready=lambda ready: print(json.dumps(ready), flush=True),
         on_line=(lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
     )

@@ -74,6 +74,8 @@ class RunResult:
     verdicts: Counter[str] = field(default_factory=Counter)
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    transport: dict[str, int] = field(default_factory=dict)
+    """What the peer's transports counted (harness.agent.metrics)."""
     infra: str | None = None
     infra_tests: set[str] = field(default_factory=set)
     stopped: str = ""
@@ -86,6 +88,7 @@ class RunResult:
             "verdicts": {verdict.value: self.verdicts[verdict.value] for verdict in RunVerdict},
             "findings": self.findings,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "transport": self.transport,
             "infra": self.infra,
             "stopped": self.stopped or None,
             "exit_code": self.exit_code,
@@ -220,6 +223,7 @@ def _run_on_bench(
         started = time.monotonic()
         with stop.held_off():
             bench.close()
+            result.transport = bench.peer.pcscf.agent.metrics.as_dict()
         result.seconds["tear_down"] = time.monotonic() - started
 
 

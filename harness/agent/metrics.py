@@ -55,6 +55,10 @@ class Metrics:
     def __getitem__(self, counter: Counter) -> int:
         return self._counts[counter]
 
+    def lines(self) -> list[str]:
+        """What was counted at all, a line each."""
+        return [f"{counter.value}: {count}" for counter, count in self._counts.items() if count]
+
     def as_dict(self) -> dict[str, int]:
         """All counters by name."""
         return {counter.value: count for counter, count in self._counts.items()}

@@ -23,8 +23,9 @@ from harness.agent.msrp_plan import MsrpPlan, Role
 from harness.agent.msrp_session import SessionHandle, SessionUser
 from harness.agent.scheduler import Scheduler
 from harness.agent.tcp_connection import TcpConnection
-from harness.agent.tls import TlsContext, TlsSettings, client_context, fingerprint_context
+from harness.agent.tls import TlsContext, client_context, fingerprint_context
 from harness.agent.tls_session import TlsSession
+from harness.agent.tls_settings import TlsSettings
 from harness.bodies.sdp_attributes import fingerprint_matches
 from harness.errors import MsrpSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport

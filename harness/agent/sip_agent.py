@@ -18,7 +18,7 @@ from harness.agent.metrics import Metrics
 from harness.agent.scheduler import Scheduler
 from harness.agent.sip_transport import CONNECT_SECONDS, SipTransport
 from harness.agent.tcp_connection import TcpConnection
-from harness.agent.tls import TlsSettings
+from harness.agent.tls_settings import TlsSettings
 from harness.agent.transaction_run import TransactionRun
 from harness.agent.via_routing import answer_target, choose_transport, stamped, with_transport
 from harness.agent.ways_out import Arrival, Hop, Line, Stream
@@ -117,6 +117,10 @@ class SipAgent:
     def tls_addresses(self) -> list[Address]:
         """Where the agent listens for TLS."""
         return self._transport.tls_addresses
+
+    def is_tls(self, local: Address) -> bool:
+        """Whether an address, as a request names where it arrived, is one for TLS."""
+        return self._transport.is_tls(local)
 
     @property
     def metrics(self) -> Metrics:

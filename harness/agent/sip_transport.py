@@ -27,9 +27,10 @@ from harness.agent.listening_sockets import (
 from harness.agent.metrics import Counter, Metrics
 from harness.agent.scheduler import Scheduler
 from harness.agent.tcp_connection import TcpConnection
-from harness.agent.tls import TlsContext, TlsSettings, client_context, server_context
+from harness.agent.tls import TlsContext, client_context, server_context
 from harness.agent.tls_connection import TlsConnection
 from harness.agent.tls_session import TlsSession
+from harness.agent.tls_settings import TlsSettings
 from harness.agent.udp_endpoint import UdpEndpoint
 from harness.agent.via_routing import (
     DEFAULT_PORTS,
@@ -383,12 +384,21 @@ class SipTransport:
 
     def address_named(self, host: str, port: int | None) -> Address | None:
         """The listening address a Via names, if it is one of ours."""
-        for ours in (*self.addresses, *self.tls_addresses):
-            if ours.port == port and (
-                same_host(ours.host, host) or (is_wildcard(ours.host) and same_family(ours.host, host))
-            ):
-                return Address(host, ours.port)
-        return None
+        named = Address(host, port or 0)
+        ours = (*self.addresses, *self.tls_addresses)
+        return named if any(_covers(each, named) for each in ours) else None
+
+    def is_tls(self, local: Address) -> bool:
+        """Whether an address is one we listen on for TLS."""
+        return any(_covers(each, local) for each in self.tls_addresses)
+
+
+def _covers(listening: Address, address: Address) -> bool:
+    """Whether what comes to an address comes to that listener."""
+    if listening.port != address.port:
+        return False
+    wild = is_wildcard(listening.host) and same_family(listening.host, address.host)
+    return wild or same_host(listening.host, address.host)
 
 
 def _distance(local: Address | None, listening: Address) -> int:

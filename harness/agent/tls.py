@@ -1,4 +1,4 @@
-"""TLS settings and contexts out of files (RFC 3261 26.3.1, RFC 5922; for MSRP RFC 8122 and RFC 4975 14.4).
+"""TLS contexts out of files (RFC 3261 26.3.1, RFC 5922; for MSRP RFC 8122 and RFC 4975 14.4).
 
 pyOpenSSL, not the ssl module: a server has to ask for a certificate that only a fingerprint vouches for, and
 ssl cannot take one that no authority signed.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from cryptography import x509
@@ -17,34 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
 from harness.agent.certificates import for_sip
+from harness.agent.tls_settings import ClientCertificate, TlsSettings
 from harness.errors import UsageError
-
-
-class ClientCertificate(StrEnum):
-    """What a server wants of a client's certificate (RFC 5922 7.4)."""
-
-    NONE = "none"
-    """It is not asked for."""
-    OPTIONAL = "optional"
-    """Asked for; one that is shown must be good."""
-    REQUIRED = "required"
-    """Without a good one there is no connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """Files and habits of one side of TLS.
-
-    certificate: PEM, ours first, then those that vouch for it. key: PEM without a password, None when it is
-    in the same file. ca: PEM of those we trust, None for those the system trusts. client_certificate: what we
-    ask for as a server. verify_server: whether as a client we check the server's certificate and its name.
-    """
-
-    certificate: Path | None = None
-    key: Path | None = None
-    ca: Path | None = None
-    client_certificate: ClientCertificate = ClientCertificate.NONE
-    verify_server: bool = True
 
 
 @dataclass(frozen=True, slots=True)

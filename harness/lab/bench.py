@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.agent.loop_thread import LoopThread
+from harness.agent.tls import server_context
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
 from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, NotOnBench, UsageError
@@ -30,7 +31,7 @@ from harness.lab.leases import Lease, acquire, lease_path
 from harness.lab.model import BenchPart, HandsetPart, LabFile, Tolerances
 from harness.lab.processes import Child
 from harness.lab.simulation import refuse_personality
-from harness.peer.config import FarParty, PeerAddresses, PeerConfig, Subscriber
+from harness.peer.config import FarParty, PeerAddresses, PeerConfig, Subscriber, TlsListening
 from harness.peer.peer import Peer
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding
@@ -238,10 +239,7 @@ class Bench:
     def roles(self) -> dict[str, list[str]]:
         """The addresses of each lifeline of the ladder."""
         assert self._addresses is not None, "the bench is not open"
-        own = [*self._addresses.sip_udp]
-        if self._addresses.msrp is not None:
-            own.append(self._addresses.msrp)
-        return {PEER: [str(address) for address in own]}
+        return {PEER: [str(address) for address in self._addresses.all]}
 
     # -- judgement
 
@@ -261,6 +259,7 @@ def peer_config(part: BenchPart) -> PeerConfig:
         part.peer.authentication,
         algorithms=part.peer.algorithms,
         listen=tuple((address, part.peer.port) for address in part.peer.addresses),
+        tls=TlsListening(part.peer.tls.port, part.peer.tls.settings) if part.peer.tls else None,
         far_party=FarParty.of(part.peer.number, domain),
     )
 
@@ -291,9 +290,10 @@ def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
 
 
 def refuse_unusable(lab_file: LabFile, bench: str | None, personality: str | None) -> None:
-    """Raises: UsageError for a bench or a personality that does not exist, before anything is started."""
-    if bench is not None:
-        lab_file.bench(bench)
+    """Raises: UsageError for a bench, a personality or TLS files that are no use. Nothing runs yet."""
+    for part in [lab_file.bench(bench)] if bench is not None else lab_file.lab.benches.values():
+        if part.peer.tls is not None:
+            server_context(part.peer.tls.settings)
     if personality is not None:
         refuse_personality(lab_file.lab, bench, personality)
 

@@ -15,20 +15,26 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
 
 from devices.adb_server import bundled_adb
 from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
 from devices.modem import Modem
-from harness.errors import LabError, RcsLabError
+from harness.agent.certificates import identities_of
+from harness.agent.tls import server_context
+from harness.errors import LabError, RcsLabError, UsageError
 from harness.evidence.timeline import Address, Timeline
 from harness.lab.equipment import guarded_adb_server
 from harness.lab.leases import acquire
 from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
+from harness.lab.peer_part import TlsPart
 from instruments.visa import VisaSession
 
 PACKAGES = (
@@ -114,6 +120,8 @@ def _bench(lab_file: LabFile, name: str, part: BenchPart) -> Iterator[Check]:
     yield _attempt(f"{name}: lease", partial(_lease, lab_file, name))
     for address in part.peer.addresses:
         yield _attempt(f"{name}: P-CSCF {address}", partial(_listen, address, part.peer.port))
+    if part.peer.tls is not None:
+        yield _attempt(f"{name}: TLS", partial(_tls, part.peer.tls))
     if part.network_simulator is not None:
         look = partial(_instrument, lab_file, part.network_simulator.resource)
         yield _attempt(f"{name}: {part.network_simulator.driver}", look)
@@ -149,6 +157,16 @@ def _listen(address: str, port: int) -> str:
                 actual = error.strerror or str(error)
                 raise LabError("P-CSCF", where, "a free port", actual, remedy) from None
     return f"UDP and TCP port {port} free" if port else "any free UDP and TCP port"
+
+
+def _tls(part: TlsPart) -> str:
+    server_context(part.settings)
+    certificate = x509.load_pem_x509_certificates(part.certificate.read_bytes())[0]
+    until = certificate.not_valid_after_utc
+    if until < datetime.now(UTC):
+        raise UsageError(f"{part.certificate}: the certificate expired on {until:%Y-%m-%d}; make a new one")
+    names = ", ".join(sorted(identities_of(certificate))) or "nobody"
+    return f"{part.certificate} for {names}, good until {until:%Y-%m-%d}"
 
 
 def _instrument(lab_file: LabFile, resource: str) -> str:

@@ -12,13 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -34,8 +31,9 @@ from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
-from harness.peer.config import DEFAULT_ALGORITHMS, Authentication
-from harness.sip.digest import HASHES, is_aka
+from harness.lab.part import FOLDER, Part
+from harness.lab.peer_part import PeerPart
+from harness.peer.config import Authentication
 
 SIMULATED = "simulated"
 OWN = "own"
@@ -60,11 +58,7 @@ class NetworkSimulatorDriver(StrEnum):
     CMW500 = "cmw500"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Deadlines(_Part):
+class Deadlines(Part):
     """How long each kind of wait may last, in seconds. silence: how long to watch for what must not come."""
 
     bring_up: Seconds = 20
@@ -79,7 +73,7 @@ class Deadlines(_Part):
     silence: Seconds = 3
 
 
-class Tolerances(_Part):
+class Tolerances(Part):
     """What the verifier allows between layers, in seconds.
 
     clock: between the clocks of handset, instrument and this host. cell: how long after a change the old cell
@@ -91,7 +85,7 @@ class Tolerances(_Part):
     ims: Annotated[float, Field(ge=0, le=60)] = 3.0
 
 
-class CellSettings(_Part):
+class CellSettings(Part):
     """The LTE cell a network simulator broadcasts: PLMN, tracking area, E-UTRAN cell identity."""
 
     mcc: Annotated[str, Field(pattern=r"^\d{3}$")] = "001"
@@ -101,7 +95,7 @@ class CellSettings(_Part):
     power_dbm: Annotated[float, Field(ge=-140, le=-30)] = -85.0
 
 
-class NetworkSimulatorPart(_Part):
+class NetworkSimulatorPart(Part):
     """A network simulator: its dialect, its VISA resource and the cell it is asked for."""
 
     driver: NetworkSimulatorDriver = NetworkSimulatorDriver.CMW500
@@ -109,7 +103,7 @@ class NetworkSimulatorPart(_Part):
     cell: CellSettings = CellSettings()
 
 
-class SimPart(_Part):
+class SimPart(Part):
     """The SIM of a handset: what AKA needs. The values come from the environment or the secrets file."""
 
     k: SecretStr | None = None
@@ -133,7 +127,7 @@ class SimPart(_Part):
         return ""
 
 
-class SimulatedHandsetPart(_Part):
+class SimulatedHandsetPart(Part):
     """Settings of a simulated handset only; a real one ignores nothing because it must not have them."""
 
     personality: str = "reference"
@@ -155,7 +149,7 @@ class SimulatedHandsetPart(_Part):
         return value
 
 
-class HandsetPart(_Part):
+class HandsetPart(Part):
     """One handset: where adb and the modem are, its identities, its messaging app."""
 
     adb: Annotated[str, Field(min_length=1)]
@@ -183,51 +177,7 @@ class HandsetPart(_Part):
         return self
 
 
-class PeerPart(_Part):
-    """The peer: where it listens (P-CSCF) and which home domain it serves."""
-
-    address: str | tuple[str, ...] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 5060
-    domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
-    authentication: Authentication = Authentication.AKA
-    algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
-    number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The listening addresses as a tuple."""
-        return (self.address,) if isinstance(self.address, str) else self.address
-
-    @field_validator("algorithms")
-    @classmethod
-    def _known_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name.upper() not in HASHES:
-                raise ValueError(f"{name} is no algorithm of SIP Digest or AKA: {', '.join(HASHES)}")
-        return value
-
-    @model_validator(mode="after")
-    def _algorithm_of_the_method(self) -> PeerPart:
-        aka = self.authentication is Authentication.AKA
-        if self.authentication is not Authentication.NONE and not any(
-            is_aka(name) is aka for name in self.algorithms
-        ):
-            raise ValueError(
-                f"authentication {self.authentication} needs an algorithm of it in `algorithms:`"
-            )
-        return self
-
-    @field_validator("address")
-    @classmethod
-    def _literals(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        if not value:
-            raise ValueError("expected one address or more")
-        for literal in (value,) if isinstance(value, str) else value:
-            ip_address(literal)
-        return value
-
-
-class BenchPart(_Part):
+class BenchPart(Part):
     """One set of equipment tested together; the unit that is leased."""
 
     peer: PeerPart
@@ -245,7 +195,7 @@ class BenchPart(_Part):
         return self
 
 
-class Lab(_Part):
+class Lab(Part):
     """A whole lab.yaml."""
 
     benches: Annotated[dict[Name, BenchPart], Field(min_length=1)]
@@ -306,7 +256,7 @@ def load_lab(path: Path | None = None, environment: Mapping[str, str] | None = N
     secrets = _read_secrets(file, tree, environ)
     resolved = _resolve(file, tree, tree, (), secrets)
     try:
-        lab = Lab.model_validate(resolved)
+        lab = Lab.model_validate(resolved, context={FOLDER: file.resolve().parent})
     except ValidationError as error:
         raise _first_error(file, tree, error) from None
     _refuse_shared_equipment(file, tree, lab)

@@ -6,6 +6,7 @@ It serves until told to stop, then judges what it saw.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,7 +20,7 @@ from harness.evidence.package import write_evidence
 from harness.evidence.timeline import Entry, Layer, Packet, Timeline
 from harness.lab.bench import peer_config, verify_settings
 from harness.lab.model import load_lab
-from harness.peer.config import Authentication, PeerAddresses, PeerConfig
+from harness.peer.config import Authentication, PeerAddresses, PeerConfig, TlsListening
 from harness.peer.peer import Peer
 from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
@@ -30,7 +31,9 @@ DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 
 @dataclass(frozen=True, slots=True)
 class PeerAloneRequest:
-    """What to serve. on_ready gets the addresses once, on_line each line of the live ladder."""
+    """What to serve. tls: SIP over TLS, in place of what the lab file says. on_ready gets the addresses once,
+    on_line each line of the live ladder.
+    """
 
     addresses: tuple[str, ...]
     port: int
@@ -39,6 +42,7 @@ class PeerAloneRequest:
     bench: str | None
     domain: str | None
     profile: str
+    tls: TlsListening | None
     on_ready: Callable[[Mapping[str, str | None]], None]
     on_line: Callable[[str], None]
 
@@ -46,7 +50,7 @@ class PeerAloneRequest:
 def serve(request: PeerAloneRequest) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is that of `rcslab verify` for what was seen.
 
-    Raises: AddressTaken, LabFileError, UsageError.
+    Raises: AddressTaken, LabFileError, UsageError (also for TLS files that are no use).
     """
     config, settings = _configuration(request)
     return asyncio.run(_serve(request, config, settings))
@@ -57,12 +61,14 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
     listen = tuple((address, request.port) for address in request.addresses)
     if request.lab is None and request.bench is None:
         domain = request.domain or DEFAULT_DOMAIN
-        return PeerConfig(domain, (), Authentication.NONE, listen=listen), VerifySettings()
+        bare = PeerConfig(domain, (), Authentication.NONE, listen=listen, tls=request.tls)
+        return bare, VerifySettings()
     if request.domain is not None:
         raise UsageError("--domain is for a peer without a lab file; with one, the bench names its domain")
     lab_file = load_lab(request.lab)
     part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
-    return replace(peer_config(part), listen=listen), replace(
+    config = peer_config(part)
+    return replace(config, listen=listen, tls=request.tls or config.tls), replace(
         verify_settings(part, lab_file.lab.tolerances), from_start=None
     )
 
@@ -76,35 +82,34 @@ async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: Verify
     stop = asyncio.Event()
     set_on_stop(stop, until_stdin_closes=False)
     addresses = await peer.start()
-    own = _texts(addresses)
+    own = [str(address) for address in addresses.all]
     timeline.event(Layer.LAB, "parties", network=own)
     request.on_ready(_ready_line(addresses))
     try:
         await stop.wait()
     finally:
         await peer.stop()
+    metrics = peer.pcscf.agent.metrics
     verifier = Verifier(request.profile, settings)
     findings = verifier.judge(timeline)
     judgement = Judgement.of("rcslab peer", verifier, notices(timeline))
     if request.evidence is not None:
         write_evidence(request.evidence, timeline, findings, roles={PEER: own}, title="rcslab peer")
         (request.evidence / "report.json").write_text(to_json([judgement]), encoding="utf-8")
-    for line in to_text([judgement]).splitlines():
+        counted = json.dumps(metrics.as_dict(), indent=1)
+        (request.evidence / "metrics.json").write_text(counted + "\n", encoding="utf-8")
+    for line in (*to_text([judgement]).splitlines(), *metrics.lines()):
         request.on_line(line)
     return exit_code([judgement])
 
 
-def _texts(addresses: PeerAddresses) -> list[str]:
-    msrp = [addresses.msrp] if addresses.msrp else []
-    return [str(address) for address in (*addresses.sip_udp, *addresses.sip_tcp, *msrp)]
-
-
 def _ready_line(addresses: PeerAddresses) -> dict[str, str | None]:
-    return {
+    ready: dict[str, str | None] = {
         "sip_udp": str(addresses.sip_udp[0]),
         "sip_tcp": str(addresses.sip_tcp[0]),
         "msrp": str(addresses.msrp) if addresses.msrp else None,
     }
+    return ready | ({"sip_tls": str(addresses.sip_tls[0])} if addresses.sip_tls else {})
 
 
 def _show(entry: Entry, started: float, on_line: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 
+from harness.agent.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
 from harness.errors import UsageError
 from harness.evidence.timeline import Address
@@ -81,12 +82,21 @@ def server_name() -> str:
         return "rcslab-peer/0"
 
 
+@dataclass(frozen=True, slots=True)
+class TlsListening:
+    """SIP over TLS: a port on every host of the peer (0: one chosen by the kernel), and its files."""
+
+    port: int
+    settings: TlsSettings
+
+
 @dataclass(slots=True)
 class PeerConfig:
     """Settings of a peer. Those marked * may change while it runs.
 
-    listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. msrp: address of
-    the MSRP endpoint, None for the host of the first SIP address and a free port. authentication *: see
+    listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. tls: SIP over TLS on
+    the same hosts, None for none. msrp: address of the MSRP endpoint, None for the host of the first SIP
+    address and a free port. authentication *: see
     Authentication. algorithms *: of Digest and of AKA, offered most preferred first (RFC 8760 2.3), one
     WWW-Authenticate row for each that belongs to the authentication in force. qop *: offered values.
     nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires, max_expires *:
@@ -101,6 +111,7 @@ class PeerConfig:
     subscribers: tuple[Subscriber, ...] = ()
     authentication: Authentication = Authentication.NONE
     listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),)
+    tls: TlsListening | None = None
     msrp: tuple[str, int] | None = None
     far_party: FarParty | None = None
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
@@ -133,8 +144,14 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeerAddresses:
-    """Where a started peer listens."""
+    """Where a started peer listens. sip_tls is empty without TLS."""
 
     sip_udp: list[Address]
     sip_tcp: list[Address]
     msrp: Address
+    sip_tls: list[Address] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Address]:
+        """Every address, each once."""
+        return list(dict.fromkeys([*self.sip_udp, *self.sip_tcp, *self.sip_tls, self.msrp]))

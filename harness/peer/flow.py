@@ -9,14 +9,12 @@ import ipaddress
 from dataclasses import dataclass
 
 from harness.agent.sip_agent import Hop, Incoming
-from harness.agent.via_routing import LARGEST_UDP_REQUEST
+from harness.agent.via_routing import DEFAULT_PORTS, LARGEST_UDP_REQUEST
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
 from harness.peer.identities import uri_of
 from harness.sip.message import Request
 from harness.sip.uri import Uri
-
-_DEFAULT_PORT = 5060
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,8 @@ class Flow:
     """The way a request of the handset came, and where its Contact says it listens.
 
     symmetric: the handset listens at the port it sends from (it asked for rport, or its Contact is no address
-    that can be reached from here). streamed: its Contact asks for TCP (RFC 3261 19.1.1, transport parameter).
+    that can be reached from here). contact_transport: what its Contact asks for (RFC 3261 19.1.1: sips, or
+    the transport parameter).
     """
 
     transport: Transport
@@ -33,7 +32,7 @@ class Flow:
     connection: int | None
     contact: Address | None
     symmetric: bool
-    streamed: bool = False
+    contact_transport: Transport = Transport.UDP
 
     @property
     def datagram(self) -> Hop:
@@ -45,12 +44,13 @@ class Flow:
 
     @property
     def stream(self) -> list[Hop]:
-        """Where a TCP request goes, best first: the handset's own connection, then its Contact."""
+        """Where a TCP or TLS request goes, best first: the handset's own connection, then its Contact."""
         hops = []
         if self.transport is not Transport.UDP:
             hops.append(Hop(self.transport, self.source.host, self.source.port))
         if self.contact is not None:
-            hops.append(Hop(Transport.TCP, self.contact.host, self.contact.port))
+            secured = Transport.TLS in (self.transport, self.contact_transport)
+            hops.append(Hop(Transport.TLS if secured else Transport.TCP, *self.contact))
         elif self.transport is Transport.UDP:
             hops.append(Hop(Transport.TCP, self.source.host, self.source.port))
         return list(dict.fromkeys(hops))
@@ -63,7 +63,7 @@ class Flow:
         """
         if asked is Transport.UDP:
             return [self.datagram]
-        if asked is not None or self.streamed or self.transport is not Transport.UDP:
+        if asked is not None or {self.transport, self.contact_transport} != {Transport.UDP}:
             return self.stream
         return [*self.stream, self.datagram] if octets > LARGEST_UDP_REQUEST else [self.datagram]
 
@@ -79,7 +79,7 @@ def flow_of(incoming: Incoming, contact: str | None) -> Flow:
         incoming.connection,
         address,
         symmetric=address is None or address.host != incoming.source.host or asks_rport(incoming.message),
-        streamed=uri is not None and (uri.parameters.get("transport") or "").lower() == "tcp",
+        contact_transport=_transport(uri),
     )
 
 
@@ -90,7 +90,15 @@ def _address(uri: Uri | None) -> Address | None:
         host = str(ipaddress.ip_address(uri.host))
     except ValueError:
         return None
-    return Address(host, uri.port or _DEFAULT_PORT)
+    return Address(host, uri.port or DEFAULT_PORTS[_transport(uri)])
+
+
+def _transport(uri: Uri | None) -> Transport:
+    """The transport a URI asks for (RFC 3261 19.1.1), UDP where it asks for none we have."""
+    asked = (uri.parameters.get("transport") or "").upper() if uri is not None else ""
+    if asked == Transport.TLS or (uri is not None and uri.scheme == "sips"):
+        return Transport.TLS
+    return Transport.TCP if asked == Transport.TCP else Transport.UDP
 
 
 def asks_rport(request: Request) -> bool:
@@ -107,6 +115,5 @@ def on_the_way(path: tuple[str, ...]) -> Hop | None:
         uri = uri_of(value.partition("<")[2].partition(">")[0] or value)
         address = _address(uri)
         if uri is not None and address is not None:
-            tcp = (uri.parameters.get("transport") or "").lower() == "tcp"
-            return Hop(Transport.TCP if tcp else Transport.UDP, address.host, address.port)
+            return Hop(_transport(uri), *address)
     return None

@@ -17,7 +17,7 @@ from harness.cpm.tokens import new_tag
 from harness.errors import AddressTaken, NotSeen, RcsLabError
 from harness.evidence.timeline import Address, Timeline, Transport
 from harness.peer.answers import Answer, Header, HeaderChanges, changed
-from harness.peer.config import PeerConfig
+from harness.peer.config import PeerConfig, TlsListening
 from harness.peer.flow import Flow
 from harness.peer.journal import EventKind, Journal
 from harness.peer.repeats import Repeats
@@ -48,7 +48,8 @@ class Pcscf:
         self.config = config
         self.timeline = timeline
         self.journal = journal
-        self.agent = SipAgent(timeline, on_request, timers=timers, part="peer")
+        tls = config.tls.settings if config.tls is not None else None
+        self.agent = SipAgent(timeline, on_request, timers=timers, tls=tls, part="peer")
         self.repeats = Repeats(timeline.now, (timers or Timers()).timeout)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -59,7 +60,8 @@ class Pcscf:
         A port of 0 after the first address is the first one's: a P-CSCF has one port on all its addresses.
         """
         self._closing = False
-        chosen_here = any(port == 0 for _, port in self.config.listen[1:])
+        secured = [self.config.tls.port] * len(self._hosts) if self.config.tls is not None else []
+        chosen_here = 0 in [*(port for _, port in self.config.listen[1:]), *secured[1:]]
         for attempts_left in reversed(range(_PORT_ATTEMPTS if chosen_here else 1)):
             try:
                 return await self._listen()
@@ -76,7 +78,18 @@ class Pcscf:
         addresses: list[Address] = []
         for host, port in self.config.listen:
             addresses.append(await self.agent.listen(host, port or (addresses[0].port if addresses else 0)))
+        if self.config.tls is not None:
+            await self._listen_tls(self.config.tls)
         return addresses
+
+    async def _listen_tls(self, tls: TlsListening) -> None:
+        port = tls.port
+        for host in self._hosts:
+            port = (await self.agent.listen_tls(host, port, tls.settings)).port
+
+    @property
+    def _hosts(self) -> list[str]:
+        return list(dict.fromkeys(host for host, _ in self.config.listen))
 
     async def stop(self) -> None:
         """Cancel what is under way and close the sockets."""
@@ -106,8 +119,12 @@ class Pcscf:
             self.journal.add(EventKind.FAILED, f"{what}: {type(error).__name__}: {error}")
 
     def uri(self, local: Address, user: str = "") -> str:
-        """The SIP URI of the peer at one of its addresses."""
-        return f"sip:{user}@{local}" if user else f"sip:{local}"
+        """The SIP URI of the peer at one of its addresses.
+
+        transport=tls is deprecated (RFC 3261 26.2.2) and what is understood: without it a URI leads to UDP.
+        """
+        transport = ";transport=tls" if self.agent.is_tls(local) else ""
+        return f"sip:{user}@{local}{transport}" if user else f"sip:{local}{transport}"
 
     def route(self, local: Address, user: str = "") -> str:
         """The same as a Route, Path or Record-Route value."""

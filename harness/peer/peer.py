@@ -46,7 +46,7 @@ _OUT_OF_DIALOG = frozenset({"ACK", "BYE", "CANCEL", "INFO", "NOTIFY", "PRACK", "
 
 
 class Peer:
-    """Everything the network is to a handset, on one SIP address (UDP and TCP) or several.
+    """Everything the network is to a handset, on one SIP address (UDP, TCP, TLS) or several.
 
     Make it anywhere, start and stop it in the loop it lives in. `registrar`, `pager` and `notifications`
     offer what tests set and wait for; their coroutines run in that loop, their lists may be read from any
@@ -86,16 +86,23 @@ class Peer:
     # Life
 
     async def start(self) -> PeerAddresses:
-        """Listen. Raises AddressTaken, with nothing left open, when an address is in use."""
+        """Listen. With an error nothing is left open.
+
+        Raises AddressTaken when an address is in use, UsageError for TLS files that are no use.
+        """
         addresses = await self.pcscf.start()
         try:
             msrp = await self.msrp.listen(*(self.config.msrp or (self.config.listen[0][0], 0)))
         except BaseException:
             await self.pcscf.stop()
             raise
-        self.addresses = PeerAddresses(addresses, list(addresses), msrp)
+        secured = list(self.pcscf.agent.tls_addresses)
+        self.addresses = PeerAddresses(addresses, list(addresses), msrp, secured)
         log.info(
-            "peer of %s: SIP on %s, MSRP on %s", self.config.domain, ", ".join(map(str, addresses)), msrp
+            "peer of %s: SIP on %s, MSRP on %s",
+            self.config.domain,
+            ", ".join([*map(str, addresses), *(f"{each} (TLS)" for each in secured)]),
+            msrp,
         )
         return self.addresses
 
@@ -156,7 +163,7 @@ class Peer:
         self._answers.clear()
 
     async def drop_connections(self) -> None:
-        """Lose every TCP connection at once, as when the radio is lost."""
+        """Lose every connection at once, as when the radio is lost."""
         await asyncio.gather(self.pcscf.agent.drop_connections(), self.msrp.drop_connections())
 
     # Requests

@@ -280,6 +280,19 @@ def test_the_doctor_looks_at_everything(rcslab):
     assert not [check for check in checks if check["part"].startswith("b:")]
 
 
+def test_the_doctor_reads_the_certificate_of_the_peer(here, rcslab, authority):
+    good, key = authority.issue("ims.example", "sip:rcs.example")
+    with here.edited() as lab:
+        lab["benches"]["a"]["peer"]["tls"] = {"certificate": str(good), "key": str(key)}
+        lab["benches"]["b"]["peer"]["tls"] = {"certificate": str(authority.issue(days=-1)[0]), "key": "no"}
+    said = rcslab("doctor")
+    assert said.code == 3
+    (fine,) = [line for line in said.out.splitlines() if line.startswith("ok   a: TLS")]
+    (bad,) = [line for line in said.out.splitlines() if line.startswith("BAD")]
+    assert f"{good} for rcs.example, good until 20" in fine
+    assert bad.startswith("BAD  b: TLS") and "the private key cannot be read" in bad
+
+
 def test_the_doctor_names_what_is_broken_and_how_to_mend_it(here, rcslab):
     with here.edited(visa=1, at=1) as lab:
         lab["benches"]["a"]["handsets"]["dut"]["modem"] = "/dev/nothing"

@@ -46,6 +46,13 @@ def test_a_good_file_is_read_with_its_secrets_hidden(write):
     assert K not in repr(lab)
 
 
+def test_files_of_tls_lie_beside_the_lab_file(write, tmp_path):
+    text = GOOD.replace("port: 0", "port: 0, tls: {certificate: tls/peer.pem, ca: /etc/ca.pem}")
+    tls = load_lab(write(text), environment={}).lab.benches["a"].peer.tls
+    assert (tls.certificate, tls.key, tls.ca) == (tmp_path / "tls/peer.pem", None, Path("/etc/ca.pem"))
+    assert tls.port == 5061
+
+
 def test_the_environment_wins_over_the_secrets_file(write):
     other = "0" * 32
     lab = load_lab(write(GOOD), environment={"SIM_K": other}).lab
@@ -72,6 +79,14 @@ def test_the_environment_wins_over_the_secrets_file(write):
         ),
         ("port: 0", "algorithms: [SHA]", "4:32", "benches.a.peer.algorithms", "SHA is no algorithm"),
         ("port: 0", "algorithms: [MD5]", "4:5", "benches.a.peer", "aka needs an algorithm of it"),
+        ("port: 0", "tls: {port: 0}", "4:32", "benches.a.peer.tls.certificate", "required"),
+        (
+            "port: 0",
+            "tls: {certificate: a.pem, client_certificate: perhaps}",
+            "4:58",
+            "benches.a.peer.tls.client_certificate",
+            "'none', 'optional' or 'required'",
+        ),
         ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
         ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
         ("    network_simulator: {resource: simulated}\n", "", "3:3", "benches.a", "dut is simulated"),

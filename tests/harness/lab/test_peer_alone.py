@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,3 +163,39 @@ def test_a_header_of_a_megabyte_ends_its_connection_only(served):
         assert code_of(stream.recv(65536)) == "200"
     assert served.end() == 0  # no text limits a header: what is too long for the peer fails nobody
     assert any("no empty line within" in str(entry.get("note", "")) for entry in served.timeline())
+
+
+# TLS
+
+
+def test_a_client_registers_over_tls_and_the_counters_are_told(own_lab, authority):
+    certificate, key = authority.issue("127.0.0.1")
+    files = ("--tls-certificate", certificate, "--tls-key", key, "--tls-port", "0")
+    folder = own_lab.folder / "evidence"
+    process = own_lab.start("peer", "--port", "0", "--evidence", folder, *files)
+    ready = json.loads(process.stdout.readline())
+    host, _, port = ready["sip_tls"].rpartition(":")
+    context = ssl.create_default_context(cafile=str(authority.file))
+    plain = socket.create_connection((host, int(port)), timeout=5)
+    with context.wrap_socket(plain, server_hostname=host) as client:
+        client.sendall(message(1).replace(b"SIP/2.0/UDP", b"SIP/2.0/TLS"))
+        assert code_of(client.recv(65536)) == "200"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    assert "tls-handshakes: 1" in errors.splitlines()
+    assert json.loads((folder / "metrics.json").read_text("utf-8"))["tls-handshakes"] == 1
+    lines = (folder / "timeline.jsonl").read_text("utf-8").splitlines()
+    assert {entry["transport"] for entry in map(json.loads, lines) if "transport" in entry} == {"TLS"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--tls-certificate", "absent.pem"), "absent.pem: the certificate cannot be read"),
+        (("--tls-key", "some.key"), "need --tls-certificate"),
+    ],
+)
+def test_tls_options_that_are_no_use_end_before_anything_starts(own_lab, options, words):
+    done = own_lab.run("peer", "--port", "0", *options)
+    assert done.returncode == 2
+    assert words in done.stderr and done.stdout == ""

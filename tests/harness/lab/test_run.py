@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.agent.metrics import Counter
+
 HOME = Path(__file__).resolve().parents[3]
 SUITE = """
 Test Setup    Start From A Registered Handset
@@ -82,6 +84,7 @@ def test_what_a_run_leaves(own_lab):
     assert summary["tests"] == {"pass": 1, "fail": 2, "skip": 1}
     assert summary["verdicts"] == {"pass": 1, "fail": 2, "inconc": 1, "infra": 0}
     assert summary["seconds"].keys() == {"bring_up", "suites", "tear_down"}
+    assert summary["transport"].keys() == {counter.value for counter in Counter}
     assert summary["exit_code"] == 1
     failing = [finding for finding in summary["findings"] if finding["fails"]]
     assert {finding["rule"] for finding in failing} == {"sip.max-forwards.present"}, failing

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -53,9 +54,11 @@ class Wire(str):
 
 
 class Handset:
-    """A SIP client of a few lines: UDP, or TCP with `stream`."""
+    """A SIP client of a few lines: UDP, or TCP with `stream`, or TLS with a context of Python's own ssl."""
 
-    def __init__(self, peer: tuple[str, int], *, stream: bool = False) -> None:
+    def __init__(
+        self, peer: tuple[str, int], *, stream: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
         self.stream, self.peer = stream, peer
         self.socket = socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
@@ -64,6 +67,8 @@ class Handset:
         self.listener: socket.socket | None = None
         if stream:
             self.socket.connect(peer)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=peer[0])
         host, self.port = self.socket.getsockname()[:2]
         self.host = f"[{host}]" if ":" in host else host
         self.contact = f"sip:ue@{self.host}:{self.port}"
@@ -146,7 +151,8 @@ class Handset:
         """Wire text of a request."""
         self.count += 1
         branch = branch or f"{self.port}x{self.count}"
-        transport = "TCP" if self.stream else "UDP"
+        secured = isinstance(self.socket, ssl.SSLSocket)
+        transport = "TLS" if secured else "TCP" if self.stream else "UDP"
         lines = [
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/{transport} {self.host}:{self.port};branch=z9hG4bK{branch}{';rport' * rport}",
@@ -243,10 +249,12 @@ class Bench:
         self.started = True
         return self.peer
 
-    def handset(self, *, stream: bool = False, address: int = 0) -> Handset:
+    def handset(
+        self, *, stream: bool = False, address: int = 0, tls: ssl.SSLContext | None = None
+    ) -> Handset:
         assert self.peer.addresses is not None
-        at = self.peer.addresses.sip_udp[address]
-        handset = Handset((at.host, at.port), stream=stream)
+        listening = self.peer.addresses.sip_udp if tls is None else self.peer.addresses.sip_tls
+        handset = Handset(tuple(listening[address]), stream=stream or tls is not None, tls=tls)
         self.handsets.append(handset)
         return handset
 

@@ -1,0 +1,76 @@
+"""The peer in lab.yaml."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.lab.part import Part, beside_the_file
+from harness.peer.config import DEFAULT_ALGORITHMS, Authentication
+from harness.sip.digest import HASHES, is_aka
+
+
+class TlsPart(Part):
+    """SIP over TLS beside UDP and TCP. The files are PEM; ca says whose client certificates are good."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 5061
+    certificate: Path
+    key: Path | None = None
+    ca: Path | None = None
+    client_certificate: ClientCertificate = ClientCertificate.NONE
+
+    _places = field_validator("certificate", "key", "ca")(beside_the_file)
+
+    @property
+    def settings(self) -> TlsSettings:
+        """The same for the agent."""
+        return TlsSettings(self.certificate, self.key, self.ca, self.client_certificate)
+
+
+class PeerPart(Part):
+    """The peer: where it listens (P-CSCF) and which home domain it serves."""
+
+    address: str | tuple[str, ...] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 5060
+    domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
+    authentication: Authentication = Authentication.AKA
+    algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
+    tls: TlsPart | None = None
+    number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The listening addresses as a tuple."""
+        return (self.address,) if isinstance(self.address, str) else self.address
+
+    @field_validator("algorithms")
+    @classmethod
+    def _known_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name.upper() not in HASHES:
+                raise ValueError(f"{name} is no algorithm of SIP Digest or AKA: {', '.join(HASHES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _algorithm_of_the_method(self) -> PeerPart:
+        aka = self.authentication is Authentication.AKA
+        if self.authentication is not Authentication.NONE and not any(
+            is_aka(name) is aka for name in self.algorithms
+        ):
+            raise ValueError(
+                f"authentication {self.authentication} needs an algorithm of it in `algorithms:`"
+            )
+        return self
+
+    @field_validator("address")
+    @classmethod
+    def _literals(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not value:
+            raise ValueError("expected one address or more")
+        for literal in (value,) if isinstance(value, str) else value:
+            ip_address(literal)
+        return value
