@@ -26,22 +26,13 @@ class ChildProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        line = self.ask("")
-        if line is None:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
             self._end()
             raise CannotRun(f"{' '.join(self._command[2:])} did not start")
-        self.ready = line
+        self.ready: dict[str, Any] = json.loads(line)
         return self
-
-    def ask(self, question: str) -> Any:
-        """Write a line to the child (none when empty), and read its answer; None when it has ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if question:
-            self._process.stdin.write(f"{question}\n".encode())
-            self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        return json.loads(line) if line else None
 
     @property
     def memory(self) -> float:

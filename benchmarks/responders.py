@@ -24,7 +24,7 @@ async def peer(ready: Ready, stop: asyncio.Event) -> None:
     served = Peer(PeerConfig("ims.example", (), Authentication.NONE, listen=((HOST, 0),)), Timeline())
     served.notifications.policy(None, None)
     addresses = await served.start()
-    ready({"udp": str(addresses.sip_udp[0])})
+    ready({"udp": str(addresses.sip_udp[0]), "tcp": str(addresses.sip_tcp[0])})
     try:
         await stop.wait()
     finally:

@@ -26,7 +26,7 @@ _MOST_OPEN = 50_000
 class Load:
     """What SIPp says of a load. rates: calls per second; percentiles: seconds until the answer."""
 
-    asked: int
+    asked: float
     rate: float
     failed: int
     retransmissions: int
@@ -51,17 +51,32 @@ def program() -> str:
     return found
 
 
-def load(address: str, scenario: str, users: list[str], rate: int, seconds: float) -> Load:
-    """Send calls over UDP at a rate, each from the next of the users."""
+def load(
+    address: str,
+    scenario: str,
+    users: list[str],
+    rate: float,
+    seconds: float,
+    *,
+    source: str = "",
+    held: float = 0.0,
+) -> Load:
+    """Send calls at a rate, each from the next of the users.
+
+    Over UDP from one socket; with a `source` address over TCP, a connection for each call. held: how long a
+    call lasts where its scenario pauses, seconds.
+    """
     calls = max(1, round(rate * seconds))
+    transport = ("-t", "tn", "-max_socket", str(calls + 10)) if source else ("-t", "u1")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "users.csv").write_text("SEQUENTIAL\n" + "".join(f"{user}\n" for user in users))
         command = [
             *(program(), address, "-sf", str(SCENARIOS / scenario), "-inf", "users.csv"),
-            *("-t", "u1", "-i", _HOST, "-r", str(rate), "-m", str(calls), "-l", str(_MOST_OPEN)),
+            *(*transport, "-i", source or _HOST, "-r", f"{rate:g}", "-m", str(calls), "-l", str(_MOST_OPEN)),
+            *("-d", str(round(1000 * held))),
             *("-buff_size", "4194304", "-timer_resol", "1", "-nostdin"),
-            *("-timeout", f"{round(seconds + _SLACK)}s", "-timeout_error"),
+            *("-timeout", f"{round(seconds + held + _SLACK)}s", "-timeout_error"),
             *(
                 "-trace_stat",
                 "-stf",
@@ -77,7 +92,7 @@ def load(address: str, scenario: str, users: list[str], rate: int, seconds: floa
         return _read(folder, rate, calls)
 
 
-def _read(folder: Path, asked: int, calls: int) -> Load:
+def _read(folder: Path, asked: float, calls: int) -> Load:
     with (folder / "stat.csv").open() as file:
         last = list(csv.DictReader(file, delimiter=";"))[-1]
     times = [
