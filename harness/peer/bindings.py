@@ -54,7 +54,7 @@ class Bindings:
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[Binding, ...]] = {}
-        self._named: dict[str, dict[str, None]] = {}  # a user's URI or number -> addresses-of-record
+        self._named: dict[str, tuple[str, ...]] = {}  # a user's URI or number -> addresses-of-record
         self._ends: list[tuple[float, str]] = []  # a heap; what was replaced meanwhile is passed over
 
     def of(self, aor: str) -> tuple[Binding, ...]:
@@ -64,16 +64,15 @@ class Bindings:
     def put(self, aor: str, bindings: Iterable[Binding]) -> None:
         """Bind these and nothing else."""
         for key in _keys(self._held.pop(aor, ())):
-            known = self._named[key]
-            del known[aor]
-            if not known:
-                del self._named[key]
+            left = tuple(known for known in self._named.pop(key) if known != aor)
+            if left:
+                self._named[key] = left
         held = tuple(bindings)
         if not held:
             return
         self._held[aor] = held
         for key in _keys(held):
-            self._named.setdefault(key, {})[aor] = None
+            self._named[key] = (*self._named.get(key, ()), aor)
         for binding in held:
             heappush(self._ends, (binding.expires_at, aor))
 
@@ -94,7 +93,7 @@ class Bindings:
 
     def named(self, identity: str) -> list[Binding]:
         """The bindings of the user whom the identity (URI or number) names, in the order they were made."""
-        aors = {aor for key in _names_of(identity) for aor in tuple(self._named.get(key, ()))}
+        aors = {aor for key in _names_of(identity) for aor in self._named.get(key, ())}
         held = [binding for aor in aors for binding in self.of(aor) if binding.belongs_to(identity)]
         return sorted(held, key=lambda binding: binding.number)
 

@@ -84,6 +84,7 @@ class Registrar:
         self._wrong: dict[str, int] = {}
         self._listeners: list[ChangeListener] = []
         self._expiry: asyncio.TimerHandle | None = None
+        self._expiry_at: float | None = None
         self._answers = AnswerQueue()
         self.history: Recent[RegistrationEvent] = Recent()
 
@@ -423,16 +424,17 @@ class Registrar:
 
     def _schedule(self) -> None:
         """Wake up when the next binding ends."""
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
         end = self._bindings.next_end()
+        if end == self._expiry_at:
+            return
+        self.stop()
+        self._expiry_at = end
         if end is not None:
             delay = max(0.0, end - self._pcscf.timeline.now())
             self._expiry = asyncio.get_running_loop().call_later(delay, self._wake)
 
     def _wake(self) -> None:
-        self._expiry = None
+        self.stop()
         self.purge()
         self._schedule()
 
@@ -440,7 +442,7 @@ class Registrar:
         """Forget the timer."""
         if self._expiry is not None:
             self._expiry.cancel()
-            self._expiry = None
+        self._expiry = self._expiry_at = None
 
     def _record(self, change: Change, bindings: tuple[Binding, ...]) -> None:
         for binding in bindings:
