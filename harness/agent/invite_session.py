@@ -19,7 +19,7 @@ from harness.agent.sip_agent import Incoming
 from harness.errors import UsageError
 from harness.sip.dialog import ENDS_DIALOG, TARGET_REFRESH, Dialog, DialogState
 from harness.sip.message import Request, Response
-from harness.sip.offer_answer import OfferAnswer, Turn
+from harness.sip.offer_answer import OfferAnswer, Turn, carries_session
 from harness.sip.reliable_provisional import Arrival, ReceivedInOrder, rack_of
 from harness.sip.session_headers import Reason
 from harness.sip.session_timer import REFRESH_METHODS, SessionTimer
@@ -239,7 +239,7 @@ class InviteSession:
         self.learn(response)
         if arrival is Arrival.NEW:
             self.dialog.answered(response)
-            self.exchange.response(response, sent=False)
+            self._exchanged(response)
             self.context.spawn(self._prack(response), f"PRACK for {response.status}")
         self.user.progressed(self, response)
 
@@ -289,7 +289,7 @@ class InviteSession:
 
     def _take_final(self, request: Request, response: Response) -> None:
         self.dialog.answered(response)
-        self.exchange.response(response, sent=False)
+        self._exchanged(response)
         if response.status < 300 and request.method in REFRESH_METHODS:
             self.learn(response)
             self.timer.answered(request, response)
@@ -298,6 +298,14 @@ class InviteSession:
             self._lost(response)
         elif response.status in ENDS_DIALOG and request.method != "BYE":
             self.end(Ending(Cause.LOST, by_us=False, message=response))
+
+    def _exchanged(self, response: Response) -> None:
+        """A response that may end the exchange our offer began; the user is told of the answer."""
+        waiting = self.exchange.turn is Turn.OFFER_SENT
+        self.exchange.response(response, sent=False)
+        answers = response.status < 300 and carries_session(response)
+        if waiting and answers and self.exchange.turn is Turn.FREE:
+            self.user.answered(self, response)
 
     def learn(self, message: Request | Response) -> None:
         """Take in what a message says of its sender (Allow)."""

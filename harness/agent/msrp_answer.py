@@ -35,7 +35,7 @@ _ANSWERER_ROLES: Mapping[Setup | None, tuple[Role, ...]] = {
 
 def answer_offer(
     offer: SessionDescription,
-    terms: Sequence[MsrpTerms],
+    terms: Sequence[MsrpTerms | None],
     origin: Origin,
     *,
     previous: SessionDescription | None = None,
@@ -43,16 +43,16 @@ def answer_offer(
 ) -> Negotiated | Refusal:
     """The answer to an offer, or 488 where nothing in it can be accepted.
 
-    The terms go to the MSRP m-lines of the offer in order; m-lines that are left over, are no MSRP or cannot
-    be accepted get port 0 (RFC 3264 6). An offer of port 0 alone ends its streams and is no failure
-    (RFC 3264 8.2). previous: what we sent before in this dialog. resolved: addresses of the names in the
+    The terms go to the MSRP m-lines of the offer in order, those with port 0 too; m-lines that have none, are
+    no MSRP or cannot be accepted get port 0 (RFC 3264 6). An offer of port 0 alone ends its streams and is no
+    failure (RFC 3264 8.2). previous: what we sent before in this dialog. resolved: addresses of names in the
     offer, for CEMA.
     """
     left = iter(terms)
     streams: list[MsrpPlan | NoStream] = []
     lines: list[MediaDescription] = []
     for line in offer.media:
-        mine = next(left, None) if is_msrp(line) and line.port else None
+        mine = next(left, None) if is_msrp(line) else None
         settled = _settled(offer, line, mine, resolved)
         if isinstance(settled, NoStream):
             streams.append(settled)

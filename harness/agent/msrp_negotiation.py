@@ -16,13 +16,15 @@ from enum import IntEnum
 from harness.agent.msrp_media import MsrpMedia, read_msrp_media
 from harness.agent.msrp_plan import MsrpPlan, Role
 from harness.agent.msrp_terms import MsrpTerms, OwnMedia, connection_to, is_reachable
-from harness.bodies.mime import TOKEN
+from harness.bodies.mime import TOKEN, parse_content_type
+from harness.bodies.multipart import split_multipart
 from harness.bodies.offer_answer import revised
 from harness.bodies.sdp import SdpFault, parse_sdp
 from harness.bodies.session_description import Attribute, MediaDescription, Origin, SessionDescription, Time
 from harness.errors import BodySyntaxError, MsrpSyntaxError
 from harness.msrp.uri import parse_msrp_uri
 
+_SDP = "application/sdp"
 _SECONDS_FROM_1900 = 2208988800  # RFC 8866 5.9
 
 
@@ -92,20 +94,36 @@ def new_origin(host: str, username: str = "-") -> Origin:
     return Origin(username, secrets.randbits(48), version, "IN", connection.address_type, host)
 
 
-def read_description(data: bytes) -> SessionDescription | Refusal:
-    """A description from a message body: 400 for what is no SDP.
+def read_description(body: bytes, content_type: str | None = _SDP) -> SessionDescription | Refusal:
+    """The description in a message body, alone or as a part; 415 when there is none, 400 for what is no SDP.
 
-    That goes for a type letter nobody knows, which RFC 8866 5 wants ignored or rejected as a whole, and for
+    400 goes for a type letter nobody knows, which RFC 8866 5 wants ignored or rejected as a whole, and for
     octets that cannot stand in a line, since an answer repeats values of its offer.
     """
     try:
-        description = parse_sdp(data)
+        found = _sdp_of(body, content_type or "")
+        if found is None:
+            return Refusal(415, f"no {_SDP} in {content_type or 'a body without type'}", "RFC 3261 13.3.1")
+        description = parse_sdp(found)
     except BodySyntaxError as error:
         return Refusal(400, str(error), error.clause)
     for fault in description.faults:
         if fault.what in (SdpFault.LETTER, SdpFault.CONTROL):
             return Refusal(400, f"{fault.what} at octet {fault.offset}: {fault.text!r}", fault.clause)
     return description
+
+
+def _sdp_of(body: bytes, content_type: str) -> bytes | None:
+    """The octets of the first description in a body."""
+    kind = parse_content_type(content_type)
+    if kind.essence == _SDP:
+        return body
+    if kind.type != "multipart":
+        return None
+    for part in split_multipart(body, kind.parameters.get("boundary", "")).parts:
+        if part.content_type is not None and part.content_type.essence == _SDP:
+            return part.decoded()
+    return None
 
 
 def described(

@@ -109,6 +109,12 @@ class SessionUser:
         """
         return None
 
+    def answered(self, session: InviteSession, response: Response) -> None:
+        """The answer to an offer of ours came: one in an INVITE, a refresh, an UPDATE or a PRACK.
+
+        In a 2xx or a reliable provisional response; an answer in an ACK is told by `acknowledged`.
+        """
+
     def acknowledged(self, session: InviteSession, ack: Request) -> None:
         """The ACK to our 2xx came, with the answer when the 2xx carried an offer."""
 

@@ -24,6 +24,7 @@ from harness.agent.msrp_plan import MsrpPlan, Role
 from harness.agent.msrp_services import SERVICE_MEDIA, Flow, service_terms
 from harness.agent.msrp_terms import MsrpTerms
 from harness.bodies.file_attributes import FileDescription, FileHash, FileRange, FileSelector
+from harness.bodies.multipart import build_multipart
 from harness.bodies.offer_answer import check_answer, check_revision
 from harness.bodies.sdp import parse_sdp, write_sdp
 from harness.bodies.sdp_attributes import Direction, Setup, certificate_fingerprint
@@ -537,6 +538,15 @@ def test_of_two_m_lines_one_is_taken_and_the_other_gets_port_0() -> None:
     ]
 
 
+def test_terms_stay_with_the_place_of_their_m_line() -> None:
+    second = PATH.replace("0001", "0002")
+    offer = offer_of("m=message 0 TCP/MSRP *", *CHAT, second)
+    other = replace(OURS, uri="msrp://192.0.2.1:2855/ourSession0002;tcp")
+    outcome = answered(offer, OURS, other)
+    assert outcome.streams[0] == ENDED
+    assert plan_of(outcome).own_uri == other.uri
+
+
 def test_a_bad_m_line_and_a_voice_one_get_port_0_beside_a_good_one() -> None:
     offer = offer_of("m=audio 5000 RTP/AVP 0 8", "a=rtpmap:0 PCMU/8000", *CHAT, *CHAT, PATH)
     outcome = answered(offer, OURS, OURS)
@@ -566,6 +576,32 @@ def test_octets_that_are_no_description_get_400(data: bytes) -> None:
     outcome = read_description(data)
     assert isinstance(outcome, Refusal)
     assert outcome.status == 400
+
+
+def test_a_description_is_found_in_a_multipart_body() -> None:
+    body = build_multipart(
+        [
+            ([("Content-Type", "message/cpim")], b"From: <sip:a@b>\r\n\r\n\r\n"),
+            ([("Content-Type", "application/sdp")], (CORPUS / "trace_push_offer.sdp").read_bytes()),
+        ],
+        "da96a",
+    )
+    found = read_description(body, "multipart/mixed;boundary=da96a")
+    assert found == read("trace_push_offer")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("text/plain", b"v=0\r\n", 415),
+        (None, b"v=0\r\n", 400),
+        ("multipart/mixed;boundary=x", b"--x\r\nContent-Type: text/plain\r\n\r\n--x--", 415),
+        ("multipart/mixed", b"--x\r\n\r\n--x--", 400),
+    ],
+)
+def test_a_body_without_a_description_is_refused(content_type: str | None, body: bytes, status: int) -> None:
+    found = read_description(body, content_type)
+    assert isinstance(found, Refusal) and found.status == status
 
 
 # Later offers

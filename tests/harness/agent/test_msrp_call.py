@@ -1,0 +1,410 @@
+"""Two user agents set up chats by INVITE and talk MSRP: who connects, TLS, middleboxes, refresh, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from harness.agent.invite_client import Invitation, InviteOutcome
+from harness.agent.invite_server import IncomingInvite
+from harness.agent.msrp_call import MsrpCall
+from harness.agent.msrp_endpoint import MsrpEndpoint
+from harness.agent.msrp_negotiation import NoStream, Refusal, new_origin
+from harness.agent.msrp_plan import Role
+from harness.agent.msrp_services import Flow, service_terms
+from harness.agent.msrp_session import ReceivedMessage
+from harness.agent.msrp_session import SessionUser as MsrpUser
+from harness.agent.msrp_terms import MsrpTerms
+from harness.agent.outgoing import FixedWay, Way
+from harness.agent.session_user import Cause
+from harness.agent.sip_agent import Incoming, SipAgent
+from harness.agent.tls import TlsSettings
+from harness.agent.user_agent import UserAgent
+from harness.agent.ways_out import Hop
+from harness.bodies.sdp import parse_sdp
+from harness.bodies.sdp_attributes import Direction, Fingerprint, Setup, certificate_fingerprint
+from harness.errors import UsageError
+from harness.evidence.capture import write_capture
+from harness.evidence.timeline import Layer, Packet, Timeline, Transport
+from harness.msrp.uri import new_session_uri
+from harness.sip.message import build_response
+from tests.harness.agent.conftest import Watch
+from tests.harness.agent.session_border import SessionBorder
+
+TEXT = "text/plain"
+
+
+class End:
+    """One side: a SIP agent, an MSRP endpoint, and what it was told."""
+
+    def __init__(self, host: str, tls: TlsSettings | None = None) -> None:
+        self.host, self.tls = host, tls
+        self.timeline = Timeline()
+        self.agent = SipAgent(self.timeline, self._on_request)
+        self.ua = UserAgent(self.agent, self._on_invite, way_of=self._way_of)
+        self.endpoint = MsrpEndpoint(self.timeline, tls=tls)
+        self.way: Way | None = None
+        self.messages: asyncio.Queue[ReceivedMessage] = asyncio.Queue()
+        self.calls: asyncio.Queue[MsrpCall] = asyncio.Queue()
+        self.terms: Sequence[MsrpTerms] = ()
+        self.kind = MsrpCall
+
+    async def start(self) -> None:
+        self.sip = await self.agent.listen(self.host)
+        self.port = (await self.endpoint.listen(self.host)).port
+        self.tls_port = (await self.endpoint.listen_tls(self.host)).port if self.tls else 0
+
+    async def close(self) -> None:
+        await self.ua.hang_up()
+        await self.ua.close()
+        await self.endpoint.close()
+        await self.agent.close()
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        if self.tls is None or self.tls.certificate is None:
+            return ()
+        certificate = x509.load_pem_x509_certificate(self.tls.certificate.read_bytes())
+        return (certificate_fingerprint(certificate.public_bytes(Encoding.DER)),)
+
+    def wanting(self, **more: Any) -> MsrpTerms:
+        """Terms of a chat at this end."""
+        terms = MsrpTerms(
+            str(new_session_uri(self.host, self.port)),
+            str(new_session_uri(self.host, self.tls_port, secure=True)) if self.tls else None,
+            fingerprints=self.fingerprints,
+        )
+        chat = service_terms(Flow.SESSION, terms)
+        return replace(chat, **{"accepts": ("message/cpim", TEXT), **more})
+
+    def call(self, *terms: MsrpTerms) -> MsrpCall:
+        user = MsrpUser(message=self.messages.put_nowait)
+        return self.kind(self.endpoint, terms, new_origin(self.host), lambda _: user)
+
+    async def invite(self, far: End, *terms: MsrpTerms, offer: bool = True) -> tuple[MsrpCall, InviteOutcome]:
+        call = self.call(*terms)
+        name = f"<sip:{self.sip}>"
+        content = call.offer() if offer else None
+        invitation = Invitation(f"sip:{far.sip}", name, f"<sip:{far.sip}>", name, content)
+        return call, await self.ua.invite(invitation, self.way, call).outcome()
+
+    async def received(self) -> bytes:
+        message = await asyncio.wait_for(self.messages.get(), 5)
+        return message.content.read()
+
+    def _way_of(self, incoming: Incoming) -> Way:
+        assert self.way is not None
+        return self.way
+
+    def _on_request(self, incoming: Incoming) -> None:
+        if not self.ua.receive(incoming):
+            self.agent.respond(incoming, build_response(incoming.message, 481, to_tag="x"))
+
+    def _on_invite(self, invite: IncomingInvite) -> None:
+        call = self.call(*self.terms)
+        self.calls.put_nowait(call)
+        asyncio.get_running_loop().create_task(call.accept(invite))
+
+
+@asynccontextmanager
+async def two_ends(
+    host: str = "127.0.0.1",
+    tls: tuple[TlsSettings, TlsSettings] | None = None,
+    border: SessionBorder | None = None,
+) -> AsyncIterator[tuple[End, End]]:
+    near, far = (End(host, each) for each in tls or (None, None))
+    await near.start()
+    await far.start()
+    if border is not None:
+        await border.start(near.sip, far.sip)
+        hops = [Hop(Transport.UDP, host, port) for port in border.ports]
+    else:
+        hops = [Hop(Transport.UDP, *far.sip), Hop(Transport.UDP, *near.sip)]
+    near.way, far.way = FixedWay(hops[0], near.sip), FixedWay(hops[1], far.sip)
+    try:
+        yield near, far
+    finally:
+        await near.close()
+        await far.close()
+        if border is not None:
+            await border.close()
+
+
+async def talk(near: MsrpCall, near_end: End, far: MsrpCall, far_end: End) -> None:
+    """A text each way, answered with 200."""
+    ours, theirs = await near.opened(), await far.opened()
+    assert (await ours.send(b"hello", TEXT)).status == 200
+    assert await far_end.received() == b"hello"
+    assert (await theirs.send(b"h\xc3\xa4", TEXT)).status == 200
+    assert await near_end.received() == b"h\xc3\xa4"
+
+
+async def begun(near: End, far: End, *terms: MsrpTerms) -> tuple[MsrpCall, MsrpCall]:
+    """A chat both ends have."""
+    call, outcome = await near.invite(far, *terms)
+    assert outcome.session is not None, outcome
+    return call, await asyncio.wait_for(far.calls.get(), 5)
+
+
+def descriptions(end: End) -> list[Any]:
+    """Every session description that came to an end, in order."""
+    packets = (each for each in end.timeline.since(0) if isinstance(each, Packet))
+    octets = (each.data for each in packets if each.layer is Layer.SIP and each.destination == end.sip)
+    bodies = [data.partition(b"\r\n\r\n")[2] for data in octets]
+    return [parse_sdp(body) for body in bodies if body]
+
+
+@pytest.fixture
+def certificates(authority: Any) -> tuple[TlsSettings, TlsSettings]:
+    """Self-signed ones: only their fingerprints can be believed."""
+    near, far = (
+        TlsSettings(*authority.issue(f"{name}.example", self_signed=True)) for name in ("near", "far")
+    )
+    return near, far
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("secure", [False, True], ids=["TCP", "TLS"])
+@pytest.mark.parametrize(
+    ("setup", "answers", "role"),
+    [
+        (Setup.ACTIVE, Role.PASSIVE, Role.ACTIVE),
+        (Setup.ACTPASS, Role.PASSIVE, Role.ACTIVE),
+        (Setup.ACTPASS, Role.ACTIVE, Role.PASSIVE),
+    ],
+    ids=["active-passive", "actpass-passive", "actpass-active"],
+)
+def test_a_chat_from_invite_to_bye(
+    in_loop: Any, certificates: Any, host: str, secure: bool, setup: Setup, answers: Role, role: Role
+) -> None:
+    async def scenario() -> None:
+        async with two_ends(host, certificates if secure else None) as (near, far):
+            far.terms = [far.wanting(answers=answers)]
+            ours, theirs = await begun(near, far, near.wanting(setup=setup, secure=secure))
+            await talk(ours, near, theirs, far)
+            plan = ours.handle.plan
+            assert (plan.role, plan.tls, plan.remote_uri) == (role, secure, theirs.handle.plan.own_uri)
+            assert ours.session is not None and theirs.session is not None
+
+            kept = ours.handle, theirs.handle
+            response = await ours.change()  # a refresh: nothing changes, nothing is connected anew
+            assert response.status == 200
+            await talk(ours, near, theirs, far)
+            assert (ours.handle, theirs.handle) == kept
+            first, again = (each for each in descriptions(far) if each.media)
+            assert first == again
+
+            assert (await ours.session.bye()).status == 200
+            assert kept[0].failed and kept[1].failed
+            assert theirs.session.ending.cause is Cause.BYE
+            with pytest.raises(UsageError):
+                _ = theirs.handle
+
+    in_loop(scenario())
+
+
+def test_an_invite_without_offer_gets_one_and_answers_it_in_the_ack(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting(setup=Setup.ACTPASS)]
+            ours, outcome = await near.invite(far, near.wanting(answers=Role.PASSIVE), offer=False)
+            assert outcome.session is not None
+            theirs = await far.calls.get()
+            await talk(ours, near, theirs, far)
+            assert theirs.handle.plan.role is Role.ACTIVE
+
+    in_loop(scenario())
+
+
+def test_update_and_reinvite_of_the_other_side_are_answered(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            ours, theirs = await begun(near, far, near.wanting(setup=Setup.ACTPASS))
+            await talk(ours, near, theirs, far)
+            assert theirs.session is not None
+            assert (await theirs.session.update(theirs.offer())).status == 200
+            await talk(ours, near, theirs, far)
+            assert (await theirs.change()).status == 200
+            await talk(ours, near, theirs, far)
+
+    in_loop(scenario())
+
+
+def test_a_new_path_in_a_later_offer_moves_the_session(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            ours, theirs = await begun(near, far, near.wanting())
+            await talk(ours, near, theirs, far)
+            old = ours.handle
+            assert (await ours.change([near.wanting()])).status == 200
+            await talk(ours, near, theirs, far)
+            assert ours.handle is not old and old.failed
+            assert ours.handle.plan.own_uri != old.plan.own_uri
+            versions = [each.origin.version for each in descriptions(far) if each.media]
+            assert versions == [versions[0], versions[0] + 1]
+
+    in_loop(scenario())
+
+
+def test_a_direction_changed_later_keeps_the_session(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            terms = near.wanting()
+            ours, theirs = await begun(near, far, terms)
+            await talk(ours, near, theirs, far)
+            kept = ours.handle
+            assert (await ours.change([replace(terms, direction=Direction.SENDONLY)])).status == 200
+            assert ours.handle is kept
+            assert theirs.handle.plan.direction is Direction.RECVONLY
+
+    in_loop(scenario())
+
+
+def test_port_0_in_a_later_offer_ends_the_msrp_session_and_not_the_other(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting(), far.wanting()]
+            terms = near.wanting()
+            ours, theirs = await begun(near, far, near.wanting(), terms)
+            await ours.opened()
+            first, second = ours.handles
+            assert first is not None and second is not None
+            assert len({each.plan.own_uri for each in theirs.handles if each}) == 2
+            await second.send(b"by the second", TEXT)
+            assert await far.received() == b"by the second"
+            assert (await ours.change([None, terms])).status == 200
+            assert ours.handles == [None, second] and first.failed
+            assert theirs.handles[0] is None
+            await second.send(b"still there", TEXT)
+            assert await far.received() == b"still there"
+
+    in_loop(scenario())
+
+
+def test_what_cannot_be_accepted_is_refused_with_a_warning(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            _, outcome = await near.invite(far, near.wanting(accepts=("image/png",), accepts_wrapped=()))
+            assert outcome.session is None and outcome.response is not None
+            assert outcome.response.status == 488
+            assert outcome.response.get("Warning") == '305 127.0.0.1 "none of image/png is understood"'
+            theirs = await far.calls.get()
+            assert isinstance(theirs.problem, Refusal)
+            with pytest.raises(UsageError, match="none of image/png"):
+                _ = theirs.handle
+
+    in_loop(scenario())
+
+
+def test_an_answer_that_declines_everything_ends_in_bye(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            far.kind = _Declining
+            ours, outcome = await near.invite(far, near.wanting())
+            assert outcome.session is not None
+            with pytest.raises(UsageError, match="declined"):
+                await ours.opened()
+            theirs = await far.calls.get()
+            assert isinstance(ours.problem, NoStream)
+            await Watch(far.timeline).until(lambda _: theirs.session is not None and theirs.session.ending)
+            assert theirs.session.ending.cause is Cause.BYE
+
+    in_loop(scenario())
+
+
+class _Declining(MsrpCall):
+    """Accepts every INVITE and no m-line."""
+
+    def _answer(self, message: Any) -> Any:
+        content = super()._answer(message)
+        port = self.terms[0].uri.rpartition(":")[2].partition("/")[0]  # type: ignore[union-attr]
+        return content._replace(body=content.body.replace(f"m=message {port}".encode(), b"m=message 0"))
+
+
+@pytest.mark.parametrize(("setup", "answers"), [(Setup.ACTIVE, Role.PASSIVE), (Setup.ACTPASS, Role.ACTIVE)])
+def test_a_middlebox_that_knows_cema_only_by_its_c_and_m_lines_is_passed(
+    in_loop: Any, setup: Setup, answers: Role
+) -> None:
+    async def scenario() -> None:
+        border = SessionBorder()
+        async with two_ends(border=border) as (near, far):
+            far.terms = [far.wanting(answers=answers, cema=True)]
+            ours, theirs = await begun(near, far, near.wanting(setup=setup, cema=True))
+            await talk(ours, near, theirs, far)
+            active = ours if answers is Role.PASSIVE else theirs
+            connected = active.handle.plan.connect_to
+            assert connected is not None and connected[1] in border.anchors.values()
+            assert border.carried > 0
+            # The messages still name the paths, which nobody rewrote.
+            assert ours.handle.plan.remote_uri == theirs.handle.plan.own_uri
+            assert (await ours.change()).status == 200
+            await talk(ours, near, theirs, far)
+
+    in_loop(scenario())
+
+
+def test_a_middlebox_before_a_side_without_cema_is_left_out_by_a_second_offer(in_loop: Any) -> None:
+    async def scenario() -> None:
+        border = SessionBorder()
+        async with two_ends(border=border) as (near, far):
+            far.terms = [far.wanting(answers=Role.ACTIVE)]
+            ours, theirs = await begun(near, far, near.wanting(setup=Setup.ACTPASS, cema=True))
+            await talk(ours, near, theirs, far)
+            offers = [each for each in descriptions(far) if each.media]
+            assert ["msrp-cema" in each.media[0] for each in offers] == [True, False]
+            assert offers[1].origin.version == offers[0].origin.version + 1
+            assert border.carried == 0
+            assert theirs.handle.plan.connect_to == (near.host, near.port)
+
+    in_loop(scenario())
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed (Debian: tshark)")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_wireshark_finds_nothing_malformed_in_a_chat(in_loop: Any, tmp_path: Path, host: str) -> None:
+    capture = tmp_path / "chat.pcapng"
+
+    async def scenario() -> None:
+        async with two_ends(host) as (near, far):
+            far.terms = [far.wanting()]
+            ours, theirs = await begun(near, far, near.wanting())
+            await talk(ours, near, theirs, far)
+            await ours.handle.send(b"long " * 2000, TEXT)
+            assert await far.received() == b"long " * 2000
+            assert ours.session is not None
+            await ours.session.bye()
+            write_capture(capture, near.timeline.since(0))
+
+    in_loop(scenario())
+
+    def shown(*arguments: str) -> list[str]:
+        command = ["tshark", "-r", str(capture), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=50
+        ).stdout.splitlines()
+
+    assert shown("-Y", "_ws.malformed || _ws.expert.severity >= 0x00600000") == []
+    methods = shown("-Y", "sip.Method", "-T", "fields", "-e", "sip.Method")
+    assert [name for name in methods if name in ("INVITE", "ACK", "BYE")] == ["INVITE", "ACK", "BYE"]
+    sent = shown("-Y", "msrp.method == SEND", "-T", "fields", "-e", "msrp.transaction.id")
+    answered = shown("-Y", "msrp.status.code == 200", "-T", "fields", "-e", "msrp.transaction.id")
+    assert len(sent) >= 7  # two texts, and 10,000 octets in chunks of 2,048
+    assert set(answered) == set(sent)
+    paths = shown("-Y", "sdp", "-T", "fields", "-e", "sdp.media_attr")
+    assert len(paths) == 2 and all("path:msrp://" in each for each in paths)
