@@ -6,7 +6,7 @@ RFC 3261 13.3 and 9.2, RFC 3262 3.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.agent.scheduler import TimerHandle
@@ -106,12 +106,18 @@ class IncomingInvite:
         return await asyncio.shield(waiting)
 
     async def accept(
-        self, content: Content | None = None, *, status: int = 200, headers: Iterable[Header] = ()
+        self,
+        content: Content | None = None,
+        *,
+        status: int = 200,
+        headers: Iterable[Header] = (),
+        alter: Callable[[Response], Response] | None = None,
     ) -> InviteSession | None:
         """Answer with a 2xx, repeated until its ACK comes; without one for 64*T1 the session gets a BYE.
 
-        Waits for the PRACK of a session description (RFC 3262 3). None when the INVITE ended meanwhile:
-        cancelled, expired, hung up. Raises UsageError.
+        Waits for the PRACK of a session description (RFC 3262 3). alter: makes of the response the one that
+        is sent, wrong on purpose. None when the INVITE ended meanwhile: cancelled, expired, hung up. Raises
+        UsageError.
         """
         if not 200 <= status < 300:
             raise UsageError(f"a {status} accepts nothing (RFC 3261 13.3.1.4)")
@@ -121,6 +127,7 @@ class IncomingInvite:
             return None
         timer = self.session.timer.answer(self.request)
         response = self._response(status, content, [*self.context.shown, *timer.headers, *headers])
+        response = response if alter is None else alter(response)
         self._final(response)
         self.session.dialog.accepted(self.request)
         self.session.dialog.confirm()

@@ -76,7 +76,7 @@ class Dialog:
     """
 
     __slots__ = (
-        "_begun_by", "called", "contact", "id", "local", "local_cseq", "remote", "remote_cseq",
+        "_begun_by", "_own_routes", "called", "contact", "id", "local", "local_cseq", "remote", "remote_cseq",
         "remote_target", "route_set", "secure", "state",
     )  # fmt: skip
 
@@ -95,19 +95,22 @@ class Dialog:
         state: DialogState,
         called: bool,
         begun_by: tuple[int, str],
+        own_routes: tuple[str, ...] = (),
     ) -> None:
         self.id, self.local, self.remote = id, local, remote
         self.remote_target, self.route_set, self.secure = remote_target, route_set, secure
         self.local_cseq, self.remote_cseq, self.contact = local_cseq, remote_cseq, contact
         self.state, self.called, self._begun_by = state, called, begun_by
+        self._own_routes = own_routes
 
     @classmethod
     def as_caller(cls, request: Request, response: Response, *, over_tls: bool = False) -> Dialog:
         """The dialog a 101-199 or 2xx to our request makes (12.1.2): early or confirmed by its class.
 
         A response without a usable Contact leaves the Request-URI as target: its ACK must go somewhere.
-        over_tls: whether the request was sent over TLS. Raises UsageError for a response that makes no
-        dialog, SipSyntaxError when its To or the Call-ID cannot be read.
+        Record-Route values of the request itself stay out of the route set: they name the sender, where it is
+        its own first proxy. over_tls: whether the request was sent over TLS. Raises UsageError for a response
+        that makes no dialog, SipSyntaxError when its To or the Call-ID cannot be read.
         """
         if not 100 < response.status < 300:
             raise UsageError(f"a {response.status} makes no dialog (RFC 3261 12.1)")
@@ -116,7 +119,7 @@ class Dialog:
             local=_party(request, "From", request.from_.tag),
             remote=_party(response, "To", response.to.tag),
             remote_target=_contact_uri(response) or request.uri,
-            route_set=_route_set(response)[::-1],
+            route_set=_route_set(response, _route_set(request)),
             secure=over_tls and _is_sips(request.uri),
             local_cseq=request.cseq.number,
             remote_cseq=None,
@@ -124,6 +127,7 @@ class Dialog:
             state=DialogState.EARLY if response.status < 200 else DialogState.CONFIRMED,
             called=False,
             begun_by=(request.cseq.number, request.method),
+            own_routes=_route_set(request),
         )
 
     @classmethod
@@ -149,7 +153,7 @@ class Dialog:
             local=_party(request, "To", local_tag),
             remote=_party(request, "From", request.from_.tag),
             remote_target=_caller_target(request),
-            route_set=_route_set(request),
+            route_set=_route_set(request)[::-1],
             secure=over_tls and _is_sips(request.uri),
             local_cseq=local_cseq,
             remote_cseq=request.cseq.number,
@@ -243,7 +247,7 @@ class Dialog:
         cseq = response.cseq
         success = 200 <= response.status < 300
         if success and self.state is DialogState.EARLY and (cseq.number, cseq.method) == self._begun_by:
-            self.route_set = _route_set(response)[::-1]
+            self.route_set = _route_set(response, self._own_routes)
             self.state = DialogState.CONFIRMED
         if cseq.method in TARGET_REFRESH and (success or is_reliable(response)):
             self.remote_target = _contact_uri(response) or self.remote_target
@@ -368,9 +372,9 @@ def _contact_uri(message: SipMessage) -> str | None:
     return str(found) if found is not None and found.scheme in _SIP else None
 
 
-def _route_set(message: SipMessage) -> tuple[str, ...]:
-    """The URIs of Record-Route in order; URI parameters stay, header parameters do not (12.1)."""
-    return tuple(str(each.uri) for each in message.record_routes)
+def _route_set(message: SipMessage, without: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The URIs of Record-Route from the last to the first; URI parameters stay, header parameters do not."""
+    return tuple(uri for each in reversed(message.record_routes) if (uri := str(each.uri)) not in without)
 
 
 def _is_sips(uri: str) -> bool:

@@ -169,6 +169,21 @@ def test_record_route_header_parameters_do_not_come_back_as_route() -> None:
     assert dialog.route_set == ("sip:p1;lr;ftag=7",)
 
 
+def test_a_caller_that_is_its_own_first_proxy_does_not_route_through_itself() -> None:
+    asked = request(F4, Record_Route="<sip:ss1.atlanta.example.com;lr>")
+    dialog = Dialog.as_caller(asked, response(F11))
+    assert dialog.route_set == ("sip:ss2.biloxi.example.com;lr",)
+    dialog.answered(response(F14))
+    assert dialog.route_set == ("sip:ss2.biloxi.example.com;lr",)
+
+
+def test_a_dialog_that_has_ended_is_not_revived_by_a_late_2xx() -> None:
+    dialog = caller(F11)
+    dialog.terminate()
+    dialog.answered(response(F14))
+    assert dialog.state is DialogState.TERMINATED
+
+
 def test_a_peer_of_rfc_2543_has_no_tags_and_no_contact() -> None:
     answer = F14.replace(";tag=314159", "").replace(
         "Contact: <sip:bob@client.biloxi.example.com;transport=tcp>\n", ""
