@@ -20,6 +20,9 @@ class Scheduler(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle:
         """Call `callback` after `delay` seconds."""
 
+    def time(self) -> float:
+        """Seconds on a clock that never steps."""
+
 
 class RunningLoop:
     """The loop that runs when it is asked, for parts that are made before their loop."""
@@ -27,3 +30,7 @@ class RunningLoop:
     def call_later(self, delay: float, callback: Callable[[], None], /) -> TimerHandle:
         """Call `callback` after `delay` seconds."""
         return asyncio.get_running_loop().call_later(delay, callback)
+
+    def time(self) -> float:
+        """Seconds on a clock that never steps."""
+        return asyncio.get_running_loop().time()

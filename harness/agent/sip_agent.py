@@ -9,15 +9,16 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.agent.bad_requests import Refusal, missing, refusal_of, refusal_of_error, stateless_refusal
 from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.failures import TransactionTimeout, TransportFailed
 from harness.agent.metrics import Metrics
-from harness.agent.scheduler import Scheduler
+from harness.agent.scheduler import RunningLoop, Scheduler
 from harness.agent.sip_transport import CONNECT_SECONDS, SipTransport
 from harness.agent.tcp_connection import TcpConnection
+from harness.agent.timer_queues import TimerQueues
 from harness.agent.tls_settings import TlsSettings
 from harness.agent.transaction_run import TransactionRun
 from harness.agent.via_routing import answer_target, choose_transport, stamped, with_transport
@@ -64,6 +65,8 @@ class Incoming:
     source: Address
     local: Address
     connection: int | None
+    key: Key = field(default=(), compare=False, repr=False)
+    """Of the transaction."""
 
 
 class SipAgent:
@@ -102,9 +105,10 @@ class SipAgent:
             tls=tls,
             part=part,
         )
+        self._timer_queues = TimerQueues(scheduler or RunningLoop())
         self._asked: dict[Key, _Exchange] = {}
         self._served = ServerTransactions()
-        self._services: dict[ServerTransaction, _Service] = {}
+        self._services: dict[Key, _Service] = {}
 
     # -- life
 
@@ -227,7 +231,7 @@ class SipAgent:
     def cancelled_by(self, cancel: Incoming) -> Incoming | None:
         """The INVITE a CANCEL means while its transaction lives (RFC 3261 9.2). The user answers both."""
         found = self._served.find_cancelled(cancel.message)
-        return self._services[found].incoming if found is not None else None
+        return self._services[found.key].incoming if found is not None else None
 
     # -- receiving
 
@@ -276,13 +280,12 @@ class SipAgent:
         except SipSyntaxError as error:
             self._refuse_statelessly(request, arrival, error)
             return
-        incoming = Incoming(request, arrival.transport, arrival.source, arrival.local, arrival.number)
         if found is not None:
-            self._services[found].run.perform(found.receive(request))
+            self._services[found.key].run.perform(found.receive(request))
         elif request.method != "ACK":
-            self._serve(machine, incoming, arrival, refusal)
+            self._serve(machine, arrival, refusal)
         elif refusal is None:
-            self._hand_up(incoming)
+            self._hand_up(_incoming(request, arrival))
 
     def _refuse_statelessly(self, request: Request, arrival: Arrival, error: SipSyntaxError) -> None:
         """400 without a transaction: that needs headers this request does not have (8.2.7)."""
@@ -296,12 +299,11 @@ class SipAgent:
         elif arrival.connection is not None and arrival.connection.open:
             arrival.connection.write(data)
 
-    def _serve(
-        self, machine: ServerTransaction, incoming: Incoming, arrival: Arrival, refusal: Refusal | None
-    ) -> None:
+    def _serve(self, machine: ServerTransaction, arrival: Arrival, refusal: Refusal | None) -> None:
+        incoming = _incoming(machine.request, arrival, machine.key)
         service = _Service(self, machine, incoming, arrival, refusal)
         self._served.add(machine)
-        self._services[machine] = service
+        self._services[machine.key] = service
         service.run.perform(machine.start())
 
     def _hand_up(self, incoming: Incoming) -> None:
@@ -321,11 +323,7 @@ class SipAgent:
 
     def _service_of(self, incoming: Incoming) -> _Service | None:
         """The running service of a request that was handed up."""
-        try:
-            found = self._served.find(incoming.message)
-        except SipSyntaxError:
-            return None
-        service = self._services.get(found) if found is not None else None
+        service = self._services.get(incoming.key)
         return service if service is not None and service.incoming is incoming else None
 
     def _end_transactions(self, actual: str) -> None:
@@ -344,7 +342,8 @@ class SipAgent:
 
     def _forget_service(self, service: _Service) -> None:
         self._served.discard(service.machine)
-        self._services.pop(service.machine, None)
+        if self._services.get(service.machine.key) is service:
+            del self._services[service.machine.key]
 
 
 class _Exchange:
@@ -363,7 +362,7 @@ class _Exchange:
         self.on_provisional, self.on_further = on_provisional, on_further
         self.sent_by = _sent_by(machine.request)
         self.final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.run = TransactionRun(machine, agent._transport.scheduler, self)
+        self.run = TransactionRun(machine, agent._timer_queues, self)
 
     def send(self, data: bytes) -> None:
         self.line.write(data)
@@ -404,6 +403,8 @@ class _Exchange:
 class _Service:
     """The user side of a server transaction: hands the request up and finds the way back."""
 
+    __slots__ = ("agent", "arrival", "incoming", "machine", "refusal", "run")
+
     def __init__(
         self,
         agent: SipAgent,
@@ -414,7 +415,7 @@ class _Service:
     ) -> None:
         self.agent, self.machine, self.incoming = agent, machine, incoming
         self.arrival, self.refusal = arrival, refusal
-        self.run = TransactionRun(machine, agent._transport.scheduler, self)
+        self.run = TransactionRun(machine, agent._timer_queues, self)
 
     def send(self, data: bytes) -> None:
         self.agent._transport.respond(data, self.incoming.message.via, self.arrival, self._not_sent)
@@ -444,6 +445,10 @@ class _Service:
 
     def done(self) -> None:
         self.agent._forget_service(self)
+
+
+def _incoming(request: Request, arrival: Arrival, key: Key = ()) -> Incoming:
+    return Incoming(request, arrival.transport, arrival.source, arrival.local, arrival.number, key)
 
 
 def _sent_by(message: Request | Response) -> tuple[str, int | None]:

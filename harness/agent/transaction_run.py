@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol
 
 from harness.agent.failures import TransportFailed
 from harness.agent.scheduler import Scheduler, TimerHandle
@@ -44,15 +45,17 @@ class TransactionUser(Protocol):
 class TransactionRun:
     """One machine with its running timers."""
 
+    __slots__ = ("_error", "_machine", "_scheduler", "_timers", "_user")
+
     def __init__(self, machine: Transaction, scheduler: Scheduler, user: TransactionUser) -> None:
         self._machine, self._scheduler, self._user = machine, scheduler, user
-        self._timers: dict[Timer, TimerHandle] = {}
+        self._timers: dict[Timer, TimerHandle] | None = None
         self._error: TransportFailed | None = None
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Do what the machine asked for, and what follows from it."""
         for action in actions:
-            self._perform(action)
+            _PERFORM[type(action)](self, action)
 
     def transport_failed(self, error: TransportFailed) -> None:
         """What was sent did not get out."""
@@ -61,36 +64,40 @@ class TransactionRun:
 
     def abandon(self) -> None:
         """Forget the transaction: nobody waits for it any more."""
-        for handle in self._timers.values():
+        timers, self._timers = self._timers, None
+        for handle in (timers or {}).values():
             handle.cancel()
-        self._timers.clear()
         self._user.done()
 
-    def _perform(self, action: Action) -> None:
-        match action:
-            case Send(data):
-                try:
-                    self._user.send(data)
-                except TransportFailed as error:
-                    self.transport_failed(error)
-            case StartTimer(timer, seconds):
-                self._start(timer, seconds)
-            case Deliver(message):
-                self._user.deliver(message)
-            case Failed(cause):
-                self._user.failed(cause, self._error)
-            case Refused():
-                self._user.refused(action)
-            case Done():
-                self.abandon()
+    def _send(self, action: Send) -> None:
+        try:
+            self._user.send(action.data)
+        except TransportFailed as error:
+            self.transport_failed(error)
 
-    def _start(self, timer: Timer, seconds: float) -> None:
-        running = self._timers.pop(timer, None)
-        if running is not None:
-            running.cancel()
-        if not self._machine.done:  # a failed send may have ended it in the same breath
-            self._timers[timer] = self._scheduler.call_later(seconds, lambda: self._fired(timer))
+    def _start(self, action: StartTimer) -> None:
+        if self._machine.done:  # a failed send may have ended it in the same breath
+            return
+        timer = action.timer
+        if self._timers is None:
+            self._timers = {}
+        elif timer in self._timers:
+            self._timers[timer].cancel()
+        self._timers[timer] = self._scheduler.call_later(
+            action.seconds, partial(TransactionRun._fired, self, timer)
+        )
 
     def _fired(self, timer: Timer) -> None:
-        self._timers.pop(timer, None)
+        if self._timers is not None:
+            self._timers.pop(timer, None)
         self.perform(self._machine.fire(timer))
+
+
+_PERFORM: Mapping[type[Action], Callable[[TransactionRun, Any], None]] = {
+    Send: TransactionRun._send,
+    StartTimer: TransactionRun._start,
+    Deliver: lambda run, action: run._user.deliver(action.message),
+    Failed: lambda run, action: run._user.failed(action.cause, run._error),
+    Refused: lambda run, action: run._user.refused(action),
+    Done: lambda run, _: run.abandon(),
+}

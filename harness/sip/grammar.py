@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar, overload
 
 from harness.errors import SipSyntaxError
 
@@ -23,6 +24,7 @@ _PARAMETER = re.compile(
 )
 _LIST_PIECE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|<[^>]*+(?:>|\Z)|[^,"<]++|(,)', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_T = TypeVar("_T")
 
 
 def octets(text: str) -> int:
@@ -112,6 +114,15 @@ class Parameters(Mapping[str, str | None]):
     def __getitem__(self, name: str) -> str | None:
         value = self._values()[name.lower()]
         return value if value is None else unquote(value)
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str | _T) -> str | _T | None: ...
+    def get(self, name: str, /, default: str | _T | None = None) -> str | _T | None:
+        """The value of a parameter, None for one without; default when it is absent."""
+        value = self._values().get(name.lower(), default)
+        return unquote(value) if isinstance(value, str) and value is not default else value
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._values()

@@ -9,13 +9,14 @@ absorbed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
 from harness.sip.headers import COOKIE
 from harness.sip.message import Request, Response, build_request, build_response
 
+_COOKIE = COOKIE.lower()
 Key = tuple[str | int | None, ...]
 
 
@@ -302,10 +303,12 @@ Action = Send | StartTimer | Deliver | Failed | Refused | Done
 class Transaction:
     """What client and server transactions share: the state, the table and the timers."""
 
+    __slots__ = ("_intervals", "_kept", "_table", "machine", "reliable", "request", "state", "timers")
+
     def __init__(self, machine: Machine, request: Request, reliable: bool, timers: Timers) -> None:
         self.machine, self.request, self.reliable, self.timers = machine, request, reliable, timers
-        self.state = INITIAL[machine]
-        self._intervals: dict[Timer, float] = {}
+        self.state, self._table = INITIAL[machine], TABLES[machine]
+        self._intervals: dict[Timer, float] = {}  # of those that may run again
         self._kept: bytes | None = None
 
     @property
@@ -324,7 +327,7 @@ class Transaction:
     def _step(
         self, event: Input | Timer, message: Request | Response | None = None, data: bytes = b""
     ) -> list[Action]:
-        step = TABLES[self.machine].get((self.state, event))
+        step = self._table.get((self.state, event))
         if step is None:
             return []
         before, (self.state, deeds) = self.state, step
@@ -336,7 +339,7 @@ class Transaction:
     def _enter(self) -> list[Action]:
         """Start the timers of a state; a timer of no length fires at once."""
         if self.state is State.TERMINATED:
-            return [Done()]
+            return [_DONE]
         actions: list[Action] = []
         for timer in ENTRY_TIMERS.get((self.machine, self.state), ()):
             seconds = self._length(timer)
@@ -351,19 +354,13 @@ class Transaction:
             return None
         if self.reliable and timer in ZERO_IF_RELIABLE:
             return 0.0
-        own = self.timers
-        invite = self.machine is Machine.SERVER_INVITE
-        lengths = {
-            Timer.A: own.t1,
-            Timer.E: own.t1,
-            Timer.G: own.t1,
-            Timer.D: own.d,
-            Timer.I: own.t4,
-            Timer.K: own.t4,
-            Timer.TRYING: own.trying if invite else own.non_invite_trying,
-        }
-        self._intervals[timer] = lengths.get(timer, own.timeout)
-        return self._intervals[timer]
+        if timer is Timer.TRYING:
+            invite = self.machine is Machine.SERVER_INVITE
+            return self.timers.trying if invite else self.timers.non_invite_trying
+        seconds = _LENGTHS.get(timer, _timeout)(self.timers)
+        if timer in UNRELIABLE_ONLY:
+            self._intervals[timer] = seconds
+        return seconds
 
     def _do(
         self, deed: Do, event: Input | Timer, message: Request | Response | None, data: bytes
@@ -392,6 +389,22 @@ class Transaction:
         raise NotImplementedError
 
 
+_DONE = Done()
+
+
+def _timeout(timers: Timers) -> float:
+    return timers.timeout
+
+
+# Every other timer runs for 64*T1.
+_LENGTHS: Mapping[Timer, Callable[[Timers], float]] = {
+    Timer.A: lambda timers: timers.t1,
+    Timer.E: lambda timers: timers.t1,
+    Timer.G: lambda timers: timers.t1,
+    Timer.D: lambda timers: timers.d,
+    Timer.I: lambda timers: timers.t4,
+    Timer.K: lambda timers: timers.t4,
+}
 _AGAIN = frozenset({Do.DOUBLE, Do.DOUBLE_TO_T2, Do.AFTER_T2})
 
 
@@ -400,6 +413,8 @@ class ClientTransaction(Transaction):
 
     Args: reliable whether the transport is TCP or TLS. The top Via must be in the request already.
     """
+
+    __slots__ = ("key",)
 
     def __init__(self, request: Request, reliable: bool, timers: Timers) -> None:
         invite = request.method == "INVITE"
@@ -429,6 +444,8 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request of the other end and our responses to it (17.2)."""
 
+    __slots__ = ("_response", "key")
+
     def __init__(self, request: Request, reliable: bool, timers: Timers) -> None:
         invite = request.method == "INVITE"
         super().__init__(
@@ -437,9 +454,14 @@ class ServerTransaction(Transaction):
         self.key = server_key(request)
         self._response: Response | None = None
 
-    def start(self) -> list[Action]:
-        """Start the timers and deliver the request (last, because the user may answer at once)."""
-        return [*self._enter(), Deliver(self.request)]
+    def start(self) -> Iterator[Action]:
+        """Deliver the request, then start the timers: a user who has answered by then needs none of them."""
+        initial = self.state
+        yield Deliver(self.request)
+        if self.state is initial:
+            yield from self._enter()
+        elif (self.state, Timer.EXPIRY) in self._table and self.state is not State.SILENT:
+            yield StartTimer(Timer.EXPIRY, self.timers.timeout)
 
     def receive(self, request: Request) -> list[Action]:
         """A request that matches (17.2.3): the same once more, or the ACK of an INVITE."""
@@ -531,7 +553,7 @@ class ServerTransactions:
 
 def has_cookie(message: Request | Response) -> bool:
     """Whether the branch of the top Via promises to be unique (8.1.1.7)."""
-    return (message.via.branch or "").lower().startswith(COOKIE.lower())
+    return (message.via.branch or "").lower().startswith(_COOKIE)
 
 
 def client_key(message: Request | Response) -> Key:
@@ -549,9 +571,10 @@ def server_key(request: Request, method: str | None = None) -> Key:
     Raises SipSyntaxError when a field that makes the key cannot be read.
     """
     wanted = method or ("INVITE" if request.method == "ACK" else request.method)
-    if has_cookie(request):
-        via = request.via
-        return ((via.branch or "").lower(), via.host.lower(), via.port, wanted)
+    via = request.via
+    branch = (via.branch or "").lower()
+    if branch.startswith(_COOKIE):
+        return (branch, via.host.lower(), via.port, wanted)
     # An ACK carries the To tag of the response, its INVITE did not: see acknowledged_by.
     return _old_key(request, wanted, _tag(request, "To"))
 

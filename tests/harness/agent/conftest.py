@@ -32,6 +32,9 @@ class ManualClock:
         self.handles.append(handle)
         return handle
 
+    def time(self) -> float:
+        return self.now
+
     def advance(self, seconds: float) -> None:
         end = self.now + seconds
         while due := [each for each in self.handles if each.when <= end + 1e-9]:
