@@ -274,9 +274,15 @@ def _overlap(earlier: SipEntry, later: SipEntry) -> bool:
         and earlier.place < later.place
         and (earlier.branch, earlier.cseq, earlier.call_id) != (later.branch, later.cseq, later.call_id)
         and not (earlier.to_tag or later.to_tag)
+        and not _passed_on(earlier, later)
         and (earlier.source.host, earlier.destination.host) == (later.source.host, later.destination.host)
         and same_uri_text(one.uri, other.uri)
     )
+
+
+def _passed_on(earlier: SipEntry, later: SipEntry) -> bool:
+    """The later is the earlier one after a proxy that lives on the same host (RFC 3261 16.6 step 8)."""
+    return earlier.call_id == later.call_id and earlier.branch in [via.branch for via in later.vias[1:]]
 
 
 def _way_gone(pending: SipEntry, later: SipEntry, flow: Flow) -> bool:

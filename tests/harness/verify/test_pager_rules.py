@@ -177,6 +177,16 @@ def test_a_message_elsewhere_while_one_is_pending(flow, judged):
     assert own(judged(script)) == []
 
 
+def test_a_message_passed_on_by_a_proxy_on_the_same_host_is_the_same_message(flow, judged):
+    """RFC 3261 16.6 step 8: the proxy's Via is on top, the earlier one below it."""
+    script = flow("pager_mo")
+    passed_on = script.steps[0].text.replace(
+        "\r\nVia: ", "\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKproxy\r\nVia: ", 1
+    )
+    assert passed_on.count("Via: ") == script.steps[0].text.count("Via: ") + 1
+    assert own(judged(script.copy(0, 1, text=passed_on))) == []
+
+
 def test_sms_over_ip_is_none_of_these_rules(flow, judged):
     script = flow("pager_mo").sub(0, "message/cpim", "application/vnd.3gpp.sms").body(0, "\x00\x01")
     script.without(0, "P-Preferred-Service").without(0, "Accept-Contact")
