@@ -9,8 +9,10 @@ import argparse
 import asyncio
 from typing import Any
 
+from harness.agent.garbage import CollectWhenQuiet
 from harness.agent.loop_thread import new_loop
 from harness.agent.part_process import Ready, log_to_stderr, serve
+from harness.agent.scheduler import RunningLoop
 from harness.evidence.timeline import Timeline
 from harness.peer.config import Authentication, PeerConfig
 from harness.peer.peer import Peer
@@ -21,13 +23,17 @@ _COPIED = (b"via", b"from", b"to", b"call-id", b"cseq")
 
 async def peer(ready: Ready, stop: asyncio.Event) -> None:
     """The peer as `rcslab peer` runs it, but that it reports no delivery: one answer for each message."""
-    served = Peer(PeerConfig("ims.example", (), Authentication.NONE, listen=((HOST, 0),)), Timeline())
+    timeline = Timeline()
+    served = Peer(PeerConfig("ims.example", (), Authentication.NONE, listen=((HOST, 0),)), timeline)
+    quiet = CollectWhenQuiet(lambda: len(timeline), RunningLoop())
     served.notifications.policy(None, None)
     addresses = await served.start()
+    quiet.start()
     ready({"udp": str(addresses.sip_udp[0]), "tcp": str(addresses.sip_tcp[0])})
     try:
         await stop.wait()
     finally:
+        quiet.stop()
         await served.stop()
 
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from harness.agent.garbage import CollectWhenQuiet
+from harness.agent.loop_thread import new_loop
 from harness.agent.part_process import set_on_stop
+from harness.agent.scheduler import RunningLoop
 from harness.errors import UsageError
 from harness.evidence.label import label_of
 from harness.evidence.lanes import PEER
@@ -26,6 +29,7 @@ from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.report import Judgement, to_json, to_text
 
+LINES_PER_SECOND = 100
 DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 
 
@@ -53,7 +57,8 @@ def serve(request: PeerAloneRequest) -> int:
     Raises: AddressTaken, LabFileError, UsageError (also for TLS files that are no use).
     """
     config, settings = _configuration(request)
-    return asyncio.run(_serve(request, config, settings))
+    with asyncio.Runner(loop_factory=lambda: new_loop(uvloop=True)) as runner:
+        return runner.run(_serve(request, config, settings))
 
 
 def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySettings]:
@@ -75,20 +80,24 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
 
 async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: VerifySettings) -> int:
     timeline = Timeline()
-    started = timeline.now()
-    timeline.listen(lambda entry: _show(entry, started, request.on_line))
+    ladder = LiveLadder(timeline.now(), request.on_line)
+    timeline.listen(ladder.show)
+    quiet = CollectWhenQuiet(lambda: len(timeline), RunningLoop())
     peer = Peer(config, timeline)
     peer.notifications.policy(timedelta(0), timedelta(seconds=1))
     stop = asyncio.Event()
     set_on_stop(stop, until_stdin_closes=False)
     addresses = await peer.start()
+    quiet.start()
     own = [str(address) for address in addresses.all]
     timeline.event(Layer.LAB, "parties", network=own)
     request.on_ready(_ready_line(addresses))
     try:
         await stop.wait()
     finally:
+        quiet.stop()
         await peer.stop()
+        ladder.end()
     metrics = peer.pcscf.agent.metrics
     verifier = Verifier(request.profile, settings)
     findings = verifier.judge(timeline)
@@ -112,9 +121,33 @@ def _ready_line(addresses: PeerAddresses) -> dict[str, str | None]:
     return ready | ({"sip_tls": str(addresses.sip_tls[0])} if addresses.sip_tls else {})
 
 
-def _show(entry: Entry, started: float, on_line: Callable[[str], None]) -> None:
-    """One line of the live ladder for each piece of SIP or MSRP."""
-    if isinstance(entry, Packet):
+class LiveLadder:
+    """Lines of a live ladder: one for each piece of SIP or MSRP, and under load as many as can be read.
+
+    Args: started is the time on the timeline from which seconds are counted.
+    """
+
+    def __init__(self, started: float, on_line: Callable[[str], None]) -> None:
+        self._started, self._on_line = started, on_line
+        self._second = self._shown = self._left_out = 0
+
+    def show(self, entry: Entry) -> None:
+        """Show an entry if it is a packet."""
+        if not isinstance(entry, Packet):
+            return
+        if int(entry.time) != self._second:
+            self.end()
+            self._second, self._shown = int(entry.time), 0
+        if self._shown >= LINES_PER_SECOND:
+            self._left_out += 1
+            return
+        self._shown += 1
         label = label_of(entry.data)
         what = f"{label.title}  {label.hint}".rstrip()
-        on_line(f"{entry.time - started:9.3f}  {entry.source} -> {entry.destination}  {what}")
+        self._on_line(f"{entry.time - self._started:9.3f}  {entry.source} -> {entry.destination}  {what}")
+
+    def end(self) -> None:
+        """Tell how many lines were left out, if any were."""
+        if self._left_out:
+            self._on_line(f"           {self._left_out} more in this second; the evidence has them all")
+            self._left_out = 0

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.evidence.timeline import Address, Layer, Timeline, Transport
+from harness.lab.peer_alone import LINES_PER_SECOND, LiveLadder
+
 DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 ME, FAR = f"sip:+12025550101@{DOMAIN}", f"sip:+12025550199@{DOMAIN}"
 
@@ -199,3 +202,20 @@ def test_tls_options_that_are_no_use_end_before_anything_starts(own_lab, options
     done = own_lab.run("peer", "--port", "0", *options)
     assert done.returncode == 2
     assert words in done.stderr and done.stdout == ""
+
+
+def test_a_live_ladder_under_load_says_how_much_it_leaves_out() -> None:
+    lines: list[str] = []
+    ladder = LiveLadder(10.0, lines.append)
+    timeline = Timeline()
+    timeline.listen(ladder.show)
+    way = Layer.SIP, Transport.UDP, Address("192.0.2.1", 5060), Address("192.0.2.2", 5060)
+    for number in range(250):
+        timeline.packet(*way, message(number), at=10.0 + number / 1000)
+    timeline.event(Layer.LAB, "note", at=11.0)
+    timeline.packet(*way, message(1), at=11.5)
+    ladder.end()
+    assert len(lines) == LINES_PER_SECOND + 2
+    assert " ".join(lines[0].split()) == "0.000 192.0.2.1:5060 -> 192.0.2.2:5060 MESSAGE text, CSeq 0"
+    assert "150 more in this second" in lines[-2]
+    assert "MESSAGE" in lines[-1]
