@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from devices.simulated.baseband import Baseband
-from devices.simulated.defects import Defects
+from devices.simulated.defects import Defects, Stage
 from devices.simulated.personality import Personality
-from harness.agent.sip_agent import Hop, SipAgent
+from harness.agent.sip_agent import Hop, Incoming, SipAgent
+from harness.agent.subscriptions import RequestMaker
 from harness.agent.via_routing import choose_transport, same_host
 from harness.cpm.identity import imei_urn
 from harness.cpm.tokens import new_call_id, new_tag
@@ -154,9 +155,7 @@ class RcsAccess:
 
         Above 1300 octets it goes over TCP, and Via says so.
         """
-        hop = hop or self.hop()
         rows = [
-            ("Via", self._via(hop)),
             ("Max-Forwards", "70"),
             ("From", f"<{sender}>;tag={from_tag or new_tag()}"),
             ("To", to),
@@ -165,7 +164,12 @@ class RcsAccess:
             *headers,
             ("User-Agent", self.personality.user_agent),
         ]
-        request = build_request(method, uri, rows, body)
+        return self.addressed(lambda via: build_request(method, uri, [("Via", via), *rows], body), hop)
+
+    def addressed(self, make: RequestMaker, hop: Hop | None = None) -> Request:
+        """The request with the Via of the hop it goes to; above 1300 octets over TCP."""
+        hop = hop or self.hop()
+        request = make(self._via(hop))
         chosen = choose_transport(request, hop.transport)
         return request if chosen is hop.transport else request.with_header("Via", self._via(self.hop(chosen)))
 
@@ -187,12 +191,30 @@ class RcsAccess:
     # -- responses
 
     def response(
-        self, request: Request, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+        self,
+        request: Request,
+        status: int,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        reason: str | None = None,
     ) -> Response:
         """A final response with location and a To tag of its own."""
         return build_response(
-            request, status, headers=[*headers, *self.location], body=body, to_tag=new_tag()
+            request, status, reason, headers=[*headers, *self.location], body=body, to_tag=new_tag()
         )
+
+    def respond(
+        self,
+        incoming: Incoming,
+        status: int,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        reason: str | None = None,
+        to_tag: str | None = None,
+    ) -> None:
+        """Send one; to_tag does not count, there is one already where it would."""
+        response = self.response(incoming.message, status, headers, reason=reason)
+        self.agent.respond(incoming, self.defects.apply(Stage.RESPONSE, response))
 
 
 def _readable(values: Iterable[str]) -> list[NameAddr]:

@@ -207,7 +207,7 @@ class RcsClient:
         elif message.method == "MESSAGE":
             self.texts.receive(access, message, answer)
         elif message.method == "NOTIFY":
-            answer(connection.registration.notified(incoming))
+            connection.registration.notified(incoming)
         else:
             headers = [
                 ("Contact", ";".join([f"<{access.contact_uri}>", *FEATURES])),

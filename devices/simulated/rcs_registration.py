@@ -10,21 +10,27 @@ import contextlib
 import logging
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-
-from lxml import etree
+from typing import Any
 
 from devices.simulated.defects import Stage
 from devices.simulated.rcs_access import RcsAccess
+from harness.agent.background import Background
+from harness.agent.event_subscriber import EventSubscriber, Wish
+from harness.agent.scheduler import RunningLoop
 from harness.agent.sip_agent import Incoming
+from harness.bodies.reginfo import ContactState, parse_reginfo
 from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.cpm.tokens import new_call_id, new_tag
-from harness.errors import RcsLabError, SipSyntaxError
+from harness.errors import BodySyntaxError, RcsLabError, SipSyntaxError
 from harness.sip import aka
 from harness.sip.digest import algorithm_of, answer_challenge, first_supported, is_aka
+from harness.sip.event_packages import REG
 from harness.sip.headers import Challenge, NameAddr
 from harness.sip.message import Request, Response
+from harness.sip.subscription import Ended
+from harness.sip.transaction import Timers
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +39,6 @@ LONGEST_WAIT = 1800.0
 ATTEMPTS_WITH_CREDENTIALS = 3
 LAST_NOTIFY_SECONDS = 0.5
 """How long the client waits for the NOTIFY that ends its subscription before the radio goes."""
-REGINFO = "{urn:ietf:params:xml:ns:reginfo}"
 REGISTER_AGAIN = frozenset({"deactivated", "probation", "expired"})  # RFC 3680 5.1, TS 24.229 5.1.1.7
 REFUSED_FOR_GOOD = frozenset({401, 403, 404})
 
@@ -47,15 +52,6 @@ class SimCounter:
     """The highest sequence number a SIM accepted; it outlives registrations (TS 33.102 annex C)."""
 
     sqn: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """The dialog of our SUBSCRIBE (RFC 6665 4.1.2). ends_at: in the loop's time, seconds."""
-
-    call_id: str
-    tag: str
-    ends_at: float
 
 
 @dataclass(slots=True)
@@ -83,8 +79,14 @@ class RcsRegistration:
         self._cseq = 0
         self._min_expires = 0
         self._secret: _Secret | None = None
-        self._subscription: Subscription | None = None
-        self._subscribing: asyncio.Task[None] | None = None
+        self._background = Background()
+        self._events = EventSubscriber(
+            access.respond,
+            self._in_background,
+            RunningLoop(),
+            lambda: asyncio.get_running_loop().time(),
+            Timers(t1=access.settings.t1),
+        )
         self._subscription_over = asyncio.Event()
         self._again = asyncio.Event()
         self._forbidden = False
@@ -118,15 +120,14 @@ class RcsRegistration:
         except (RcsLabError, Rejected) as error:
             _log.warning("deregistration failed: %s", error)
         self._set(False)
-        if self._subscription is not None:
+        if self._subscribed:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._subscription_over.wait(), LAST_NOTIFY_SECONDS)
 
     def lost(self) -> None:
         """The IP connection is gone: registration and subscription with it."""
-        if self._subscribing is not None:
-            self._subscribing.cancel()
-        self._subscription = None
+        self._events.forget()
+        self._background.cancel()
         self._set(False)
 
     async def _pause(self, seconds: float) -> None:
@@ -267,8 +268,8 @@ class RcsRegistration:
             return None
         wait = granted - 600.0 if granted > 1200 else granted / 2  # TS 24.229 5.1.1.4.1
         self.access.learn(response)
-        if self._needs_subscription(wait):
-            self._subscribing = asyncio.create_task(self._subscribe())
+        if not self._subscribed:
+            self._subscribe()
         self._set(True)
         return wait
 
@@ -285,67 +286,57 @@ class RcsRegistration:
 
     # -- reg event (RFC 3680)
 
-    def _needs_subscription(self, until: float) -> bool:
-        if self._subscribing is not None and not self._subscribing.done():
-            return False
-        return (
-            self._subscription is None
-            or self._subscription.ends_at < asyncio.get_running_loop().time() + until
-        )
+    def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        self._background.spawn(work)
 
-    async def _subscribe(self) -> None:
-        access, now = self.access, asyncio.get_running_loop().time()
-        call_id, tag, expires = new_call_id(access.local.host), new_tag(), access.settings.expires
-        self._subscription = Subscription(call_id, tag, now + expires)
+    @property
+    def _subscribed(self) -> bool:
+        return any(True for _ in self._events)
+
+    def _subscribe(self) -> None:
+        """Subscribe to our registration; from here on the subscription is kept by itself."""
+        access = self.access
         self._subscription_over.clear()
         identity = access.associated[0] if access.associated else access.registering_identity
-        headers = [
-            *access.routes,
-            ("Event", "reg"),
-            ("Accept", "application/reginfo+xml"),
-            ("Expires", str(expires)),
-            ("Contact", f"<{access.contact_uri}>"),
-            ("Allow", "NOTIFY"),
-            ("Supported", "timer"),
-            ("P-Preferred-Identity", f"<{identity}>"),
-            *access.location,
-        ]
-        status = 0
-        try:
-            request = access.request(
-                "SUBSCRIBE", identity, sender=identity, to=f"<{identity}>", headers=headers,
-                call_id=call_id, from_tag=tag,
-            )  # fmt: skip
-            response = await access.send(request)
-            status, granted = response.status, _number(response.get("Expires"))
-        except RcsLabError as error:
-            _log.warning("no subscription to the reg event: %s", error)
-        mine = self._subscription is not None and self._subscription.call_id == call_id
-        if mine and not 200 <= status < 300:
-            self._subscription = None
-        elif mine and granted is not None:
-            self._subscription = Subscription(call_id, tag, now + granted)
+        wish = Wish(
+            REG,
+            target=identity,
+            local=f"<{identity}>",
+            remote=f"<{identity}>",
+            contact=f"<{access.contact_uri}>",
+            host=access.local.host,
+            send=lambda make: access.send(access.addressed(make)),
+            on_notify=lambda notify, _: self._notify_came(notify),
+            on_end=self._ended,
+            expires=access.settings.expires,
+            routes=tuple(value for _, value in access.routes),
+            headers=(
+                ("Allow", "NOTIFY"),
+                ("Supported", "timer"),
+                ("P-Preferred-Identity", f"<{identity}>"),
+                *access.location,
+                ("User-Agent", access.personality.user_agent),
+            ),
+        )
+        self._events.subscribe(wish)
 
-    def notified(self, incoming: Incoming) -> Response:
-        """Answer a NOTIFY of our subscription and act on it; 481 for any other."""
-        message, ours = incoming.message, self._subscription
-        if ours is None or (message.call_id, message.to.tag) != (ours.call_id, ours.tag):
-            return self.access.response(message, 481)
-        if (message.get("Event") or "").split(";")[0].strip() != "reg":
-            return self.access.response(message, 489)
-        asyncio.get_running_loop().call_soon(self._act_on, message)
-        return self.access.response(message, 200)
+    def _ended(self, why: Ended) -> None:
+        _log.info("the subscription to the reg event is over: %s", why.reason)
+        self._subscription_over.set()
+
+    def notified(self, incoming: Incoming) -> None:
+        """Answer a NOTIFY and act on it. Raises SipSyntaxError for one that cannot be read."""
+        self._events.on_notify(incoming)
+
+    def _notify_came(self, notify: Request) -> None:
+        asyncio.get_running_loop().call_soon(self._act_on, notify)
 
     def _act_on(self, notify: Request) -> None:
-        state = (notify.get("Subscription-State") or "").split(";")[0].strip().lower()
-        if state == "terminated":
-            self._subscription = None
-            self._subscription_over.set()
         event = self._end_of_own_contact(notify.body)
         if event is None or not self.registered:
             return
         _log.info("the network ended the registration: %s", event)
-        self._subscription = None
+        self._events.forget()
         self._forbidden = event not in REGISTER_AGAIN
         self._set(False)
         self._again.set()
@@ -353,14 +344,14 @@ class RcsRegistration:
     def _end_of_own_contact(self, body: bytes) -> str | None:
         """The event that terminated our Contact (RFC 3680 5.1), None when it lives or is not told of."""
         try:
-            tree = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
-        except etree.XMLSyntaxError as error:
-            _log.warning("reginfo that is no XML: %s", error)
+            document = parse_reginfo(body)
+        except BodySyntaxError as error:
+            _log.warning("reginfo that cannot be read: %s", error)
             return None
-        for contact in tree.iter(f"{REGINFO}contact"):
-            uri = (contact.findtext(f"{REGINFO}uri") or "").strip()
-            if contact.get("state") == "terminated" and self.access.is_own_contact(uri):
-                return contact.get("event") or ""
+        for registration in document.registrations:
+            for contact in registration.contacts:
+                if contact.state is ContactState.TERMINATED and self.access.is_own_contact(contact.uri):
+                    return contact.event
         return None
 
 

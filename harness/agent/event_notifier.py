@@ -30,15 +30,20 @@ class Admission:
     """A SUBSCRIBE that is taken.
 
     resource: what is subscribed to, as the topic names it. contact: our Contact value. send: the way to the
-    subscriber. headers: for the 2xx, before those of the dialog. granted: False while somebody has yet to
-    decide whether the subscriber may know (RFC 6665 4.2.1.3).
+    subscriber. record_routes: values a proxy of ours adds to the 2xx and to every NOTIFY (RFC 6665 4.3).
+    granted: False while somebody has yet to decide whether the subscriber may know (4.2.1.3).
     """
 
     resource: str
     contact: str
     send: Send
-    headers: tuple[Header, ...] = ()
+    record_routes: tuple[str, ...] = ()
     granted: bool = True
+
+    @property
+    def routing(self) -> tuple[Header, ...]:
+        """Their rows."""
+        return tuple(("Record-Route", route) for route in self.record_routes)
 
 
 class Topic(Protocol):
@@ -75,6 +80,7 @@ class Subscription:
     send: Send
     timers: RunningTimers
     machine: Notifier = field(default_factory=Notifier)
+    routing: tuple[Header, ...] = ()
     shared: bool = False
     granted: bool = False
     lost: bool = False
@@ -217,7 +223,8 @@ class EventNotifier:
     def _accept(
         self, incoming: Incoming, subscription: Subscription, admission: Admission, status: int, expires: int
     ) -> None:
-        headers = [*admission.headers, *dialog_headers(incoming.message, admission.contact)]
+        subscription.routing = admission.routing
+        headers = [*admission.routing, *dialog_headers(incoming.message, admission.contact)]
         if incoming.message.method == "SUBSCRIBE":
             headers.append(("Expires", str(expires)))
         self._respond(incoming, status, headers, to_tag=subscription.dialog.id.local_tag)
@@ -292,6 +299,7 @@ class EventNotifier:
         headers = [
             ("Event", str(subscription.event)),
             ("Subscription-State", str(state)),
+            *subscription.routing,
             *self._headers,
         ]
         if body:

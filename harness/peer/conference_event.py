@@ -71,7 +71,7 @@ class ConferenceEvents:
             canonical(request.uri),
             contact=f"<{self._pcscf.uri(local)}>",
             send=self._pcscf.way(flow_of(incoming, target)),
-            headers=(("Record-Route", self._pcscf.route(local)),),
+            record_routes=(self._pcscf.route(local),),
         )
 
     def document(self, subscription: Subscription) -> bytes:

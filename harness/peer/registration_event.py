@@ -77,7 +77,7 @@ class RegistrationEvents:
             canonical(str(request.to.uri)),
             contact=f"<{self._pcscf.uri(local)}>",
             send=self._pcscf.way(flow_of(incoming, target)),
-            headers=(("Record-Route", self._pcscf.route(local)),),
+            record_routes=(self._pcscf.route(local),),
         )
 
     def document(self, subscription: Subscription) -> bytes:

@@ -255,11 +255,15 @@ class Dialog:
         """Routes the sender of the request has to use (12.1.1, 12.1.2); None when they cannot be known."""
         if self.creation.request.to_tag:
             return None  # a request inside the dialog: what set it up came before the timeline
+        if self.by_caller(entry) and self.method in ("SUBSCRIBE", "REFER"):
+            # The first NOTIFY makes the dialog of a subscriber, who is its UAS then (RFC 6665 4.4.1).
+            told = next((each for each in self.requests if each.method == "NOTIFY"), None)
+            notify = told.message if told is not None else None
+            return reading(lambda: notify.record_routes) if notify else None
         if self.by_caller(entry):
             made_by = (self.confirmed or self.early).message
             routes = reading(lambda: made_by.record_routes) if made_by else None
-            # A NOTIFY that came first made the subscriber the UAS: then the order is the written one.
-            return routes if routes is None or isinstance(made_by, Request) else routes[::-1]
+            return routes if routes is None else routes[::-1]
         request = self.creation.request.message
         return reading(lambda: request.record_routes) if request else None
 

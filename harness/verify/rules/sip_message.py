@@ -358,7 +358,9 @@ def accept_in_415(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.record-route.misuse", on=Kind.REQUEST)
 def record_route_misuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     value = entry.sip.get("Record-Route")
-    if value is not None and (entry.method == "MESSAGE" or entry.to_tag):
+    # The NOTIFY of a subscription makes the dialog of its subscriber (RFC 6665 4.3, 4.4.1).
+    without = entry.method == "MESSAGE" or (entry.to_tag and entry.method != "NOTIFY")
+    if value is not None and without:
         yield Violation("no Record-Route here", shown(value), "Record-Route")
 
 

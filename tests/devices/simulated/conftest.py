@@ -304,6 +304,13 @@ class Network:
             to=f"<{OWN}>;tag={subscribe.tag}",
         )
 
+    async def notified(self, rig: Rig, state: str = "active") -> None:
+        """Tell the client that it is registered, and take its answer."""
+        text = self.reginfo(rig.subscribe, rig.contact, "registered", state="active")
+        way = f"Contact: <{rig.contact}>\r\nRecord-Route: <sip:127.0.0.1:9;lr>"
+        self.send(rig.contact, text.replace("State: active", f"State: {state}\r\n{way}"))
+        assert (await self.receive("SIP/2.0")).status == 200
+
 
 class Rig:
     """The client on a baseband that a test drives, and the network it meets."""
@@ -318,6 +325,7 @@ class Rig:
         transport = Transport(settings.pop("transport", "UDP"))
         self._settings, self._personality = settings | {"transport": transport}, personality
         self.contact = ""
+        self.subscribe: Wire
         self.client: RcsClient
 
     async def start(self) -> None:
@@ -364,6 +372,7 @@ class Rig:
         self.network.answer(subscribe, "200 OK", "Expires: 600000", "Contact: <sip:net@127.0.0.1>")
         await settled()
         assert self.baseband.ims_registered
+        self.subscribe = subscribe
         return subscribe
 
     def write(self, text: str, number: str = FAR_NUMBER) -> None:

@@ -333,10 +333,8 @@ async def test_silence_over_udp_is_repeated_and_given_up(tools: Any) -> None:
 @pytest.mark.parametrize(("granted", "due"), [(100, 50), (1200, 600), (3600, 3000)])
 async def test_refresh_is_due_at_half_or_ten_minutes_before(tools: Any, granted: int, due: int) -> None:
     async with tools.rig(transport="TCP") as rig:
-        rig.attach()
-        rig.network.accept(await rig.network.receive("REGISTER"), expires=granted)
-        rig.network.answer(await rig.network.receive("SUBSCRIBE"), "200 OK", "Expires: 600000")
-        await tools.settled()
+        await rig.register(expires=granted)
+        await rig.network.notified(rig)
         await tools.advance(due - 2)
         await rig.network.nothing()
         await tools.advance(3)
@@ -410,6 +408,32 @@ async def test_a_notify_may_overtake_the_200(tools: Any) -> None:
         answer = await rig.network.receive("SIP/2.0")
         assert (answer.status, answer.header("P-Access-Network-Info")) == (200, tools.PANI)
         assert rig.baseband.ims_registered
+
+
+async def test_the_subscription_is_refreshed_in_its_dialog(tools: Any) -> None:
+    async with tools.rig() as rig:
+        subscribe = await rig.register()
+        await rig.network.notified(rig, "active;expires=1000")
+        await tools.advance(498)
+        await rig.network.nothing()
+        await tools.advance(3)
+        again = await rig.network.receive("SUBSCRIBE")
+        assert again.start == f"SUBSCRIBE {rig.contact} SIP/2.0"  # the Contact of the NOTIFY
+        assert again.header("Call-ID") == subscribe.header("Call-ID")
+        assert (again.tag, again.cseq) == (subscribe.tag, 2)
+        assert again.header("To").endswith(";tag=net")
+        assert again.header("Event") == "reg"
+        assert again.header("Route") == "<sip:127.0.0.1:9;lr>"
+        assert again.header("P-Access-Network-Info") == tools.PANI
+
+
+async def test_a_subscription_nobody_tells_of_is_asked_for_again_with_the_next_register(tools: Any) -> None:
+    async with tools.rig(transport="TCP") as rig:
+        subscribe = await rig.register(expires=100)
+        await tools.advance(51)  # past the 32 s of timer N too
+        rig.network.accept(await rig.network.receive("REGISTER"), expires=100)
+        again = await rig.network.receive("SUBSCRIBE")
+        assert again.header("Call-ID") != subscribe.header("Call-ID")
 
 
 async def test_deactivated_registers_again(tools: Any) -> None:

@@ -28,13 +28,16 @@ class Weather:
     def __init__(self, side: Side, foreign: ForeignEnd) -> None:
         self.side, self.foreign = side, foreign
         self.granted = True
+        self.routes: tuple[str, ...] = ()
         self.refusal: Refusal | None = None
         self.said: list[str] = []
 
     def admit(self, incoming: Incoming) -> Admission | Refusal:
         if self.refusal is not None:
             return self.refusal
-        return Admission("town", self.side.contact, self.side.send_to(self.foreign.hop), (), self.granted)
+        return Admission(
+            "town", self.side.contact, self.side.send_to(self.foreign.hop), self.routes, self.granted
+        )
 
     def document(self, subscription: Subscription) -> bytes:
         return f"sun {subscription.next_version()}".encode() if subscription.granted else b""
@@ -339,5 +342,16 @@ def test_forgetting_stops_the_clock(run: Any) -> None:
         lab.notifier.forget()
         assert not lab.clock.handles
         assert not list(lab.notifier.of(lab.topic))
+
+    run(test)
+
+
+def test_a_proxy_of_ours_is_on_the_way_of_both(run: Any) -> None:
+    async def test(lab: Lab) -> None:
+        lab.topic.routes = ("<sip:proxy.example;lr>",)
+        accepted, notify = await lab.subscribed("Record-Route: <sip:p1.example;lr>")
+        assert accepted.all("Record-Route") == ["<sip:proxy.example;lr>", "<sip:p1.example;lr>"]
+        assert notify.all("Record-Route") == ["<sip:proxy.example;lr>"]
+        assert notify.all("Route") == ["<sip:p1.example;lr>"]
 
     run(test)
