@@ -26,13 +26,19 @@ class ChildProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
+        line = self.says()
+        if line is None:
             self._end()
             raise CannotRun(f"{' '.join(self._command[2:])} did not start")
-        self.ready: dict[str, Any] = json.loads(line)
+        self.ready = line
         return self
+
+    def says(self) -> dict[str, Any] | None:
+        """The next line of JSON it writes; None when it has ended without."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        found: dict[str, Any] | None = json.loads(line) if line else None
+        return found
 
     @property
     def memory(self) -> float:
