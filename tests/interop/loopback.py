@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
+ELSEWHERE = "192.0.2.1"  # on the loopback too, for programs that will not live on 127.0.0.1
 
 
 @contextmanager
@@ -28,6 +29,7 @@ def own_network() -> Iterator[bool]:
         try:
             if entered and ip is not None:
                 subprocess.run([ip, "link", "set", "lo", "up"], check=True)
+                subprocess.run([ip, "address", "add", f"{ELSEWHERE}/24", "dev", "lo"], check=True)
             yield entered
         finally:
             if entered and libc.setns(before.fileno(), CLONE_NEWNET) != 0:
