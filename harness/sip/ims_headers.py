@@ -25,8 +25,8 @@ _LABEL = r"[A-Za-z0-9-]"
 _SERVICE_ID = re.compile(rf"(?i:urn:urn-7:)({_LABEL}{{1,27}}(?:\.{_LABEL}+)*)")
 _NETWORK = re.compile(rf'[{TOKEN_CHARACTERS}]+|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SEMICOLON_PIECE = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?|[^";])*+', re.DOTALL)
-_GEN_VALUE = rf'(?:[{TOKEN_CHARACTERS}\[\]:]+|"(?:[^"\\]|\\.)*")'
-_ACCESS_INFO = re.compile(rf"({_GEN_VALUE})(?:[ \t]*=[ \t]*({_GEN_VALUE}))?", re.DOTALL)
+_INFO = r'(?:[^ \t;,"<>=]+|"(?:[^"\\]|\\.)*")'  # gen-value, and what comes close
+_ACCESS_INFO = re.compile(rf"({_INFO})(?:[ \t]*=[ \t]*({_INFO}))?", re.DOTALL)
 _IOI = re.compile(r"[A-Za-z][A-Za-z0-9]*\.[0-9]+|void")
 
 

@@ -9,21 +9,22 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Layer
+from harness.sip.ims_headers import AccessNetworkInfo
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import number_of, uri_of
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Violation
-from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction
+from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction, reading
 from harness.verify.rules.registration import INSTANCE
 
 _IMEI_URN = re.compile(r"<?urn:gsma:imei:(\d{8})-(\d{6})-\d", re.IGNORECASE)
 _IMEI = re.compile(r"\d{14,16}")
-_CELL = re.compile(r"utran-cell-id-3gpp\s*=\s*\"?([0-9A-Fa-f]+)\"?", re.IGNORECASE)
 _CIREG_READ = re.compile(r"\+CIREG:\s*\d\s*,\s*(\d)")
 _CIREG_URC = re.compile(r"\+CIREGU:\s*(\d)")
 _SHOWN_STATUSES = frozenset({"sent", "delivered", "read"})
@@ -67,14 +68,15 @@ def pani_cell(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if entry.sender is not Party.HANDSET:
         return
     for value in entry.sip.values("P-Access-Network-Info"):
-        match = _CELL.search(value)
-        if match is None or not value.upper().startswith("3GPP-E-UTRAN"):
+        info = reading(partial(AccessNetworkInfo.parse, value))
+        cell = info.parameters.get("utran-cell-id-3gpp") if info is not None else None
+        if info is None or cell is None or not info.access.upper().startswith("3GPP-E-UTRAN"):
             continue
         cells = _cells_at(entry, flow)
-        if cells and match[1].lower() not in cells:
+        if cells and cell.lower() not in cells:
             yield Violation(
                 f"utran-cell-id-3gpp={cells[-1]}, the cell the network simulator sends",
-                match[1],
+                cell,
                 "P-Access-Network-Info",
             )
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import partial
 
+from harness.sip.grammar import is_token
 from harness.sip.headers import NameAddr
+from harness.sip.ims_headers import AccessNetworkInfo
 from harness.sip.uri import Uri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_anonymous, party_of, same_uri, shown, uri_of
@@ -21,9 +24,7 @@ from harness.verify.rules.ims_service import INITIAL, is_cpm, is_group, is_initi
 
 _INITIAL_WITH_IDENTITY = ("INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "REFER")
 _PANI = "P-Access-Network-Info"
-_TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_GEN_VALUE = rf"{_TOKEN}|{_QUOTED}|\[[0-9A-Fa-f:.]+\]"
+_GEN_VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|\[[0-9A-Fa-f:.]+\]')  # those that are no token
 _TOKEN_INFOS = frozenset(
     {
         *("cgi-3gpp", "utran-cell-id-3gpp", "dsl-location", "i-wlan-node-id", "ci-3gpp2", "eth-location"),
@@ -128,33 +129,32 @@ def pani_unprotected(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("ims.pani.syntax", on=Kind.SIP)
 def pani_syntax(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     for value in entry.sip.values(_PANI):
-        parts = [part.strip() for part in re.split(r';(?=(?:[^"]*"[^"]*")*[^"]*$)', value)]
-        wrong = [part for part in parts[1:] if not _is_info(part)]
-        if not re.fullmatch(_TOKEN, parts[0]):
-            wrong.insert(0, parts[0])
-        if wrong:
-            yield Violation("access type;name=value", shown(wrong[0] or value), _PANI)
+        info = reading(partial(AccessNetworkInfo.parse, value))
+        pairs = info.parameters.pairs if info is not None else ()
+        wrong = [name for name, written in pairs if not _is_info(name, written)]
+        if info is None or wrong:
+            yield Violation("access type;name=value", shown(wrong[0] if wrong else value), _PANI)
 
 
-def _is_info(part: str) -> bool:
-    name, equal, value = (text.strip() for text in part.partition("="))
+def _is_info(name: str, written: str | None) -> bool:
     if name.lower() == "network-provided":
-        return not equal
+        return written is None
     if name.lower() in _QUOTED_INFOS:
-        return re.fullmatch(_QUOTED, value) is not None
+        return written is not None and written.startswith('"')
     if name.lower() in _TOKEN_INFOS:
-        return re.fullmatch(f"{_TOKEN}|{_QUOTED}", value) is not None
+        return written is not None and (written.startswith('"') or is_token(written))
     # extension-access-info is a gen-value: token, host or quoted-string; TS 24.229 writes pairs there.
-    return re.fullmatch(_TOKEN, name) is not None or re.fullmatch(_GEN_VALUE, part) is not None
+    return is_token(name) or (written is None and _GEN_VALUE.fullmatch(name) is not None)
 
 
 @rule("ims.pani.ecgi-length", on=Kind.SIP)
 def pani_cell_length(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     for value in entry.sip.values(_PANI):
-        found = re.search(r"utran-cell-id-3gpp\s*=\s*\"?([^\";,\s]+)", value, re.IGNORECASE)
-        if found is None:
+        info = reading(partial(AccessNetworkInfo.parse, value))
+        cell = info.parameters.get("utran-cell-id-3gpp") if info is not None else None
+        if info is None or cell is None:
             continue
-        cell, access = found[1], value.upper()
+        access = info.access.upper()
         digits = 9 + 6 if access.startswith("3GPP-NR") else 4 + 7 if access.startswith("3GPP-E-UTRAN") else 0
         if digits and not re.fullmatch(rf"\d{{5,6}}[0-9A-Fa-f]{{{digits}}}", cell):
             yield Violation(f"{digits + 5} or {digits + 6} characters", f"{cell} ({len(cell)})", _PANI)

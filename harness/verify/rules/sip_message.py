@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from harness.bodies.multipart import split_multipart
 from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Transport
 from harness.sip.grammar import split_list
 from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
+from harness.sip.session_headers import Reason
 from harness.sip.start_line import REASONS
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, option_tags, shown
@@ -66,10 +68,8 @@ _VENDOR_PREFIXES = (
     "p-kt",
 )
 
-_REASON = re.compile(
-    r"(?P<protocol>[A-Za-z0-9\-.!%*_+`'~]+)(?P<rest>(?:\s*;\s*[A-Za-z0-9\-.!%*_+`'~]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]+))?)*)"
-)
-_REASON_PARAMETER = re.compile(r";\s*([^\s;=]+)(?:\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;,\"]+))?")
+# What the cause of a protocol may be (RFC 3326 2: status codes, and 7 bits of Q.850).
+_CAUSES = {"SIP": range(100, 700), "Q.850": range(128)}
 _RCS_REASONS = {200: "Call completed", 410: "Gone"}
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -394,46 +394,31 @@ def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.reason.syntax", on=Kind.REQUEST)
 def reason_syntax(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     seen: set[str] = set()
-    for value in entry.sip.values("Reason"):
-        match = _REASON.fullmatch(value.strip())
-        if match is None:
-            yield Violation("protocol;cause=digits;text=quoted", shown(value), "Reason")
+    for value in entry.sip.values(Reason.header):
+        reason = reading(partial(Reason.parse, value))
+        if reason is None:
+            yield Violation("protocol;cause=digits;text=quoted", shown(value), Reason.header)
             continue
-        protocol = match["protocol"].upper()
-        for wrong in _wrong_reason(protocol, match["rest"]):
-            yield Violation(wrong, shown(value), "Reason")
-        if protocol in seen and protocol in ("SIP", "Q.850"):
-            yield Violation(f"one reason for {protocol}", "more than one", "Reason")
+        protocol = reason.protocol.upper()
+        causes = _CAUSES.get(protocol)
+        if causes is not None and reason.cause is not None and reason.cause not in causes:
+            expected = f"a cause of {protocol} from {causes[0]} to {causes[-1]}"
+            yield Violation(expected, shown(value), Reason.header)
+        if protocol in seen and protocol in _CAUSES:
+            yield Violation(f"one reason for {protocol}", "more than one", Reason.header)
         seen.add(protocol)
-
-
-def _wrong_reason(protocol: str, parameters: str) -> Iterator[str]:
-    for name, value in _REASON_PARAMETER.findall(parameters):
-        if name.lower() == "text" and not value.startswith('"'):
-            yield "a quoted text"
-        if name.lower() != "cause":
-            continue
-        low, high = {"SIP": (100, 699), "Q.850": (0, 127)}.get(protocol, (0, 10**9))
-        if not _is_number(value, high) or int(value) < low:
-            yield (
-                f"a cause of {protocol} from {low} to {high}"
-                if protocol in ("SIP", "Q.850")
-                else "a cause in digits"
-            )
 
 
 @rule("sip.reason.text-matches", on=Kind.REQUEST, methods=("BYE",))
 def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    for value in entry.sip.values("Reason"):
-        found = dict(_REASON_PARAMETER.findall(value))
-        cause, text = found.get("cause", ""), found.get("text", "").strip('"')
-        if (
-            not value.strip().upper().startswith("SIP")
-            or not re.fullmatch("[1-6][0-9][0-9]", cause)
-            or not text
-        ):
+    for value in entry.sip.values(Reason.header):
+        reason = reading(partial(Reason.parse, value))
+        if reason is None or reason.protocol.upper() != "SIP" or reason.cause not in _CAUSES["SIP"]:
             continue
-        own = {REASONS.get(int(cause), ""), _RCS_REASONS.get(int(cause), "")} - {""}
+        cause, text = reason.cause, reason.text
+        if cause is None or not text:
+            continue
+        own = {REASONS.get(cause, ""), _RCS_REASONS.get(cause, "")} - {""}
         if any(text.lower().startswith(phrase.lower()) for phrase in own):
             continue
         phrases = {**{phrase: status for status, phrase in REASONS.items()}, "Call completed": 200}
@@ -442,7 +427,7 @@ def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             for phrase, status in phrases.items()
             if len(phrase) > 2 and text.lower().startswith(phrase.lower())
         ]
-        if other and other[0] != int(cause):
+        if other and other[0] != cause:
             yield Violation(
                 f"the text of {cause}, or none of another status",
                 f"{text!r}, which goes with {other[0]}",
