@@ -51,6 +51,12 @@ class OutgoingMessage:
     interrupts it. ended is called when there is an outcome, and again if a good one turns bad.
     """
 
+    __slots__ = (
+        *("_after", "_ahead", "_before", "_carried", "_chunk_octets", "_ended", "_exhausted", "_new_tid"),
+        *("_source", "_stopped", "failure_report", "finished", "message_id", "octets", "open", "outcome"),
+        *("reported", "success_report", "total", "unanswered"),
+    )
+
     def __init__(
         self,
         message_id: str,
@@ -113,7 +119,7 @@ class OutgoingMessage:
             return
         self._stopped = True
         if self.open is None and not self.octets:
-            self.finished = True
+            self._let_go()
         self._settle(Outcome(None, "aborted", self.octets, aborted=True))
 
     def answered(self, transaction: Transaction, status: int, comment: str) -> None:
@@ -136,7 +142,8 @@ class OutgoingMessage:
     def _stop(self, outcome: Outcome) -> None:
         """An open chunk ends with "#". No chunk follows, not even to say so."""
         self._stopped = True
-        self.finished = self.finished or self.open is None
+        if self.open is None:
+            self._let_go()
         self._settle(outcome)
 
     def _begin(self, out: list[bytes]) -> Transaction:
@@ -179,13 +186,18 @@ class OutgoingMessage:
         return Transaction(tid, self, self.timed)
 
     def _finish(self, flag: Flag) -> None:
-        self.finished, self._ahead = True, b""
+        self._let_go()
         if flag is Flag.ABORTED:
             self._settle(Outcome(None, "the source ended early", self.octets, aborted=True))
         elif not self.timed:
             self._settle(Outcome(None, "no answer is due", self.octets))
         elif not self.unanswered:
             self._settle(Outcome(200, COMMENTS[200], self.octets))
+
+    def _let_go(self) -> None:
+        """Nothing more is written: what only writing needs is not kept, the content above all."""
+        self.finished, self._source = True, None
+        self._ahead = self._carried = self._before = self._after = b""
 
     def _range(self, octets: int, at_once: bool) -> bytes:
         """Byte-Range of a chunk with so many octets, or an open end (7.1.1)."""

@@ -19,7 +19,7 @@ from harness.msrp.content import ContentSource
 from harness.msrp.message import COMMENTS, IDENT, ByteRange, Flag, MsrpRequest
 from harness.msrp.nickname import parse_nickname, write_nickname
 from harness.msrp.reassembly import IncomingMessage
-from harness.msrp.reception import MOST_REMEMBERED, ReceivingRules, Reception, Refusal
+from harness.msrp.reception import ReceivingRules, Reception, Refusal
 from harness.msrp.session_events import (
     MessageSent,
     NicknameAnswered,
@@ -34,6 +34,7 @@ from harness.msrp.transactions import Transaction, TransactionIds
 LARGEST_OTHER_BODY = 10240  # octets of the body of a request that is no SEND (7.1)
 _ENDS_SESSION = frozenset({481, 506})  # (10.8, 10.10)
 _STOP_SENDING = 413
+_MOST_SETTLED = 128  # messages kept for a report after their outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class MsrpSession:
         self._reception = Reception(settings.rules, settings.own_uri, self.events, self._new_tid)
         self._waiting: list[OutgoingMessage] = []  # until there is a connection
         self._sent: dict[str, OutgoingMessage] = {}  # those a report or a late error may be about
+        self._settled: dict[str, None] = {}  # those of them with an outcome, the oldest first
         to_path = " ".join(settings.to_path)
         self._paths = f"To-Path: {to_path}\r\nFrom-Path: {settings.own_uri}\r\n".encode()
 
@@ -149,7 +151,7 @@ class MsrpSession:
             chunk_octets=options.chunk_octets,
             ended=self._message_ended,
         )
-        self._remember(message)
+        self._sent[message.message_id] = message
         if self.link is None:
             self._waiting.append(message)
         else:
@@ -280,6 +282,11 @@ class MsrpSession:
 
     def _message_ended(self, message: OutgoingMessage) -> None:
         self.events.append(MessageSent(message))
+        self._settled[message.message_id] = None
+        if len(self._settled) > _MOST_SETTLED:
+            oldest = next(iter(self._settled))
+            del self._settled[oldest]
+            self._sent.pop(oldest, None)
         outcome = message.outcome
         if outcome is not None and outcome.status in _ENDS_SESSION:
             self._fail(f"the other end answers {outcome.status} {outcome.comment}")
@@ -297,13 +304,6 @@ class MsrpSession:
     def _demand_alive(self) -> None:
         if self.failed:
             raise UsageError("the MSRP session has failed; negotiate a new one (RFC 4975 5.4)")
-
-    def _remember(self, message: OutgoingMessage) -> None:
-        self._sent[message.message_id] = message
-        if len(self._sent) > MOST_REMEMBERED:
-            done = next((each for each in self._sent.values() if each.outcome is not None), None)
-            if done is not None:
-                del self._sent[done.message_id]
 
 
 class _Nickname:

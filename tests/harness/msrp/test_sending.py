@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import weakref
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -320,6 +321,30 @@ def test_a_late_report_of_failure_turns_a_good_outcome_bad(wire, answer) -> None
     wire.give(answer(wire.take()[0]), report(message.message_id, "000 403 No"))
     assert [outcome.status for outcome in sent(session)] == [403, 403]
     assert not message.outcome.good
+
+
+def test_the_content_of_a_message_is_let_go_when_it_is_written(wire) -> None:
+    session = wire.bound()
+    source = MemorySource(b"hello")
+    gone = weakref.ref(source)
+    message = session.send(source, "text/plain")
+    del source
+    wire.take()
+    assert message.outcome is None and gone() is None
+
+
+def test_the_last_128_messages_are_remembered_for_reports_and_those_without_an_outcome(wire, answer) -> None:
+    session = wire.bound()
+    waiting = session.send(MemorySource(b"never answered"), "text/plain")
+    wire.take()
+    settled = []
+    for _ in range(129):
+        settled.append(session.send(MemorySource(b"hello"), "text/plain").message_id)
+        wire.give(answer(wire.take()[0]))
+    session.take_events()
+    for message_id, known in ((settled[0], False), (settled[1], True), (waiting.message_id, True)):
+        wire.give(report(message_id, "000 200 OK"))
+        assert bool(session.take_events()) is known
 
 
 def test_reports_that_say_nothing_to_us(wire) -> None:
