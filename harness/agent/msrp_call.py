@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from harness.agent.invite_server import IncomingInvite
 from harness.agent.invite_session import InviteSession
@@ -119,7 +120,7 @@ class MsrpCall(SessionUser):
         self._open_due()
 
     def _take(self, session: InviteSession, message: Request | Response) -> None:
-        theirs = read_description(message.body, message.get("Content-Type"))
+        theirs = _description(message)
         if isinstance(theirs, Refusal):
             self._hang_up(session, theirs)
             return
@@ -185,7 +186,7 @@ class MsrpCall(SessionUser):
     def _answer(self, message: Request | Response) -> Content | Refusal:
         if not message.body:
             return self.offer()
-        theirs = read_description(message.body, message.get("Content-Type"))
+        theirs = _description(message)
         if isinstance(theirs, Refusal):
             self.problem = theirs
             return theirs
@@ -252,6 +253,12 @@ class MsrpCall(SessionUser):
         """The MSRP sessions end with the SIP session (RFC 4975 5.4: after BYE nothing is sent)."""
         if self.session in (None, session):
             self._close(f"the SIP session ended: {ending.cause}")
+
+
+def _description(message: Request | Response) -> SessionDescription | Refusal:
+    """What a message describes, without the lines it was read from: that much less is kept of each call."""
+    found = read_description(message.body, message.get("Content-Type"))
+    return found if isinstance(found, Refusal) else replace(found, raw=b"", lines=(), faults=())
 
 
 def _same_session(one: MsrpPlan, other: MsrpPlan) -> bool:
