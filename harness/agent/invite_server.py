@@ -53,6 +53,11 @@ class IncomingInvite:
         """The INVITE as it came."""
         return self.incoming.message
 
+    @property
+    def _is_open(self) -> bool:
+        """Whether a response can still be sent."""
+        return self.final is None and not self.over.done()
+
     def _start_expiring(self) -> None:
         """13.3.1: a request with Expires is good for that long."""
         try:
@@ -80,9 +85,9 @@ class IncomingInvite:
         """
         if reliable is None:
             reliable = requires_reliable(self.request)
-        while reliable and self._unacknowledged is not None and self.final is None:
+        while reliable and self._unacknowledged is not None and self._is_open:
             await asyncio.shield(self._unacknowledged[1])
-        if self.final is not None:
+        if not self._is_open:
             return None
         response = self._response(status, content, headers)
         if reliable:
@@ -121,9 +126,9 @@ class IncomingInvite:
         """
         if not 200 <= status < 300:
             raise UsageError(f"a {status} accepts nothing (RFC 3261 13.3.1.4)")
-        while self._reliable.holds_back_success and self._unacknowledged is not None and self.final is None:
+        while self._reliable.holds_back_success and self._unacknowledged is not None and self._is_open:
             await asyncio.shield(self._unacknowledged[1])
-        if self.final is not None:
+        if not self._is_open:
             return None
         timer = self.session.timer.answer(self.request)
         response = self._response(status, content, [*self.context.shown, *timer.headers, *headers])
@@ -146,9 +151,23 @@ class IncomingInvite:
         reason: str | None = None,
         headers: Iterable[Header] = (),
         content: Content | None = None,
+        *,
+        alter: Callable[[Response], Response] | None = None,
     ) -> None:
-        """Refuse with a 300 to 699; nothing happens when a final response was sent. Raises UsageError."""
-        self._refuse(status, Cause.REFUSED, reason=reason, headers=headers, content=content)
+        """Refuse with a 300 to 699; nothing happens when it was answered before. alter: see `accept`.
+
+        Raises UsageError.
+        """
+        self._refuse(status, Cause.REFUSED, reason=reason, headers=headers, content=content, alter=alter)
+
+    def stay_silent(self) -> None:
+        """Never answer: repeats are absorbed, a CANCEL gets its 200 and nothing more."""
+        if self._is_open:
+            self.context.agent.stay_silent(self.incoming)
+            self._release(None)
+            self._finish(None)
+            if self.initial:
+                self.session.end(Ending(Cause.REFUSED, by_us=True))
 
     def redirect(self, *contacts: str, status: int = 302) -> None:
         """Send the caller elsewhere: Contact values (13.3.1.2). Raises UsageError."""
@@ -164,13 +183,15 @@ class IncomingInvite:
         reason: str | None = None,
         headers: Iterable[Header] = (),
         content: Content | None = None,
+        alter: Callable[[Response], Response] | None = None,
     ) -> None:
         if status < 300:
             raise UsageError(f"a {status} refuses nothing (RFC 3261 13.3.1.3)")
-        if self.final is not None:
+        if not self._is_open:
             return
         tag = self.session.dialog.id.local_tag
         response = self.context.response(self.request, status, content, headers, to_tag=tag, reason=reason)
+        response = response if alter is None else alter(response)
         self._final(response)
         self.context.agent.respond(self.incoming, response)
         self._finish(None)
@@ -218,7 +239,7 @@ class IncomingInvite:
 
     def session_ended(self) -> None:
         """The session is over: 487 when there is no final response (15.1.2), nothing is repeated."""
-        if self.final is None:
+        if self._is_open:
             tag = self.session.dialog.id.local_tag
             self.final = self.context.response(self.request, 487, to_tag=tag)
             self._reliable.over()

@@ -155,11 +155,17 @@ class MsrpCall(SessionUser):
 
     # -- answers of ours
 
-    async def accept(self, invite: IncomingInvite, headers: Iterable[Header] = ()) -> InviteSession | None:
+    async def accept(
+        self,
+        invite: IncomingInvite,
+        headers: Iterable[Header] = (),
+        *,
+        alter: Callable[[Response], Response] | None = None,
+    ) -> InviteSession | None:
         """Answer an INVITE or re-INVITE with a 200, or refuse it for what it offers.
 
-        The first one makes its session ours. An INVITE without an offer gets ours. None when it was refused,
-        or ended meanwhile.
+        The first one makes its session ours. An INVITE without an offer gets ours. alter: see
+        IncomingInvite.accept. None when it was refused, or ended meanwhile.
         """
         content = self._answer(invite.request)
         if isinstance(content, Refusal):
@@ -168,7 +174,7 @@ class MsrpCall(SessionUser):
             return None
         if invite.initial:
             self.session, invite.session.user = invite.session, self
-        session = await invite.accept(content, headers=headers)
+        session = await invite.accept(content, headers=headers, alter=alter)
         if session is None:
             self._close("the INVITE ended before it was accepted")
         return session

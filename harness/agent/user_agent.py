@@ -196,6 +196,10 @@ class UserAgent:
         confirmed = [each for each in self.sessions if each.dialog.state is DialogState.CONFIRMED]
         await asyncio.gather(*(each.outcome() for each in outgoing), *(each.bye() for each in confirmed))
 
+    def start(self) -> None:
+        """Go on after `close`; a new user agent has begun already."""
+        self.context.closing = False
+
     async def close(self) -> None:
         """End everything at once: INVITEs that wait get 487, sessions no BYE. Nothing runs afterwards."""
         self.context.closing = True

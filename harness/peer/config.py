@@ -60,6 +60,12 @@ class FarParty:
     tel: str | None = None
     display: str = ""
 
+    @property
+    def name_addr(self) -> str:
+        """From of its requests, without a tag."""
+        display = f'"{self.display}" ' if self.display else ""
+        return f"{display}<{self.sip}>"
+
     @classmethod
     def of(cls, identity: str, domain: str) -> FarParty:
         """A party from a number, or from a SIP or tel URI; a number also gets its SIP URI in `domain`."""
@@ -122,7 +128,7 @@ class PeerConfig:
     max_expires: int = 600_000
     service_route: tuple[str, ...] | None = None
     associated: tuple[str, ...] | None = None
-    understood: frozenset[str] = frozenset({"path", "timer"})
+    understood: frozenset[str] = frozenset({"100rel", "path", "timer"})
     accepted_bodies: tuple[str, ...] = ("message/cpim", "text/plain")
     capabilities: tuple[str, ...] = ()
     hops: int = 0

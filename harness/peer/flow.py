@@ -6,6 +6,7 @@ RFC 3261 18.1.1 (transport by size), RFC 3581 (a handset behind a translator), R
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.agent.sip_agent import Hop, Incoming
@@ -117,3 +118,20 @@ def on_the_way(path: tuple[str, ...]) -> Hop | None:
         if uri is not None and address is not None:
             return Hop(_transport(uri), *address)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowWay:
+    """The way of a dialog with a handset: down its flow, whatever its Contact says (RFC 5626, RFC 3327)."""
+
+    flow: Flow
+    first: Hop | None = None
+
+    @property
+    def local(self) -> Address | None:
+        """The address of the peer the handset knows."""
+        return self.flow.local
+
+    def hops(self, target: Uri, octets: int) -> Sequence[Hop]:
+        """The first hop of its Path, then those of the flow."""
+        return [*([] if self.first is None else [self.first]), *self.flow.hops(octets)]

@@ -88,34 +88,45 @@ class MtRequest:
         return build_request(self.method, self.target.contact, headers, self.body, strict=not self.changes)
 
     def _headers(self) -> list[Header]:
-        sip = f"<{self.originator.sip}>"
-        asserted = [sip, f"<{self.originator.tel}>"] if self.originator.tel else [sip]
-        display = f'"{self.originator.display}" ' if self.originator.display else ""
         rows: list[tuple[str, str | None]] = [
-            *(("Via", via) for via in self._hops_behind()),
+            *(("Via", via) for via in hops_behind(self.hops, self.domain, self.branch)),
             ("Max-Forwards", str(_MAX_FORWARDS - self.hops)),
             *(("Route", value) for value in self.target.path),
-            ("From", f"{display}{sip};tag={self.from_tag}"),
+            ("From", f"{self.originator.name_addr};tag={self.from_tag}"),
             ("To", f"<{self.target.identity}>"),
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.cseq} {self.method}"),
-            ("P-Asserted-Identity", ", ".join(asserted)),
-            ("P-Called-Party-ID", f"<{self.target.identity}>"),
-            ("P-Asserted-Service", self.service.icsi),
-            ("Accept-Contact", self.service.accept_contact),
-            ("Conversation-ID", self.conversation_id),
-            ("Contribution-ID", self.contribution_id),
+            *service_headers(
+                self.originator, self.target, self.service, self.conversation_id, self.contribution_id
+            ),
             ("InReplyTo-Contribution-ID", self.in_reply_to),
             ("User-Agent", self.server),
             ("Content-Type", self.content_type),
         ]
         return [(name, value) for name, value in rows if value is not None]
 
-    def _hops_behind(self) -> list[str]:
-        return [
-            f"SIP/2.0/UDP hop{number}.{self.domain}:5060;branch=z9hG4bK{number}{self.branch}"
-            for number in range(self.hops, 0, -1)
-        ]
+
+def hops_behind(hops: int, domain: str, branch: str) -> list[str]:
+    """Via values of network elements a request came through before the P-CSCF."""
+    return [
+        f"SIP/2.0/UDP hop{number}.{domain}:5060;branch=z9hG4bK{number}{branch}"
+        for number in range(hops, 0, -1)
+    ]
+
+
+def service_headers(
+    originator: FarParty, target: Target, service: Service, conversation_id: str, contribution_id: str
+) -> list[Header]:
+    """What tells a handset who sends a first request, to which of its identities, and for which service."""
+    identities = [originator.sip, *([originator.tel] if originator.tel else [])]
+    return [
+        ("P-Asserted-Identity", ", ".join(f"<{identity}>" for identity in identities)),
+        ("P-Called-Party-ID", f"<{target.identity}>"),
+        ("P-Asserted-Service", service.icsi),
+        ("Accept-Contact", service.accept_contact),
+        ("Conversation-ID", conversation_id),
+        ("Contribution-ID", contribution_id),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import HandsetError, NotSeen
 from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
+from harness.peer.chat import ChatMessage
 from harness.peer.config import FarParty
 from harness.peer.identities import anonymous
 from harness.peer.journal import EventKind, PeerEvent, Recent
@@ -152,11 +153,11 @@ class Notifications:
 
     def comes_first(self, message: ReceivedMessage) -> bool:
         """True when a notification is to leave before the answer to this message."""
-        return Wrong.BEFORE_ANSWER in self._policy.wrong and message.accepted and bool(self._plan(message))
+        return Wrong.BEFORE_ANSWER in self._policy.wrong and message.accepted and bool(self.plan(message))
 
     async def send_first(self, message: ReceivedMessage) -> None:
         """Return as soon as the first notification has left; the others follow by themselves."""
-        plan = self._plan(message)
+        plan = self.plan(message)
         plan[0] = (plan[0][0], timedelta(0))
         call_id = new_id()
         departure = _Departure(self._pcscf.timeline, call_id)
@@ -171,7 +172,7 @@ class Notifications:
 
     def on_text(self, message: ReceivedMessage) -> None:
         """Notify of a text by the policy; of a refused one never (RFC 5438 12.1.3.1)."""
-        plan = self._plan(message) if message.accepted else []
+        plan = self.plan(message) if message.accepted else []
         if plan:
             self._start(message, plan)
 
@@ -181,8 +182,8 @@ class Notifications:
             f"notifications for {message.message_id}",
         )
 
-    def _plan(self, message: ReceivedMessage) -> _Plan:
-        """What to send and when, in order."""
+    def plan(self, message: ReceivedMessage | ChatMessage) -> list[tuple[NotificationKind, timedelta]]:
+        """What the policy sends for a message and how long after it, in order."""
         policy = self._policy
         delays = {NotificationKind.DELIVERED: policy.delivered, NotificationKind.DISPLAYED: policy.displayed}
         plan: _Plan = []
@@ -229,11 +230,8 @@ class Notifications:
         wrong: only those that are in the content matter here. headers, cpim: SIP and CPIM headers to change.
         A handset that gives no final response shows in the result.
         """
-        draft = self._draft(message, kind, cpim or {})
-        for spoil in Wrong:
-            if spoil in wrong and spoil in _SPOILS:
-                draft = _SPOILS[spoil](draft)
-        request = self._request(message, draft.octets(), headers or {}, call_id or new_id())
+        body = self.document(message, kind, wrong=wrong, cpim=cpim or {})
+        request = self._request(message, body, headers or {}, call_id or new_id())
         sending = await self._sender.send(request, transport)
         sent = SentNotification(kind, message.message_id or "", sending)
         self.sent.append(sent)
@@ -243,7 +241,24 @@ class Notifications:
         )
         return sent
 
-    def _draft(self, message: ReceivedMessage, kind: NotificationKind, changes: HeaderChanges) -> _Draft:
+    def document(
+        self,
+        message: ReceivedMessage | ChatMessage,
+        kind: NotificationKind,
+        *,
+        wrong: frozenset[Wrong] | None = None,
+        cpim: HeaderChanges | None = None,
+    ) -> bytes:
+        """The notification as a CPIM object, whatever carries it. wrong: that of the policy when None."""
+        draft = self._draft(message, kind, cpim or {})
+        for spoil in Wrong:
+            if spoil in (self._policy.wrong if wrong is None else wrong) and spoil in _SPOILS:
+                draft = _SPOILS[spoil](draft)
+        return draft.octets()
+
+    def _draft(
+        self, message: ReceivedMessage | ChatMessage, kind: NotificationKind, changes: HeaderChanges
+    ) -> _Draft:
         """RFC 5438 7.2.1: To is the From of the message; routes of the message are copied in order."""
         cpim = message.cpim
         to = cpim.to if cpim is not None else None

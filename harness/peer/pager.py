@@ -274,7 +274,7 @@ class Pager:
         party = self._party(sender)
         identifier = message_id if message_id is not None else new_id()
         content = text.encode("utf-8") if isinstance(text, str) else text
-        rows = self._cpim_rows(target, party, identifier, disposition)
+        rows = cpim_rows(self._pcscf.timeline.now(), party, target.identity, identifier, disposition)
         mime_rows = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
         checked = not (cpim or mime)  # what a test changes is written as told
         built = build_cpim(changed(rows, cpim or {}), changed(mime_rows, mime or {}), content, strict=checked)
@@ -322,21 +322,6 @@ class Pager:
             hops=config.hops,
         )
 
-    def _cpim_rows(
-        self, target: Target, party: FarParty, message_id: str, disposition: Sequence[str]
-    ) -> list[Header]:
-        now = datetime.fromtimestamp(self._pcscf.timeline.now(), UTC)
-        rows: list[Header] = [
-            ("From", format_cpim_address(party.sip, party.display or None)),
-            ("To", format_cpim_address(target.identity)),
-            ("DateTime", format_timestamp(now)),
-            ("NS", f"imdn <{IMDN_NAMESPACE}>"),
-            ("imdn.Message-ID", message_id),
-        ]
-        if disposition:
-            rows.append(("imdn.Disposition-Notification", ", ".join(disposition)))
-        return rows
-
     def _sent(self, text: str | bytes, message_id: str, request: MtRequest, sending: Sending) -> SentMessage:
         sent = SentMessage(
             text=text,
@@ -371,6 +356,25 @@ class Pager:
         if asked is not None:
             self._conversations[pair] = asked
         return self._conversations.setdefault(pair, new_uuid())
+
+
+def cpim_rows(
+    now: float, party: FarParty, identity: str, message_id: str, disposition: Sequence[str]
+) -> list[Header]:
+    """CPIM headers of a message of a party to a handset, which asks for these notifications (RFC 5438).
+
+    now: seconds since the Unix epoch.
+    """
+    rows: list[Header] = [
+        ("From", format_cpim_address(party.sip, party.display or None)),
+        ("To", format_cpim_address(identity)),
+        ("DateTime", format_timestamp(datetime.fromtimestamp(now, UTC))),
+        ("NS", f"imdn <{IMDN_NAMESPACE}>"),
+        ("imdn.Message-ID", message_id),
+    ]
+    if disposition:
+        rows.append(("imdn.Disposition-Notification", ", ".join(disposition)))
+    return rows
 
 
 def _challenges(answer: Answer) -> bool:

@@ -27,6 +27,7 @@ from harness.peer.pager import Pager
 from harness.peer.pcscf import Pcscf
 from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
+from harness.peer.session import Sessions
 from harness.sip.message import Request
 from harness.sip.transaction import Timers
 
@@ -74,6 +75,7 @@ class Peer:
         self.notifications = Notifications(self.pcscf, self.registrar, sender)
         self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
         self.msrp = MsrpEndpoint(timeline, part="peer")
+        self.sessions = Sessions(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.addresses: PeerAddresses | None = None
         self._answers: dict[str, AnswerQueue] = {}
         self._handlers: dict[str, Handler] = {
@@ -81,6 +83,7 @@ class Peer:
             "MESSAGE": self.pager.on_message,
             "OPTIONS": self._on_options,
             "SUBSCRIBE": self._on_subscribe,
+            "INVITE": self.sessions.on_invite,
         }
 
     # Life
@@ -90,6 +93,7 @@ class Peer:
 
         Raises AddressTaken when an address is in use, UsageError for TLS files that are no use.
         """
+        self.sessions.start()
         addresses = await self.pcscf.start()
         try:
             msrp = await self.msrp.listen(*(self.config.msrp or (self.config.listen[0][0], 0)))
@@ -111,6 +115,7 @@ class Peer:
         self.journal.close()
         self.registrar.stop()
         self.event_notifier.forget()
+        await self.sessions.stop()
         await asyncio.gather(self.pcscf.stop(), self.msrp.close())
         self.addresses = None
 
@@ -150,6 +155,8 @@ class Peer:
             self.registrar.answer_next(status, headers, count, reason=reason)
         elif method == "MESSAGE":
             self.pager.answer_next(status, headers, count, reason=reason)
+        elif method == "INVITE":
+            self.sessions.answer_next(status, headers, count, reason=reason)
         elif method in self._handlers:
             queue = self._answers.setdefault(method, AnswerQueue())
             queue.add(Answer(status, headers or {}, reason), count)
@@ -158,7 +165,7 @@ class Peer:
 
     def answer_as_usual(self) -> None:
         """Forget every answer asked for and not given yet."""
-        for part in (self.registrar, self.pager, self.notifications):
+        for part in (self.registrar, self.pager, self.notifications, self.sessions):
             part.answer_as_usual()
         self._answers.clear()
 
@@ -170,7 +177,7 @@ class Peer:
 
     def _on_request(self, incoming: Incoming) -> None:
         try:
-            if self._repeated(incoming):
+            if self._repeated(incoming) or self.sessions.in_session(incoming):
                 return
             refusal = self._inspect(incoming)
             if refusal is not None:
@@ -203,13 +210,18 @@ class Peer:
             return 481, []
         if request.method not in self._handlers:
             status = 405 if request.method in _METHODS else 501
-            return status, [("Allow", ", ".join(self._handlers))]
+            return status, [("Allow", ", ".join(self._allowed))]
         if request.request_uri.scheme not in _SCHEMES:
             return 416, []
         unknown = self._not_understood(request)
         if unknown:
             return 420, [("Unsupported", ", ".join(unknown))]
         return self._inspect_body(request)
+
+    @property
+    def _allowed(self) -> list[str]:
+        """Methods served, outside of dialogs and in sessions."""
+        return list(dict.fromkeys((*self._handlers, *self.sessions.methods)))
 
     def _of_no_dialog(self, request: Request) -> bool:
         """A To tag names a dialog (12.2.2); the peer keeps those of its subscriptions."""
@@ -250,7 +262,7 @@ class Peer:
         contact = ";".join((f"<{self.pcscf.uri(local)}>", *self.config.capabilities))
         headers: list[Header] = [
             ("Contact", contact),
-            ("Allow", ", ".join(self._handlers)),
+            ("Allow", ", ".join(self._allowed)),
             ("Accept", ", ".join(self.config.accepted_bodies)),
             ("Supported", ", ".join(sorted(self.config.understood))),
             ("Allow-Events", ", ".join(self.event_notifier.packages)),

@@ -1,0 +1,320 @@
+"""Chats of the far party with a handset made of sockets and wire text: INVITE, MSRP, BYE, both ways."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from harness.agent.session_user import Cause
+from harness.errors import NotSeen, UsageError
+from harness.peer.journal import EventKind
+from harness.peer.mt_request import Target
+from harness.sip.session_headers import Reason
+
+SESSION = "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.session"
+LARGE = "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.largemsg"
+ROWS = ("Supported: timer", "Conversation-ID: conv-7", "Contribution-ID: contrib-7")
+
+
+def sdp(
+    uri: str,
+    setup: str,
+    *,
+    proto: str = "TCP/MSRP",
+    types: str = "message/cpim",
+    wrapped: str = "text/plain message/imdn+xml",
+) -> str:
+    return (
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=message 9 {proto} *\r\na=path:{uri}\r\na=setup:{setup}\r\na=accept-types:{types}\r\n"
+        f"a=accept-wrapped-types:{wrapped}\r\na=sendrecv\r\n"
+    )
+
+
+class MsrpClient:
+    """The MSRP side of a handset that connects."""
+
+    def __init__(self, own: str, remote: str) -> None:
+        self.own, self.remote = own, remote
+        found = re.match(r"msrp://([^:/]+):(\d+)/", remote)
+        assert found is not None
+        self.socket = socket.create_connection((found[1], int(found[2])), 5)
+        self.buffer = b""
+        self.count = 0
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def read(self) -> str:
+        """One request or response."""
+        while (end := re.search(rb"-------(\w+)[$+#]\r\n", self.buffer)) is None:
+            piece = self.socket.recv(65535)
+            assert piece, "the peer closed the connection"
+            self.buffer += piece
+        found, self.buffer = self.buffer[: end.end()], self.buffer[end.end() :]
+        return found.decode()
+
+    def send(self, body: str = "", kind: str = "message/cpim") -> str:
+        """A SEND in one chunk, bodiless without a body; the status line of its response."""
+        self.count += 1
+        identifier, octets = f"uesend{self.count}", len(body.encode())
+        lines = [
+            f"MSRP {identifier} SEND",
+            f"To-Path: {self.remote}",
+            f"From-Path: {self.own}",
+            f"Message-ID: m{self.count}",
+            f"Byte-Range: 1-{octets}/{octets}",
+            *([f"Content-Type: {kind}", "", body] if body else []),
+            f"-------{identifier}$\r\n",
+        ]
+        self.socket.sendall("\r\n".join(lines).encode())
+        return self.read().split("\r\n")[0]
+
+    def answer(self, request: str) -> None:
+        identifier = request.split(" ")[1]
+        self.socket.sendall(
+            f"MSRP {identifier} 200 OK\r\nTo-Path: {self.remote}\r\nFrom-Path: {self.own}\r\n"
+            f"-------{identifier}$\r\n".encode()
+        )
+
+
+def cpim(text: str, ue: str, far: str, disposition: str = "positive-delivery, display") -> str:
+    return (
+        f"From: <{ue}>\r\nTo: <{far}>\r\nDateTime: 2015-02-17T06:54:27Z\r\n"
+        "NS: imdn <urn:ietf:params:imdn>\r\n"
+        f"imdn.Message-ID: mid-1\r\nimdn.Disposition-Notification: {disposition}\r\n\r\n"
+        f"Content-Type: text/plain;charset=UTF-8\r\nContent-Length: {len(text.encode())}\r\n\r\n{text}"
+    )
+
+
+@pytest.fixture
+def invite(bench: Any, ue: str, far: str) -> Callable[..., Any]:
+    """Sends an INVITE of a handset; what came first."""
+
+    def ask(handset: Any, *rows: str, body: str | None = None, service: str = SESSION, **options: Any) -> Any:
+        body = sdp("msrp://127.0.0.1:9/ue1;tcp", "active") if body is None else body
+        return handset.ask(
+            "INVITE",
+            far,
+            f"Contact: <{handset.contact}>",
+            f"P-Preferred-Identity: <{ue}>",
+            f"P-Preferred-Service: {service}",
+            *rows,
+            "Content-Type: application/sdp",
+            body=body,
+            **({"to": far, "cseq": 1, "call_id": "chat-1"} | options),
+        )
+
+    return ask
+
+
+def follow(handset: Any, accepted: Any, method: str, cseq: int, *rows: str) -> None:
+    """A request of the handset in the dialog of this 200."""
+    target = re.search("<(.*?)>", accepted.header("Contact"))[1]
+    text = handset.request(
+        method, target, *rows, to=accepted.header("To"), cseq=cseq, call_id=accepted.header("Call-ID")
+    )
+    handset.send(text)
+
+
+def path_of(message: Any) -> str:
+    return re.search("(?m)^a=path:(.*?)\r?$", message.body)[1]
+
+
+def test_a_chat_of_the_handset(bench: Any, invite: Any, ue: str, far: str) -> None:
+    peer = bench.start()
+    peer.notifications.policy(timedelta(0), timedelta(0))
+    handset = bench.handset()
+    accepted = invite(handset, *ROWS, "Session-Expires: 1800", "Allow: INVITE,UPDATE,BYE")
+    assert accepted.status == 200
+    assert (accepted.header("Conversation-ID"), accepted.header("Contribution-ID")) == ("conv-7", "contrib-7")
+    assert accepted.header("Session-Expires") == "1800;refresher=uac"
+    assert "lr>" in accepted.header("Record-Route")
+    assert "oma.cpm.session" in accepted.header("Contact")
+    assert "a=setup:passive" in accepted.body
+    follow(handset, accepted, "ACK", 1)
+    chat = bench.call(peer.sessions.wait_chat(timeout=5))
+    assert chat.conversation_id == "conv-7"
+
+    msrp = MsrpClient("msrp://127.0.0.1:9/ue1;tcp", path_of(accepted))
+    assert msrp.send() == "MSRP uesend1 200 OK"
+    assert msrp.send(cpim("hi there", ue, far)) == "MSRP uesend2 200 OK"
+    message = bench.call(peer.sessions.wait_message("hi there", timeout=5))
+    assert (message.message_id, message.sender, message.recipient) == ("mid-1", ue, far)
+    for kind in ("delivered", "displayed"):
+        notification = msrp.read()
+        assert "Content-Type: message/imdn+xml" in notification
+        assert f"<{kind}/>" in notification
+        assert "<message-id>mid-1</message-id>" in notification
+        msrp.answer(notification)
+
+    sending = bench.begin(peer.sessions.send_text(chat, "and hello to you"))
+    text = msrp.read()
+    assert "and hello to you" in text
+    assert f"To-Path: {msrp.own}" in text
+    msrp.answer(text)
+    assert sending().status == 200
+
+    follow(handset, accepted, "UPDATE", 2, "Supported: timer", "Session-Expires: 1800;refresher=uac")
+    assert handset.receive().header("Session-Expires") == "1800;refresher=uac"
+    follow(handset, accepted, "BYE", 3)
+    assert handset.receive().status == 200
+    bench.call(peer.wait_event(lambda event: event.kind is EventKind.CHAT_ENDED, 5))
+    assert (chat.ending.cause, chat.ending.by_us) == (Cause.BYE, False)
+    assert msrp.socket.recv(1) == b""  # no session uses the connection any more
+    msrp.close()
+    follow(handset, accepted, "INFO", 4)
+    assert handset.receive().status == 481
+
+
+def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
+    peer = bench.start(hops=1)
+    handset = bench.handset()
+    handset.register()
+    target = Target.of(peer.registrar.binding_of(ue))
+    inviting = bench.begin(peer.sessions.invite(target))
+    asked = handset.receive()
+    assert asked.start == f"INVITE {handset.contact} SIP/2.0"
+    assert len(asked.all("Via")) == 2
+    assert asked.header("P-Asserted-Service") == SESSION
+    assert asked.header("P-Called-Party-ID") == f"<{target.identity}>"
+    assert "oma.cpm.session" in asked.header("Accept-Contact")
+    assert "a=setup:actpass" in asked.body
+    own = f"Contact: <{handset.contact}>"
+    handset.answer(asked, "180 Ringing", own)
+    answer = sdp("msrp://127.0.0.1:9/ue2;tcp", "active")
+    rows = [f"Record-Route: {value}" for value in asked.all("Record-Route")]
+    lines = [
+        "SIP/2.0 200 OK",
+        *(f"Via: {value}" for value in asked.all("Via")),
+        f"From: {asked.header('From')}",
+        f"To: {asked.header('To')};tag=ue",
+        f"Call-ID: {asked.header('Call-ID')}",
+        f"CSeq: {asked.header('CSeq')}",
+        own,
+        *rows,
+        "Content-Type: application/sdp",
+        f"Content-Length: {len(answer)}",
+        "",
+        answer,
+    ]
+    handset.send("\r\n".join(lines))
+    ack = handset.receive()
+    assert ack.start == f"ACK {handset.contact} SIP/2.0"
+    assert ack.header("Route") is None  # the peer is the P-CSCF itself
+    chat = inviting()
+    assert chat.accepted
+    assert chat.status == 200
+
+    msrp = MsrpClient("msrp://127.0.0.1:9/ue2;tcp", path_of(asked))
+    sending = bench.begin(peer.sessions.send_text(chat, "knock knock"))
+    assert msrp.send() == "MSRP uesend1 200 OK"  # nothing comes before the handset's first SEND
+    text = msrp.read()
+    assert "knock knock" in text
+    assert "imdn.Disposition-Notification: positive-delivery, display" in text
+    msrp.answer(text)
+    assert sending().status == 200
+
+    ending = bench.begin(peer.sessions.end(chat, Reason("SIP", 200, "Call completed")))
+    bye = handset.receive()
+    assert bye.start == f"BYE {handset.contact} SIP/2.0"
+    assert bye.header("Reason") == 'SIP;cause=200;text="Call completed"'
+    handset.answer(bye)
+    assert ending().status == 200
+    with pytest.raises(UsageError):
+        bench.call(peer.sessions.send_text(chat, "too late"))
+
+
+def test_a_handset_that_declines(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    target = Target.of(peer.registrar.binding_of(ue))
+    inviting = bench.begin(peer.sessions.invite(target, headers={"Conversation-ID": "mine", "Subject": "x"}))
+    asked = handset.receive()
+    assert (asked.header("Conversation-ID"), asked.header("Subject")) == ("mine", "x")
+    handset.answer(asked, "603 Decline")
+    assert handset.receive().start.startswith("ACK ")
+    chat = inviting()
+    assert (chat.accepted, chat.status) == (False, 603)
+    with pytest.raises(UsageError, match="never became"):
+        bench.call(peer.sessions.end(chat))
+
+
+def test_answers_a_test_asks_for(bench: Any, invite: Any) -> None:
+    peer = bench.start()
+    peer.answer_next("INVITE", 486, {"Retry-After": "5"}, reason="Not now")
+    peer.answer_next("INVITE", None)
+    peer.answer_next("INVITE", 200, {"Contact": None, "X-Wrong": ["a", "b"]})
+    refused = invite(bench.handset(), call_id="one")
+    assert refused.start == "SIP/2.0 486 Not now"
+    assert refused.header("Retry-After") == "5"
+
+    silent = bench.handset()
+    silent.send(silent.request("INVITE", "sip:x@y", f"Contact: <{silent.contact}>", cseq=1, call_id="two"))
+    bench.call(peer.wait_event(lambda event: event.kind is EventKind.WITHHELD, 5))
+    assert silent.silence(0.3)
+
+    changed = invite(bench.handset(), call_id="three")
+    assert changed.status == 200
+    assert changed.header("Contact") is None
+    assert changed.all("X-Wrong") == ["a", "b"]
+    peer.answer_as_usual()
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "reason"),
+    [
+        (LARGE, None, "oma.cpm.largemsg"),
+        (SESSION, sdp("msrp://127.0.0.1:9/u;tcp", "active", proto="RTP/AVP"), "RTP/AVP"),
+        (
+            SESSION,
+            sdp("msrp://127.0.0.1:9/u;tcp", "active", types="application/pdf", wrapped="a/b"),
+            "application/pdf",
+        ),
+    ],
+)
+def test_what_the_peer_does_not_want_is_488(
+    bench: Any, invite: Any, service: str, body: str | None, reason: str
+) -> None:
+    bench.start()
+    refused = invite(bench.handset(), service=service, body=body)
+    assert refused.status == 488
+    assert reason in refused.header("Warning")
+
+
+def test_a_far_party_that_wants_no_chats(bench: Any, invite: Any) -> None:
+    peer = bench.start()
+    peer.sessions.accepting = False
+    assert invite(bench.handset()).status == 488
+    with pytest.raises(NotSeen):
+        bench.call(peer.sessions.wait_chat(timeout=0.01))
+
+
+def test_a_cancel_that_comes_too_late_changes_nothing(bench: Any, invite: Any, far: str) -> None:
+    bench.start()
+    handset = bench.handset()
+    accepted = invite(handset, branch="same")
+    assert accepted.status == 200
+    follow(handset, accepted, "ACK", 1)
+    cancelled = handset.ask("CANCEL", far, to=far, cseq=1, call_id="chat-1", branch="same")
+    assert (cancelled.status, cancelled.header("CSeq")) == (200, "1 CANCEL")
+    follow(handset, accepted, "OPTIONS", 2)
+    assert handset.receive().status == 200
+
+
+def test_stopping_the_peer_ends_its_chats(bench: Any, invite: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    accepted = invite(handset)
+    follow(handset, accepted, "ACK", 1)
+    chat = bench.call(peer.sessions.wait_chat(timeout=5))
+    bench.call(peer.stop())
+    assert chat.ending.cause is Cause.CLOSED
+    bench.call(peer.start())
+    assert invite(bench.handset(), call_id="again").status == 200
