@@ -16,7 +16,7 @@ from harness.agent.sip_agent import Incoming
 from harness.agent.subscriptions import Header, InDialog, Respond, RunningTimers, Send, Spawn
 from harness.cpm.tokens import new_tag
 from harness.errors import RcsLabError, SipSyntaxError
-from harness.sip.dialog import Dialog, Dialogs, dialog_headers, id_at_server
+from harness.sip.dialog import Dialog, DialogId, dialog_headers, id_at_server
 from harness.sip.event_headers import Event, SubscriptionState
 from harness.sip.event_packages import EventPackage
 from harness.sip.general_headers import Accept
@@ -111,8 +111,7 @@ class EventNotifier:
         self._scheduler, self._now = scheduler, now
         self._headers = tuple(headers)
         self._topics: dict[str, Topic] = {}
-        self._dialogs = Dialogs()
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: dict[DialogId, list[Subscription]] = {}
 
     def add(self, topic: Topic) -> None:
         """Notify about one more package."""
@@ -125,11 +124,17 @@ class EventNotifier:
 
     def of(self, topic: Topic) -> Iterator[Subscription]:
         """The subscriptions to one package."""
-        return iter([each for each in self._subscriptions if each.topic is topic])
+        return iter([each for each in self._all() if each.topic is topic])
+
+    def _all(self) -> list[Subscription]:
+        return [each for found in self._subscriptions.values() for each in found]
 
     def owns(self, request: Request) -> bool:
-        """Whether the request is in a dialog of one of these subscriptions. Raises SipSyntaxError."""
-        return self._dialogs.find(request) is not None
+        """Whether the request is in a dialog that one of these subscriptions has for itself.
+
+        Raises SipSyntaxError.
+        """
+        return any(not each.shared for each in self._in_dialog(request))
 
     # -- SUBSCRIBE
 
@@ -213,9 +218,7 @@ class EventNotifier:
         )
         subscription = Subscription(topic, admission.resource, event, dialog, admission.send, timers)
         subscription.shared = shared
-        self._subscriptions.append(subscription)
-        if not shared:
-            self._dialogs.add(dialog)
+        self._subscriptions.setdefault(dialog.id.key, []).append(subscription)
         begun(subscription)
         self._accept(incoming, subscription, admission, status, expires)
         return subscription
@@ -234,11 +237,10 @@ class EventNotifier:
         self._perform(subscription, actions)
 
     def _find(self, request: Request, event: Event) -> Subscription | None:
-        key = id_at_server(request).key
-        for each in self._subscriptions:
-            if each.dialog.id.key == key and each.event.matches(event):
-                return each
-        return None
+        return next((each for each in self._in_dialog(request) if each.event.matches(event)), None)
+
+    def _in_dialog(self, request: Request) -> list[Subscription]:
+        return self._subscriptions.get(id_at_server(request).key, [])
 
     # -- what the topics say
 
@@ -263,9 +265,9 @@ class EventNotifier:
         self._perform(subscription, subscription.machine.close(reason, self._now(), retry_after), body)
 
     def forget(self) -> None:
-        """Drop every subscription without a word."""
-        for subscription in tuple(self._subscriptions):
-            self._drop(subscription)
+        """Drop every subscription without a word to its subscriber."""
+        for subscription in self._all():
+            self._end(subscription, Ended("forgotten"))
 
     # -- what the machines say
 
@@ -278,19 +280,19 @@ class EventNotifier:
                 case SendNotify(state):
                     self._notify(subscription, state, body)
                 case Ended():
-                    self._drop(subscription)
-                    subscription.topic.ended(subscription, action)
+                    self._end(subscription, action)
                 case SendSubscribe():
                     raise AssertionError("a notifier does not subscribe")
                 case timer:
                     subscription.timers.perform(timer)
 
-    def _drop(self, subscription: Subscription) -> None:
-        """Forget it; its dialog too unless something else lives there."""
+    def _end(self, subscription: Subscription, why: Ended) -> None:
         subscription.timers.stop()
-        self._subscriptions.remove(subscription)
-        if not any(each.dialog is subscription.dialog for each in self._subscriptions):
-            self._dialogs.discard(subscription.dialog)
+        key = subscription.dialog.id.key
+        self._subscriptions[key].remove(subscription)
+        if not self._subscriptions[key]:
+            del self._subscriptions[key]
+        subscription.topic.ended(subscription, why)
 
     def _notify(self, subscription: Subscription, state: SubscriptionState, body: bytes | None) -> None:
         """Send NOTIFY after those before it."""

@@ -340,6 +340,7 @@ def test_forgetting_stops_the_clock(run: Any) -> None:
     async def test(lab: Lab) -> None:
         await lab.subscribed()
         lab.notifier.forget()
+        assert lab.topic.said[-1] == "ended forgotten"
         assert not lab.clock.handles
         assert not list(lab.notifier.of(lab.topic))
 

@@ -149,3 +149,19 @@ def test_a_refused_notify_is_written_down_with_what_refused_it(bench: Any, ue: s
     notified(handset, "489 Bad Event")
     event = bench.call(peer.wait_event(lambda event: "refused with 489" in event.text, 1))
     assert event.text.startswith("reg of ")
+
+
+def test_subscriptions_that_were_forgotten_are_told_nothing(bench: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    subscribe(handset)
+    notified(handset)
+    bench.call(forgotten(peer))
+    assert handset.register(contact=f"<{handset.contact}>;expires=0").status == 200
+    assert handset.ask("OPTIONS", "sip:x@ims.example", call_id="next").status == 200  # and nothing before
+    assert not peer.registration_events.subscriptions
+
+
+async def forgotten(peer: Any) -> None:
+    peer.event_notifier.forget()
