@@ -19,6 +19,8 @@ class Counter(StrEnum):
     TLS_FAILED = "tls-failed"
     PINGS = "keep-alive-pings"
     """CRLF pings answered (RFC 5626 4.4.1)."""
+    FLOW_FAILED = "flow-failed"
+    """Flows of ours on which a keep-alive was not answered (RFC 5626 4.4)."""
     BINDINGS = "stun-bindings"
     """STUN Binding requests answered (RFC 5626 8)."""
     STUN_FAULTY = "stun-faulty"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from harness.agent.bad_requests import Refusal, missing, refusal_of, refusal_of_error, stateless_refusal
 from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.failures import TransactionTimeout, TransportFailed
+from harness.agent.keep_alive import FlowKeepAlive
 from harness.agent.metrics import Metrics
 from harness.agent.scheduler import RunningLoop, Scheduler
 from harness.agent.sip_transport import CONNECT_SECONDS, SipTransport
@@ -115,16 +116,16 @@ class SipAgent:
     @property
     def addresses(self) -> list[Address]:
         """Where the agent listens on UDP and TCP."""
-        return self._transport.addresses
+        return self._transport.own.plain
 
     @property
     def tls_addresses(self) -> list[Address]:
         """Where the agent listens for TLS."""
-        return self._transport.tls_addresses
+        return self._transport.own.secured
 
     def is_tls(self, local: Address) -> bool:
         """Whether an address, as a request names where it arrived, is one for TLS."""
-        return self._transport.is_tls(local)
+        return self._transport.own.is_secured(local)
 
     @property
     def metrics(self) -> Metrics:
@@ -185,7 +186,7 @@ class SipAgent:
         or CSeq), UsageError (that branch is in use).
         """
         via = message.via
-        local = local or self._transport.address_named(via.host, via.port)
+        local = local or self._transport.own.named(via.host, via.port)
         message, line = await self._transport.way(message, hop, local, exact=exact)
         machine = ClientTransaction(message, isinstance(line, Stream), self._timers)
         if message.method == "ACK" or machine.key in self._asked:
@@ -205,6 +206,21 @@ class SipAgent:
         Raises TransportFailed.
         """
         (await self._transport.line(hop, local)).write(data)
+
+    async def keep_alive(
+        self,
+        hop: Hop,
+        failed: Callable[[str], None],
+        *,
+        local: Address | None = None,
+        flow_timer: float | None = None,
+    ) -> FlowKeepAlive:
+        """Keep the flow to a hop alive until it is stopped (RFC 5626 4.4).
+
+        failed is told once why the flow failed; its connection is closed then. flow_timer: seconds of the
+        Flow-Timer header. Only for a server that says it supports it (RFC 5626 8). Raises TransportFailed.
+        """
+        return await self._transport.keep_alive(hop, local, failed, flow_timer)
 
     def respond(self, incoming: Incoming, response: Response | bytes) -> None:
         """Answer a request. Repeats of it are then answered from here (RFC 3261 17.2).

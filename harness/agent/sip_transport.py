@@ -17,15 +17,23 @@ from harness.agent.connection_watch import DEFAULT_LIMITS, ConnectionLimits
 from harness.agent.connections import Connections
 from harness.agent.connector import Connector, Wanted
 from harness.agent.failures import TransportFailed
+from harness.agent.keep_alive import (
+    DATAGRAM_SECONDS,
+    STREAM_SECONDS,
+    DatagramKeepAlive,
+    FlowKeepAlive,
+    StreamKeepAlive,
+    interval,
+)
 from harness.agent.listening_sockets import (
     address_of,
-    is_wildcard,
     open_pair,
     open_stream,
-    source_towards,
 )
 from harness.agent.metrics import Counter, Metrics
+from harness.agent.own_addresses import OwnAddresses, nearest
 from harness.agent.scheduler import Scheduler
+from harness.agent.stun_bindings import StunBindings, described
 from harness.agent.tcp_connection import TcpConnection
 from harness.agent.tls import TlsContext, client_context, server_context
 from harness.agent.tls_connection import TlsConnection
@@ -49,11 +57,12 @@ from harness.agent.ways_out import (
     literal,
     same_family,
 )
-from harness.errors import SipSyntaxError, UsageError
+from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.sip.framing import Exceeded, FramingError, KeepAlive, Limits, StreamFramer, is_keep_alive
 from harness.sip.headers import COOKIE, Via
 from harness.sip.message import Request, parse_message
+from harness.sip.stun import StunMessage, is_stun, parse_stun
 
 CONNECT_SECONDS = 5.0
 _LIMIT_COUNTERS = {
@@ -93,8 +102,7 @@ class SipTransport:
         part: str = "SIP agent",
     ) -> None:
         self.timeline, self.part, self.metrics = timeline, part, Metrics()
-        self.addresses: list[Address] = []
-        self.tls_addresses: list[Address] = []
+        self.own = OwnAddresses()
         self._user, self._limits = user, limits or Limits()
         self._connection_limits = connection_limits or DEFAULT_LIMITS
         self._given_scheduler = scheduler
@@ -104,6 +112,8 @@ class SipTransport:
         self._connections = Connections(self._connection_limits.per_source)
         self._background = Background()
         self._connector = Connector(self._connection_for, self._background, connect_seconds)
+        self._bindings = StunBindings(self.metrics)
+        self._kept: dict[TcpConnection, StreamKeepAlive] = {}
 
     @property
     def scheduler(self) -> Scheduler:
@@ -132,7 +142,7 @@ class SipTransport:
         self._servers.append(
             await loop.create_server(partial(self._connection, accepted=True), sock=pair.stream)
         )
-        self.addresses.append(pair.address)
+        self.own.plain.append(pair.address)
         return pair.address
 
     async def listen_tls(self, host: str, port: int, settings: TlsSettings) -> Address:
@@ -141,7 +151,7 @@ class SipTransport:
         bound = open_stream(self.part, host, port)
         address = address_of(bound)
         self._servers.append(await asyncio.get_running_loop().create_server(make, sock=bound))
-        self.tls_addresses.append(address)
+        self.own.secured.append(address)
         return address
 
     async def close(self) -> None:
@@ -157,8 +167,7 @@ class SipTransport:
             await asyncio.wait([each.closed for each in self._endpoints], timeout=1.0)
         self._servers.clear()
         self._endpoints.clear()
-        self.addresses.clear()
-        self.tls_addresses.clear()
+        self.own.clear()
 
     async def drop_connections(self) -> None:
         """Lose every connection at once. Listening goes on."""
@@ -176,7 +185,7 @@ class SipTransport:
 
         Raises UsageError when nothing listens on an address of the hop's family.
         """
-        host, port = self._sent_by(hop, local)
+        host, port = self.own.sent_by(hop, local)
         shown = f"[{host}]" if ":" in host else host
         return f"SIP/2.0/{hop.transport} {shown}:{port};branch={COOKIE}{secrets.token_hex(12)};rport"
 
@@ -211,6 +220,29 @@ class SipTransport:
             return Datagrams(self._endpoint_for(target, local), target)
         return Stream(await self._connection_to(hop, target, local))
 
+    async def keep_alive(
+        self, hop: Hop, local: Address | None, failed: Callable[[str], None], flow_timer: float | None
+    ) -> FlowKeepAlive:
+        """Keep the flow to a hop alive (RFC 5626 4.4). Raises TransportFailed where there is none."""
+        line = await self.line(hop, local)
+        told = partial(self._flow_failed, line, failed)
+        if isinstance(line, Datagrams):
+            seconds = interval(flow_timer, DATAGRAM_SECONDS)
+            flow: FlowKeepAlive = DatagramKeepAlive(line, self._bindings, self.scheduler, seconds, told)
+        else:
+            kept = StreamKeepAlive(line, self.scheduler, interval(flow_timer, STREAM_SECONDS), told)
+            self._kept[line.connection] = flow = kept
+        flow.start()
+        return flow
+
+    def _flow_failed(self, line: Line, failed: Callable[[str], None], reason: str) -> None:
+        remote = line.target if isinstance(line, Datagrams) else line.connection.remote
+        self.metrics.count(Counter.FLOW_FAILED)
+        self.timeline.event(Layer.SIP, Counter.FLOW_FAILED.value, reason, remote=str(remote))
+        if isinstance(line, Stream):
+            line.connection.abort(reason)
+        failed(reason)
+
     def respond(
         self, data: bytes, via: Via, arrival: Arrival, failed: Callable[[TransportFailed], None]
     ) -> None:
@@ -241,19 +273,31 @@ class SipTransport:
     # -- receiving
 
     def _datagram(self, found: object, source: Address, local: Address, endpoint: UdpEndpoint) -> None:
-        if found is not None:
+        if isinstance(found, StunMessage):
+            self._bindings.received(found, source, endpoint)
+        elif found is not None:
             self._hand_up(found, Arrival(Transport.UDP, source, local, endpoint, None))
 
     def _inspect(self, data: bytes) -> tuple[object, str]:
         """What a datagram holds, and the note for the timeline."""
         if is_keep_alive(data):
             return None, "keep-alive"
+        if data[0] < 2 and is_stun(data):  # no SIP message begins so (RFC 5626 8)
+            return self._inspect_stun(data)
         try:
             message = parse_message(data)
         except SipSyntaxError as error:
             return error, str(error)
         above = self._limits.too_many_fields(message)
         return (above, str(above)) if above is not None else (message, "")
+
+    def _inspect_stun(self, data: bytes) -> tuple[object, str]:
+        try:
+            message = parse_stun(data)
+        except SipSyntaxError as error:  # silently discarded (RFC 5389 7.3)
+            self.metrics.count(Counter.STUN_FAULTY)
+            return None, f"STUN, discarded: {error}"
+        return message, described(message)
 
     def connection_opened(self, connection: TcpConnection) -> None:
         """A connection is there, in either direction."""
@@ -266,6 +310,9 @@ class SipTransport:
     def connection_received(self, connection: TcpConnection, found: object) -> None:
         """A message, a keep-alive or an error of a connection."""
         if isinstance(found, KeepAlive):
+            kept = self._kept.get(connection)
+            if kept is not None and kept.pong():
+                return
             if found.ping and connection.open:  # RFC 5626 4.4.1
                 self.metrics.count(Counter.PINGS)
                 connection.write(b"\r\n")
@@ -289,6 +336,9 @@ class SipTransport:
     def connection_closed(self, connection: TcpConnection, error: Exception | None) -> None:
         """A connection is gone. Closed in order, the response may still come on another one (18.2.2)."""
         self._connections.discard(connection)
+        kept = self._kept.pop(connection, None)
+        if kept is not None:
+            kept.fail("the connection is gone")
         if error is not None:
             self._lost(connection, f"the connection was reset: {error}")
 
@@ -312,11 +362,12 @@ class SipTransport:
         family = [each for each in self._endpoints if same_family(each.local.host, target.host)]
         if not family:
             raise TransportFailed(Transport.UDP, target, "the agent listens on no address of that family")
-        return min(family, key=lambda each: _distance(local, each.local))
+        best = nearest([each.local for each in family], local)
+        return next(each for each in family if each.local == best)
 
     async def _connection_to(self, hop: Hop, target: Address, local: Address | None) -> TcpConnection:
         """The open connection to that address (RFC 3261 18: shared by both directions), or a new one."""
-        source = self._source_for(target, local)
+        source = self.own.source_for(target, local)
         wanted = Wanted(hop.transport, target, source, hop.name or hop.host)
         for connection in self._connections.towards(target):
             here = local is None or source is None or same_host(connection.local.host, source)
@@ -364,55 +415,3 @@ class SipTransport:
     def _connection_for(self, wanted: Wanted) -> TcpConnection:
         session = TlsSession(self._tls, wanted.name) if wanted.transport is Transport.TLS else None
         return self._connection(accepted=False, session=session)
-
-    def _source_for(self, target: Address, local: Address | None) -> str | None:
-        """The host a connection is opened from: the one the other end knows us by, if it can be told."""
-        for address in (local, *self.addresses, *self.tls_addresses):
-            if address is not None and same_family(address.host, target.host):
-                return None if is_wildcard(address.host) else address.host
-        return None
-
-    def _sent_by(self, hop: Hop, local: Address | None) -> Address:
-        """Where we listen for what comes back by another way (RFC 3261 18.1.1)."""
-        plain, secured = self.addresses, self.tls_addresses
-        best = [secured, plain] if hop.transport is Transport.TLS else [plain, secured]
-        for listening in best:
-            family = [each for each in listening if same_family(each.host, hop.host)]
-            if family:
-                return _shown_as(min(family, key=partial(_distance, local)), local, hop)
-        raise UsageError(f"no Via for {hop.host}: the agent listens on no address of that family")
-
-    def address_named(self, host: str, port: int | None) -> Address | None:
-        """The listening address a Via names, if it is one of ours."""
-        named = Address(host, port or 0)
-        ours = (*self.addresses, *self.tls_addresses)
-        return named if any(_covers(each, named) for each in ours) else None
-
-    def is_tls(self, local: Address) -> bool:
-        """Whether an address is one we listen on for TLS."""
-        return any(_covers(each, local) for each in self.tls_addresses)
-
-
-def _covers(listening: Address, address: Address) -> bool:
-    """Whether what comes to an address comes to that listener."""
-    if listening.port != address.port:
-        return False
-    wild = is_wildcard(listening.host) and same_family(listening.host, address.host)
-    return wild or same_host(listening.host, address.host)
-
-
-def _distance(local: Address | None, listening: Address) -> int:
-    """How far a listening address is from the one asked for."""
-    if listening == local:
-        return 0
-    if local is not None and same_host(listening.host, local.host):
-        return 1
-    return 2 if is_wildcard(listening.host) else 3
-
-
-def _shown_as(listening: Address, local: Address | None, hop: Hop) -> Address:
-    """A listening address as others can use it."""
-    if not is_wildcard(listening.host):
-        return listening
-    known = local is not None and same_family(local.host, listening.host) and not is_wildcard(local.host)
-    return Address(local.host if local and known else source_towards(hop.host), listening.port)

@@ -94,6 +94,11 @@ class TcpConnection(asyncio.Protocol):
         """Whether octets can be written."""
         return self._transport is not None and not self._transport.is_closing() and not self._lingering
 
+    @property
+    def receiving(self) -> bool:
+        """Whether half a message has come."""
+        return bool(self._framer.pending)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Loops need not derive their transports from the abstract class.
         self._transport = cast(asyncio.Transport, transport)

@@ -76,14 +76,17 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
-    def send(self, data: bytes, target: Address) -> None:
-        """Send one datagram. Raises TransportFailed when the socket is closed or the datagram too large."""
+    def send(self, data: bytes, target: Address, *, note: str = "") -> None:
+        """Send one datagram; note goes on the timeline.
+
+        Raises TransportFailed when the socket is closed or the datagram too large.
+        """
         if self._transport is None or self._transport.is_closing():
             raise TransportFailed(Transport.UDP, target, "the socket is closed")
         if len(data) > LARGEST_DATAGRAM:
             raise TransportFailed(Transport.UDP, target, f"{len(data)} octets do not fit into one datagram")
         local = self.local_towards(target) if self._wildcard else self.local
-        self._timeline.packet(self._layer, Transport.UDP, local, target, data)
+        self._timeline.packet(self._layer, Transport.UDP, local, target, data, note=note)
         self._transport.sendto(data, tuple(target))
 
     def local_towards(self, other: Address) -> Address:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.errors import ExitCode
 from harness.evidence.capture import capture_to_timeline
-from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Event, Packet, Timeline
+from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Event, Packet, Timeline, Transport
+from harness.sip.stun import is_stun
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
 from harness.verify.report import Judgement
@@ -31,6 +32,12 @@ def judge_captures(
 def notices(timeline: Timeline) -> list[str]:
     """What the timeline says about itself: what the capture did not have, or what was lost."""
     said = [entry.text for entry in timeline if isinstance(entry, Event) and entry.name in NOTICES]
+    stun = sum(
+        isinstance(entry, Packet) and entry.transport is Transport.UDP and is_stun(entry.data)
+        for entry in timeline
+    )
+    if stun:
+        said.append(f"{stun} STUN messages beside SIP, which are not judged (RFC 5626 8)")
     cut = [entry for entry in timeline if isinstance(entry, Packet) and entry.missing]
     if cut:
         octets = sum(packet.missing for packet in cut)

@@ -23,6 +23,7 @@ from harness.errors import AddressTaken, UsageError
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
 from harness.sip.framing import Limits
 from harness.sip.message import Request, Response, build_request, build_response, parse_message
+from harness.sip.stun import binding_response, parse_stun, write_stun
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
@@ -717,5 +718,228 @@ def test_exactly_by_udp_means_by_udp(in_loop) -> None:
             await near.agent.listen(HOST)
             await near.agent.request(message(near.agent.via_for(hop), body=LARGE), hop, exact=True)
             assert {each.transport for each in far.packets} == {UDP}
+
+    in_loop(scenario())
+
+
+# -- STUN on the port of SIP (RFC 5626 8)
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """A bare UDP socket."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.changed = asyncio.Event()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.got.append(data)
+        self.changed.set()
+
+    async def until(self, count: int) -> list[bytes]:
+        async with asyncio.timeout(5):
+            while len(self.got) < count:
+                self.changed.clear()
+                await self.changed.wait()
+        return self.got
+
+
+async def socket_at(host: str) -> tuple[asyncio.DatagramTransport, Datagrams]:
+    loop = asyncio.get_running_loop()
+    return await loop.create_datagram_endpoint(Datagrams, local_addr=(host, 0))
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+def test_a_binding_request_is_answered_with_the_address_it_came_from(host: str, in_loop, caplog) -> None:
+    async def scenario() -> None:
+        far = Side()
+        async with running(far):
+            address = await far.agent.listen(host)
+            transport, wire = await socket_at(host)
+            transport.sendto(bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae"), tuple(address))
+            (response,) = await wire.until(1)
+            assert response[:2] == b"\x01\x01" and response[8:20].hex() == "b7e7a701bc34d686fa87dfae"
+            assert parse_stun(response).mapped_address == transport.get_extra_info("sockname")[:2]
+            mapped = Address(*transport.get_extra_info("sockname")[:2])
+            assert [each.note for each in far.packets] == [
+                "STUN Binding request",
+                f"STUN Binding success: {mapped}",
+            ]
+            assert not far.incoming and far.agent.metrics[Counter.BINDINGS] == 1
+            transport.close()
+        assert not caplog.records
+
+    in_loop(scenario())
+
+
+def test_stun_that_is_broken_is_recorded_and_nobody_answers(in_loop, watch) -> None:
+    async def scenario() -> None:
+        near, far = Side(), Side()
+        async with running(near, far):
+            address = await far.agent.listen(HOST)
+            await near.agent.listen(HOST)
+            transport, wire = await socket_at(HOST)
+            faulty = bytes.fromhex("000100042112a442b7e7a701bc34d686fa87dfae")
+            indication = bytes.fromhex("001100002112a442b7e7a701bc34d686fa87dfae")
+            unasked = bytes.fromhex("010100002112a442b7e7a701bc34d686fa87dfae")
+            for octets in (faulty, indication, unasked):
+                transport.sendto(octets, tuple(address))
+            await watch(far.timeline).packets(3)
+            assert (await near.ask(Hop(UDP, *address))).status == 200
+            assert far.packets[0].note.startswith("STUN, discarded: STUN length at octet 2")
+            assert not wire.got and far.agent.metrics[Counter.STUN_FAULTY] == 1
+            transport.close()
+
+    in_loop(scenario())
+
+
+# -- the client's own keep-alives (RFC 5626 4.4)
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["TCP", "TLS"])
+def test_a_connection_is_pinged_until_no_pong_comes(
+    secured: bool, in_loop, clock, watch, served, trusting
+) -> None:
+    async def scenario() -> None:
+        near, far = Side(scheduler=clock, tls=trusting), Side()
+        async with running(near, far):
+            plain = await far.agent.listen(HOST)
+            address = await far.agent.listen_tls(HOST, 0, served) if secured else plain
+            await near.agent.listen(HOST)
+            failures: list[str] = []
+            hop = Hop(TLS if secured else TCP, *address)
+            await near.agent.keep_alive(hop, failures.append, flow_timer=40)
+            clock.advance(31.9)  # 80 to 100 % of the time
+            assert not near.packets
+            clock.advance(8.1)
+            await watch(near.timeline).packets(2)
+            for count in (2, 3):
+                clock.advance(40)
+                await watch(near.timeline).packets(2 * count)
+            assert [each.data for each in near.packets] == [b"\r\n\r\n", b"\r\n"] * 3
+            assert far.agent.metrics[Counter.PINGS] == 3 and near.agent.metrics[Counter.PINGS] == 0
+            assert not failures
+            for connection in far.agent._transport._connections:
+                connection._transport.pause_reading()
+            clock.advance(40)
+            clock.advance(10)
+            assert failures == ["no pong within 10 s (RFC 5626 4.4.1)"]
+            assert near.named("flow-failed") == failures
+            await watch(near.timeline).event("closed: no pong within 10 s")
+
+    in_loop(scenario())
+
+
+def test_a_ping_of_the_other_end_is_still_answered_by_who_pings_itself(in_loop, clock, watch) -> None:
+    async def scenario() -> None:
+        near, far = Side(scheduler=clock), Side(scheduler=clock)
+        async with running(near, far):
+            hop = Hop(TCP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            failures: list[str] = []
+            await near.agent.keep_alive(hop, failures.append, flow_timer=40)
+            clock.advance(40)
+            await watch(near.timeline).packets(2)
+            back = Hop(TCP, *far.packets[0].source)
+            await far.agent.keep_alive(back, failures.append, flow_timer=40)
+            clock.advance(40)
+            await watch(near.timeline).packets(6)
+            await watch(far.timeline).packets(6)
+            assert sorted(each.data for each in near.packets[2:]) == [b"\r\n", b"\r\n", *[b"\r\n\r\n"] * 2]
+            assert not failures
+
+    in_loop(scenario())
+
+
+def test_a_udp_flow_is_asked_for_by_stun_until_nobody_answers(in_loop, clock, watch) -> None:
+    async def scenario() -> None:
+        near, far = Side(scheduler=clock), Side()
+        async with running(near, far):
+            hop = Hop(UDP, *await far.agent.listen(HOST))
+            await near.agent.listen(HOST)
+            failures: list[str] = []
+            flow = await near.agent.keep_alive(hop, failures.append, flow_timer=0.5)
+            clock.advance(0.39)
+            assert not near.packets
+            clock.advance(0.11)
+            await watch(near.timeline).packets(2)
+            assert flow.mapped == tuple(near.agent.addresses[0])
+            await far.agent.close()
+            before = len(near.packets)
+            clock.advance(0.5)
+            clock.advance(39.4)
+            assert not failures
+            clock.advance(0.2)
+            assert len(near.packets) - before == 7
+            assert len({each.data for each in near.packets[before:]}) == 1
+            assert failures == ["no answer to 7 STUN Binding requests (RFC 5626 4.4.2)"]
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda asked: binding_response(asked, "192.0.2.9", 9), "changed to 192.0.2.9:9"),
+        (lambda asked: replace(binding_response(asked, HOST, 1), attributes=()), "STUN Binding success"),
+        (lambda asked: binding_response(replace(asked, attributes=((0x24, b""),)), HOST, 1), "error 420"),
+    ],
+)
+def test_an_answer_that_tells_of_another_flow_ends_it(
+    answer: Any, reason: str, in_loop, clock, watch
+) -> None:
+    async def scenario() -> None:
+        near = Side(scheduler=clock)
+        async with running(near):
+            await near.agent.listen(HOST)
+            transport, wire = await socket_at(HOST)
+            ended = asyncio.get_running_loop().create_future()
+            hop = Hop(UDP, *transport.get_extra_info("sockname"))
+            flow = await near.agent.keep_alive(hop, ended.set_result, flow_timer=0.5)
+            clock.advance(0.5)
+            asked = parse_stun((await wire.until(1))[0])
+            transport.sendto(write_stun(binding_response(asked, HOST, 1)), tuple(near.agent.addresses[0]))
+            await watch(near.timeline).packets(2)
+            assert flow.mapped == (HOST, 1)
+            clock.advance(0.5)
+            asked = parse_stun((await wire.until(2))[1])
+            transport.sendto(write_stun(answer(asked)), tuple(near.agent.addresses[0]))
+            async with asyncio.timeout(5):
+                assert reason in await ended
+            transport.close()
+
+    in_loop(scenario())
+
+
+def test_a_flow_that_is_stopped_is_silent(in_loop, clock) -> None:
+    async def scenario() -> None:
+        near, far = Side(scheduler=clock), Side()
+        async with running(near, far):
+            address = await far.agent.listen(HOST)
+            await near.agent.listen(HOST)
+            failures: list[str] = []
+            for transport in (UDP, TCP):
+                flow = await near.agent.keep_alive(Hop(transport, *address), failures.append)
+                flow.stop()
+            clock.advance(1000)
+            assert not near.packets and not failures
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize(("transport", "least", "most"), [(UDP, 24, 29), (TCP, 95, 120)])
+def test_without_a_flow_timer_the_times_are_those_of_the_text(
+    transport: Transport, least: float, most: float, in_loop, clock
+) -> None:
+    async def scenario() -> None:
+        near, far = Side(scheduler=clock), Side()
+        async with running(near, far):
+            address = await far.agent.listen(HOST)
+            await near.agent.listen(HOST)
+            await near.agent.keep_alive(Hop(transport, *address), lambda reason: None)
+            clock.advance(least - 0.1)
+            assert not near.packets
+            clock.advance(most - least + 0.2)
+            assert near.packets
 
     in_loop(scenario())
