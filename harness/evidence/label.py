@@ -47,6 +47,7 @@ _CREDENTIALS = re.compile(
 _EXPIRES_ZERO = re.compile(
     rb"^expires[ \t]*:[ \t]*0+[ \t]*\r?$|;[ \t]*expires=0+\b", re.IGNORECASE | re.MULTILINE
 )
+_STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 5389 6
 _STATUS_KINDS = {"1": Kind.PROVISIONAL, "2": Kind.SUCCESS}
 
 
@@ -55,6 +56,8 @@ def label_of(octets: bytes) -> Label:
     message = octets.lstrip(b"\r\n")
     if not message:
         return Label(Kind.OTHER, "keep-alive", "", f"{len(octets)} octets of empty lines")
+    if octets[:1] < b"\x02" and octets[4:8] == _STUN_COOKIE:
+        return Label(Kind.OTHER, "STUN", f"{len(octets)} octets", "STUN (RFC 5389)")
     start_line = message.split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace")
     protocol = protocol_of(message)
     if protocol is Layer.SIP:

@@ -55,8 +55,8 @@ class FramingError(SipSyntaxError):
     """Octets that are no message, or one above the limits.
 
     octets are those that were judged, partial the start line and headers that could be read (None when there
-    is no usable start line), exceeded the limit that was met. After it StreamFramer.broken tells whether the
-    stream can go on.
+    is no usable start line), exceeded the limit that was met, cut whether the stream ended within a message.
+    After it StreamFramer.broken tells whether the stream can go on.
     """
 
     def __init__(self, error: SipSyntaxError, octets: bytes, partial: Request | Response | None) -> None:
@@ -64,6 +64,7 @@ class FramingError(SipSyntaxError):
         self.what, self.value, self.offset, self.clause = error.what, error.value, error.offset, error.clause
         self.octets, self.partial = octets, partial
         self.exceeded: Exceeded | None = None
+        self.cut = False
 
     def above(self, limit: Exceeded) -> FramingError:
         """The same error, as that of a message above a limit."""
@@ -125,7 +126,9 @@ class StreamFramer:
         if self.broken or not self._buffer.strip(b"\r\n"):
             return None
         text = "the stream ended within the message"
-        return self._break("message", len(self._buffer), "RFC 3261 18.3", text, len(self._buffer))
+        error = self._break("message", len(self._buffer), "RFC 3261 18.3", text, len(self._buffer))
+        error.cut = True
+        return error
 
     def _next(self) -> StreamEvent | None:
         if not self._needed:

@@ -9,6 +9,7 @@ from functools import partial
 from harness.bodies.multipart import split_multipart
 from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Transport
+from harness.sip.framing import FramingError
 from harness.sip.grammar import split_list
 from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
 from harness.sip.session_headers import Reason
@@ -26,9 +27,6 @@ _START_LINE = "three parts, single spaces, SIP/2.0 and CRLF"
 _LINE_ENDS = frozenset({"LF without CR", "CR without LF"})
 _TOO_LARGE = ("message", "header")
 """SipSyntaxError.what where a stream is larger than what is read, or ends within a message."""
-
-_LARGER_THAN_READ = "RFC 3261 21.4.11"
-"""Clause of the framing errors that are limits of this program, not of the text."""
 
 _MANDATORY = ("To", "From", "CSeq", "Call-ID", "Via")
 
@@ -107,6 +105,17 @@ def no_message(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable
         return
     text = line[:200].decode("utf-8", "backslashreplace")
     yield Violation(_START_LINE, shown(repr(text)), "start line", error.offset)
+
+
+@rule("sip.message.whole", on=Kind.BROKEN)
+def message_whole(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    """A connection that was reset or closed within a message, whoever ended it."""
+    if isinstance(entry.error, FramingError) and entry.error.cut:
+        line = entry.raw.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r")
+        if _begins_well(line):
+            yield Violation(
+                "the rest of the message before its connection ends", f"{len(entry.raw)} octets of it"
+            )
 
 
 def _begins_well(line: bytes) -> bool:
@@ -253,7 +262,7 @@ def _broken_framing(entry: SipEntry) -> Iterator[Violation | Unverifiable]:
         line = entry.raw.split(b"\n", 1)[0].decode("utf-8", "backslashreplace")
         expected = "a message behind the body its Content-Length measures"
         yield Violation(expected, shown(repr(line)), "Content-Length", item=entry.follows)
-    elif error is not None and error.clause == _LARGER_THAN_READ:
+    elif isinstance(error, FramingError) and error.exceeded is not None:  # a limit of this program
         yield Unverifiable(str(error))
     elif error is not None and error.what == "Content-Length":
         yield Violation("one Content-Length that fits the body", str(error), "Content-Length", error.offset)

@@ -187,6 +187,7 @@ def test_five_hundred_messages_fold_in_the_middle_but_keep_what_fails(
             "MSRP, delivered, 1-2/2",
         ),
         (b"\r\n\r\n", Kind.OTHER, "keep-alive", ""),
+        (bytes.fromhex("000100002112a442") + bytes(12), Kind.OTHER, "STUN", "20 octets"),
         (b"junk", Kind.OTHER, "not a message", "4 octets"),
     ],
 )

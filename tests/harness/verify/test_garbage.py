@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.evidence.capture import write_capture
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
+from harness.verify.captures import judge_captures
 from harness.verify.engine import Verifier
+from harness.verify.report import to_text
 
 HANDSET, PEER, STRAY = (Address("127.0.0.1", port) for port in (41000, 5060, 49999))
 UDP, TCP = Transport.UDP, Transport.TCP
@@ -99,6 +102,31 @@ def test_a_stream_that_ends_within_a_message_proves_nothing():
         assert found == [] and "sip.start-line" in undecided
 
 
+def test_a_connection_that_ends_within_a_message_is_a_finding_that_fails_nobody():
+    for text in ("closed: reset ([Errno 104] Connection reset by peer)", "closed: by the other end"):
+        trace = Timeline()
+        trace.event(Layer.LAB, "parties", network=[str(PEER)])
+        for data in (REGISTER % b"TCP", TEXT[:100]):
+            trace.packet(Layer.SIP, TCP, HANDSET, PEER, data, connection=9)
+        trace.event(Layer.SIP, "connection", text, connection=9)
+        verifier = Verifier()
+        verifier.judge(trace)
+        (found,) = [item for item in verifier.findings if item.rule == "sip.message.whole"]
+        assert (found.party, found.severity, found.fails) == ("handset", "INFO", False)
+        assert (found.actual, found.where.entry) == ("100 octets of it", 3)
+
+
+def test_a_connection_that_ends_between_messages_is_none():
+    for octets in (b"", b"\r\n", b"\r\n\r\n", b"hello"):
+        trace = Timeline()
+        trace.event(Layer.LAB, "parties", network=[str(PEER)])
+        trace.packet(Layer.SIP, TCP, HANDSET, PEER, REGISTER % b"TCP" + octets, connection=9)
+        trace.event(Layer.SIP, "connection", "closed: by the other end", connection=9)
+        verifier = Verifier()
+        verifier.judge(trace)
+        assert "sip.message.whole" not in {item.rule for item in verifier.findings}
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -127,3 +155,17 @@ def test_a_head_of_a_megabyte_is_read_and_a_larger_one_left_open():
 
 def test_two_content_lengths_that_agree_are_told_once():
     assert judged(DOUBLED, transport=TCP)[0] == [("sip.header.duplicate-single", "handset", True)]
+
+
+def test_stun_beside_sip_is_counted_and_not_judged(tmp_path):
+    trace = Timeline()
+    request = bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae")
+    response = bytes.fromhex("0101000c2112a442b7e7a701bc34d686fa87dfae002000080001a147e112a643")
+    trace.packet(Layer.SIP, UDP, HANDSET, PEER, REGISTER % b"UDP")
+    trace.packet(Layer.SIP, UDP, HANDSET, PEER, request, note="STUN Binding request")
+    trace.packet(Layer.SIP, UDP, PEER, HANDSET, response)
+    path = tmp_path / "with-stun.pcapng"
+    write_capture(path, trace)
+    (judgement,) = judge_captures([path], "rcs51")
+    assert "2 STUN messages beside SIP, which are not judged (RFC 5626 8)" in to_text([judgement])
+    assert "sip.start-line" not in to_text([judgement])
