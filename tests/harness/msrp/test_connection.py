@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.msrp.content import MemorySource
-from harness.msrp.framing import MsrpFramer
+from harness.msrp.framing import MsrpFramer, MsrpLimits
 from harness.msrp.session import SendOptions
 from harness.msrp.session_events import BodilessReceived, MessageReceived, RequestRefused
 
@@ -176,3 +178,30 @@ def test_nothing_depends_on_how_octets_were_cut(new_wire, chunk, step) -> None:
         return re.sub(rb"[0-9a-f]{24}", b"new", out), events
 
     assert run(step) == run(10**6)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_octets_raise_whatever_was_agreed(new_wire, chunk, data) -> None:
+    limits = data.draw(st.sampled_from([None, MsrpLimits(500, 500, 20, 5000, 510, 16)]))
+    wire = new_wire(limits)
+    session = wire.session()
+    message = session.send(MemorySource(bytes(9000)), "image/png")
+    kinds = [
+        chunk(None, "1-0/0"), chunk(b"abcd", "1-4/9", "+", "Success-Report: yes"), chunk(b"ef", "5-6/9", "+"),
+        chunk(b"ghi", "7-9/9", "$"), chunk(b"", "1-*/*", "#"), chunk(bytes(600), "1-*/*", "+"),
+        other("NICKNAME", 'Use-Nickname: "x"'), other("REPORT", f"Message-ID: {message.message_id}"),
+        other("REPORT", f"Message-ID: {message.message_id}", "Status: 000 413 x"), other("AUTH"),
+    ]  # fmt: skip
+    for _ in range(data.draw(st.integers(1, 6))):
+        octets = bytearray(data.draw(st.sampled_from(kinds)))
+        for _ in range(data.draw(st.integers(0, 3))):
+            place = data.draw(st.integers(0, len(octets) - 1))
+            octets[place : place + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+        wire.connection.receive(bytes(octets))
+        MsrpFramer().receive(wire.connection.output(4000, wire.now))
+        wire.pass_time(data.draw(st.sampled_from([0.0, 31.0])))
+        session.take_events()
+    bound = session.link is not None
+    wire.connection.close("over")
+    assert (message.outcome is not None) == bound
