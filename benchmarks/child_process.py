@@ -26,22 +26,19 @@ class ChildProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        line = self.ask("")
+        line = self.says()
         if line is None:
             self._end()
             raise CannotRun(f"{' '.join(self._command[2:])} did not start")
         self.ready = line
         return self
 
-    def ask(self, question: str) -> Any:
-        """Write a line to the child (none when empty), and read its answer; None when it has ended."""
-        assert self._process.stdin is not None
+    def says(self) -> dict[str, Any] | None:
+        """The next line of JSON it writes; None when it has ended without."""
         assert self._process.stdout is not None
-        if question:
-            self._process.stdin.write(f"{question}\n".encode())
-            self._process.stdin.flush()
         line = self._process.stdout.readline()
-        return json.loads(line) if line else None
+        found: dict[str, Any] | None = json.loads(line) if line else None
+        return found
 
     @property
     def memory(self) -> float:

@@ -34,7 +34,7 @@ def _held(loop: str, chats: int, seconds: float) -> Row:
         with ChildProcess("benchmarks.chat_ends", *options, *load) as handsets:
             each = 1000 * (peer.memory - before) / chats
             begun = time.monotonic(), peer.processor_seconds, handsets.processor_seconds
-            said = handsets.ask("")
+            said = handsets.says()
             if said is None:
                 raise CannotRun("the handsets ended before their time")
             took = time.monotonic() - begun[0]

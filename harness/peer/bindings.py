@@ -63,7 +63,7 @@ class Bindings:
 
     def put(self, aor: str, bindings: Iterable[Binding]) -> None:
         """Bind these and nothing else."""
-        for key in _keys(self._held.pop(aor, ())):
+        for key in names_of_all(self._held.pop(aor, ())):
             left = tuple(known for known in self._named.pop(key) if known != aor)
             if left:
                 self._named[key] = left
@@ -71,7 +71,7 @@ class Bindings:
         if not held:
             return
         self._held[aor] = held
-        for key in _keys(held):
+        for key in names_of_all(held):
             self._named[key] = (*self._named.get(key, ()), aor)
         for binding in held:
             heappush(self._ends, (binding.expires_at, aor))
@@ -93,7 +93,7 @@ class Bindings:
 
     def named(self, identity: str) -> list[Binding]:
         """The bindings of the user whom the identity (URI or number) names, in the order they were made."""
-        aors = {aor for key in _names_of(identity) for aor in self._named.get(key, ())}
+        aors = {aor for key in names_of(identity) for aor in self._named.get(key, ())}
         held = [binding for aor in aors for binding in self.of(aor) if binding.belongs_to(identity)]
         return sorted(held, key=lambda binding: binding.number)
 
@@ -117,12 +117,13 @@ class Bindings:
         return taken
 
 
-def _keys(bindings: Iterable[Binding]) -> set[str]:
+def names_of_all(bindings: Iterable[Binding]) -> set[str]:
+    """The names of every user of these bindings."""
     identities = {identity for binding in bindings for identity in (binding.aor, *binding.associated)}
-    return {key for identity in identities for key in _names_of(identity)}
+    return {key for identity in identities for key in names_of(identity)}
 
 
-def _names_of(identity: str) -> set[str]:
-    """Two identities name one user when they share one of these (see same_user)."""
+def names_of(identity: str) -> set[str]:
+    """The names of a user: two identities are of one user when they share a name (see same_user)."""
     number = number_of(identity)
     return {canonical(identity), number} if number is not None else {canonical(identity)}

@@ -16,7 +16,7 @@ from harness.bodies.reginfo import (
     RegistrationState,
     write_reginfo,
 )
-from harness.peer.bindings import Binding
+from harness.peer.bindings import Binding, names_of, names_of_all
 from harness.peer.flow import flow_of
 from harness.peer.identities import canonical
 from harness.peer.journal import EventKind
@@ -62,6 +62,7 @@ class RegistrationEvents:
 
     def __init__(self, pcscf: Pcscf, registrar: Registrar, notifier: EventNotifier) -> None:
         self._pcscf, self._registrar, self._notifier = pcscf, registrar, notifier
+        self._concerned: dict[str, list[Subscription]] = {}  # name of a user -> who asked about it
         registrar.on_change(self._changed)
 
     @property
@@ -90,18 +91,30 @@ class RegistrationEvents:
 
     def subscribed(self, subscription: Subscription, expires: int) -> None:
         """Write it down."""
+        for name in names_of(subscription.resource):
+            concerned = self._concerned.setdefault(name, [])
+            if subscription not in concerned:
+                concerned.append(subscription)
         text = f"{subscription.resource} to {REG.name} for {expires} s"
         self._pcscf.journal.add(EventKind.SUBSCRIBED, text, subscription)
 
     def ended(self, subscription: Subscription, why: Ended) -> None:
-        """Write down that the handset refused a NOTIFY."""
+        """Forget it, and write down when the handset refused a NOTIFY."""
+        for name in names_of(subscription.resource):
+            concerned = self._concerned.get(name, [])
+            if subscription in concerned:
+                concerned.remove(subscription)
+            if not concerned:
+                self._concerned.pop(name, None)
         if why.status is not None:
             text = f"{REG.name} of {subscription.resource}: {why.reason}"
             self._pcscf.journal.add(EventKind.FAILED, text, subscription)
 
     def _changed(self, change: Change, bindings: tuple[Binding, ...]) -> None:
         """Tell those concerned; the subscription ends with the last contact (TS 24.229 5.4.2.1.2)."""
-        for subscription in self.subscriptions:
+        names = names_of_all(bindings)
+        concerned = dict.fromkeys(each for name in names for each in self._concerned.get(name, ()))
+        for subscription in concerned:
             mine = [binding for binding in bindings if binding.belongs_to(subscription.resource)]
             if not mine:
                 continue

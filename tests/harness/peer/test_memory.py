@@ -70,3 +70,30 @@ def test_messages_beyond_those_remembered_are_let_go(
     send(COUNT)
     assert len(bench.peer.pager.received) < 40
     assert (kept() - before) / COUNT < 6_000
+
+
+@pytest.mark.parametrize("method", ["MESSAGE", "REGISTER", "OPTIONS"])
+def test_what_a_request_leaves_behind_does_not_wait_for_the_collector(bench: Any, method: str) -> None:
+    """Cycles would pile up until a full collection, which stops the loop under load."""
+    bench.start().notifications.policy(None, None)
+    handset = bench.handset(stream=True)
+
+    def ask(number: int) -> None:
+        if method == "REGISTER":
+            answer = handset.register(call_id=f"call-{number}")
+        else:
+            row, far = "Content-Type: text/plain", "sip:+491709999999@ims.example"
+            answer = handset.ask(method, far, row, to=far, body="hello", call_id=f"call-{number}")
+        assert answer.status == 200
+
+    for number in range(10):
+        ask(number)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(10, 110):
+            ask(number)
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert found < 100

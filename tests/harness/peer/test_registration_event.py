@@ -73,6 +73,19 @@ def test_a_refresh_of_the_registration_is_told(bench: Any) -> None:
     assert notify.header("CSeq") == "2 NOTIFY"
 
 
+def test_only_the_user_concerned_is_told(bench: Any) -> None:
+    bench.start()
+    handset, other = bench.handset(), bench.handset()
+    handset.register()
+    subscribe(handset)
+    notified(handset)
+    another = "sip:+491707654321@ims.example"
+    assert other.register(to=another, sender=another, call_id="other").status == 200
+    assert handset.register("User-Agent: again").status == 200
+    _, root = notified(handset)
+    assert root.get("version") == "1", "the registration of another user was told"
+
+
 def test_deregistration_by_the_handset_ends_the_subscription(bench: Any) -> None:
     peer = bench.start()
     handset = bench.handset()
