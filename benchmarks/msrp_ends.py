@@ -10,8 +10,10 @@ import argparse
 import asyncio
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from benchmarks.msrp_bare import ALICE, BOB, HOST, Receiver, Sender
@@ -32,6 +34,12 @@ def say(value: object) -> None:
     sys.stdout.flush()
 
 
+def most_memory() -> float:
+    """The most memory this process ever had resident, megabytes."""
+    most = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    return int(most) * 1024 / 1e6
+
+
 async def receive(options: argparse.Namespace) -> None:
     """Our receiving end: content to a file, every chunk answered, timeline on."""
     endpoint = MsrpEndpoint(Timeline())
@@ -50,7 +58,7 @@ async def receive(options: argparse.Namespace) -> None:
     endpoint.open(MsrpPlan(Role.PASSIVE, (BOB,), (ALICE,), None), SessionUser(message=received))
     say({"port": address.port})
     await done.wait()
-    say({"processor": seconds})
+    say({"processor": seconds, "memory": most_memory()})
     await endpoint.close()
 
 
@@ -60,14 +68,16 @@ async def send(options: argparse.Namespace) -> None:
     plan = MsrpPlan(Role.ACTIVE, (ALICE,), (BOB,), (HOST, options.port))
     session = endpoint.open(plan)
     await session.ready
-    content = bytes(options.octets)
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(options.octets)
+        content = Path(file.name) if options.from_file else bytes(options.octets)
 
-    async def once() -> None:
-        outcome = await session.send(content, TYPE, SendOptions(chunk_octets=options.chunk))
-        if not outcome.good:
-            raise RuntimeError(f"the message was answered {outcome}")
+        async def once() -> None:
+            outcome = await session.send(content, TYPE, SendOptions(chunk_octets=options.chunk))
+            if not outcome.good:
+                raise RuntimeError(f"the message was answered {outcome}")
 
-    say(await _measured(options.messages, once))
+        say(await _measured(options.messages, once) | {"memory": most_memory()})
     await endpoint.close()
 
 
@@ -159,7 +169,7 @@ async def send_bare(options: argparse.Namespace) -> None:
     say(await _measured(options.messages, lambda: sender.send(options.octets, options.chunk)))
 
 
-async def _measured(messages: int, once: Callable[[], Coroutine[Any, Any, None]]) -> dict[str, list[float]]:
+async def _measured(messages: int, once: Callable[[], Coroutine[Any, Any, None]]) -> dict[str, Any]:
     """Processor time and time of each message."""
     processor, wall = [], []
     for _ in range(messages):
@@ -188,6 +198,7 @@ def main() -> None:
     parser.add_argument("--octets", type=int, required=True, help="of one message")
     parser.add_argument("--chunk", type=int, required=True, help="octets of the body of one chunk")
     parser.add_argument("--messages", type=int, default=1)
+    parser.add_argument("--from-file", action="store_true", help="send from a file, not from memory")
     parser.add_argument("--uvloop", action="store_true")
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=lambda: new_loop(options.uvloop)) as runner:
