@@ -14,13 +14,13 @@ from harness.agent.scheduler import Scheduler, TimerHandle
 
 LOOK_SECONDS = 5.0
 """How often it is looked whether nothing happens."""
-_YOUNG = 10_000  # objects made since the last look at the young ones: a few milliseconds
-_MIDDLE = 5
+_MANY = 1_000_000
+"""Objects made and not gone again at which the young ones are looked at all the same, lest cycles pile up."""
 _NEVER = 2**31 - 1
 
 
 class CollectWhenQuiet:
-    """Keeps full collections for quiet moments, from `start` to `stop`. It sets the collector of the process.
+    """Keeps collections for quiet moments, from `start` to `stop`. It sets the collector of the process.
 
     Args: activity counts what happens; where it stood still since the last look, all is quiet.
     """
@@ -36,7 +36,7 @@ class CollectWhenQuiet:
         self._before = gc.get_threshold()
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
+        gc.set_threshold(_MANY, _NEVER, _NEVER)
         self._seen = self._collected_at = self._activity()
         self._look_later()
 

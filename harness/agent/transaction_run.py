@@ -48,7 +48,9 @@ class TransactionRun:
     __slots__ = ("_error", "_machine", "_scheduler", "_timers", "_user")
 
     def __init__(self, machine: Transaction, scheduler: Scheduler, user: TransactionUser) -> None:
-        self._machine, self._scheduler, self._user = machine, scheduler, user
+        self._machine, self._scheduler = machine, scheduler
+        # It points back here; let go of at the end, so that no message waits for the collector of cycles.
+        self._user: Any = user
         self._timers: dict[Timer, TimerHandle] | None = None
         self._error: TransportFailed | None = None
 
@@ -67,7 +69,9 @@ class TransactionRun:
         timers, self._timers = self._timers, None
         for handle in (timers or {}).values():
             handle.cancel()
-        self._user.done()
+        user, self._user = self._user, None
+        if user is not None:
+            user.done()
 
     def _send(self, action: Send) -> None:
         try:

@@ -118,19 +118,39 @@ class MsrpFramer:
         events: list[MsrpEvent] = []
         if self.broken:
             return events
-        if self._kept:
-            self._kept += data
-            if not self._something_ready():
-                return events
-            data = bytes(self._kept)
+        place = self._join(data, events) if self._kept else 0
+        if place < len(data) and not self.broken:
+            self._read(data, place, events)
+        return events
+
+    def _join(self, data: bytes, events: list[MsrpEvent]) -> int:
+        """Put octets behind those kept, and read them. Returns how many were used.
+
+        No more of them than the message needs, when its end is in sight: what follows is read where it is.
+        """
+        end = data.find(self._needle) if self._start is not None else -1
+        used = end + len(self._needle) + _FLAG_AND_CRLF if end >= 0 else len(data)
+        self._read_kept(memoryview(data)[:used], events)
+        if self._kept and used < len(data) and not self.broken:  # it was no end
+            self._read_kept(memoryview(data)[used:], events)
+            used = len(data)
+        return used
+
+    def _read_kept(self, more: memoryview, events: list[MsrpEvent]) -> None:
+        self._kept += more
+        if self._something_ready():
+            octets = bytes(self._kept)
             self._kept.clear()
-        self._data, self._place = data, 0
+            self._read(octets, 0, events)
+
+    def _read(self, data: bytes, place: int, events: list[MsrpEvent]) -> None:
+        """Put out every event in the octets from `place` on, and keep the rest."""
+        self._data, self._place = data, place
         while not self.broken and self._step(events):
             pass
         if self._place < len(data):
             self._kept += memoryview(data)[self._place :]
         self._data = b""
-        return events
 
     def _something_ready(self) -> bool:
         """Whether looking at what is kept gives an event; keeps octets that trickle in from being copied."""
@@ -174,8 +194,8 @@ class MsrpFramer:
             return len(data) - place >= self._at_once and self._begin_blocks(events)
         after = end + len(self._needle) + _FLAG_AND_CRLF
         assert self._start is not None
-        raw = data[place:after]
-        message = message_of(self._start, raw, FLAGS[raw[-3]], self._line_end, end - place)
+        octets = (data, place, after - place)
+        message = message_of(self._start, octets, FLAGS[data[after - 3]], self._line_end, end - place)
         if self._head_fits(message.body_offset, events):
             events.append(message)
             self._place = after
@@ -193,7 +213,7 @@ class MsrpFramer:
             return False
         assert self._start is not None
         raw = data[place : end + 4]
-        head = message_of(self._start, raw, Flag.MORE, self._line_end, len(raw))
+        head = message_of(self._start, (raw, 0, len(raw)), Flag.MORE, self._line_end, len(raw))
         if isinstance(head, MsrpResponse):
             events.append(self._break("response", raw[:80], "RFC 4975 7.2", "a response with a body"))
             return False

@@ -32,6 +32,7 @@ _STATUS = re.compile(r"([0-9]{3}) ([0-9]{3})(?: (.*))?")
 
 
 StartLine = tuple[bytes, bytes | None, bytes | None, bytes | None]  # tid, method, status, comment
+Place = tuple[bytes, int, int]  # octets with a message in them, where it begins and how many it has
 
 
 class Flag(StrEnum):
@@ -90,27 +91,30 @@ class MsrpMessage:
 
     tid: the transaction identifier as octets. line_end: octet of the CRLF that ends the start line.
     body_offset is where the body starts, or where the end-line starts when there is none; body_end where it
-    ends, without the CRLF of the end-line.
+    ends, without the CRLF of the end-line. All octets are counted from the start of the message.
     """
 
     __slots__ = (
+        "_at",
+        "_data",
         "_faults",
         "_fields",
         "_headers",
+        "_octets",
         "_unclear",
         "body_end",
         "body_offset",
         "flag",
         "line_end",
-        "raw",
         "tid",
     )
 
-    def __init__(self, raw: bytes, tid: bytes, flag: Flag, line_end: int, end_line: int) -> None:
+    def __init__(self, place: Place, tid: bytes, flag: Flag, line_end: int, end_line: int) -> None:
         """line_end: octet of the CRLF that ends the start line; end_line: of that before the end-line."""
-        self.raw, self.tid, self.flag, self.line_end, self.body_end = raw, tid, flag, line_end, end_line
-        blank = raw.find(b"\r\n\r\n", line_end, end_line + 2)
-        self.body_offset = end_line + 2 if blank < 0 else min(blank + 4, end_line + 2)
+        self._data, self._at, self._octets = data, at, _ = place
+        self.tid, self.flag, self.line_end, self.body_end = tid, flag, line_end, end_line
+        blank = data.find(b"\r\n\r\n", at + line_end, at + end_line + 2)
+        self.body_offset = end_line + 2 if blank < 0 else min(blank + 4 - at, end_line + 2)
         self._fields: dict[bytes, bytes] | None = None
         self._headers: tuple[MsrpHeader, ...] | None = None
         self._faults: tuple[Fault, ...] | None = None
@@ -118,6 +122,13 @@ class MsrpMessage:
     def __repr__(self) -> str:
         line = self.raw[: self.line_end].decode("utf-8", "backslashreplace")
         return f"<{type(self).__name__} {line!r}, {len(self.raw)} octets, {self.flag}>"
+
+    @property
+    def raw(self) -> bytes:
+        """The message as it came. It is copied out of what was read with it when it is first asked for."""
+        if len(self._data) != self._octets:
+            self._data, self._at = self._data[self._at : self._at + self._octets], 0
+        return self._data
 
     @property
     def transaction_id(self) -> str:
@@ -137,7 +148,16 @@ class MsrpMessage:
     @property
     def payload(self) -> memoryview:
         """The body without a copy; empty where there is none."""
-        return memoryview(self.raw)[self.body_offset : max(self.body_offset, self.body_end)]
+        start, end = self._at + self.body_offset, self._at + self.body_end
+        return memoryview(self._data)[start : max(start, end)]
+
+    def has_at(self, octets: bytes, offset: int) -> bool:
+        """Whether these octets stand there."""
+        return self._data.startswith(octets, self._at + offset)
+
+    def match_at(self, pattern: re.Pattern[bytes], start: int, end: int) -> re.Match[bytes] | None:
+        """A match of all octets from start to end."""
+        return pattern.fullmatch(self._data, self._at + start, self._at + end)
 
     @property
     def fields(self) -> dict[bytes, bytes]:
@@ -278,8 +298,10 @@ class MsrpRequest(MsrpMessage):
 
     __slots__ = ("method",)
 
-    def __init__(self, method: str, raw: bytes, tid: bytes, flag: Flag, line_end: int, end_line: int) -> None:
-        super().__init__(raw, tid, flag, line_end, end_line)
+    def __init__(
+        self, method: str, place: Place, tid: bytes, flag: Flag, line_end: int, end_line: int
+    ) -> None:
+        super().__init__(place, tid, flag, line_end, end_line)
         self.method = method
 
     @property
@@ -310,9 +332,9 @@ class MsrpResponse(MsrpMessage):
     __slots__ = ("comment", "status")
 
     def __init__(
-        self, status: int, comment: str, raw: bytes, tid: bytes, flag: Flag, line_end: int, end_line: int
+        self, status: int, comment: str, place: Place, tid: bytes, flag: Flag, line_end: int, end_line: int
     ) -> None:
-        super().__init__(raw, tid, flag, line_end, end_line)
+        super().__init__(place, tid, flag, line_end, end_line)
         self.status, self.comment = status, comment
 
 
@@ -328,19 +350,21 @@ def parse_msrp(data: bytes) -> MsrpRequest | MsrpResponse:
     if end is None or end.end() != len(data):
         place = len(data) if end is None else end.end()
         raise MsrpSyntaxError("end-line", data[place:][:80], place, "RFC 4975 7.1", "no end-line at the end")
-    return message_of(start_line_of(start), data, FLAGS[data[end.end() - 3]], start.end() - 2, end.start())
+    return message_of(
+        start_line_of(start), (data, 0, len(data)), FLAGS[data[end.end() - 3]], start.end() - 2, end.start()
+    )
 
 
 def message_of(
-    start: StartLine, raw: bytes, flag: Flag, line_end: int, end_line: int
+    start: StartLine, place: Place, flag: Flag, line_end: int, end_line: int
 ) -> MsrpRequest | MsrpResponse:
     """The message of which `start` are the groups of START_LINE; see MsrpMessage for the rest."""
     tid, method, status, comment = start
     if method is not None:
-        return MsrpRequest(_method(method), raw, tid, flag, line_end, end_line)
+        return MsrpRequest(_method(method), place, tid, flag, line_end, end_line)
     assert status is not None, "START_LINE has a method or a status"
     text = (comment or b"").decode("utf-8", "backslashreplace")
-    return MsrpResponse(int(status), text, raw, tid, flag, line_end, end_line)
+    return MsrpResponse(int(status), text, place, tid, flag, line_end, end_line)
 
 
 def start_line_of(start: re.Match[bytes]) -> StartLine:

@@ -96,13 +96,11 @@ class ChunkRun:
 
     def position_of(self, request: MsrpRequest) -> int | None:
         """Where the body of the next chunk begins; None when it has another head."""
-        raw, place = request.raw, request.line_end
-        if not raw.startswith(self._before, place):
+        if not request.has_at(self._before, request.line_end):
             return None
-        place += len(self._before)
         after = request.body_offset - len(self._after)
-        match = BYTE_RANGE.fullmatch(raw, place, after)
-        if match is None or match[3] != self._total or not raw.startswith(self._after, after):
+        match = request.match_at(BYTE_RANGE, request.line_end + len(self._before), after)
+        if match is None or match[3] != self._total or not request.has_at(self._after, after):
             return None
         start = int(match[1])
         return start - 1 if start else None
