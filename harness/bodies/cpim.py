@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
@@ -73,6 +75,8 @@ _CLAUSES: Mapping[CpimFault, str] = {
 
 _NAME = r"[!#-'*+\-0-9A-Z^_`a-z|~]+"
 _HEADER_NAME = re.compile(rf"(?:{_NAME}\.)?{_NAME}")
+# A header in which nothing is wrong, and nothing needs a closer look: no parameters, quotes or escapes.
+_PLAIN_HEADER = re.compile(rf"((?:{_NAME}\.)?{_NAME}): ([!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?)".encode())
 _PARAMETER = re.compile(rf';({_NAME})=("(?:[^"\\]|\\.)*"|[^\s;"]*)')
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
 _SPECIAL = {"\\": "\\", '"': '"', "'": "'", "b": "\b", "t": "\t", "n": "\n", "r": "\r"}
@@ -124,10 +128,12 @@ class CpimMessage:
     content_offset: int
     faults: tuple[Fault, ...] = ()
     layout: Layout = "rfc3862"
-    _resolved: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_resolved", tuple(_resolve(self.headers)))
+    @cached_property
+    def _resolved(self) -> tuple[tuple[str, str], ...]:
+        """The namespace and local name of each header."""
+        resolve = _resolve_again if self.content_offset <= _LONGEST_KEPT else _resolve
+        return resolve(tuple([(each.name, each.value if each.name == "NS" else "") for each in self.headers]))
 
     def get(self, name: str) -> str | None:
         """The value of the first header written exactly so."""
@@ -144,7 +150,8 @@ class CpimMessage:
     @property
     def namespaces(self) -> dict[str, str]:
         """prefix -> URN as declared by NS; the empty prefix where a default namespace is declared."""
-        return {prefix: urn for _, prefix, urn in _declarations(self.headers)}
+        named = ((header.name, header.value) for header in self.headers)
+        return {prefix: urn for _, prefix, urn in _declarations(named)}
 
     def fields(self, urn: str, name: str) -> list[CpimHeader]:
         """The headers of a name in a namespace, whatever the prefix (RFC 3862 3.4)."""
@@ -324,7 +331,14 @@ def _skip_leading_empty(data: bytes, faults: list[Fault]) -> int:
 
 def _block(data: bytes, offset: int) -> tuple[list[Line], int, Line | None]:
     """Lines up to the empty one, where the rest starts, and the empty line where there is one."""
-    lines: list[Line] = []
+    end = data.find(b"\r\n\r\n", offset)
+    if end > offset and data.count(b"\n", offset, end) == data.count(b"\r\n", offset, end):
+        texts = data[offset:end].split(b"\r\n")
+        if texts[0]:
+            places = accumulate((len(text) + 2 for text in texts), initial=offset)
+            lines = [Line(text, b"\r\n", place) for text, place in zip(texts, places, strict=False)]
+            return lines, end + 4, Line(b"", b"\r\n", end + 2)
+    lines = []
     while offset < len(data):
         line = read_line(data, offset)
         offset = line.next_offset
@@ -385,6 +399,8 @@ def _headers(lines: Iterable[Line], faults: list[Fault]) -> Iterator[CpimHeader]
 
 def _header(group: list[Line], faults: list[Fault]) -> CpimHeader | None:
     offset = group[0].offset
+    if len(group) == 1 and (plain := _PLAIN_HEADER.fullmatch(group[0].text)) is not None:
+        return CpimHeader(plain[1].decode(), plain[2].decode(), (), offset, group[0].text + group[0].end)
     octets = b" ".join([group[0].text, *(line.text.strip(b" \t") for line in group[1:])])
     try:
         text = octets.decode("utf-8")
@@ -440,27 +456,37 @@ def _bare_quote(value: str) -> bool:
     return match is not None and '"' in re.sub(r"\\.", "", match[1])
 
 
-def _declarations(headers: Iterable[CpimHeader]) -> Iterator[tuple[int, str, str]]:
-    for index, header in enumerate(headers):
-        if header.name == "NS" and (match := _NAMESPACE.fullmatch(header.value)) is not None:
+def _declarations(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str, str]]:
+    for index, (name, value) in enumerate(headers):
+        if name == "NS" and (match := _NAMESPACE.fullmatch(value)) is not None:
             yield index, match[1], match[2]
 
 
-def _resolve(headers: tuple[CpimHeader, ...]) -> Iterator[tuple[str, str]]:
-    """The namespace and local name of each header; a declaration that comes too late still counts."""
+def _resolve(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The namespace and local name of each header, of which only the values of NS are needed."""
+    return tuple(_resolved_names(headers))
+
+
+# A sender declares and uses the same names in message after message.
+_resolve_again = lru_cache(maxsize=256)(_resolve)
+_LONGEST_KEPT = 2048  # octets
+
+
+def _resolved_names(headers: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """A declaration that comes too late still counts."""
     declared = {index: (prefix, urn) for index, prefix, urn in _declarations(headers)}
     known: dict[str, str] = {}  # those before the header at hand
     first: dict[str, str] = {}
     for prefix, urn in declared.values():
         first.setdefault(prefix, urn)
-    for index, header in enumerate(headers):
-        prefix, dot, name = header.name.rpartition(".")
+    for index, (written, _) in enumerate(headers):
+        prefix, dot, name = written.rpartition(".")
         if not dot:
-            yield (CORE_NAMESPACE if header.name == "NS" else known.get("", CORE_NAMESPACE)), name
+            yield (CORE_NAMESPACE if written == "NS" else known.get("", CORE_NAMESPACE)), name
         elif prefix in first:
             yield known.get(prefix, first[prefix]), name
         else:
-            yield (IMDN_NAMESPACE if prefix == "imdn" else ""), name if prefix == "imdn" else header.name
+            yield (IMDN_NAMESPACE if prefix == "imdn" else ""), name if prefix == "imdn" else written
         if index in declared:
             known.update((declared[index],))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.bodies.fault import Fault
 from harness.errors import BodySyntaxError
@@ -26,8 +27,7 @@ class MimeField:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line: its text without the line end, the line end, and where it starts."""
 
     text: bytes

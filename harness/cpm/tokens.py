@@ -6,12 +6,13 @@ import secrets
 import string
 import uuid
 
-_ALPHABET = string.ascii_letters + string.digits
+# What each octet stands for: 256 are no multiple of 62, so eight letters come a little more often.
+_ALPHABET = ((string.ascii_letters + string.digits) * 5).encode()[:256]
 
 
 def new_id(length: int = 24) -> str:
-    """Letters and digits, about 6 bits each: 24 hold more than the 64 bits of RFC 5438 6.3."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    """Letters and digits, 5.9 bits each: 24 hold more than the 64 bits of RFC 5438 6.3."""
+    return secrets.token_bytes(length).translate(_ALPHABET).decode()
 
 
 def new_tag() -> str:
