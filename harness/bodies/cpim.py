@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
@@ -75,8 +74,11 @@ _CLAUSES: Mapping[CpimFault, str] = {
 
 _NAME = r"[!#-'*+\-0-9A-Z^_`a-z|~]+"
 _HEADER_NAME = re.compile(rf"(?:{_NAME}\.)?{_NAME}")
-# A header in which nothing is wrong, and nothing needs a closer look: no parameters, quotes or escapes.
-_PLAIN_HEADER = re.compile(rf"((?:{_NAME}\.)?{_NAME}): ([!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?)".encode())
+# Lines in which nothing is wrong and nothing needs a closer look: no parameters, quotes, escapes or UTF-8.
+_PLAIN_HEADER = re.compile(
+    rf"^((?:{_NAME}\.)?{_NAME}): ([!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?)\r\n".encode(), re.MULTILINE
+)
+_PLAIN_FIELD = re.compile(rb"^([!-9;-~]+): ([!-~](?:[ -~]*[!-~])?)\r\n", re.MULTILINE)
 _PARAMETER = re.compile(rf';({_NAME})=("(?:[^"\\]|\\.)*"|[^\s;"]*)')
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
 _SPECIAL = {"\\": "\\", '"': '"', "'": "'", "b": "\b", "t": "\t", "n": "\n", "r": "\r"}
@@ -223,6 +225,39 @@ class CpimMessage:
 
 def parse_cpim(data: bytes) -> CpimMessage:
     """Read a CPIM object. Raises BodySyntaxError when its first line is no header at all."""
+    return _read_plain(data) or _read_closely(data)
+
+
+def _read_plain(data: bytes) -> CpimMessage | None:
+    """An object of plain lines only, as most are; None for every other."""
+    mime_offset = data.find(b"\r\n\r\n") + 4
+    offset = data.find(b"\r\n\r\n", mime_offset) + 4
+    headers = _plain_lines(_PLAIN_HEADER, data[: mime_offset - 2])
+    mime = _plain_lines(_PLAIN_FIELD, data[mime_offset : offset - 2])
+    if not headers or not mime or any(name[:8].lower() == "content-" for name, *_ in headers):
+        return None
+    if not any(name.lower() == "content-type" for name, *_ in mime):
+        return None
+    return CpimMessage(
+        data,
+        tuple([CpimHeader(name, value, (), place, raw) for name, value, place, raw in headers]),
+        tuple([MimeField(name, value, mime_offset + place, raw) for name, value, place, raw in mime]),
+        data[offset:],
+        offset,
+    )
+
+
+def _plain_lines(pattern: re.Pattern[bytes], block: bytes) -> list[tuple[str, str, int, bytes]]:
+    """Name, value, place and octets of each line; none at all when one of them is not plain."""
+    place, lines = 0, []
+    for name, value in pattern.findall(block):
+        end = place + len(name) + len(value) + 4  # colon, space, CR and LF
+        lines.append((name.decode(), value.decode(), place, block[place:end]))
+        place = end
+    return lines if place == len(block) else []
+
+
+def _read_closely(data: bytes) -> CpimMessage:
     faults: list[Fault] = []
     start = _skip_leading_empty(data, faults)
     first = read_line(data, start)
@@ -331,14 +366,7 @@ def _skip_leading_empty(data: bytes, faults: list[Fault]) -> int:
 
 def _block(data: bytes, offset: int) -> tuple[list[Line], int, Line | None]:
     """Lines up to the empty one, where the rest starts, and the empty line where there is one."""
-    end = data.find(b"\r\n\r\n", offset)
-    if end > offset and data.count(b"\n", offset, end) == data.count(b"\r\n", offset, end):
-        texts = data[offset:end].split(b"\r\n")
-        if texts[0]:
-            places = accumulate((len(text) + 2 for text in texts), initial=offset)
-            lines = [Line(text, b"\r\n", place) for text, place in zip(texts, places, strict=False)]
-            return lines, end + 4, Line(b"", b"\r\n", end + 2)
-    lines = []
+    lines: list[Line] = []
     while offset < len(data):
         line = read_line(data, offset)
         offset = line.next_offset
@@ -399,8 +427,6 @@ def _headers(lines: Iterable[Line], faults: list[Fault]) -> Iterator[CpimHeader]
 
 def _header(group: list[Line], faults: list[Fault]) -> CpimHeader | None:
     offset = group[0].offset
-    if len(group) == 1 and (plain := _PLAIN_HEADER.fullmatch(group[0].text)) is not None:
-        return CpimHeader(plain[1].decode(), plain[2].decode(), (), offset, group[0].text + group[0].end)
     octets = b" ".join([group[0].text, *(line.text.strip(b" \t") for line in group[1:])])
     try:
         text = octets.decode("utf-8")
