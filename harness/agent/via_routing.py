@@ -37,13 +37,11 @@ def stamped(request: Request, source: Address) -> Request:
     source. Raises SipSyntaxError when the top Via cannot be read.
     """
     via = request.via
-    asked = via.wants_rport and via.parameters.get("rport") is None
+    asked = via.wants_rport and via.parameters["rport"] is None
     if not (asked or "received" in via.parameters or not same_host(via.host, source.host)):
         return request
-    via = via.with_parameter("received", source.host)
-    if asked:
-        via = via.with_parameter("rport", str(source.port))
-    return request.with_top_via(via)
+    values = {"received": source.host} | ({"rport": str(source.port)} if asked else {})
+    return request.with_top_via(via.with_parameters(values))
 
 
 def datagram_target(via: Via) -> Address:
@@ -52,9 +50,8 @@ def datagram_target(via: Via) -> Address:
     maddr = via.parameters.get("maddr")
     if maddr:
         return Address(maddr.strip("[]"), port)
-    if via.received and via.rport:
-        return Address(via.received, via.rport)
-    return Address(via.received or via.host, port)
+    received = via.received
+    return Address(received or via.host, (received and via.rport) or port)
 
 
 def answer_target(request: Request, source: Address) -> Address:

@@ -28,6 +28,8 @@ def changed(headers: Iterable[Header], changes: HeaderChanges) -> list[Header]:
 
     Names compare without case. Rows that stay keep their order.
     """
+    if not changes:
+        return list(headers)
     pending = {name.lower(): (name, rows(value)) for name, value in changes.items()}
     placed: set[str] = set()
     result: list[Header] = []

@@ -105,7 +105,8 @@ class Journal:
         self._count += 1
         event = PeerEvent(self._count, self._timeline.now(), len(self._timeline), kind, text, subject)
         self.events.append(event)
-        log.info("%s", event, extra={"peer_event": event.number, "kind": kind.value})
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s", event, extra={"peer_event": event.number, "kind": kind.value})
         for waiter in self._waiters:
             if not waiter.seen.done() and event.timeline > waiter.after and waiter.predicate(event):
                 waiter.seen.set_result(event)

@@ -177,7 +177,7 @@ class Pager:
     def _check_repeat(self, request: Request) -> tuple[Answer, list[Header]] | None:
         """RFC 3261 22.3: credentials that came with the request. None when nothing speaks against it."""
         credentials = credentials_in(request, "Proxy-Authorization", self._pcscf.config.domain)
-        subscriber = self._subscriber(request)
+        subscriber = self._subscriber(request) if credentials is not None else None
         if credentials is None or subscriber is None:
             return None
         outcome = self._authenticator.check(request, credentials, subscriber)

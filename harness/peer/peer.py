@@ -234,8 +234,10 @@ class Peer:
 
     def _not_understood(self, request: Request) -> list[str]:
         """Option tags the peer does not understand: as the proxy it is (16.3), then as server (8.2.2.3)."""
-        understood = {tag.lower() for tag in self.config.understood}
         for name in ("Proxy-Require", "Require"):
+            if name not in request:
+                continue
+            understood = {tag.lower() for tag in self.config.understood}
             unknown = [tag for tag in request.values(name) if tag.lower() not in understood]
             if unknown:
                 return list(dict.fromkeys(unknown))

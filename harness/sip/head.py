@@ -141,6 +141,18 @@ class Head:
             self.line, self.start_line, offset, kept, tuple(keys), end, proper=True, before=self._before
         )
 
+    def with_row(self, number: int, row: bytes) -> Head:
+        """A tidy head with another row of the same name in one place."""
+        head = Head.__new__(Head)
+        head.line, head.start_line, head._offset, head._before = (
+            self.line, self.start_line, self._offset, self._before
+        )  # fmt: skip
+        head.keys, head.numbers, head.proper = self.keys, self.numbers, True
+        head.rows = (*self.rows[:number], row, *self.rows[number + 1 :])
+        head.body_offset = self.body_offset + len(row) - len(self.rows[number])
+        head._fields = None
+        return head
+
     def faults(self) -> list[Fault]:
         """What is wrong with start line, line ends and rows."""
         block = b"".join(self.rows)

@@ -25,21 +25,25 @@ def checked_line(name: str, value: str) -> bytes:
     return line_of(name, value)
 
 
-def with_length(headers: Iterable[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:
-    """The headers, with Content-Length at the end when it is absent."""
+def lines_as_told(headers: Iterable[tuple[str, str]], body: bytes) -> list[bytes]:
+    """A line for each header, with Content-Length at the end when it is absent."""
     rows = list(headers)
     if not any(header_key(name) == "Content-Length" for name, _ in rows):
         rows.append(("Content-Length", str(len(body))))
-    return rows
+    return [line_of(name, value) for name, value in rows]
 
 
-def checked_lines(headers: Iterable[tuple[str, str]], body: bytes) -> list[bytes]:
-    """A line for each header. Raises UsageError for what is no SIP, a wrong Content-Length too."""
+def checked_lines(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[list[bytes], list[str]]:
+    """The same, and the keys of the lines. Raises UsageError for what is no SIP, or a wrong length."""
     rows = list(headers)
-    for name, value in rows:
-        if header_key(name) == "Content-Length":
+    keys = [header_key(name) for name, _ in rows]
+    if "Content-Length" not in keys:
+        rows.append(("Content-Length", str(len(body))))
+        keys.append("Content-Length")
+    for key, (_, value) in zip(keys, rows, strict=True):
+        if key == "Content-Length":
             demand(value == str(len(body)), f"Content-Length beside a body of {len(body)} octets", value)
-    return [checked_line(name, value) for name, value in rows]
+    return [checked_line(name, value) for name, value in rows], keys
 
 
 def demand(good: bool, what: str, text: str) -> None:

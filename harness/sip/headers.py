@@ -6,6 +6,7 @@ Every type has `parse(text, offset=0)`, which raises SipSyntaxError with the oct
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Self
@@ -176,6 +177,13 @@ class Via:
     def with_parameter(self, name: str, value: str | None) -> Via:
         """A copy with this parameter set."""
         return Via(self.protocol, self.transport, self.host, self.port, self.parameters.replaced(name, value))
+
+    def with_parameters(self, values: Mapping[str, str]) -> Via:
+        """A copy with these parameters set."""
+        parameters = self.parameters
+        for name, value in values.items():
+            parameters = parameters.replaced(name, value)
+        return Via(self.protocol, self.transport, self.host, self.port, parameters)
 
     def __str__(self) -> str:
         return f"{self.protocol}/{self.transport} {self.sent_by}{self.parameters}"

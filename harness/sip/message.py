@@ -24,7 +24,7 @@ from harness.sip.header_lines import (
     demand_uri,
     is_clean,
     line_of,
-    with_length,
+    lines_as_told,
 )
 from harness.sip.header_value import HeaderType, parse_token
 from harness.sip.headers import (
@@ -458,13 +458,12 @@ class SipMessage:
             return self.with_prepended("Via", str(via))
         others = [text for _, text in list_elements(head.text(top))[1:]]
         line = line_of(head.name(top), ", ".join([str(via), *others]))
-        copy = self._copy(
-            head.with_rows([*head.rows[:top], line, *head.rows[top + 1 :]], head.keys), self.body
-        )
+        copy = self._copy(head.with_row(top, line), self.body)
         if head is self._head:  # what was read of the other rows holds for the copy too
-            copy._typed = {key: value for key, value in self._typed.items() if key not in _OF_VIA} | {
-                "via": via
-            }
+            copy._typed = self._typed.copy()
+            for key in _OF_VIA:
+                copy._typed.pop(key, None)
+            copy._typed["via"] = via
         return copy
 
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
@@ -487,7 +486,7 @@ class SipMessage:
         return cast(Self, _message(head, None, rest))
 
 
-_OF_VIA = frozenset({"via", "Via*", "check"})
+_OF_VIA = ("via", "Via*", "check")
 
 
 class Request(SipMessage):
@@ -615,9 +614,9 @@ def build_request(
     Raises UsageError for anything that would not be SIP; strict=False writes what it is told, and what a
     receiver would find wrong is in faults.
     """
-    start_line, fields = f"{method} {uri} SIP/2.0", with_length(headers, body)
+    start_line = f"{method} {uri} SIP/2.0"
     if not strict:
-        raw = _as_told(start_line, [], fields, body)
+        raw = _as_told(start_line, lines_as_told(headers, body), body)
         told = _as_read(raw)
         if isinstance(told, Request):
             return told
@@ -625,7 +624,7 @@ def build_request(
         return Request(line, _unread_head(line, told, len(raw) - len(body)), raw, body)
     demand(is_token(method), "method", method)
     demand_uri(uri)
-    lines, keys = checked_lines(fields, body), [header_key(name) for name, _ in fields]
+    lines, keys = checked_lines(headers, body)
     message = cast(Request, _message(written_head(start_line.encode(), lines, keys), None, body))
     if message.faults:
         raise UsageError(f"cannot write {method}: {message.faults[0].what} {message.faults[0].text}")
@@ -648,10 +647,10 @@ def build_response(
     anything but the copied fields.
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
-    start_line, fields = f"SIP/2.0 {status} {phrase}", with_length(headers, body)
+    start_line = f"SIP/2.0 {status} {phrase}"
     lines, keys = _copied(request, None if status == 100 else to_tag)
     if not strict:
-        raw = _as_told(start_line, lines, fields, body)
+        raw = _as_told(start_line, lines + lines_as_told(headers, body), body)
         told = _as_read(raw)
         if isinstance(told, Response):
             return told
@@ -660,9 +659,9 @@ def build_response(
     demand(100 <= status <= 699, "status", str(status))
     demand(is_clean(phrase), "reason phrase", phrase)
     demand(to_tag is None or is_token(to_tag), "To tag", to_tag or "")
-    lines += checked_lines(fields, body)
-    keys += [header_key(name) for name, _ in fields]
-    return cast(Response, _message(written_head(start_line.encode(), lines, keys), None, body))
+    own_lines, own_keys = checked_lines(headers, body)
+    head = written_head(start_line.encode(), lines + own_lines, keys + own_keys)
+    return cast(Response, _message(head, None, body))
 
 
 def _copied(request: Request, tag: str | None) -> tuple[list[bytes], list[str]]:
@@ -687,10 +686,8 @@ def _tagged(line: bytes, tag: str | None) -> bytes:
     return line if has_tag else line.rstrip(b" \t\r\n") + f";tag={tag}\r\n".encode()
 
 
-def _as_told(start_line: str, lines: list[bytes], fields: list[tuple[str, str]], body: bytes) -> bytes:
-    first = start_line.encode("utf-8", "surrogatepass")
-    written = (line_of(name, value) for name, value in fields)
-    return b"".join([first, b"\r\n", *lines, *written, b"\r\n", body])
+def _as_told(start_line: str, lines: list[bytes], body: bytes) -> bytes:
+    return b"".join([start_line.encode("utf-8", "surrogatepass"), b"\r\n", *lines, b"\r\n", body])
 
 
 def _as_read(raw: bytes) -> Request | Response | Fault:
