@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import socket
@@ -18,6 +19,8 @@ from harness.evidence.timeline import Address, Timeline
 from harness.peer.config import Authentication, PeerConfig, Subscriber
 from harness.peer.journal import EventKind
 from harness.peer.peer import Peer
+
+from .lossy_relay import LossyRelay
 
 SIPP = shutil.which("sipp")
 pytestmark = [
@@ -56,13 +59,15 @@ class Bench:
     def call(self, coroutine: Any) -> Any:
         return self.loop.call(coroutine, 20)
 
-    def begin(self, scenario: str, transport: str, *, calls: int = 1, port: int = 0) -> subprocess.Popen[str]:
-        """Start SIPp; without a port of its own it takes any."""
+    def begin(
+        self, scenario: str, transport: str, *, calls: int = 1, port: int = 0, target: Address | None = None
+    ) -> subprocess.Popen[str]:
+        """Start SIPp; without a port of its own it takes any, without a target it talks to the peer."""
         assert SIPP is not None
         port = port or free_port()
         child = subprocess.Popen(
             [
-                *(SIPP, str(self.address), "-sf", str(SCENARIOS / f"{scenario}.xml")),
+                *(SIPP, str(target or self.address), "-sf", str(SCENARIOS / f"{scenario}.xml")),
                 *("-t", TRANSPORTS[transport], "-i", "127.0.0.1", "-p", str(port), "-m", str(calls)),
                 *("-l", "1", "-timeout", "20s", "-timeout_error", "-recv_timeout", "5000", "-nostdin"),
                 *("-trace_err", "-error_file", str(self.directory / f"{scenario}.err")),
@@ -186,6 +191,76 @@ def test_notifications_reach_sipp(bench: Bench, transport: str) -> None:
             )
         )
         assert event.subject.status == 200
+
+
+# -- where every datagram is lost once
+
+
+@pytest.fixture
+def relay(bench: Bench) -> Iterator[LossyRelay]:
+    found = bench.call(opened(LossyRelay(bench.address)))
+    yield found
+    bench.call(closed(found))
+
+
+async def opened(relay: LossyRelay) -> LossyRelay:
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(lambda: relay, local_addr=("127.0.0.1", 0))
+    return relay
+
+
+async def closed(relay: LossyRelay) -> None:
+    relay.transport.close()
+
+
+def test_a_registration_where_every_datagram_is_lost_once(bench: Bench, relay: LossyRelay) -> None:
+    """SIPp repeats what is lost, and the peer the answers it gave: each request is taken once."""
+    bench.peer.registrar.authentication = Authentication.DIGEST
+    bench.run("register-digest", "udp", target=relay.address)
+    assert [line.change.value for line in bench.peer.registrar.history] == ["registered", "unregistered"]
+    assert relay.came_again == {b"REGISTER", b"SIP/2.0"}
+
+
+def test_a_message_where_every_datagram_is_lost_once(bench: Bench, relay: LossyRelay) -> None:
+    bench.peer.notifications.policy(None, None)
+    bench.peer.pager.answer_next(407)
+    bench.run("message-proxy-authentication", "udp", target=relay.address)
+    assert [message.accepted for message in bench.peer.pager.received if message.accepted] == [True]
+    assert relay.came_again >= {b"MESSAGE", b"SIP/2.0"}
+
+
+def test_a_message_to_sipp_where_every_datagram_is_lost_once(bench: Bench, relay: LossyRelay) -> None:
+    """The peer repeats (timer E) until the answer to one of the copies comes."""
+    port = free_port()
+    relay.far = Address("127.0.0.1", port)
+    sipp = bench.begin("message-received-lossy", "udp", port=port)
+    wait_until_open(sipp, port, "udp")
+    bench.register_at(relay.address.port, "udp")
+    sent = bench.call(bench.peer.pager.send_text(UE, "to SIPp"))
+    assert sent.accepted, sent.failure
+    bench.end(sipp)
+    assert relay.came_again == {b"MESSAGE", b"SIP/2.0"}
+
+
+# -- integrity protection (RFC 7616 3.4.3)
+
+
+def test_a_registration_with_auth_int(bench: Bench) -> None:
+    bench.peer.registrar.authentication = Authentication.DIGEST
+    bench.peer.config.qop = ("auth-int",)
+    bench.run("register-digest", "udp")
+    assert [line.change.value for line in bench.peer.registrar.history] == ["registered", "unregistered"]
+
+
+def test_a_message_with_auth_int_covers_its_body(bench: Bench) -> None:
+    bench.peer.notifications.policy(None, None)
+    bench.peer.config.qop = ("auth-int",)
+    bench.peer.pager.answer_next(407)
+    bench.run("message-proxy-authentication", "udp")
+    message = bench.call(bench.peer.pager.wait_message("sent by SIPp\r\n", timeout=1))
+    assert message.accepted
+    (credentials,) = message.request.credentials
+    assert credentials.parameters["qop"] == "auth-int"
 
 
 def wait_until_open(child: subprocess.Popen[str], port: int, transport: str) -> None:

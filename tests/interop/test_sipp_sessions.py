@@ -31,6 +31,8 @@ from harness.sip.message import Request, Response, build_response
 from harness.sip.session_headers import Reason
 from harness.sip.session_timer import TimerPolicy
 
+from .lossy_relay import LossyRelay
+
 SIPP = shutil.which("sipp")
 pytestmark = [
     pytest.mark.interop,
@@ -44,39 +46,6 @@ SDP = Content(
     b"v=0\r\no=near 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=message 9 TCP/MSRP *\r\na=accept-types:text/plain\r\na=path:msrp://127.0.0.1:9/n1;tcp\r\n",
 )
-
-
-class LossyRelay(asyncio.DatagramProtocol):
-    """Between SIPp and the agent, for both sides the other end. Drops the first copy of everything."""
-
-    def __init__(self, near: Address) -> None:
-        self.near, self.far = near, None
-        self.seen: dict[bytes, int] = {}
-        self.changed = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.address = Address(*transport.get_extra_info("sockname"))
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.seen[data] = self.seen.get(data, 0) + 1
-        if addr != self.near:
-            self.far = addr
-        if self.seen[data] > 1 and (target := self.near if addr != self.near else self.far):
-            self.transport.sendto(data, target)
-            self.changed.set()
-
-    async def passed(self, line: bytes) -> None:
-        """Until a message with this header line got through."""
-        async with asyncio.timeout(10):
-            while not any(line in data for data, count in self.seen.items() if count > 1):
-                self.changed.clear()
-                await self.changed.wait()
-
-    @property
-    def came_again(self) -> set[bytes]:
-        """First words of what had to be sent more than once."""
-        return {data.split(b" SIP")[0].split(b" ")[0] for data, count in self.seen.items() if count > 1}
 
 
 class Quick:
