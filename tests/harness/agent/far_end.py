@@ -30,6 +30,7 @@ class User(SessionUser):
     def __init__(self, answer: Content | None = None) -> None:
         self.answer = answer
         self.progress: list[Response] = []
+        self.answers: list[tuple[InviteSession, Response]] = []
         self.acks: list[Request] = []
         self.reinvites: list[IncomingInvite] = []
         self.endings: list[Ending] = []
@@ -42,6 +43,9 @@ class User(SessionUser):
     def answer_offer(self, session: InviteSession, message: Request | Response) -> Content | None:
         self.offers.append(message)
         return self.answer
+
+    def answered(self, session: InviteSession, response: Response) -> None:
+        self.answers.append((session, response))
 
     def acknowledged(self, session: InviteSession, ack: Request) -> None:
         self.acks.append(ack)

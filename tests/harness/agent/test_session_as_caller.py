@@ -72,6 +72,31 @@ def test_the_ack_goes_to_the_contact_and_comes_again_with_each_2xx(in_loop) -> N
     in_loop(scenario())
 
 
+def test_the_user_is_told_of_each_answer_to_an_offer_of_ours_once(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            user = User()
+            outgoing = bench.ua.invite(bench.invitation(), user=user)
+            invite = await bench.far.next("INVITE")
+            bench.far.answer(invite, "183 Session Progress", *reliable(1), body=ANSWER)
+            bench.far.answer(await bench.far.next("PRACK"), "200 OK")
+            bench.far.answer(invite, "200 OK", body=ANSWER)  # the same again, which is no second answer
+            await bench.far.next("ACK")
+            session = (await outgoing.outcome()).session
+            assert [(each, response.status) for each, response in user.answers] == [(session, 183)]
+
+            updating = asyncio.create_task(session.update(OFFER))
+            bench.far.answer(await bench.far.next("UPDATE"), "200 OK", body=ANSWER)
+            assert (await updating).status == 200
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            bench.far.answer(await bench.far.next("INVITE"), "488 Not Acceptable Here")
+            await bench.far.next("ACK")
+            assert (await changing).status == 488
+            assert [response.cseq.method for _, response in user.answers] == ["INVITE", "UPDATE"]
+
+    in_loop(scenario())
+
+
 @pytest.mark.parametrize("status", ["486 Busy Here", "603 Decline", "302 Moved Temporarily"])
 def test_a_refusal_or_redirection_is_the_outcome(in_loop, status: str) -> None:
     async def scenario() -> None:
