@@ -113,7 +113,7 @@ async def _begin(
     async with gate:
         name = f"<sip:handset@{own}>"
         invitation = Invitation(f"sip:peer@{far}", name, f"<sip:peer@{far}>", name, call.offer())
-        await end.ua.invite(invitation, user=call).outcome()
+        await call.outcome(end.ua.invite(invitation, user=call))
         await call.opened()
     return call, endpoint
 

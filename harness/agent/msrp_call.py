@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from harness.agent.invite_client import InviteOutcome, OutgoingInvite
 from harness.agent.invite_server import IncomingInvite
 from harness.agent.invite_session import InviteSession
 from harness.agent.msrp_answer import answer_offer
@@ -22,6 +23,7 @@ from harness.agent.msrp_session import SessionUser as MsrpUser
 from harness.agent.msrp_terms import MsrpTerms
 from harness.agent.session_user import Cause, Content, Ending, Header, SessionUser
 from harness.bodies.sdp import write_sdp
+from harness.bodies.sdp_attributes import Setup
 from harness.bodies.session_description import Origin, SessionDescription
 from harness.errors import UsageError
 from harness.sip.dialog import DialogState
@@ -38,9 +40,9 @@ class MsrpCall(SessionUser):
     o-line. user: makes who is told of the MSRP session of an m-line, by its place. resolved: addresses of
     names in the other side's SDP, for CEMA.
 
-    As caller, what `offer` gives goes into the INVITE this is the user of; as callee, `accept` answers.
-    `opened` waits for the MSRP session. handles: that of each m-line, None where there is none. problem: why
-    the last description of the other side, or a stream of it, was refused.
+    As caller, what `offer` gives goes into the INVITE this is the user of, and `outcome` waits for its end;
+    as callee, `accept` answers. `opened` waits for the MSRP session. handles: that of each m-line, None where
+    there is none. problem: why the last description of the other side, or a stream of it, was refused.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class MsrpCall(SessionUser):
         self._offered: SessionDescription | None = None  # ours, while it waits for its answer
         self._offered_terms: tuple[MsrpTerms | None, ...] = ()
         self._due: list[tuple[int, MsrpPlan]] = []  # to be opened once the other side has our answer
+        self._expected: list[str] = []  # URIs of ours that were offered, and may be connected to
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -88,7 +91,23 @@ class MsrpCall(SessionUser):
         """An offer, on the terms there are or on new ones; None among them ends the session of that place."""
         self._offered_terms = self.terms if terms is None else tuple(terms)
         self._offered = make_offer(self._offered_terms, self.origin, previous=self._own)
+        for each in self._offered_terms:
+            if each is not None and each.setup is not Setup.ACTIVE:
+                self._expect(each)
         return Content(SDP, write_sdp(self._offered))
+
+    def _expect(self, terms: MsrpTerms) -> None:
+        """The other side may connect before we have its answer."""
+        path = terms.path(terms.secure)
+        if path is not None:
+            self.endpoint.expect(path[-1])
+            self._expected.append(path[-1])
+
+    def _expect_nothing(self) -> None:
+        """The offer was answered, or never will be."""
+        for uri in self._expected:
+            self.endpoint.forget(uri)
+        self._expected.clear()
 
     async def change(self, terms: Sequence[MsrpTerms | None] | None = None) -> Response:
         """Offer anew: other terms, or the same to refresh; the final response.
@@ -104,6 +123,14 @@ class MsrpCall(SessionUser):
             return await send(self.offer(terms))
         finally:
             self._offered = None
+            self._expect_nothing()
+
+    async def outcome(self, outgoing: OutgoingInvite) -> InviteOutcome:
+        """Wait for the end of the INVITE that took our offer along; without a session all is over."""
+        outcome = await outgoing.outcome()
+        if outcome.session is None:
+            self._close("the INVITE made no session")
+        return outcome
 
     def answered(self, session: InviteSession, response: Response) -> None:
         """The answer to an offer of ours; of several forks the first that accepts counts."""
@@ -246,6 +273,7 @@ class MsrpCall(SessionUser):
             held.close(reason)
 
     def _be_settled(self) -> None:
+        self._expect_nothing()
         if not self._settled.done():
             self._settled.set_result(None)
 

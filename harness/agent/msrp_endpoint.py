@@ -79,6 +79,7 @@ class MsrpEndpoint:
         self._line_of: dict[MsrpConnection, MsrpLine] = {}
         self._opened: dict[tuple[Wanted, bool], TcpConnection] = {}
         self._sessions: dict[str, SessionHandle] = {}
+        self._expected: dict[str, list[MsrpLine]] = {}  # session-id offered -> lines that wait for the answer
         self._background = Background()
         self._connectors = {
             by_fingerprint: Connector(
@@ -140,17 +141,47 @@ class MsrpEndpoint:
             raise UsageError(f"{plan.own_uri}: a session with this session-id is open (RFC 4975 8.2)")
         handle = SessionHandle(plan, user or SessionUser(), self._new_content, self._end)
         self._sessions[session_id] = handle
+        self._let_on(session_id)
         if plan.role is Role.ACTIVE:
             self._background.spawn(self._connect(handle))
         return handle
 
-    def session_for(self, uri: str, connection: MsrpConnection) -> MsrpSession | int:
+    def expect(self, uri: str) -> None:
+        """We offered this session of ours and can be connected to: its first SEND may come before the answer.
+
+        Such a connection is not read on until `open`, or `forget` when there will be no session (RFC 3264
+        5.1: who offers is ready for what comes). Raises UsageError for a URI that names no session.
+        """
+        self._expected.setdefault(self._session_id(uri), [])
+
+    def forget(self, uri: str) -> None:
+        """No session is expected any more: a SEND for it gets 481."""
+        self._let_on(self._session_id(uri))
+
+    def _let_on(self, session_id: str) -> None:
+        for line in self._expected.pop(session_id, ()):
+            asyncio.get_running_loop().call_soon(self._read_on, line)
+
+    def _read_on(self, line: MsrpLine) -> None:
+        """What waited for a session to be settled goes on."""
+        if line.connection not in self._lines:
+            return
+        line.connection.read_on(True)
+        for found in (*line.sessions.resume(), line.connection.stream):
+            self.connection_received(line.connection, found)
+
+    def session_for(self, uri: str, connection: MsrpConnection) -> MsrpSession | int | None:
         """The session a first SEND is for, or the status to refuse it with (5.4, 7.3)."""
         try:
-            handle = self._sessions.get(self._session_id(uri))
+            session_id = self._session_id(uri)
         except UsageError:
-            handle = None
-        line = self._line_of.get(connection)
+            session_id = ""
+        handle, line = self._sessions.get(session_id), self._line_of.get(connection)
+        if handle is None and line is not None and session_id in self._expected:
+            self._event(line.connection, "session-awaited", f"{uri}: the answer to our offer is not here yet")
+            self._expected[session_id].append(line)
+            line.connection.read_on(False)
+            return None
         if handle is None or handle.failed or line is None:
             return 481
         if handle.line is not None and handle.line is not line:

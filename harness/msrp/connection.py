@@ -11,7 +11,15 @@ from typing import Protocol
 
 from harness.errors import MsrpSyntaxError
 from harness.msrp.chunking import SMALL_CHUNK, OutgoingMessage, Report
-from harness.msrp.framing import ChunkBlock, ChunkEnd, ChunkHead, FramingError, MsrpFramer, MsrpLimits
+from harness.msrp.framing import (
+    ChunkBlock,
+    ChunkEnd,
+    ChunkHead,
+    FramingError,
+    MsrpEvent,
+    MsrpFramer,
+    MsrpLimits,
+)
 from harness.msrp.message import COMMENTS, MsrpRequest, MsrpResponse
 from harness.msrp.reception import Responder
 from harness.msrp.session import MsrpSession
@@ -24,10 +32,11 @@ _HEAD = 256  # octets a chunk roughly has besides its body
 class Directory(Protocol):
     """Knows the sessions of an endpoint."""
 
-    def session_for(self, uri: str, connection: MsrpConnection) -> MsrpSession | int:
+    def session_for(self, uri: str, connection: MsrpConnection) -> MsrpSession | int | None:
         """The session a SEND is for that comes on this connection, or the status to refuse it with.
 
-        uri: of To-Path. 481 for no session, 506 for one that lives on another connection (5.4).
+        uri: of To-Path. 481 for no session, 506 for one that lives on another connection (5.4). None when it
+        cannot be told yet: what came waits for `resume`.
         """
 
 
@@ -55,6 +64,8 @@ class MsrpConnection:
         self._reading: MsrpSession | None = None  # the one whose chunk comes in blocks
         self._running: MsrpSession | None = None  # the one the last request was for
         self._wants: list[Transaction] = []  # requests in `urgent` that want an answer
+        self._held: list[MsrpEvent] = []  # what came from a request on whose session is not known yet
+        self._undecided = False  # it is not known for the last request
 
     @property
     def broken(self) -> bool:
@@ -85,6 +96,7 @@ class MsrpConnection:
         """The connection is gone."""
         self.transactions.clear()
         self._queue.clear()
+        self._held.clear()
         self._writing = None
         for session in tuple(self.sessions):
             self.detach(session, reason)
@@ -93,10 +105,21 @@ class MsrpConnection:
 
     def receive(self, data: bytes) -> list[FramingError]:
         """Octets that came. Returns the errors of the stream among them."""
-        errors = []
         events = self._framer.receive(data)
         self.progressed = bool(events)
-        for event in events:
+        if self._held:
+            self._held += events
+            return []
+        return self._take(events)
+
+    def resume(self) -> list[FramingError]:
+        """Look once more for the session that could not be told. Returns errors that came after it."""
+        held, self._held = self._held, []
+        return self._take(held)
+
+    def _take(self, events: list[MsrpEvent]) -> list[FramingError]:
+        errors = []
+        for number, event in enumerate(events):
             if isinstance(event, MsrpRequest):
                 self._receive_request(event)
             elif isinstance(event, MsrpResponse):
@@ -105,6 +128,9 @@ class MsrpConnection:
                 errors.append(event)
             else:
                 self._receive_part(event)
+            if self._undecided:
+                self._undecided, self._held = False, events[number:]
+                break
         return errors
 
     def _receive_request(self, request: MsrpRequest) -> None:
@@ -140,12 +166,14 @@ class MsrpConnection:
         if session is None:
             found = self._find(request)
             if not isinstance(found, MsrpSession):
-                self._refuse(request, found)
+                self._undecided = found is None
+                if found is not None:
+                    self._refuse(request, found)
                 return None
             session = self._routes[path] = found
         return session
 
-    def _find(self, request: MsrpRequest) -> MsrpSession | int:
+    def _find(self, request: MsrpRequest) -> MsrpSession | int | None:
         try:
             uri = request.to_path[0]
         except MsrpSyntaxError:

@@ -96,7 +96,7 @@ class End:
         name = f"<sip:{self.sip}>"
         content = call.offer() if offer else None
         invitation = Invitation(f"sip:{far.sip}", name, f"<sip:{far.sip}>", name, content)
-        return call, await self.ua.invite(invitation, self.way, call).outcome()
+        return call, await call.outcome(self.ua.invite(invitation, self.way, call))
 
     async def received(self) -> bytes:
         message = await asyncio.wait_for(self.messages.get(), 5)
@@ -298,12 +298,14 @@ def test_what_cannot_be_accepted_is_refused_with_a_warning(in_loop: Any) -> None
     async def scenario() -> None:
         async with two_ends() as (near, far):
             far.terms = [far.wanting()]
-            _, outcome = await near.invite(far, near.wanting(accepts=("image/png",), accepts_wrapped=()))
+            ours, outcome = await near.invite(far, near.wanting(accepts=("image/png",), accepts_wrapped=()))
             assert outcome.session is None and outcome.response is not None
             assert outcome.response.status == 488
             assert outcome.response.get("Warning") == '305 127.0.0.1 "none of image/png is understood"'
             theirs = await far.calls.get()
             assert isinstance(theirs.problem, Refusal)
+            with pytest.raises(UsageError):
+                await ours.opened()
             with pytest.raises(UsageError, match="none of image/png"):
                 _ = theirs.handle
 
@@ -334,6 +336,34 @@ class _Declining(MsrpCall):
         content = super()._answer(message)
         port = self.terms[0].uri.rpartition(":")[2].partition("/")[0]  # type: ignore[union-attr]
         return content._replace(body=content.body.replace(f"m=message {port}".encode(), b"m=message 0"))
+
+
+class _Hasty(MsrpCall):
+    """Connects before its 200 leaves, as where the 200 is lost and MSRP is faster than its repeat."""
+
+    near: End
+
+    async def accept(self, invite: IncomingInvite, headers: Any = ()) -> Any:
+        content = self._answer(invite.request)
+        self.session, invite.session.user = invite.session, self
+        self._open_due()
+        await Watch(self.near.timeline).event("the answer to our offer is not here yet")
+        return await invite.accept(content)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["TCP", "TLS"])
+def test_who_connects_before_its_answer_is_here_is_kept_waiting(
+    in_loop: Any, certificates: Any, secure: bool
+) -> None:
+    async def scenario() -> None:
+        async with two_ends(tls=certificates if secure else None) as (near, far):
+            far.kind = _Hasty
+            _Hasty.near = near
+            far.terms = [far.wanting(answers=Role.ACTIVE)]
+            ours, theirs = await begun(near, far, near.wanting(setup=Setup.ACTPASS, secure=secure))
+            await talk(ours, near, theirs, far)
+
+    in_loop(scenario())
 
 
 @pytest.mark.parametrize(("setup", "answers"), [(Setup.ACTIVE, Role.PASSIVE), (Setup.ACTPASS, Role.ACTIVE)])

@@ -268,6 +268,34 @@ def test_the_first_send_binds_a_passive_session_and_what_waited_is_sent(in_loop)
     in_loop(scenario())
 
 
+@pytest.mark.parametrize(("settled", "status"), [(True, b" 200 OK"), (False, b" 481 ")])
+def test_a_connection_that_comes_before_the_answer_waits_for_it(in_loop, watch, settled, status) -> None:
+    async def scenario() -> None:
+        timeline = Timeline()
+        endpoint = MsrpEndpoint(timeline)
+        address = await endpoint.listen("127.0.0.1")
+        endpoint.expect(BOB)
+        wire = await wire_to(address)
+        wire.transport.write(octets_of("Byte-Range: 1-2/2", body=b"hi"))
+        await watch(timeline).event("the answer to our offer is not here yet")
+        more = octets_of("Byte-Range: 1-3/3", tid="second11", body=b"you")
+        wire.transport.write(more.replace(b"12339sdqwer", b"another1"))
+        told = Told()
+        if settled:
+            endpoint.open(plan(), told)
+        else:
+            endpoint.forget(BOB)
+        await wire.message(2)
+        assert wire.got.count(status) == 2
+        assert [each.content.read() for each in told.messages] == ([b"hi", b"you"] if settled else [])
+        late = await wire_to(address)
+        late.transport.write(octets_of("Byte-Range: 1-0/0"))
+        assert (await late.message(1)).status == (506 if settled else 481)
+        await endpoint.close()
+
+    in_loop(scenario())
+
+
 def test_a_session_lives_on_one_connection(in_loop) -> None:
     async def scenario() -> None:
         endpoint = MsrpEndpoint(Timeline())

@@ -22,9 +22,12 @@ class Wire:
         self.now = 0.0
         self.known: dict[str, MsrpSession] = {}
         self.taken: set[str] = set()
+        self.undecided: set[str] = set()
         self.connection = MsrpConnection(self, limits, window=window)
 
-    def session_for(self, uri: str, connection: MsrpConnection) -> MsrpSession | int:
+    def session_for(self, uri: str, connection: MsrpConnection) -> MsrpSession | int | None:
+        if uri in self.undecided:
+            return None
         return 506 if uri in self.taken else self.known.get(uri, 481)
 
     def session(self, own: str = BOB, *to_path: str, **settings: object) -> MsrpSession:

@@ -47,6 +47,33 @@ def test_a_session_that_lives_elsewhere_is_answered_506(wire, chunk) -> None:
     assert [each.status for each in wire.give(chunk(None, "1-0/0"))] == [506]
 
 
+def test_what_comes_for_a_session_that_is_not_settled_waits_and_keeps_its_order(wire, chunk) -> None:
+    lives = wire.bound(SECOND)
+    wire.undecided.add(BOB)
+    octets = [
+        chunk(b"one", "1-3/3", message_id="first"),
+        chunk(b"two", "1-3/3", message_id="second", to=SECOND),
+        chunk(b"three", "1-5/5", message_id="third"),
+    ]
+    assert [wire.give(each) for each in octets] == [[], [], []]
+    assert lives.take_events() == []
+    wire.undecided.clear()
+    session = wire.session()
+    assert wire.connection.resume() == []
+    assert [each.from_path for each in wire.take()] == [(BOB,), (SECOND,), (BOB,)]
+    told = [*session.take_events(), *lives.take_events()]
+    assert [event.message.message_id for event in told] == ["first", "third", "second"]
+    assert [each.status for each in wire.give(chunk(b"four", "1-4/4"))] == [200]
+
+
+def test_what_waits_for_a_session_that_never_comes_gets_481(wire, chunk) -> None:
+    wire.undecided.add(BOB)
+    assert wire.give(chunk(b"one", "1-3/3")) == []
+    wire.undecided.clear()
+    assert wire.connection.resume() == []
+    assert [each.status for each in wire.take()] == [481]
+
+
 @pytest.mark.parametrize("value", ["no", "NO"])
 def test_no_answer_without_session_where_none_is_wanted(wire, chunk, value) -> None:
     assert wire.give(chunk(b"x", "1-1/1", "$", f"Failure-Report: {value}")) == []
