@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from harness.agent.cancellation import Cancellation
 from harness.agent.failures import TransactionTimeout, TransportFailed
 from harness.agent.invite_session import ATTEMPTS, InviteSession
 from harness.agent.outgoing import Sent, Way
@@ -20,7 +21,6 @@ from harness.sip.headers import canonical_name
 from harness.sip.message import Request, Response, build_request
 from harness.sip.session_headers import Reason
 from harness.sip.session_timer import SessionTimer
-from harness.sip.transaction import build_cancel
 from harness.sip.uri import Uri
 
 _EARLY_DIALOG_TERMINATED = 199  # RFC 6228
@@ -96,9 +96,7 @@ class OutgoingInvite:
         self.sessions: dict[str | None, InviteSession] = {}
         self._timer = SessionTimer(context.policy)
         self._outcome: asyncio.Future[InviteOutcome] = asyncio.get_running_loop().create_future()
-        self._sent: Sent | None = None
-        self._heard = self._cancelled = False
-        self._reason: Reason | None = None
+        self._cancellation = Cancellation(context, way, self._never_answered)
         self._taken: InviteSession | None = None
         self._waiting: list[Response] = []
         self._accepted_by: set[InviteSession] = set()
@@ -112,11 +110,8 @@ class OutgoingInvite:
 
     def cancel(self, reason: Reason | None = None) -> None:
         """Give it up: CANCEL as soon as a provisional response is there (9.1), BYE if a 2xx crosses it."""
-        if self._cancelled or self._outcome.done():
-            return
-        self._cancelled, self._reason = True, reason
-        if self._heard:
-            self._send_cancel()
+        if not self._outcome.done():
+            self._cancellation.begin(reason)
 
     # -- the requests
 
@@ -133,7 +128,7 @@ class OutgoingInvite:
                 await self._accepted(sent, response)
                 return
             self._end_early(response)
-            again = None if self._cancelled else self._again(sent.request, response, headers)
+            again = None if self._cancellation.wanted else self._again(sent.request, response, headers)
             if again is None:
                 break
             headers = again
@@ -144,13 +139,12 @@ class OutgoingInvite:
         return self.invitation.draft(number, [*rows, *headers])
 
     async def _send(self, draft: Request) -> tuple[Sent, Response]:
-        self._heard = False
         self._start_expiring(draft)
         return await self.context.outgoing.request(
             draft,
             self._target(draft),
             self.way,
-            on_sent=self._left,
+            on_sent=self._cancellation.left,
             on_provisional=self._provisional,
             on_further=self._further,
         )
@@ -158,9 +152,6 @@ class OutgoingInvite:
     @staticmethod
     def _target(draft: Request) -> Uri:
         return draft.routes[0].uri if draft.routes else draft.request_uri
-
-    def _left(self, sent: Sent) -> None:
-        self._sent = sent
 
     def _start_expiring(self, draft: Request) -> None:
         """13.2.1: when its Expires has passed without a final response, it is cancelled."""
@@ -176,18 +167,7 @@ class OutgoingInvite:
             return headers
         return None
 
-    def _send_cancel(self) -> None:
-        assert self._sent is not None
-        self.context.spawn(self._cancel(self._sent), f"CANCEL {self.invitation.call_id}")
-        self._clocks.append(self.context.later(self.context.timers.timeout, self._never_answered))
-
-    async def _cancel(self, sent: Sent) -> None:
-        reason = None if self._reason is None else str(self._reason)
-        cancel = build_cancel(sent.request, reason)
-        await self.context.agent.request(cancel, sent.hop, local=self.way.local, exact=True)
-
     def _never_answered(self) -> None:
-        """9.1: a server of RFC 2543 may not answer the INVITE after a CANCEL; 64*T1 is enough."""
         if not self._outcome.done():
             self._failed("no final response within 64*T1 after the CANCEL")
             self._task.cancel()
@@ -195,9 +175,7 @@ class OutgoingInvite:
     # -- the responses
 
     def _provisional(self, response: Response) -> None:
-        first, self._heard = not self._heard, True
-        if first and self._cancelled:
-            self._send_cancel()
+        self._cancellation.heard()
         if response.status == 100 or self._taken is not None:
             return
         session = self._session_of(response)
@@ -210,23 +188,23 @@ class OutgoingInvite:
 
     def _session_of(self, response: Response) -> InviteSession | None:
         """The session of the fork a response comes from; None when the response makes no dialog."""
-        assert self._sent is not None
+        sent = self._cancellation.sent
+        assert sent is not None
         try:
             tag = response.to.tag
             key = None if tag is None else tag.lower()
             if key not in self.sessions:
-                tls = self._sent.hop.transport is Transport.TLS
-                dialog = Dialog.as_caller(self._sent.request, response, over_tls=tls)
-                self.sessions[key] = self._begin(dialog)
+                tls = sent.hop.transport is Transport.TLS
+                dialog = Dialog.as_caller(sent.request, response, over_tls=tls)
+                self.sessions[key] = self._begin(dialog, sent.request)
         except SipSyntaxError as error:
             self.context.note(f"{response.status} to INVITE makes no dialog: {error}")
             return None
         return self.sessions[key]
 
-    def _begin(self, dialog: Dialog) -> InviteSession:
-        assert self._sent is not None
+    def _begin(self, dialog: Dialog, request: Request) -> InviteSession:
         session = InviteSession(self.context, dialog, self.way, self.user)
-        session.exchange.request(self._sent.request, sent=True)
+        session.exchange.request(request, sent=True)
         session.keep_content(self.invitation.content)
         self.context.register(session)
         return session
@@ -245,7 +223,7 @@ class OutgoingInvite:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             self._further(each)
-        if self._cancelled:
+        if self._cancellation.wanted:
             self._settle(InviteOutcome(None, response, "cancelled; the 2xx crossed the CANCEL"))
             session.give_up(Cause.CANCELLED)
         else:
@@ -256,7 +234,6 @@ class OutgoingInvite:
         if self._taken is None:
             self._waiting.append(response)
             return
-        assert self._sent is not None
         session = self._session_of(response)
         if session is None:
             return
@@ -264,7 +241,8 @@ class OutgoingInvite:
             session.repeat_ack(response)
         else:
             self._accepted_by.add(session)
-            work = self._turn_down(session, self._sent.request, response)
+            assert self._cancellation.sent is not None
+            work = self._turn_down(session, self._cancellation.sent.request, response)
             self.context.spawn(work, f"BYE to another fork of {self.invitation.call_id}")
 
     async def _turn_down(self, session: InviteSession, request: Request, response: Response) -> None:
@@ -304,6 +282,7 @@ class OutgoingInvite:
             self._failed("the user agent was closed" if task.cancelled() else "it failed; see the log")
 
     def _stop_clocks(self) -> None:
+        self._cancellation.over()
         for clock in self._clocks:
             clock.cancel()
         self._clocks.clear()

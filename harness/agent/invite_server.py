@@ -142,7 +142,7 @@ class IncomingInvite:
             self.context.register(self.session)
         self.context.agent.respond(self.incoming, response)
         self._repeat(response, 0.0, repeat_times(self.context.timers, self.context.timers.t2))
-        self.session.restart_timer()
+        self.session.refresh.restart()
         return self.session
 
     def reject(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.agent.cancellation import Cancellation
 from harness.agent.failures import TransactionTimeout, TransportFailed
 from harness.agent.outgoing import Sent, Way
-from harness.agent.scheduler import TimerHandle
 from harness.agent.session_context import SessionContext
+from harness.agent.session_refresh import SessionRefresh
 from harness.agent.session_user import Cause, Content, Ending, Header, SessionUser
 from harness.agent.sip_agent import Incoming
 from harness.errors import UsageError
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
 ATTEMPTS = 4  # a request with credentials or a larger interval that is refused again and again
 _KEPT_ACKS = 8
-_EXPIRED = Reason("SIP", 408, "Session timer expired")
 _OWN_METHODS = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 
 
@@ -56,8 +57,7 @@ class InviteSession:
         self._invite_turn, self._update_turn = asyncio.Lock(), asyncio.Lock()
         self._acks: dict[int, Sent | Request] = {}
         self._order: tuple[int, ReceivedInOrder] = (-1, ReceivedInOrder())
-        self._clocks: list[TimerHandle] = []
-        self._refresh_failed = False
+        self.refresh = SessionRefresh(self)
 
     def __repr__(self) -> str:
         return f"<InviteSession {self.ending or self.dialog.state} {self.dialog.id.call_id}>"
@@ -91,14 +91,34 @@ class InviteSession:
         """Send a re-INVITE (14.1); the final response, acknowledged already.
 
         Waits for INVITEs under way in either direction. 491 is tried once more after the time of 14.1.
-        Without content the other end makes the offer, and the user answers it in the ACK. Raises as `update`.
+        Without content the other end makes the offer, and the user answers it in the ACK. Cancelling the wait
+        gives the re-INVITE up with CANCEL; a 2xx that crosses it is acknowledged. Raises as `update`.
         """
+
+        def never_answered() -> None:
+            work.cancel()
+
+        cancellation = Cancellation(self.context, self.way, never_answered)
+        work = self.context.begin(self._reinvite(content, headers, cancellation))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if work.cancelled():
+                raise UsageError("the user agent was closed while a re-INVITE was under way") from None
+            if cancellation.sent is None:
+                work.cancel()
+            cancellation.begin()
+            raise
+
+    async def _reinvite(
+        self, content: Content | None, headers: Iterable[Header], cancellation: Cancellation
+    ) -> Response:
         async with self._invite_turn:
             await self._others_settled()
             self._demand_alive("re-INVITE")
             if self.dialog.state is not DialogState.CONFIRMED:
                 raise UsageError("no re-INVITE before the dialog is confirmed (RFC 3261 14.1)")
-            return await self._transact("INVITE", content, headers)
+            return await self._transact("INVITE", content, headers, cancellation)
 
     async def bye(self, reason: Reason | None = None, headers: Iterable[Header] = ()) -> Response | None:
         """Hang up (15.1.1). The final response; None when there is none, or the session is over already.
@@ -128,13 +148,21 @@ class InviteSession:
         finally:
             self._leave()
 
-    async def _transact(self, method: str, content: Content | None, headers: Iterable[Header]) -> Response:
+    async def _transact(
+        self,
+        method: str,
+        content: Content | None,
+        headers: Iterable[Header],
+        cancellation: Cancellation | None = None,
+    ) -> Response:
         """One request with what it takes to get it through: credentials, a larger interval, glare."""
         given, credentials = list(headers), list[Header]()
         glared = False
         for _ in range(ATTEMPTS):
             draft = self._draft(method, content, [*given, *credentials])
-            sent, response = await self._send(draft, content)
+            sent, response = await self._send(draft, content, cancellation)
+            if cancellation is not None and cancellation.wanted:
+                break
             if response.status in (401, 407):
                 found = self._credentials(sent.request, response)
                 if found is None:
@@ -144,7 +172,7 @@ class InviteSession:
                 glared = True
                 await self.context.pause(self._glare_seconds())
                 await self._others_settled(method)
-                if self.ending is not None:
+                if self.ending is not None or (cancellation is not None and cancellation.wanted):
                     break
             elif not (response.status == 422 and method in REFRESH_METHODS) or not self.timer.too_small(
                 sent.request, response
@@ -168,7 +196,9 @@ class InviteSession:
             content.body if content is not None else b"",
         )
 
-    async def _send(self, draft: Request, content: Content | None) -> tuple[Sent, Response]:
+    async def _send(
+        self, draft: Request, content: Content | None, cancellation: Cancellation | None
+    ) -> tuple[Sent, Response]:
         """One attempt, and what its answer does to the session."""
         invite = draft.method == "INVITE"
         self._sent(draft, content)
@@ -179,21 +209,31 @@ class InviteSession:
                 draft,
                 self.dialog.next_hop,
                 self.way,
-                on_provisional=self.take_provisional if invite else None,
+                on_sent=None if cancellation is None else cancellation.left,
+                on_provisional=None if cancellation is None else partial(self._progress, cancellation),
                 on_further=self.repeat_ack if invite else None,
             )
         except (TransactionTimeout, TransportFailed):
             if draft.method != "PRACK":
                 self._lost(None)
             raise
+        except asyncio.CancelledError:
+            self.exchange.abandon(draft)
+            raise
         finally:
             if invite:
                 self.inviting = False
+            if cancellation is not None:
+                cancellation.over()
         if invite and response.status < 300:
             await self.take_success(sent.request, response)
         else:
             self._take_final(sent.request, response)
         return sent, response
+
+    def _progress(self, cancellation: Cancellation, response: Response) -> None:
+        cancellation.heard()
+        self.take_provisional(response)
 
     def _sent(self, message: Request, content: Content | None) -> None:
         self.exchange.request(message, sent=True)
@@ -293,7 +333,7 @@ class InviteSession:
         if response.status < 300 and request.method in REFRESH_METHODS:
             self.learn(response)
             self.timer.answered(request, response)
-            self.restart_timer()
+            self.refresh.restart()
         elif response.status in (408, 481) and request.method != "PRACK":  # a final response may have crossed
             self._lost(response)
         elif response.status in ENDS_DIALOG and request.method != "BYE":
@@ -332,41 +372,6 @@ class InviteSession:
         self.context.agent.respond(incoming, response)
         return response
 
-    # -- the session timer (RFC 4028)
-
-    def restart_timer(self) -> None:
-        """A 2xx to an INVITE or UPDATE went or came: the interval counts from now."""
-        self._stop_clocks()
-        self._refresh_failed = False
-        if self.ending is not None:
-            return
-        if self.timer.refresh_after is not None:
-            self._clocks.append(self.context.later(self.timer.refresh_after, self._refresh_due))
-        if self.timer.give_up_after is not None:
-            self._clocks.append(self.context.later(self.timer.give_up_after, self._expired))
-
-    def _refresh_due(self) -> None:
-        self.context.spawn(self._refresh(), "session refresh")
-
-    async def _refresh(self) -> None:
-        """By UPDATE where the other end takes it, else by re-INVITE with the same offer (7.4)."""
-        if self.remote_methods is not None and "UPDATE" in self.remote_methods:
-            response = await self.update()
-        else:
-            response = await self.reinvite(self.content)
-        after, until = self.timer.refresh_after, self.timer.give_up_after
-        if response.status >= 300 and not self._refresh_failed and after is not None and until is not None:
-            self._refresh_failed = True
-            self._clocks.append(self.context.later((until - after) / 2, self._refresh_due))
-
-    def _expired(self) -> None:
-        self.context.spawn(self._hang_up(Cause.EXPIRED, _EXPIRED), "BYE of an expired session")
-
-    def _stop_clocks(self) -> None:
-        for clock in self._clocks:
-            clock.cancel()
-        self._clocks.clear()
-
     # -- the end
 
     def end(self, ending: Ending) -> None:
@@ -377,7 +382,7 @@ class InviteSession:
 
     def _over(self, ending: Ending) -> None:
         self.ending = ending
-        self._stop_clocks()
+        self.refresh.stop()
         for invite in tuple(self.served.values()):
             invite.session_ended()
         self.user.ended(self, ending)
@@ -386,9 +391,9 @@ class InviteSession:
         self.dialog.terminate()
         self.context.forget(self)
 
-    def give_up(self, cause: Cause) -> None:
+    def give_up(self, cause: Cause, reason: Reason | None = None) -> None:
         """End it with BYE, in the background."""
-        self.context.spawn(self._hang_up(cause), f"BYE ({cause})")
+        self.context.spawn(self._hang_up(cause, reason), f"BYE ({cause})")
 
     def _lost(self, response: Response | None) -> None:
         """12.2.1.2: for a dialog begun by INVITE, to terminate it is to send BYE."""

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.agent.background import Background
 from harness.agent.outgoing import Outgoing
@@ -24,6 +24,7 @@ from harness.sip.transaction import Timers
 if TYPE_CHECKING:
     from harness.agent.invite_session import InviteSession
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "MESSAGE", "REFER", "NOTIFY")
@@ -123,6 +124,10 @@ class SessionContext:
             await over
         finally:
             handle.cancel()
+
+    def begin(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Run work somebody waits for; `close` ends it."""
+        return self._background.spawn(work)
 
     def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[None]:
         """Run in the background until `close`. An error of ours becomes a note, another one is logged."""

@@ -95,7 +95,7 @@ def _updated(session: InviteSession, incoming: Incoming) -> None:
     headers = [*session.context.shown, *session.timer.answer(request).headers]
     response = session.respond(incoming, 200, content, headers)
     session.timer.accepted(response)
-    session.restart_timer()
+    session.refresh.restart()
 
 
 def _refused(session: InviteSession, incoming: Incoming, status: int | None) -> bool:

@@ -27,6 +27,7 @@ from harness.sip.message import Request
 from harness.sip.session_timer import TimerPolicy
 from harness.sip.transaction import Timers
 
+_SHOWN_TRANSPORT = {Transport.TCP: ";transport=tcp", Transport.TLS: ";transport=tls"}
 _Merged = tuple[str, str, int]
 
 
@@ -219,5 +220,5 @@ def _merged(request: Request) -> _Merged:
 
 def _contact_of(incoming: Incoming) -> str:
     scheme = "sips" if needs_sips_contact(incoming.message) else "sip"
-    transport = ";transport=tcp" if incoming.transport is Transport.TCP else ""
+    transport = _SHOWN_TRANSPORT.get(incoming.transport, "") if scheme == "sip" else ""
     return f"<{scheme}:{incoming.local}{transport}>"

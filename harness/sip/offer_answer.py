@@ -99,6 +99,11 @@ class OfferAnswer:
         elif self._offer is not None and self._offer.ends_with(message.status, transaction):
             self._withdraw()
 
+    def abandon(self, request: Request) -> None:
+        """Nobody waits any more for the answer to the offer in this request of ours."""
+        if self._offer is not None and self._offer.transaction == _transaction(request, ours=True):
+            self._withdraw()
+
     def _answers(self, sent: bool) -> bool:
         return self.turn is (Turn.OFFER_RECEIVED if sent else Turn.OFFER_SENT)
 

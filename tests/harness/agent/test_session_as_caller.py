@@ -469,6 +469,33 @@ def test_update_in_the_early_dialog(in_loop) -> None:
 # -- in the dialog
 
 
+def test_requests_in_the_dialog_answer_challenges_too_but_not_for_ever(in_loop) -> None:
+    asked: list[str] = []
+
+    def authorize(request: Request, response: Response) -> list[tuple[str, str]] | None:
+        asked.append(request.method)
+        return [("Authorization", f'Digest nonce="{len(asked)}"')]
+
+    async def scenario() -> None:
+        async with session_bench(authorize=authorize) as bench:
+            session = await bench.calling()
+            updating = asyncio.create_task(session.update())
+            first = await bench.far.next("UPDATE")
+            bench.far.answer(first, "401 No", 'WWW-Authenticate: Digest realm="r", nonce="n"')
+            second = await bench.far.next("UPDATE")
+            assert (second.cseq.number, second.get("Authorization")) == (3, 'Digest nonce="1"')
+            bench.far.answer(second, "200 OK")
+            assert (await updating).status == 200
+            hanging_up = asyncio.create_task(session.bye())
+            for _ in range(4):
+                bench.far.answer(await bench.far.next("BYE"), "401 No")
+            assert (await hanging_up).status == 401
+            await bench.far.nothing()
+            assert asked == ["UPDATE", "BYE", "BYE", "BYE", "BYE"]
+
+    in_loop(scenario())
+
+
 @pytest.mark.parametrize(("status", "byes"), [("481 Gone", True), ("408 Late", True), ("404 No", False)])
 def test_what_a_refusal_in_the_dialog_does_to_the_session(in_loop, status: str, byes: bool) -> None:
     """RFC 3261 12.2.1.2, RFC 5057 5.1."""

@@ -164,6 +164,80 @@ def test_two_reinvites_of_ours_go_one_after_the_other(in_loop) -> None:
     in_loop(scenario())
 
 
+def test_a_reinvite_nobody_waits_for_any_more_is_cancelled(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            invite = await bench.far.next("INVITE")
+            changing.cancel()
+            await bench.far.nothing()  # no provisional response yet
+            bench.far.answer(invite, "100 Trying", tag="")
+            cancel = await bench.far.next("CANCEL")
+            assert cancel.values("Via") == invite.values("Via")
+            assert (cancel.to.tag, cancel.cseq.number) == ("far", 2)
+            bench.far.answer(cancel, "200 OK")
+            bench.far.answer(invite, "487 Request Terminated")
+            await bench.far.next("ACK")
+            with pytest.raises(asyncio.CancelledError):
+                await changing
+            await bench.far.nothing()
+            assert not session.has_ended()
+            assert session.exchange.may_offer
+            assert not session.inviting
+
+    in_loop(scenario())
+
+
+def test_a_2xx_that_crosses_the_cancel_of_a_reinvite_is_acknowledged(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            invite = await bench.far.next("INVITE")
+            bench.far.answer(invite, "183 Session Progress")
+            await bench.far.nothing()
+            changing.cancel()
+            bench.far.answer(await bench.far.next("CANCEL"), "200 OK")
+            bench.far.answer(invite, "200 OK", body=ANSWER)
+            await bench.far.next("ACK")
+            assert not session.has_ended()
+
+    in_loop(scenario())
+
+
+def test_a_cancelled_reinvite_that_is_never_answered_is_forgotten(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            bench.far.answer(await bench.far.next("INVITE"), "100 Trying", tag="")
+            await bench.far.nothing()
+            changing.cancel()
+            bench.far.answer(await bench.far.next("CANCEL"), "200 OK")
+            await bench.far.nothing()
+            bench.clock.advance(32)
+            await bench.far.nothing()
+            assert session.exchange.may_offer
+            assert not session.inviting
+            assert not session.has_ended()
+
+    in_loop(scenario())
+
+
+def test_close_ends_a_reinvite_that_waits(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            changing = asyncio.create_task(session.reinvite(OFFER))
+            await bench.far.next("INVITE")
+            await bench.ua.close()
+            with pytest.raises(UsageError, match="closed"):
+                await changing
+
+    in_loop(scenario())
+
+
 def test_no_reinvite_in_an_early_dialog(in_loop) -> None:
     async def scenario() -> None:
         async with session_bench() as bench:
