@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
+from harness.agent.outgoing import Outgoing, Way
 from harness.agent.scheduler import Scheduler, TimerHandle
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip_agent import Incoming, SipAgent
 from harness.sip.dialog import Dialog
 from harness.sip.message import Request, Response
 from harness.sip.subscription import StartTimer, StopTimer, Timer
@@ -37,6 +38,21 @@ class Respond(Protocol):
         to_tag: str | None = None,
     ) -> None:
         """Send the final response. reason: None is that of the status."""
+
+
+_NO_VIA = "SIP/2.0/UDP draft.invalid;branch=z9hG4bKdraft"
+
+
+def send_over(agent: SipAgent, way: Way) -> Send:
+    """Requests straight from an agent by a way: to the top Route or the Request-URI, over TCP when large."""
+
+    async def send(make: RequestMaker) -> Response:
+        draft = make(_NO_VIA).without("Via")
+        target = draft.routes[0].uri if draft.routes else draft.request_uri
+        _, response = await Outgoing(agent).request(draft, target, way)
+        return response
+
+    return send
 
 
 class InDialog:
