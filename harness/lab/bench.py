@@ -33,6 +33,7 @@ from harness.lab.processes import Child
 from harness.lab.simulation import refuse_personality
 from harness.peer.config import FarParty, PeerAddresses, PeerConfig, Subscriber, TlsListening
 from harness.peer.peer import Peer
+from harness.sip.security_agreement import SecurityServer
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding
 from instruments.network_simulator import NetworkSimulator
@@ -261,6 +262,8 @@ def peer_config(part: BenchPart) -> PeerConfig:
         listen=tuple((address, part.peer.port) for address in part.peer.addresses),
         tls=TlsListening(part.peer.tls.port, part.peer.tls.settings) if part.peer.tls else None,
         far_party=FarParty.of(part.peer.number, domain),
+        security_agreement=part.peer.security_agreement,
+        mechanisms=tuple(map(SecurityServer.parse, part.peer.mechanisms)),
     )
 
 

@@ -9,9 +9,11 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.errors import SipSyntaxError
 from harness.lab.part import Part, beside_the_file
-from harness.peer.config import DEFAULT_ALGORITHMS, Authentication
+from harness.peer.config import DEFAULT_ALGORITHMS, Authentication, SecurityPolicy
 from harness.sip.digest import HASHES, is_aka
+from harness.sip.security_agreement import SecurityServer, preferences_clash
 
 
 class TlsPart(Part):
@@ -40,6 +42,8 @@ class PeerPart(Part):
     authentication: Authentication = Authentication.AKA
     algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
     tls: TlsPart | None = None
+    security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
+    mechanisms: Annotated[tuple[str, ...], Field(min_length=1)] = ("tls",)
     number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
 
     @property
@@ -65,6 +69,17 @@ class PeerPart(Part):
                 f"authentication {self.authentication} needs an algorithm of it in `algorithms:`"
             )
         return self
+
+    @field_validator("mechanisms")
+    @classmethod
+    def _known_mechanisms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            clash = preferences_clash([SecurityServer.parse(text) for text in value])
+        except SipSyntaxError as error:
+            raise ValueError(str(error)) from None
+        if clash:
+            raise ValueError("each mechanism needs a q of its own, such as tls;q=0.2 (RFC 3329 2.2)")
+        return value
 
     @field_validator("address")
     @classmethod

@@ -10,6 +10,7 @@ from harness.agent.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
 from harness.errors import UsageError
 from harness.evidence.timeline import Address
+from harness.sip.security_agreement import SecurityServer, preferences_clash
 
 
 class Authentication(StrEnum):
@@ -88,6 +89,21 @@ def server_name() -> str:
         return "rcslab-peer/0"
 
 
+class SecurityPolicy(StrEnum):
+    """What the peer makes of a security agreement (RFC 3329). It has no IPsec."""
+
+    UNSUPPORTED = "unsupported"
+    """sec-agree is an extension it does not know: 420 where it is required (RFC 3261 8.2.2.3)."""
+    IGNORE = "ignore"
+    """sec-agree may be required, and nothing is agreed on."""
+    CHALLENGE = "challenge"
+    """The list stands in the 401 of the registrar (TS 24.229 5.2.2), and must come back unchanged."""
+    AGREE = "agree"
+    """Who asks for an agreement without TLS gets 494 with the list (RFC 3329 2.3.1)."""
+    REQUIRE = "require"
+    """So does everybody else without TLS, or 421 (2.3.2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlsListening:
     """SIP over TLS: a port on every host of the peer (0: one chosen by the kernel), and its files."""
@@ -111,6 +127,7 @@ class PeerConfig:
     tags that may stand in Require. accepted_bodies *: types a MESSAGE may carry. capabilities *: feature
     tags the far party shows in OPTIONS. hops: network elements shown in Via besides the P-CSCF.
     request_timeout *: seconds a request to the handset waits for its final response at most.
+    security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists.
     """
 
     domain: str
@@ -134,8 +151,12 @@ class PeerConfig:
     hops: int = 0
     request_timeout: float = 40.0
     server: str = field(default_factory=server_name)
+    security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
+    mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)
 
     def __post_init__(self) -> None:
+        if not self.mechanisms or preferences_clash(self.mechanisms):
+            raise UsageError("Security-Server needs mechanisms, each with a q of its own (RFC 3329 2.2)")
         if not self.listen:
             raise UsageError("the peer needs one address or more to listen on")
         if self.far_party is None:

@@ -27,8 +27,10 @@ from harness.peer.pager import Pager
 from harness.peer.pcscf import Pcscf
 from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
+from harness.peer.security_agreement import SecurityAgreement
 from harness.peer.session import Sessions
 from harness.sip.message import Request
+from harness.sip.security_agreement import OPTION_TAG
 from harness.sip.transaction import Timers
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ class Peer:
         self.msrp = MsrpEndpoint(timeline, part="peer")
         self.sessions = Sessions(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.addresses: PeerAddresses | None = None
+        self._agreement = SecurityAgreement(config)
         self._answers: dict[str, AnswerQueue] = {}
         self._handlers: dict[str, Handler] = {
             "REGISTER": self.registrar.on_register,
@@ -216,7 +219,7 @@ class Peer:
         unknown = self._not_understood(request)
         if unknown:
             return 420, [("Unsupported", ", ".join(unknown))]
-        return self._inspect_body(request)
+        return self._agreement.refusal(incoming) or self._inspect_body(request)
 
     @property
     def _allowed(self) -> list[str]:
@@ -238,6 +241,8 @@ class Peer:
             if name not in request:
                 continue
             understood = {tag.lower() for tag in self.config.understood}
+            if self._agreement.understood:
+                understood.add(OPTION_TAG)
             unknown = [tag for tag in request.values(name) if tag.lower() not in understood]
             if unknown:
                 return list(dict.fromkeys(unknown))

@@ -22,6 +22,7 @@ from harness.peer.flow import flow_of
 from harness.peer.identities import canonical, names, number_of, uri_of
 from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.pcscf import Pcscf
+from harness.peer.security_agreement import SecurityAgreement
 from harness.sip.caller_preferences import feature_tags
 from harness.sip.headers import NameAddr
 from harness.sip.message import Request
@@ -80,6 +81,7 @@ class Registrar:
         self._pcscf = pcscf
         self._config = pcscf.config
         self._authenticator = authenticator
+        self._agreement = SecurityAgreement(pcscf.config)
         self._bindings = Bindings()
         self._wrong: dict[str, int] = {}
         self._listeners: list[ChangeListener] = []
@@ -279,7 +281,8 @@ class Registrar:
             raise _Refused(403)
         stale = outcome is Outcome.STALE
         rows = self._authenticator.challenge(subscriber, self.authentication, stale=stale)
-        raise _Refused(401, [("WWW-Authenticate", row) for row in rows])
+        challenge = [("WWW-Authenticate", row) for row in rows]
+        raise _Refused(401, [*challenge, *self._agreement.challenged(request)])
 
     def _gives_up(self, subscriber: Subscriber) -> bool:
         wrong = self._wrong.get(subscriber.impi, 0) + 1
