@@ -237,6 +237,7 @@ class SipAgent:
             service.run.perform(machine.respond_octets(response))
         else:
             service.run.perform(machine.respond(response))
+        service.answered()
 
     def stay_silent(self, incoming: Incoming) -> None:
         """Never answer this request: repeats are recorded and absorbed."""
@@ -417,9 +418,12 @@ class _Exchange:
 
 
 class _Service:
-    """The user side of a server transaction: hands the request up and finds the way back."""
+    """The user side of a server transaction: hands the request up and finds the way back.
 
-    __slots__ = ("agent", "arrival", "incoming", "machine", "refusal", "run")
+    incoming: None once only repeats are answered. Thousands of a load are kept so, for 32 s (timer J).
+    """
+
+    __slots__ = ("agent", "arrival", "incoming", "machine", "method", "refusal", "run", "via")
 
     def __init__(
         self,
@@ -429,12 +433,18 @@ class _Service:
         arrival: Arrival,
         refusal: Refusal | None,
     ) -> None:
-        self.agent, self.machine, self.incoming = agent, machine, incoming
+        self.agent, self.machine = agent, machine
+        self.incoming: Incoming | None = incoming
+        self.method, self.via = incoming.message.method, incoming.message.via
         self.arrival, self.refusal = arrival, refusal
         self.run = TransactionRun(machine, agent._timer_queues, self)
 
+    def answered(self) -> None:
+        if self.machine.let_go():
+            self.incoming = None
+
     def send(self, data: bytes) -> None:
-        self.agent._transport.respond(data, self.incoming.message.via, self.arrival, self._not_sent)
+        self.agent._transport.respond(data, self.via, self.arrival, self._not_sent)
 
     def _not_sent(self, error: TransportFailed) -> None:
         if self.machine.done:  # a non-INVITE over TCP ends with its response (timer J is zero)
@@ -443,6 +453,7 @@ class _Service:
 
     def deliver(self, message: Request | Response) -> None:
         assert isinstance(message, Request)
+        assert self.incoming is not None
         if message.method == "ACK":  # that of a 2xx with the branch of its INVITE
             self.agent._hand_up(replace(self.incoming, message=message))
         elif self.refusal is not None:
@@ -451,13 +462,11 @@ class _Service:
             self.agent._hand_up(self.incoming)
 
     def failed(self, cause: Cause, error: TransportFailed | None) -> None:
-        method, source = self.incoming.message.method, self.incoming.source
         what = "no ACK came" if cause is Cause.TIMEOUT else f"the response was not sent: {error}"
-        self.agent._note(f"{method} from {source}: {what}")
+        self.agent._note(f"{self.method} from {self.arrival.source}: {what}")
 
     def refused(self, refusal: Refused) -> None:
-        method = self.incoming.message.method
-        _log.warning("%d to %s was not sent: %s forbids it", refusal.status, method, refusal.clause)
+        _log.warning("%d to %s was not sent: %s forbids it", refusal.status, self.method, refusal.clause)
 
     def done(self) -> None:
         self.agent._forget_service(self)

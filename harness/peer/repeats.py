@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from harness.sip.message import Request, Response
 
-_Key = tuple[str, int, str, str]
-
 
 @dataclass(slots=True)
 class Earlier:
@@ -28,7 +26,7 @@ class Repeats:
     def __init__(self, clock: Callable[[], float], lifetime: float) -> None:
         self._clock = clock
         self._lifetime = lifetime
-        self._seen: dict[_Key, Earlier] = {}
+        self._seen: dict[str, Earlier] = {}
 
     def earlier(self, request: Request) -> Earlier | None:
         """The same request as it came before; otherwise it is remembered. Raises SipSyntaxError."""
@@ -53,5 +51,6 @@ class Repeats:
             found.response = response
 
 
-def _key(request: Request) -> _Key:
-    return request.call_id, request.cseq.number, request.method, request.from_.tag or ""
+def _key(request: Request) -> str:
+    # One text needs half the memory of its parts, and no part has a line end.
+    return f"{request.call_id}\n{request.cseq.number}\n{request.method}\n{request.from_.tag or ''}"

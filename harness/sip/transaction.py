@@ -472,7 +472,8 @@ class ServerTransaction(Transaction):
         clause = self._forbidden(response.status)
         if clause:
             return [Refused(response.status, clause)]
-        self._response = response
+        if self.machine is Machine.SERVER_INVITE:
+            self._response = response
         return self._step(_input_of(response.status), response, response.raw)
 
     def respond_octets(self, data: bytes) -> list[Action]:
@@ -482,6 +483,13 @@ class ServerTransaction(Transaction):
         """
         status = re.match(rb"[^ ]* ([1-6])[0-9]{2}", data)
         return self._step(_input_of(int(status[1]) * 100 if status else 400), None, data)
+
+    def let_go(self) -> bool:
+        """Let go of the request when all that is left to do is to repeat the final response (17.2.2)."""
+        if self.machine is Machine.SERVER_NON_INVITE and self.state is State.COMPLETED:
+            del self.request
+            return True
+        return False
 
     def stay_silent(self) -> list[Action]:
         """Never answer: repeats are absorbed until the client has given up."""

@@ -52,6 +52,27 @@ def test_a_registered_handset_costs_less_than_twenty_kilobytes(bench: Any, kept:
     assert (kept() - before) / COUNT < 20_000
 
 
+def test_an_answered_message_costs_less_than_six_kilobytes_while_repeats_may_come(
+    bench: Any, kept: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over UDP its transaction lives for 32 s more (RFC 3261 17.2.2, timer J)."""
+    monkeypatch.setattr(journal, "KEPT", 20)
+    bench.start().notifications.policy(None, None)
+    handset = bench.handset()
+
+    def send(count: int) -> None:
+        for _ in range(count):
+            handset.send(text := handset.text(text="x" * 500))
+            assert handset.receive().status == 200
+        handset.send(text)
+        assert handset.receive().status == 200, "a repeat is no longer answered"
+
+    send(60)
+    before = kept()
+    send(COUNT)
+    assert (kept() - before) / COUNT < 6_000
+
+
 def test_messages_beyond_those_remembered_are_let_go(
     bench: Any, kept: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
