@@ -13,6 +13,7 @@ from harness.errors import BodySyntaxError
 
 LARGEST = 1 << 20  # octets
 DEEPEST = 64  # elements within each other
+MOST_ATTRIBUTES = 256  # of one element: reading them takes time by the square of their number
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAMED = re.compile(r"\{([^{}]*)\}(.*)", re.DOTALL)
@@ -139,6 +140,10 @@ def _read(element: etree._Element, starts: list[int], clause: str, depth: int) -
     offset = starts[min(line, len(starts)) - 1]
     if depth > DEEPEST:
         raise BodySyntaxError("XML", str(element.tag), offset, clause, f"more than {DEEPEST} levels")
+    if len(element.attrib) > MOST_ATTRIBUTES:
+        raise BodySyntaxError(
+            "XML", str(element.tag), offset, clause, f"more than {MOST_ATTRIBUTES} attributes"
+        )
     return Node(
         str(element.tag),
         tuple((str(key), str(value)) for key, value in element.attrib.items()),

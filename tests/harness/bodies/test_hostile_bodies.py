@@ -7,10 +7,12 @@ from contextlib import suppress
 
 import pytest
 
+from harness.bodies.conference_info import parse_conference_info
 from harness.bodies.cpim import parse_cpim, parse_cpim_address
 from harness.bodies.imdn import parse_imdn
 from harness.bodies.mime import parse_content_type
 from harness.bodies.multipart import split_multipart
+from harness.bodies.reginfo import parse_reginfo
 from harness.bodies.timestamp import parse_timestamp
 from harness.errors import BodySyntaxError
 
@@ -28,6 +30,8 @@ def read_multipart(data: bytes) -> None:
 
 
 IMDN = b"<imdn xmlns='urn:ietf:params:xml:ns:imdn'>"
+REGINFO = b"<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='1' state='full'>"
+CONFERENCE = b"<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='sip:a@b' version='1'>"
 END = b"\r\n\r\n"
 
 CPIM: dict[str, Callable[[int], bytes]] = {
@@ -67,25 +71,40 @@ MULTIPART: dict[str, Callable[[int], bytes]] = {
     "carriage returns": lambda n: b"--b\r\n" + b"\r" * 10 * n,
     "spaces in a header": lambda n: b"--b\r\na" + b" " * 10 * n + b"\r\n",
 }
-XML: dict[str, Callable[[int], bytes]] = {
-    "text": lambda n: IMDN + b"a" * 100 * n + b"</imdn>",
-    "children": lambda n: IMDN + b"<a/>b" * n + b"</imdn>",
-    "depth": lambda n: IMDN + b"<a>" * n + b"</a>" * n + b"</imdn>",
-    "attributes": lambda n: IMDN + b"<a " + b" ".join(b"b%d='1'" % i for i in range(n)) + b"/></imdn>",
-    "namespaces": lambda n: IMDN + b"<a " + b" ".join(b"xmlns:b%d='u'" % i for i in range(n)) + b"/></imdn>",
-    "lines": lambda n: b"\n" * 10 * n + b"<a",
-    "instructions": lambda n: IMDN + b"<?a?>" * n + b"</imdn>",
-    "comments": lambda n: IMDN + b"<!--a-->" * n + b"</imdn>",
-    "an entity": lambda n: b"<!DOCTYPE a [<!ENTITY e '" + b"x" * n + b"'>]><imdn>" + b"&e;" * n + b"</imdn>",
-    "an entity in an attribute": lambda n: (
-        b"<!DOCTYPE a [<!ENTITY e '" + b"x" * n + b"'>]><imdn a='" + b"&e;" * n + b"'/>"
-    ),
-}
+
+
+def xml(start: bytes) -> dict[str, Callable[[int], bytes]]:
+    """Documents in an element that begins so."""
+    name = start[1 : start.index(b" ")]
+    end = b"</" + name + b">"
+    return {
+        "text": lambda n: start + b"a" * 100 * n + end,
+        "children": lambda n: start + b"<a/>b" * n + end,
+        "depth": lambda n: start + b"<a>" * n + b"</a>" * n + end,
+        "depth and breadth": lambda n: start + (b"<a>" * 60 + b"</a>" * 60) * (n // 20) + end,
+        "attributes": lambda n: start + b"<a " + b" ".join(b"b%d='1'" % i for i in range(n)) + b"/>" + end,
+        "namespaces": lambda n: (
+            start + b"<a " + b" ".join(b"xmlns:b%d='u'" % i for i in range(n)) + b"/>" + end
+        ),
+        "lines": lambda n: b"\n" * 10 * n + b"<a",
+        "children on lines": lambda n: start + b"\n<a/>" * n + end,
+        "instructions": lambda n: start + b"<?a?>" * n + end,
+        "comments": lambda n: start + b"<!--a-->" * n + end,
+        "an entity": lambda n: b"<!DOCTYPE a [<!ENTITY e '" + b"x" * n + b"'>]>" + start + b"&e;" * n + end,
+        "an entity in an attribute": lambda n: (
+            b"<!DOCTYPE a [<!ENTITY e '" + b"x" * n + b"'>]><imdn a='" + b"&e;" * n + b"'/>"
+        ),
+        "digits": lambda n: start.replace(b"version='1'", b"version='" + b"1" * 10 * n + b"'") + end,
+    }
+
+
 READERS: dict[str, tuple[Callable[..., object], dict[str, Callable[[int], object]]]] = {
     "CPIM": (read_cpim, dict(CPIM)),
     "Content-Type": (parse_content_type, dict(CONTENT_TYPES)),
     "multipart": (read_multipart, dict(MULTIPART)),
-    "IMDN": (parse_imdn, dict(XML)),
+    "IMDN": (parse_imdn, dict(xml(IMDN))),
+    "reginfo": (parse_reginfo, dict(xml(REGINFO))),
+    "conference-info": (parse_conference_info, dict(xml(CONFERENCE))),
     "timestamp": (parse_timestamp, {"fraction": lambda n: "2015-02-17T06:54:27." + "1" * 10 * n}),
     "address": (parse_cpim_address, {"words": lambda n: "a " * 5 * n + "<"}),
 }
