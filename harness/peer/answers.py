@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import UsageError
+from harness.sip.message import Response
 
 Header = tuple[str, str]
 # Name -> value, several values (one row each), or None to leave the header out.
@@ -44,6 +45,14 @@ def changed(headers: Iterable[Header], changes: HeaderChanges) -> list[Header]:
         if key not in placed:
             result.extend((name, row) for row in values)
     return result
+
+
+def altered(response: Response, changes: HeaderChanges) -> Response:
+    """The response with these headers replaced, added or left out."""
+    for name, value in changes.items():
+        found = rows(value)
+        response = response.with_header(name, *found) if found else response.without(name)
+    return response
 
 
 @dataclass(frozen=True, slots=True)

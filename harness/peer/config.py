@@ -128,6 +128,8 @@ class PeerConfig:
     tags the far party shows in OPTIONS. hops: network elements shown in Via besides the P-CSCF.
     request_timeout *: seconds a request to the handset waits for its final response at most.
     security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists.
+    session_interval, session_least: seconds of the session timer the peer asks for (None: it asks for none),
+    and the least it takes (RFC 4028).
     """
 
     domain: str
@@ -150,6 +152,8 @@ class PeerConfig:
     capabilities: tuple[str, ...] = ()
     hops: int = 0
     request_timeout: float = 40.0
+    session_interval: int | None = 1800
+    session_least: int = 90
     server: str = field(default_factory=server_name)
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)

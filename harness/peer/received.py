@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from harness.agent.sip_agent import Incoming
@@ -9,6 +10,7 @@ from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import Imdn, parse_imdn
 from harness.bodies.multipart import Part, split_multipart
+from harness.cpm.services import ICSI_TAG, Service, service_of
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.peer.identities import bare, number_of
 from harness.sip.message import Request
@@ -153,6 +155,14 @@ def sender_of(request: Request) -> str:
     for value in (*request.values("P-Preferred-Identity"), *request.values("P-Asserted-Identity")):
         return bare(value)
     return str(request.from_.uri)
+
+
+def service_in(request: Request) -> Service | None:
+    """The CPM service a first request is for: P-Preferred-Service, else what Accept-Contact asks for."""
+    named = [request.get("P-Preferred-Service") or ""]
+    with contextlib.suppress(SipSyntaxError):
+        named += [icsi for each in request.accept_contacts for icsi in each.features.get(ICSI_TAG, ())]
+    return next((found for icsi in named if (found := service_of(icsi)) is not None), None)
 
 
 def is_notification(message: ReceivedMessage) -> bool:

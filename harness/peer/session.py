@@ -7,7 +7,6 @@ endpoint; what the handset sends is kept here as it came.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -26,12 +25,12 @@ from harness.agent.sip_agent import Incoming
 from harness.agent.user_agent import UserAgent
 from harness.bodies.cpim import build_cpim, parse_cpim
 from harness.bodies.sdp_attributes import Setup
-from harness.cpm.services import ICSI_TAG, Service, service_of
+from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import BodySyntaxError, SipSyntaxError, UsageError
 from harness.msrp.chunking import Outcome
 from harness.msrp.uri import new_session_uri
-from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed, rows
+from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, altered, changed
 from harness.peer.chat import Chat, ChatCall, ChatMessage
 from harness.peer.config import FarParty
 from harness.peer.flow import FlowWay, flow_of, on_the_way
@@ -40,11 +39,12 @@ from harness.peer.mt_request import Target, hops_behind, service_headers
 from harness.peer.notifications import NotificationKind, Notifications
 from harness.peer.pager import DISPOSITION, cpim_rows
 from harness.peer.pcscf import Pcscf
-from harness.peer.received import sender_of
+from harness.peer.received import sender_of, service_in
 from harness.peer.registrar import Registrar
 from harness.sip.dialog import needs_sips_contact
 from harness.sip.message import Request, Response
 from harness.sip.session_headers import Reason
+from harness.sip.session_timer import TimerPolicy
 from harness.sip.transaction import Timers
 
 CPIM = "message/cpim"
@@ -79,6 +79,7 @@ class Sessions:
             headers=(("Server", pcscf.config.server),),
             allow=ALLOW,
             supported=SUPPORTED,
+            policy=TimerPolicy(pcscf.config.session_interval, pcscf.config.session_least),
             timers=timers,
         )
 
@@ -104,12 +105,13 @@ class Sessions:
         count: int = 1,
         *,
         reason: str | None = None,
+        delay: float = 0.0,
     ) -> None:
         """Answer the next `count` INVITEs with this status, or not at all (None).
 
-        A 2xx accepts the chat with these changes in the 200; then only the status is ours to choose.
+        A 2xx accepts the chat, with these changes in the 200. delay: seconds it rings before the answer.
         """
-        self._answers.add(Answer(status, headers or {}, reason), count)
+        self._answers.add(Answer(status, headers or {}, reason, delay=delay), count)
 
     def answer_as_usual(self) -> None:
         """Forget the answers asked for and not given yet."""
@@ -128,6 +130,18 @@ class Sessions:
 
     def _invited(self, invite: IncomingInvite) -> None:
         answer = self._answers.take() or self._usual(invite.request)
+        if answer.delay:
+            self._pcscf.spawn(self._answer_late(invite, answer), "late answer to an INVITE")
+        else:
+            self._give(invite, answer)
+
+    async def _answer_late(self, invite: IncomingInvite, answer: Answer) -> None:
+        """180 at once, the answer when the far party has made up its mind."""
+        await invite.ring(headers=[("Record-Route", self._pcscf.route(invite.incoming.local))])
+        await asyncio.sleep(answer.delay)
+        self._give(invite, answer)
+
+    def _give(self, invite: IncomingInvite, answer: Answer) -> None:
         if answer.accepts:
             chat = self._chat_of(invite)
             self._pcscf.spawn(self._accept(invite, chat, answer), f"answer to the INVITE of {chat.handset}")
@@ -152,14 +166,19 @@ class Sessions:
 
     def _chat_of(self, invite: IncomingInvite) -> Chat:
         request = invite.request
-        party = FarParty.of(str(request.to.uri), self._pcscf.config.domain)
         return self._new_chat(
             sender_of(request),
-            party,
+            self._dialled(str(request.to.uri)),
             request.get("Conversation-ID") or new_uuid(),
             request.get("Contribution-ID") or new_uuid(),
             answers=True,
         )
+
+    def _dialled(self, identity: str) -> FarParty:
+        try:
+            return FarParty.of(identity, self._pcscf.config.domain)
+        except UsageError:
+            return FarParty(identity)  # neither a number nor a SIP URI: it is called what it was dialled as
 
     async def _accept(self, invite: IncomingInvite, chat: Chat, answer: Answer) -> None:
         request = invite.request
@@ -356,22 +375,6 @@ class Sessions:
         if needs_sips_contact(incoming.message):
             uri = uri.replace("sip:", "sips:", 1)
         return f"<{uri}>;{Service.SESSION.feature_tag}"
-
-
-def service_in(request: Request) -> Service | None:
-    """The CPM service a first request is for: P-Preferred-Service, else what Accept-Contact asks for."""
-    named = [request.get("P-Preferred-Service") or ""]
-    with contextlib.suppress(SipSyntaxError):
-        named += [icsi for each in request.accept_contacts for icsi in each.features.get(ICSI_TAG, ())]
-    return next((found for icsi in named if (found := service_of(icsi)) is not None), None)
-
-
-def altered(response: Response, changes: HeaderChanges) -> Response:
-    """The response with these headers replaced, added or left out."""
-    for name, value in changes.items():
-        found = rows(value)
-        response = response.with_header(name, *found) if found else response.without(name)
-    return response
 
 
 def _contact_uri(request: Request) -> str | None:

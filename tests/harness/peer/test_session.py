@@ -288,6 +288,40 @@ def test_what_the_peer_does_not_want_is_488(
     assert reason in refused.header("Warning")
 
 
+def test_it_rings_until_the_handset_gives_up(bench: Any, invite: Any, far: str) -> None:
+    peer = bench.start()
+    peer.sessions.answer_next(200, delay=3600)
+    handset = bench.handset()
+    ringing = invite(handset, branch="same")
+    assert ringing.status == 180
+    assert "lr>" in ringing.header("Record-Route")
+    handset.send(handset.request("CANCEL", far, to=far, cseq=1, call_id="chat-1", branch="same"))
+    answers = sorted((handset.receive() for _ in range(2)), key=lambda answer: answer.status)
+    assert [answer.status for answer in answers] == [200, 487]
+    tags = {answer.header("To").partition("tag=")[2] for answer in (*answers, ringing)}
+    assert len(tags) == 1
+    assert peer.sessions.user_agent.sessions == []
+
+
+def test_the_session_timer_of_the_peer(bench: Any, invite: Any) -> None:
+    bench.start(session_interval=600, session_least=300)
+    refused = invite(bench.handset(), *ROWS, "Session-Expires: 200", call_id="one")
+    assert (refused.status, refused.header("Min-SE")) == (422, "300")
+    accepted = invite(bench.handset(), *ROWS, "Session-Expires: 1800", call_id="two")
+    assert accepted.header("Session-Expires") == "600;refresher=uac"
+    offered = invite(bench.handset(), *ROWS, call_id="three")
+    assert offered.header("Session-Expires") == "600;refresher=uac"
+
+
+def test_a_far_party_that_is_dialled_by_no_number(bench: Any, invite: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    accepted = invite(handset, to="tel:12345;phone-context=ims.example")
+    assert accepted.status == 200
+    chat = bench.call(peer.sessions.wait_chat(timeout=5))
+    assert chat.party.sip == "tel:12345;phone-context=ims.example"
+
+
 def test_a_far_party_that_wants_no_chats(bench: Any, invite: Any) -> None:
     peer = bench.start()
     peer.sessions.accepting = False
