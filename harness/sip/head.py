@@ -149,7 +149,7 @@ class Head:
         )  # fmt: skip
         head.keys, head.numbers, head.proper = self.keys, self.numbers, True
         head.rows = (*self.rows[:number], row, *self.rows[number + 1 :])
-        head.body_offset = self.body_offset + len(row) - len(self.rows[number])
+        head.body_offset = self._offset + sum(map(len, head.rows)) + 2
         head._fields = None
         return head
 

@@ -228,3 +228,9 @@ def test_folds_in_a_row_are_one_space() -> None:
     (field,) = message.fields
     assert field.value == "a b c"
     assert message.raw[field.octet(2) :].startswith(b"b c")
+
+
+def test_the_body_of_a_copy_starts_where_its_own_empty_line_ends() -> None:
+    message = parse_message(b"MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\nbody")
+    copy = message.with_top_via(Via("SIP/2.0", "UDP", "other"))
+    assert copy.raw[copy.body_offset :] == b"body"
