@@ -186,6 +186,7 @@ def plan_of(own: OwnMedia, remote: MsrpMedia, role: Role, *, cema: bool) -> Msrp
         max_size=terms.max_size,
         remote_max_size=remote.max_size,
         chatroom=remote.chatroom,
+        remote_file=remote.file,
     )
 
 

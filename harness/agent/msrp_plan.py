@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.bodies.file_attributes import FileDescription
 from harness.bodies.sdp_attributes import Direction, Fingerprint
 
 
@@ -28,7 +29,8 @@ class MsrpPlan:
     address than the one it connects from or listens on (RFC 6714). direction: ours. accepts, accepts_wrapped:
     types we announced; remote_*: what the other side announced, which binds what we send (RFC 4975 8.6).
     max_size, remote_max_size: octets of one whole message, None for no limit. chatroom: what the other side
-    can do in a chat room, None when it says nothing (RFC 7701 8).
+    can do in a chat room, None when it says nothing (RFC 7701 8). remote_file: what the other side says of
+    the file it sends or wants (RFC 5547).
     """
 
     role: Role
@@ -46,6 +48,7 @@ class MsrpPlan:
     max_size: int | None = None
     remote_max_size: int | None = None
     chatroom: frozenset[str] | None = None
+    remote_file: FileDescription | None = None
 
     @property
     def own_uri(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -31,6 +32,7 @@ from harness.agent.sip_agent import Incoming, SipAgent
 from harness.agent.tls import TlsSettings
 from harness.agent.user_agent import UserAgent
 from harness.agent.ways_out import Hop
+from harness.bodies.file_attributes import FileDescription, FileHash, FileSelector
 from harness.bodies.sdp import parse_sdp
 from harness.bodies.sdp_attributes import Direction, Fingerprint, Setup, certificate_fingerprint
 from harness.errors import UsageError
@@ -400,6 +402,55 @@ def test_a_middlebox_before_a_side_without_cema_is_left_out_by_a_second_offer(in
             assert offers[1].origin.version == offers[0].origin.version + 1
             assert border.carried == 0
             assert theirs.handle.plan.connect_to == (near.host, near.port)
+
+    in_loop(scenario())
+
+
+PICTURE = bytes(range(256)) * 1200
+PICTURE_FILE = FileDescription(
+    FileSelector("My cool picture.jpg", "image/jpeg", len(PICTURE), (
+        FileHash("sha-1", hashlib.sha1(PICTURE).digest()),)),
+    transfer_id="Q6LMoGymJdh0IKIgD6wD0jkcfgva4xvE",
+)  # fmt: skip
+
+
+def test_a_file_pushed_is_known_before_it_comes(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            pushed = service_terms(
+                Flow.FILE_PUSH, near.wanting(), content_type="image/jpeg", file=PICTURE_FILE
+            )
+            taken = service_terms(Flow.FILE_PUSH, far.wanting(), content_type="image/jpeg", answers=True)
+            far.terms = [taken]
+            ours, theirs = await begun(near, far, pushed)
+            assert (await (await ours.opened()).send(PICTURE, "image/jpeg")).status == 200
+            told = theirs.handle.plan.remote_file
+            assert told is not None
+            octets = await far.received()
+            assert told.selector.size == len(octets)
+            assert told.selector.hashes == (FileHash("sha-1", hashlib.sha1(octets).digest()),)
+            assert (ours.handle.plan.direction, theirs.handle.plan.direction) == (
+                Direction.SENDONLY, Direction.RECVONLY)  # fmt: skip
+
+    in_loop(scenario())
+
+
+def test_a_file_pulled_by_its_hash_comes_over_the_connection_of_who_wants_it(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            wanted = FileDescription(FileSelector(hashes=PICTURE_FILE.selector.hashes), "newId")
+            pulled = service_terms(Flow.FILE_PULL, near.wanting(), content_type="image/jpeg", file=wanted)
+            given = service_terms(
+                Flow.FILE_PULL, far.wanting(), content_type="image/jpeg", file=PICTURE_FILE, answers=True
+            )
+            far.terms = [given]
+            ours, theirs = await begun(near, far, pulled)
+            handle = await theirs.opened()  # bound by the SEND without body of who connected
+            asked = handle.plan.remote_file
+            assert asked is not None and asked.selector.hashes == PICTURE_FILE.selector.hashes
+            assert (await handle.send(PICTURE, "image/jpeg")).status == 200
+            assert await near.received() == PICTURE
+            assert ours.handle.plan.role is Role.ACTIVE
 
     in_loop(scenario())
 
