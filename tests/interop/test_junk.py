@@ -23,6 +23,7 @@ from .loopback import Program
 
 SIPSAK = shutil.which("sipsak")
 pytestmark = pytest.mark.interop
+MALFORMED_ON_PURPOSE = True
 DOMAIN = "ims.example"
 REQUEST = (
     "OPTIONS sip:{domain} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1;branch=z9hG4bK{branch};rport\r\n"

@@ -50,3 +50,12 @@ def recording(folder: Path, own_network: bool) -> Iterator[Path | None]:
         assert recorder.ended() == 0, recorder.said
     finally:
         recorder.end()
+
+
+def merged(folder: Path) -> Path:
+    """All captures of a folder in one."""
+    path = folder / "merged.pcapng"
+    program = shutil.which("mergecap")
+    assert program is not None, "mergecap comes with tshark"
+    subprocess.run([program, "-a", "-w", path, *sorted(folder.glob("*.pcapng"))], check=True, timeout=50)
+    return path

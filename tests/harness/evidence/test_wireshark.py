@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.evidence.capture import capture_to_timeline, write_capture
-from harness.evidence.timeline import Address, Layer, Timeline, Transport
+from harness.evidence.timeline import Address, Layer, Packet, Timeline, Transport
 
 PAGER = Path(__file__).parents[2] / "corpora/seed/pager.pcapng"
 CHECKSUMS = [part for layer in ("ip", "tcp", "udp") for part in ("-o", f"{layer}.check_checksum:TRUE")]
@@ -76,6 +76,21 @@ def test_wireshark_decodes_sip_and_msrp_on_any_port(mixed: Path) -> None:
     assert fields(mixed, "sip.Status-Code") == {"200": 40}
     assert fields(mixed, "msrp.method") == {"SEND": 20}
     assert fields(mixed, "msrp.status.code") == {"200": 20}
+
+
+def test_wireshark_decodes_what_travelled_inside_tls(
+    tmp_path: Path, request_of: Make, answer_of: Make
+) -> None:
+    a, b = Address("127.0.0.1", 50_011), Address("127.0.0.1", 5061)
+    timeline = Timeline()
+    timeline.packet(Layer.SIP, Transport.TLS, a, b, request_of(1), connection=1, at=1e9)
+    timeline.packet(Layer.SIP, Transport.TLS, b, a, answer_of(1), connection=1, at=1e9 + 1)
+    path = tmp_path / "tls.pcapng"
+    write_capture(path, timeline)
+    assert (fields(path, "sip.Method"), fields(path, "sip.Status-Code")) == ({"MESSAGE": 1}, {"200": 1})
+    assert complaints(path) == ""
+    packets = [each for each in capture_to_timeline(path) if isinstance(each, Packet)]
+    assert [each.transport for each in packets] == [Transport.TLS] * 2
 
 
 def test_wireshark_has_nothing_to_complain_of(mixed: Path) -> None:
