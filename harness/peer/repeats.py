@@ -17,7 +17,7 @@ class Earlier:
 
     branch: str | None
     time: float
-    response: Response | None = None
+    response: bytes | None = None
 
 
 class Repeats:
@@ -48,7 +48,7 @@ class Repeats:
         """Keep the response for repeats."""
         found = self._seen.get(_key(request))
         if found is not None and found.branch == request.via.branch:
-            found.response = response
+            found.response = response.raw
 
 
 def _key(request: Request) -> str:
