@@ -270,7 +270,7 @@ class Pager:
         other MESSAGE requests. Raises NotSeen when the handset is not registered; a handset that does not
         answer shows in the result.
         """
-        target = self.target(to_aor)
+        target = self.target(to_aor, service)
         party = self._party(sender)
         identifier = message_id if message_id is not None else new_id()
         content = text.encode("utf-8") if isinstance(text, str) else text
@@ -289,9 +289,12 @@ class Pager:
         sending = await self._sender.send(request, transport)
         return self._sent(text, identifier, request, sending)
 
-    def target(self, identity: str) -> Target:
-        """A registered handset. Raises NotSeen when nothing is bound to the identity."""
-        binding = self._registrar.binding_of(identity)
+    def target(self, identity: str, service: Service = Service.PAGER) -> Target:
+        """A registered handset, of several the one that can do most of the service.
+
+        Raises NotSeen when nothing is bound to the identity.
+        """
+        binding = self._registrar.binding_of(identity, service)
         if binding is None:
             bound = ", ".join(self._registrar.bindings) or "nobody"
             raise NotSeen(f"{identity} was expected to be registered; registered: {bound}")

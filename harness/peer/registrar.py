@@ -13,6 +13,7 @@ from email.utils import formatdate
 from enum import StrEnum
 
 from harness.agent.sip_agent import Incoming
+from harness.cpm.services import Service
 from harness.errors import UsageError
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator, Outcome, credentials_in
@@ -23,7 +24,8 @@ from harness.peer.identities import canonical, names, number_of, uri_of
 from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.pcscf import Pcscf
 from harness.peer.security_agreement import SecurityAgreement
-from harness.sip.caller_preferences import feature_tags
+from harness.sip.caller_preferences import AcceptContact, feature_tags
+from harness.sip.contact_choice import ordered
 from harness.sip.headers import NameAddr
 from harness.sip.message import Request
 from harness.sip.uri import parse_uri
@@ -121,10 +123,17 @@ class Registrar:
         held = self._bindings.all() if identity is None else self._bindings.named(identity)
         return tuple(binding for binding in held if binding.expires_at > now)
 
-    def binding_of(self, identity: str) -> Binding | None:
-        """The newest binding of an identity, None when it has none."""
+    def binding_of(self, identity: str, service: Service | None = None) -> Binding | None:
+        """The newest binding of an identity, None when it has none.
+
+        service: where there are several, the one that shows most of what a request of it asks for (RFC 3841).
+        """
         bound = self.all_bindings(identity)
-        return bound[-1] if bound else None
+        if service is None or len(bound) < 2:
+            return bound[-1] if bound else None
+        by_contact = {binding.address: binding for binding in reversed(bound)}
+        chosen = ordered(list(by_contact), [AcceptContact.parse(service.accept_contact)])
+        return by_contact[chosen[0]]
 
     def answer_next(
         self,

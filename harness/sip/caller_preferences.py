@@ -21,7 +21,7 @@ _STRING = re.compile(r"<((?:[^<>\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\x7f])*+)>")
 _DOUBLE_LIMIT = Decimal("1.797e308")  # "MUST be representable using an ANSI C double"
 
 # Parameters of Contact, Accept-Contact and Reject-Contact that are feature tags without "+" (RFC 3840 9).
-_BASE_TAGS = frozenset(
+BASE_TAGS = frozenset(
     {
         "actor", "application", "audio", "automata", "class", "control", "data", "description", "duplex",
         "events", "extensions", "isfocus", "language", "methods", "mobility", "priority", "schemes", "text",
@@ -143,7 +143,7 @@ def feature_tags(parameters: Parameters) -> dict[str, tuple[str, ...]]:
     return {
         name: feature_values(parameters, name)
         for name in parameters
-        if name.startswith("+") or name in _BASE_TAGS
+        if name.startswith("+") or name in BASE_TAGS
     }
 
 

@@ -401,3 +401,21 @@ def test_path_is_written_as_route(bench: Any) -> None:
     assert request.header("Route") == path
     handset.answer(request)
     assert sending().accepted
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_handsets_the_one_that_can_take_it_gets_the_text(
+    bench: Any, order: tuple[int, ...]
+) -> None:
+    """RFC 3841 7.2.4: whoever shows the service of Accept-Contact, registered first or last."""
+    peer = bench.start()
+    features = ('+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.msg"', "video")
+    handsets = {number: bench.handset() for number in order}
+    for number, handset in handsets.items():
+        contact = f"<{handset.contact}>;{features[number]};expires=600"
+        assert handset.register(contact=contact, call_id=f"register-{number}").status == 200
+    sending = bench.begin(peer.pager.send_text(UE, "hello"))
+    message = handsets[0].receive()
+    assert message.start.startswith("MESSAGE ")
+    handsets[0].answer(message)
+    assert sending().status == 200
