@@ -8,6 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -490,6 +491,33 @@ def test_a_message_that_trickles_is_ended_although_octets_keep_coming(
             assert far.named("slow-writer") == ["a message was not complete after 60 s"]
             assert far.agent.metrics[Counter.SLOW_WRITER] == far.agent.metrics[Counter.CUT] == 1
             assert "in the middle of a message (10 octets" in far.named("connection")[-1]
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["TCP", "TLS"])
+def test_many_that_trickle_hold_nobody_up_and_all_are_ended(
+    secured: bool, in_loop, clock, watch, served, trusting
+) -> None:
+    async def scenario() -> None:
+        near, far = Side(tls=trusting), Side(scheduler=clock)
+        async with running(near, far):
+            plain = await far.agent.listen(HOST)
+            address = await far.agent.listen_tls(HOST, 0, served) if secured else plain
+            await near.agent.listen(HOST)
+            raw = message("SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKloris").raw
+            session = partial(trusting_session, trusting) if secured else lambda: None
+            wires = [await wire_to(address, session()) for _ in range(40)]
+            for beat in range(7):
+                for wire in wires:
+                    wire.write(raw[beat : beat + 1])
+                await watch(far.timeline).packets(40 * (beat + 1) + 2 * beat)
+                assert (await near.ask(Hop(TLS if secured else TCP, *address))).status == 200
+                clock.advance(9)
+            for wire in wires:
+                await wire.until(lambda w=wire: w.ended)
+            assert len(far.named("slow-writer")) == far.agent.metrics[Counter.CUT] == 40
+            assert (await near.ask(Hop(TLS if secured else TCP, *address))).status == 200
 
     in_loop(scenario())
 
