@@ -28,6 +28,8 @@ from devices.simulated.personality import PERSONALITIES, PERSONALITY_PROPERTY, p
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
 from harness.agent.part_process import Ready, add_process_options, log_to_stderr, port, serve
+from harness.agent.tls import client_context
+from harness.agent.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn, imei_urn, impi_of
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport
@@ -159,7 +161,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--modem-link", type=Path, default=Path("ttyLAB0"), help="path of the modem")
     parser.add_argument("--domain", default="ims.mnc001.mcc001.3gppnetwork.org", help="home domain")
     parser.add_argument("--pcscf-port", type=port, default=5060, help="port of the P-CSCF the network names")
-    parser.add_argument("--transport", choices=("udp", "tcp"), default="udp", help="preferred for SIP")
+    parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp", help="preferred for SIP")
+    parser.add_argument("--tls-ca", type=Path, help="whom it trusts over TLS (PEM; default: the system's)")
     parser.add_argument("--personality", default="reference", help="one of: " + ", ".join(PERSONALITIES))
     parser.add_argument("--defect", action="append", default=[], help="switch a defect on; may be repeated")
     add_process_options(parser)
@@ -178,6 +181,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> H
         domain=arguments.domain,
         transport=Transport(arguments.transport.upper()),
         pcscf_port=arguments.pcscf_port,
+        tls=_trusting(arguments.tls_ca) if arguments.transport == "tls" else None,
         k=_octets(environment, "RCSLAB_SIM_K"),
         opc=_octets(environment, "RCSLAB_SIM_OPC"),
         password=environment.get("RCSLAB_SIM_PASSWORD"),
@@ -192,6 +196,13 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> H
         personality=arguments.personality,
         defects=tuple(arguments.defect),
     )
+
+
+def _trusting(ca: Path | None) -> TlsSettings:
+    """Raises: UsageError for a file that is no use."""
+    settings = TlsSettings(ca=ca)
+    client_context(settings)
+    return settings
 
 
 def _octets(environment: Mapping[str, str], name: str) -> bytes | None:

@@ -14,6 +14,7 @@ from devices.simulated.defects import Defects, Stage
 from devices.simulated.personality import Personality
 from harness.agent.sip_agent import Hop, Incoming, SipAgent
 from harness.agent.subscriptions import RequestMaker
+from harness.agent.tls_settings import TlsSettings
 from harness.agent.via_routing import choose_transport, same_host
 from harness.cpm.identity import imei_urn
 from harness.cpm.tokens import new_call_id, new_tag
@@ -32,7 +33,8 @@ Headers = list[tuple[str, str]]
 class RcsSettings:
     """What the client was provisioned with.
 
-    pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). pager_limit: octets
+    pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). tls: whom it
+    trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC 5922 7.3). pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
     registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1).
     """
@@ -40,6 +42,7 @@ class RcsSettings:
     domain: str
     transport: Transport = Transport.UDP
     pcscf_port: int = 5060
+    tls: TlsSettings | None = None
     expires: int = 600_000
     pager_limit: int = 1300
     retry_seconds: float = 1.0
@@ -90,7 +93,12 @@ class RcsAccess:
     @property
     def contact_uri(self) -> str:
         """Where the network reaches this client."""
-        return f"sip:{self.baseband.imsi}@{self.local}"
+        return f"sip:{self.baseband.imsi}@{self.local}{self._transport_parameter}"
+
+    @property
+    def _transport_parameter(self) -> str:
+        """Deprecated (RFC 3261 26.2.2) and what is understood: the connection is TLS."""
+        return ";transport=tls" if self.settings.transport is Transport.TLS else ""
 
     @property
     def instance(self) -> str:
@@ -127,13 +135,16 @@ class RcsAccess:
 
     def hop(self, transport: Transport | None = None) -> Hop:
         """The P-CSCF by the preferred transport, or by another."""
-        preferred = Transport.TCP if self.personality.tcp_only else self.settings.transport
-        return Hop(transport or preferred, self.pcscf, self.settings.pcscf_port)
+        preferred = self.settings.transport
+        if self.personality.tcp_only and preferred is Transport.UDP:
+            preferred = Transport.TCP
+        name = self.settings.domain if preferred is Transport.TLS else ""
+        return Hop(transport or preferred, self.pcscf, self.settings.pcscf_port, name)
 
     @property
     def routes(self) -> Headers:
         """P-CSCF, then what Service-Route said (TS 24.229 5.1.2A.1.1; RFC 3608 6.1)."""
-        pcscf = f"<sip:{Address(self.pcscf, self.settings.pcscf_port)};lr>"
+        pcscf = f"<sip:{Address(self.pcscf, self.settings.pcscf_port)}{self._transport_parameter};lr>"
         rest = self.service_route[1:] if self.service_route[:1] == (pcscf,) else self.service_route
         return [("Route", ", ".join([pcscf, *rest]))]
 

@@ -132,7 +132,9 @@ class RcsClient:
             _log.warning("the PDN connection names no P-CSCF: %s", ", ".join(pdn.pcscf) or "none")
             return
         timers = Timers(t1=self.settings.t1)
-        agent = SipAgent(Unrecorded(), self._received, timers=timers, part="simulated RCS client")
+        agent = SipAgent(
+            Unrecorded(), self._received, timers=timers, tls=self.settings.tls, part="simulated RCS client"
+        )
         try:
             local = await agent.listen((pdn.ipv6 or "::1") if ":" in pcscf else pdn.address, 0)
         except (RcsLabError, OSError) as error:

@@ -123,7 +123,9 @@ class Bench:
         self.timeline.event(Layer.LAB, "parties", network=self.roles[PEER])
         self._verifier = Verifier(self._profile, verify_settings(self.part, self.lab.tolerances))
         try:
-            self._equipment.open(self.pcscf)
+            assert self._addresses is not None, "the bench is not open"
+            secured = self._addresses.sip_tls
+            self._equipment.open(self.pcscf, secured[0].port if secured else None)
         except (HandsetError, OSError) as error:
             place, expected = f"bench {self.name}", "a bench that comes up"
             remedy = f"see the logs in {self._folders.logs}"

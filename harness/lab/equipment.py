@@ -21,7 +21,7 @@ from harness.errors import ChildDied, LabError
 from harness.evidence.timeline import Address, Entry, Event, Layer, Timeline
 from harness.lab import warden
 from harness.lab.closing import close_all
-from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, Lab, NetworkSimulatorDriver
+from harness.lab.model import OWN, SIMULATED, TLS, BenchPart, HandsetPart, Lab, NetworkSimulatorDriver
 from harness.lab.processes import Child
 from harness.lab.simulation import (
     handset_ready,
@@ -83,8 +83,10 @@ class Equipment:
         if part is not None and part.resource == SIMULATED:
             self._network_simulator_child = self._adopt(start_network_simulator(self._folders.logs))
 
-    def open(self, pcscf: Address) -> None:
-        """Start and connect everything, and put the cell on the air. pcscf: what the network hands out.
+    def open(self, pcscf: Address, tls_port: int | None) -> None:
+        """Start and connect everything, and put the cell on the air.
+
+        pcscf: what the network hands out; tls_port: where the same host speaks TLS.
 
         Raises: LabError. Whatever was started stays until `close`.
         """
@@ -93,7 +95,7 @@ class Equipment:
         adb = self._open_adb_server()
         air = self._open_network_simulator()
         begun = {
-            name: self._begin_handset(name, part, air, pcscf.port)
+            name: self._begin_handset(name, part, air, _port_for(part, pcscf, tls_port))
             for name, part in self._part.handsets.items()
             if part.adb == SIMULATED
         }
@@ -188,6 +190,8 @@ class Equipment:
             air=air,
             domain=self._part.peer.domain,
             pcscf_port=pcscf_port,
+            # The certificate of the peer vouches for itself: nobody else has to be told.
+            tls_ca=self._part.peer.tls.certificate if self._part.peer.tls else None,
             personality=self._personality,
         )
         return self._adopt(child)
@@ -268,3 +272,9 @@ def guarded_adb_server(folder: Path, logs: Path, *, usb: bool) -> AdbServer:
     """An adb server that a warden ends when we die: adb itself would not notice."""
     prefix = [sys.executable, *warden.COMMAND, "--"]
     return AdbServer(folder, output=logs / "adb-server.log", prefix=prefix, usb=usb)
+
+
+def _port_for(part: HandsetPart, pcscf: Address, tls_port: int | None) -> int:
+    """The port of the P-CSCF for the transport a simulated handset prefers."""
+    secured = part.simulated is not None and part.simulated.transport == TLS
+    return tls_port if secured and tls_port is not None else pcscf.port

@@ -29,6 +29,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from devices.apps import load_app
 from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
+from harness.agent.tls_settings import ClientCertificate
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
 from harness.lab.part import FOLDER, Part
@@ -37,6 +38,7 @@ from harness.peer.config import Authentication
 
 SIMULATED = "simulated"
 OWN = "own"
+TLS = "tls"
 _REFERENCE = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -132,7 +134,7 @@ class SimulatedHandsetPart(Part):
 
     personality: str = "reference"
     defects: tuple[str, ...] = ()
-    transport: Annotated[str, Field(pattern=r"^(udp|tcp)$")] = "udp"
+    transport: Annotated[str, Field(pattern=r"^(udp|tcp|tls)$")] = "udp"
 
     @field_validator("personality")
     @classmethod
@@ -192,6 +194,16 @@ class BenchPart(Part):
                 f"{', '.join(simulated)} is simulated and has no other cell to camp on: "
                 "add `network_simulator: {resource: simulated}`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_has_its_files(self) -> BenchPart:
+        simulated = ((name, part.simulated) for name, part in self.handsets.items() if part.simulated)
+        secured = ", ".join(name for name, part in simulated if part.transport == TLS)
+        if secured and self.peer.tls is None:
+            raise ValueError(f"{secured} speaks TLS and the peer does not: give it `tls:`")
+        if secured and self.peer.tls and self.peer.tls.client_certificate is ClientCertificate.REQUIRED:
+            raise ValueError(f"{secured} has no certificate: `client_certificate` may be optional at most")
         return self
 
 

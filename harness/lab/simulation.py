@@ -12,7 +12,7 @@ from pathlib import Path
 
 from devices.simulated.personality import personality_named
 from harness.errors import UsageError
-from harness.lab.model import SIMULATED, HandsetPart, Lab, SimulatedHandsetPart
+from harness.lab.model import SIMULATED, TLS, HandsetPart, Lab, SimulatedHandsetPart
 from harness.lab.processes import Child
 
 
@@ -66,17 +66,20 @@ def start_handset(
     air: str | None,
     domain: str,
     pcscf_port: int,
+    tls_ca: Path | None,
     personality: str | None,
 ) -> Child:
     """Begin a simulated handset; read its addresses with `handset_ready`. Its secrets go by the environment.
 
-    runtime is the folder its modem link lives in.
+    runtime is the folder its modem link lives in, tls_ca whom it trusts when it speaks TLS.
     """
     settings = part.simulated or SimulatedHandsetPart()
     argv = [*_module("devices.simulated.handset"), "--until-stdin-closes", "--name", name]
     argv += ["--msisdn", part.msisdn, "--imsi", part.imsi, "--domain", domain]
     argv += ["--modem-link", str(runtime / f"tty-{name}"), "--pcscf-port", str(pcscf_port)]
     argv += ["--transport", settings.transport, "--personality", personality or settings.personality]
+    if settings.transport == TLS and tls_ca is not None:
+        argv += ["--tls-ca", str(tls_ca)]
     for defect in settings.defects:
         argv += ["--defect", defect]
     if part.imei:

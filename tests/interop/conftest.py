@@ -39,5 +39,5 @@ def wireshark_reads_all(
         write_capture(folder / f"{number:04}.pcapng", timeline)
     if used:
         whole = merged(folder)
-        assert tshark(whole, "-c", "50", "-Y", "sip or msrp")
+        assert tshark(whole, "-c", "50", "-Y", "sip or msrp or stun")
         assert malformed(whole) == []

@@ -89,6 +89,13 @@ def test_the_environment_wins_over_the_secrets_file(write):
         ),
         ("port: 0", "mechanisms: [tls, digest]", "4:32", "benches.a.peer.mechanisms", "a q of its own"),
         ("port: 0", "mechanisms: [tls tls]", "4:32", "benches.a.peer.mechanisms", "RFC 3329 2.2"),
+        (
+            "adb: simulated",
+            "adb: simulated\n        simulated: {transport: tls}",
+            "3:3",
+            "benches.a",
+            "dut speaks TLS and the peer does not",
+        ),
         ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
         ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
         ("    network_simulator: {resource: simulated}\n", "", "3:3", "benches.a", "dut is simulated"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -247,3 +248,21 @@ def test_robot_alone_on_a_broken_lab_is_infra_and_tried_once(own_lab):
         assert status is not None and (status.text or "").startswith("infra: modem port at /dev/nothing")
     assert [[tag.text for tag in test.iter("tag")] for test in output.iter("test")] == [["infra"]] * 2
     own_lab.wait_clean()
+
+
+def test_a_run_over_tls(own_lab, authority):
+    certificate, key = authority.issue("ims.mnc001.mcc001.3gppnetwork.org")
+    with own_lab.edited() as lab:
+        lab["benches"]["a"]["peer"]["tls"] = {"port": 0, "certificate": str(certificate), "key": str(key)}
+        lab["benches"]["a"]["handsets"]["dut"]["simulated"] = {"transport": "tls"}
+    suite = own_lab.suite(SUITE.partition("Fails By A Keyword")[0])
+    done = own_lab.run("run", suite, "--bench", "a")
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = own_lab.summary()["transport"]
+    assert counted["tls-handshakes"] == 1 and counted["connections-reused"] > 0
+    (evidence,) = (own_lab.latest / "evidence").iterdir()
+    entries = [json.loads(line) for line in (evidence / "timeline.jsonl").read_text("utf-8").splitlines()]
+    sip = [entry for entry in entries if entry["layer"] == "sip" and "transport" in entry]
+    assert sip and {entry["transport"] for entry in sip} == {"TLS"}
+    judged = own_lab.run("verify", evidence / "capture.pcapng")
+    assert judged.returncode == 0, judged.stdout
