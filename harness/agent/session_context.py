@@ -127,11 +127,14 @@ class SessionContext:
 
     def begin(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Run work somebody waits for; `close` ends it."""
-        return self._background.spawn(work)
+        task = self._background.spawn(work)
+        task.add_done_callback(lambda _: work.close())  # cancelled before it began, it would never be awaited
+        return task
 
     def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[None]:
         """Run in the background until `close`. An error of ours becomes a note, another one is logged."""
-        task = self._background.spawn(self._guarded(work, what))
+        task = self.begin(self._guarded(work, what))
+        task.add_done_callback(lambda _: work.close())
         if self.closing:
             task.cancel()
         return task
