@@ -247,7 +247,7 @@ class Sessions:
             FlowWay(target.flow, on_the_way(target.path)),
             chat.call,
         )
-        chat.outcome = await outgoing.outcome()
+        chat.outcome = await chat.call.outcome(outgoing)
         if chat.outcome.session is not None:
             self._begun(chat)
         return chat
