@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from harness.agent.garbage import CollectWhenQuiet
 from harness.agent.invite_client import Invitation
 from harness.agent.invite_server import IncomingInvite
 from harness.agent.loop_thread import new_loop
@@ -24,6 +25,7 @@ from harness.agent.msrp_plan import Role
 from harness.agent.msrp_services import CPIM, Flow, service_terms
 from harness.agent.msrp_terms import MsrpTerms
 from harness.agent.part_process import Ready, log_to_stderr, serve
+from harness.agent.scheduler import RunningLoop
 from harness.agent.sip_agent import Incoming, SipAgent
 from harness.agent.user_agent import UserAgent
 from harness.evidence.timeline import Address, Timeline
@@ -48,13 +50,20 @@ class End:
         self.timeline = Timeline()
         self.agent = SipAgent(self.timeline, self._on_request)
         self.ua = UserAgent(self.agent, on_invite)
+        self.quiet = CollectWhenQuiet(lambda: len(self.timeline), RunningLoop())
 
     def _on_request(self, incoming: Incoming) -> None:
         if not self.ua.receive(incoming):
             self.agent.respond(incoming, build_response(incoming.message, 481, to_tag="x"))
 
+    async def listen(self) -> Address:
+        """Begin; collections wait for quiet moments from now on, as in `rcslab peer`."""
+        self.quiet.start()
+        return await self.agent.listen(HOST)
+
     async def close(self) -> None:
         """Hang up and stop."""
+        self.quiet.stop()
         await self.ua.hang_up()
         await self.ua.close()
         await self.agent.close()
@@ -74,7 +83,7 @@ async def peer(ready: Ready, stop: asyncio.Event) -> None:
     end = End(invited)
     endpoint = MsrpEndpoint(end.timeline)
     port = (await endpoint.listen(HOST)).port
-    ready({"sip": str(await end.agent.listen(HOST))})
+    ready({"sip": str(await end.listen())})
     await stop.wait()
     await end.close()
     await endpoint.close()
@@ -83,7 +92,7 @@ async def peer(ready: Ready, stop: asyncio.Event) -> None:
 async def handsets(far: Address, count: int, seconds: float, ready: Ready, stop: asyncio.Event) -> None:
     """Begins the chats, says so, sends a message a second in each, and says how that went."""
     end = End(lambda invite: invite.reject(486))
-    own = await end.agent.listen(HOST)
+    own = await end.listen()
     gate = asyncio.Semaphore(AT_ONCE)
     chats = await asyncio.gather(*(_begin(end, own, far, gate) for _ in range(count)))
     ready({"begun": str(len(chats))})
