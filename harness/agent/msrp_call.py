@@ -38,7 +38,7 @@ class MsrpCall(SessionUser):
 
     Args: endpoint: where its MSRP sessions live. terms: what we want, one for each m-line. origin: our
     o-line. user: makes who is told of the MSRP session of an m-line, by its place. resolved: addresses of
-    names in the other side's SDP, for CEMA.
+    names in the other side's SDP, for CEMA. strict: False for offers against RFC 6135 4.2, on purpose.
 
     As caller, what `offer` gives goes into the INVITE this is the user of, and `outcome` waits for its end;
     as callee, `accept` answers. `opened` waits for the MSRP session. handles: that of each m-line, None where
@@ -53,12 +53,13 @@ class MsrpCall(SessionUser):
         user: Callable[[int], MsrpUser] = lambda _: MsrpUser(),
         *,
         resolved: Resolved = NOTHING_RESOLVED,
+        strict: bool = True,
     ) -> None:
         self.endpoint, self.origin, self.terms = endpoint, origin, tuple(terms)
         self.session: InviteSession | None = None
         self.handles: list[SessionHandle | None] = []
         self.problem: Refusal | NoStream | None = None
-        self._new_user, self._resolved = user, resolved
+        self._new_user, self._resolved, self._strict = user, resolved, strict
         self._own: SessionDescription | None = None  # ours and theirs as they were settled last
         self._theirs: SessionDescription | None = None
         self._offered: SessionDescription | None = None  # ours, while it waits for its answer
@@ -90,7 +91,7 @@ class MsrpCall(SessionUser):
     def offer(self, terms: Sequence[MsrpTerms | None] | None = None) -> Content:
         """An offer, on the terms there are or on new ones; None among them ends the session of that place."""
         self._offered_terms = self.terms if terms is None else tuple(terms)
-        self._offered = make_offer(self._offered_terms, self.origin, previous=self._own)
+        self._offered = make_offer(self._offered_terms, self.origin, previous=self._own, strict=self._strict)
         for each in self._offered_terms:
             if each is not None and each.setup is not Setup.ACTIVE:
                 self._expect(each)

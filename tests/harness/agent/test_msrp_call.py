@@ -340,6 +340,26 @@ class _Declining(MsrpCall):
         return content._replace(body=content.body.replace(f"m=message {port}".encode(), b"m=message 0"))
 
 
+def test_an_offer_of_passive_is_made_on_purpose_and_makes_the_other_side_connect(in_loop: Any) -> None:
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            terms = near.wanting(setup=Setup.PASSIVE)
+            with pytest.raises(UsageError, match="RFC 6135"):
+                near.call(terms).offer()
+            near.kind = _Erring
+            ours, theirs = await begun(near, far, terms)
+            await talk(ours, near, theirs, far)
+            assert theirs.handle.plan.role is Role.ACTIVE
+
+    in_loop(scenario())
+
+
+class _Erring(MsrpCall):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments, strict=False)
+
+
 class _Hasty(MsrpCall):
     """Connects before its 200 leaves, as where the 200 is lost and MSRP is faster than its repeat."""
 
