@@ -87,5 +87,8 @@ class PeerPart(Part):
         if not value:
             raise ValueError("expected one address or more")
         for literal in (value,) if isinstance(value, str) else value:
-            ip_address(literal)
+            if ip_address(literal).is_unspecified:
+                raise ValueError(
+                    f"{literal} is nothing a handset can be given; name addresses of this machine"
+                )
         return value

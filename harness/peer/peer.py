@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable
 
 from harness.agent.event_notifier import EventNotifier
+from harness.agent.listening_sockets import is_wildcard
 from harness.agent.msrp_endpoint import MsrpEndpoint
 from harness.agent.scheduler import RunningLoop
 from harness.agent.sip_agent import Incoming
 from harness.errors import SipSyntaxError, UsageError
-from harness.evidence.timeline import Timeline
+from harness.evidence.timeline import Address, Layer, Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator
 from harness.peer.bindings import Binding
@@ -80,6 +81,9 @@ class Peer:
         self.sessions = Sessions(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config)
+        # On all addresses of the machine only a request shows which of them are ours.
+        self._everywhere = any(is_wildcard(host) for host, _ in config.listen)
+        self._reached: set[Address] = set()
         self._answers: dict[str, AnswerQueue] = {}
         self._handlers: dict[str, Handler] = {
             "REGISTER": self.registrar.on_register,
@@ -179,6 +183,9 @@ class Peer:
     # Requests
 
     def _on_request(self, incoming: Incoming) -> None:
+        if self._everywhere and incoming.local not in self._reached:
+            self._reached.add(incoming.local)
+            self.timeline.event(Layer.LAB, "parties", network=[str(incoming.local)])
         try:
             if self._repeated(incoming) or self.sessions.in_session(incoming):
                 return

@@ -96,6 +96,7 @@ def test_the_environment_wins_over_the_secrets_file(write):
             "benches.a",
             "dut speaks TLS and the peer does not",
         ),
+        ("127.0.0.1", "0.0.0.0", "4:12", "benches.a.peer.address", "nothing a handset can be given"),
         ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
         ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
         ("    network_simulator: {resource: simulated}\n", "", "3:3", "benches.a", "dut is simulated"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import AddressTaken, NotSeen, UsageError
-from harness.evidence.timeline import Packet, Timeline
+from harness.evidence.timeline import Address, Event, Packet, Timeline
 from harness.peer.config import PeerConfig
 from harness.peer.peer import Peer
 
@@ -215,3 +215,15 @@ def test_events_are_numbered_and_awaited(bench: Any) -> None:
     assert event.text == "REGISTER with 200 OK"
     with pytest.raises(NotSeen):
         bench.call(peer.wait_event(lambda event: True, 0.05, after=peer.mark()))
+
+
+def test_on_all_addresses_the_peer_names_the_one_it_was_reached_at(bench) -> None:
+    peer = bench.start(listen=(("0.0.0.0", 0),))
+    port = peer.addresses.sip_udp[0].port
+    bench.peer.addresses.sip_udp[0] = Address("127.0.0.1", port)
+    handset = bench.handset()
+    registered = handset.register()
+    assert registered.header("Service-Route") == f"<sip:orig@127.0.0.1:{port};lr>"
+    handset.register()
+    said = [each for each in bench.timeline if isinstance(each, Event) and each.name == "parties"]
+    assert [each.fields["network"] for each in said] == [[f"127.0.0.1:{port}"]]
