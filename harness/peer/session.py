@@ -24,6 +24,7 @@ from harness.agent.session_user import Ending
 from harness.agent.sip_agent import Incoming
 from harness.agent.user_agent import UserAgent
 from harness.bodies.cpim import build_cpim, parse_cpim
+from harness.bodies.encoding import decode_content
 from harness.bodies.sdp_attributes import Setup
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
@@ -50,6 +51,7 @@ from harness.sip.transaction import Timers
 CPIM = "message/cpim"
 ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "OPTIONS")
 SUPPORTED = ("100rel", "timer")
+LARGEST_MESSAGE = 1 << 20  # octets; what is larger belongs into a file transfer, and gets 413
 
 
 class Sessions:
@@ -318,7 +320,9 @@ class Sessions:
     ) -> Chat:
         where = self._msrp.addresses[0]
         uri = str(new_session_uri(where.host, where.port))
-        terms = service_terms(MediaFlow.SESSION, MsrpTerms(uri, setup=setup), answers=answers)
+        terms = service_terms(
+            MediaFlow.SESSION, MsrpTerms(uri, setup=setup, max_size=LARGEST_MESSAGE), answers=answers
+        )
         call = ChatCall(self._msrp, [terms], new_origin(where.host), lambda _: user)
         chat = Chat(handset, party, conversation_id, contribution_id, call)
         user = MsrpUser(message=lambda message: self._received(chat, message))
@@ -344,14 +348,14 @@ class Sessions:
                 self._pcscf.spawn(self._notify(chat, read, plan), f"notifications for {read.message_id}")
 
     def _read(self, chat: Chat, message: MsrpMessage) -> ChatMessage:
-        octets = message.content.read()
-        cpim, kind, content, fault = None, message.content_type, octets, ""
-        if kind.partition(";")[0].strip().lower() == CPIM:
-            try:
-                cpim = parse_cpim(octets)
+        cpim, kind, content, fault = None, message.content_type, message.content.read(), ""
+        try:
+            content = decode_content(content, message.head.get("Content-Encoding"))
+            if kind.partition(";")[0].strip().lower() == CPIM:
+                cpim = parse_cpim(content)
                 kind, content = cpim.mime_get("Content-Type") or "", cpim.decoded()
-            except BodySyntaxError as error:
-                fault = str(error)
+        except BodySyntaxError as error:
+            fault = str(error)
         timeline = self._pcscf.timeline
         return ChatMessage(
             len(timeline), timeline.now(), cpim, kind, content, chat.handset, chat.party.sip, fault

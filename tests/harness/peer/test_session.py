@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -60,20 +61,23 @@ class MsrpClient:
         found, self.buffer = self.buffer[: end.end()], self.buffer[end.end() :]
         return found.decode()
 
-    def send(self, body: str = "", kind: str = "message/cpim") -> str:
+    def send(self, body: str | bytes = "", *rows: str, kind: str = "message/cpim") -> str:
         """A SEND in one chunk, bodiless without a body; the status line of its response."""
         self.count += 1
-        identifier, octets = f"uesend{self.count}", len(body.encode())
+        octets = body.encode() if isinstance(body, str) else body
+        identifier = f"uesend{self.count}"
         lines = [
             f"MSRP {identifier} SEND",
             f"To-Path: {self.remote}",
             f"From-Path: {self.own}",
             f"Message-ID: m{self.count}",
-            f"Byte-Range: 1-{octets}/{octets}",
-            *([f"Content-Type: {kind}", "", body] if body else []),
-            f"-------{identifier}$\r\n",
+            f"Byte-Range: 1-{len(octets)}/{len(octets)}",
+            *rows,
+            *([f"Content-Type: {kind}", ""] if octets else []),
         ]
-        self.socket.sendall("\r\n".join(lines).encode())
+        content = b"\r\n" + octets if octets else b""
+        end = f"\r\n-------{identifier}$\r\n".encode()
+        self.socket.sendall("\r\n".join(lines).encode() + content + end)
         return self.read().split("\r\n")[0]
 
     def answer(self, request: str) -> None:
@@ -171,6 +175,43 @@ def test_a_chat_of_the_handset(bench: Any, invite: Any, ue: str, far: str) -> No
     msrp.close()
     follow(handset, accepted, "INFO", 4)
     assert handset.receive().status == 481
+
+
+@pytest.fixture
+def chat_of(bench: Any, invite: Any) -> Callable[[], MsrpClient]:
+    """The MSRP side of a chat a handset began."""
+
+    def begin() -> MsrpClient:
+        handset = bench.handset()
+        accepted = invite(handset, *ROWS)
+        follow(handset, accepted, "ACK", 1)
+        return MsrpClient("msrp://127.0.0.1:9/ue1;tcp", path_of(accepted))
+
+    return begin
+
+
+def test_compressed_messages_are_read(bench: Any, chat_of: Any, ue: str, far: str) -> None:
+    peer = bench.start()
+    msrp = chat_of()
+    plain = cpim("hi there", ue, far, "display")
+    assert msrp.send(zlib.compress(plain.encode()), "Content-Encoding: deflate") == "MSRP uesend1 200 OK"
+    bench.call(peer.sessions.wait_message("hi there", timeout=5))
+    inner = plain.replace("Content-Type: text/plain", "Content-Encoding: deflate\r\nContent-Type: text/plain")
+    head = re.sub("Content-Length.*\r\n", "", inner.removesuffix("hi there")).encode()
+    assert msrp.send(head + zlib.compress(b"and again")) == "MSRP uesend2 200 OK"
+    bench.call(peer.sessions.wait_message("and again", timeout=5))
+    assert msrp.send(zlib.compress(bytes(5_000_000)), "Content-Encoding: deflate") == "MSRP uesend3 200 OK"
+    received = EventKind.CHAT_MESSAGE_RECEIVED
+    bomb = bench.call(peer.wait_event(lambda event: event.kind is received and event.subject.fault, 5))
+    assert "more than 1048576 octets" in bomb.subject.fault
+    msrp.close()
+
+
+def test_a_message_above_the_limit_is_stopped(bench: Any, chat_of: Any) -> None:
+    bench.start()
+    msrp = chat_of()
+    assert msrp.send(b"x" * ((1 << 20) + 1)) == "MSRP uesend1 413 Stop Sending"
+    msrp.close()
 
 
 def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
