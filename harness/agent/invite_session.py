@@ -188,7 +188,7 @@ class InviteSession:
             method,
             [
                 *(self.timer.request_headers(initial=False) if refreshing else []),
-                *(self.context.shown if refreshing else self.context.shown[1:]),
+                *(self.context.shown if refreshing else self.context.extensions),
                 *self.context.headers,
                 *headers,
                 *(content.rows if content is not None else []),

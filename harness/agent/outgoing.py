@@ -38,15 +38,15 @@ class UriWay:
     def hops(self, target: Uri, octets: int) -> Sequence[Hop]:
         """One hop; two for a UDP request above 1300 octets: TCP, and UDP after all (RFC 3261 18.1.1).
 
-        Raises UsageError for a URI that is not SIP or names a transport that is not known.
+        Raises TransportFailed for a URI that is not SIP or names a transport that is not known: it may be the
+        Contact of the other end.
         """
-        if target.scheme not in ("sip", "sips"):
-            raise UsageError(f"no way to {target}: only SIP and SIPS URIs name a host (RFC 3261 8.1.2)")
         named = (target.parameters.get("transport") or "udp").lower()
         transport = Transport.TLS if target.scheme == "sips" else _TRANSPORTS.get(named)
-        if transport is None:
-            raise UsageError(f"no way to {target}: transport {named} is not known")
         host = (target.parameters.get("maddr") or target.host).strip("[]")
+        if target.scheme not in ("sip", "sips") or transport is None:
+            address = Address(host, target.port or 0)
+            raise TransportFailed(Transport.UDP, address, f"{target} is no way for SIP (RFC 3261 8.1.2)")
         hop = Hop(transport, host, target.port or DEFAULT_PORTS[transport])
         return _grown([hop], octets)
 
@@ -96,7 +96,7 @@ class Outgoing:
         """Send a draft and return the final response. The next hop is tried while the transport fails.
 
         on_sent is told before each attempt. Raises TransportFailed for the last hop, TransactionTimeout,
-        UsageError.
+        UsageError where the way has no hop.
         """
         failure: TransportFailed | None = None
         for hop in way.hops(target, len(draft.raw) + _VIA_OCTETS):

@@ -44,7 +44,7 @@ class SessionContext:
 
     agent: SipAgent
     timers: Timers
-    policy: TimerPolicy
+    policy: TimerPolicy | None
     scheduler: Scheduler | None = None
     allow: tuple[str, ...] = ALLOW
     supported: tuple[str, ...] = SUPPORTED
@@ -98,7 +98,12 @@ class SessionContext:
     @property
     def shown(self) -> list[Header]:
         """Allow and Supported, as an INVITE and its 2xx show them (13.2.1, 13.3.1.4)."""
-        return [("Allow", ", ".join(self.allow)), ("Supported", ", ".join(self.supported))]
+        return [("Allow", ", ".join(self.allow)), *self.extensions]
+
+    @property
+    def extensions(self) -> list[Header]:
+        """Supported, which every request shows (RFC 4028 7.1)."""
+        return [("Supported", ", ".join(self.supported))] if self.supported else []
 
     # -- time and tasks
 

@@ -24,6 +24,7 @@ from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Transport
 from harness.sip.dialog import Dialog, DialogState, needs_sips_contact
 from harness.sip.message import Request
+from harness.sip.session_timer import OPTION as TIMER
 from harness.sip.session_timer import TimerPolicy
 from harness.sip.transaction import Timers
 
@@ -36,7 +37,8 @@ class UserAgent:
 
     Args: on_invite is called with each initial INVITE that may be processed; it sets `invite.session.user`
     and answers, at once or later. contact_of, way_of: our Contact value and the way back for an INVITE that
-    came (by default the address it came to, and straight to its Contact). policy: session timers. authorize:
+    came (by default the address it came to, and straight to its Contact). policy: session timers, which are
+    kept only when `timer` is supported. authorize:
     answers 401 and 407. allow, supported, headers: what every message of ours shows.
     """
 
@@ -62,7 +64,7 @@ class UserAgent:
         self.context = SessionContext(
             agent,
             timers or Timers(),
-            policy or TimerPolicy(),
+            policy or TimerPolicy() if TIMER in supported else None,
             scheduler=scheduler,
             allow=allow,
             supported=supported,

@@ -6,6 +6,7 @@ subscription) and when it ends is left to its usages.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum, auto
@@ -119,7 +120,7 @@ class Dialog:
             local=_party(request, "From", request.from_.tag),
             remote=_party(response, "To", response.to.tag),
             remote_target=_contact_uri(response) or request.uri,
-            route_set=_route_set(response, _route_set(request)),
+            route_set=_callers_route_set(response, _route_set(request)),
             secure=over_tls and _is_sips(request.uri),
             local_cseq=request.cseq.number,
             remote_cseq=None,
@@ -153,7 +154,7 @@ class Dialog:
             local=_party(request, "To", local_tag),
             remote=_party(request, "From", request.from_.tag),
             remote_target=_caller_target(request),
-            route_set=_route_set(request)[::-1],
+            route_set=_route_set(request),
             secure=over_tls and _is_sips(request.uri),
             local_cseq=local_cseq,
             remote_cseq=request.cseq.number,
@@ -247,7 +248,7 @@ class Dialog:
         cseq = response.cseq
         success = 200 <= response.status < 300
         if success and self.state is DialogState.EARLY and (cseq.number, cseq.method) == self._begun_by:
-            self.route_set = _route_set(response, self._own_routes)
+            self.route_set = _callers_route_set(response, self._own_routes)
             self.state = DialogState.CONFIRMED
         if cseq.method in TARGET_REFRESH and (success or is_reliable(response)):
             self.remote_target = _contact_uri(response) or self.remote_target
@@ -372,9 +373,21 @@ def _contact_uri(message: SipMessage) -> str | None:
     return str(found) if found is not None and found.scheme in _SIP else None
 
 
-def _route_set(message: SipMessage, without: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The URIs of Record-Route from the last to the first; URI parameters stay, header parameters do not."""
-    return tuple(uri for each in reversed(message.record_routes) if (uri := str(each.uri)) not in without)
+def _route_set(message: SipMessage) -> tuple[str, ...]:
+    """The URIs of Record-Route in order; URI parameters stay, header parameters do not (12.1)."""
+    return tuple(str(each.uri) for each in message.record_routes)
+
+
+def _callers_route_set(response: Response, own: tuple[str, ...]) -> tuple[str, ...]:
+    """Record-Route of a response from the last to the first, without ours and without what cannot be read.
+
+    A 2xx has to be acknowledged whatever it looks like.
+    """
+    found: list[str] = []
+    for value in reversed(response.values("Record-Route")):
+        with contextlib.suppress(SipSyntaxError):
+            found.append(str(NameAddr.parse(value).uri))
+    return tuple(uri for uri in found if uri not in own)
 
 
 def _is_sips(uri: str) -> bool:

@@ -50,9 +50,12 @@ class TimerAnswer(NamedTuple):
 
 
 class SessionTimer:
-    """The session timer of one dialog. interval: None while there is none. refreshing: whether it is us."""
+    """The session timer of one dialog. interval: None while there is none. refreshing: whether it is us.
 
-    def __init__(self, policy: TimerPolicy = TimerPolicy()) -> None:
+    policy: None for a user agent that does not do RFC 4028.
+    """
+
+    def __init__(self, policy: TimerPolicy | None = TimerPolicy()) -> None:
         self.policy = policy
         self.interval: int | None = None
         self.refreshing = False
@@ -65,7 +68,9 @@ class SessionTimer:
 
         initial: the request is to make the dialog; later ones repeat what was agreed on.
         """
-        least = self._least_to_ask()
+        if self.policy is None:
+            return []
+        least = self._least_to_ask(self.policy)
         shown = [] if least is None else [("Min-SE", str(MinSE(least)))]
         floor = least or LEAST_SECONDS
         if initial:
@@ -80,8 +85,8 @@ class SessionTimer:
             )
         return [("Session-Expires", str(value)), *shown]
 
-    def _least_to_ask(self) -> int | None:
-        known = [self._min_se or 0, self.policy.least if self.policy.least > LEAST_SECONDS else 0]
+    def _least_to_ask(self, policy: TimerPolicy) -> int | None:
+        known = [self._min_se or 0, policy.least if policy.least > LEAST_SECONDS else 0]
         return max(known) or None
 
     def too_small(self, request: Request, response: Response) -> bool:
@@ -90,7 +95,7 @@ class SessionTimer:
         False when the Min-SE of the answer is absent, or not above what was asked for.
         """
         named = _read(response, MinSE)
-        if named is None:
+        if named is None or self.policy is None:
             return False
         self._heard(named)
         asked = _read(request, SessionExpires)
@@ -115,33 +120,38 @@ class SessionTimer:
 
         Raises SipSyntaxError for a Session-Expires or Min-SE that cannot be read.
         """
+        if self.policy is None:
+            return TimerAnswer(200, [])
         asked, least = request.typed(SessionExpires), request.typed(MinSE)
         supported = _names(request, "Supported") or _names(request, "Require")
         if least is not None:
             self._heard(least)
         if asked is not None and supported and asked.seconds < self.policy.least:
             return TimerAnswer(422, [("Min-SE", str(MinSE(self.policy.least)))])
-        seconds = self._granted(asked, least, supported)
+        seconds = self._granted(self.policy.interval, asked, least, supported)
         if seconds is None:
             return TimerAnswer(200, [])
-        refresher = self._refresher(asked, supported)
+        refresher = self._refresher(self.policy.refresher, asked, supported)
         headers = [("Session-Expires", str(SessionExpires(seconds, refresher)))]
         return TimerAnswer(200, [*headers, ("Require", OPTION)] if supported else headers)
 
-    def _granted(self, asked: SessionExpires | None, least: MinSE | None, supported: bool) -> int | None:
+    @staticmethod
+    def _granted(
+        wanted: int | None, asked: SessionExpires | None, least: MinSE | None, supported: bool
+    ) -> int | None:
         """Never more than was asked for, and less only down to the Min-SE of the request."""
         floor = max(LEAST_SECONDS, least.seconds if least is not None else 0)
-        wanted = self.policy.interval
         if asked is None:
             return max(wanted, floor) if wanted is not None and supported else None
         return asked.seconds if wanted is None else min(asked.seconds, max(wanted, floor))
 
-    def _refresher(self, asked: SessionExpires | None, supported: bool) -> Refresher:
+    @staticmethod
+    def _refresher(wish: Refresher | None, asked: SessionExpires | None, supported: bool) -> Refresher:
         """RFC 4028 table 2."""
         if not supported:
             return Refresher.UAS
         chosen = asked.refresher if asked is not None else None
-        return chosen or self.policy.refresher or Refresher.UAC
+        return chosen or wish or Refresher.UAC
 
     def accepted(self, response: Response) -> None:
         """We sent this 2xx to an INVITE or UPDATE: what it says counts from now (9)."""
@@ -162,7 +172,7 @@ class SessionTimer:
         return self.interval - min(_MARGIN_SECONDS, self.interval / 3)
 
     def _settle(self, granted: SessionExpires | None, we_are: Refresher) -> None:
-        if granted is None or granted.seconds == 0:
+        if granted is None or granted.seconds == 0 or self.policy is None:
             self.interval, self.refreshing = None, False
             return
         self.interval = granted.seconds

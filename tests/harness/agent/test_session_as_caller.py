@@ -573,6 +573,21 @@ def test_both_ends_hang_up_at_once(in_loop) -> None:
     in_loop(scenario())
 
 
+def test_a_contact_that_leads_nowhere_fails_what_is_sent_there_and_no_more(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            outgoing = bench.ua.invite(bench.invitation())
+            invite = await bench.far.next("INVITE")
+            bench.far.answer(invite, "200 OK", "Contact: <sip:far@127.0.0.1;transport=pigeon>", body=ANSWER)
+            session = (await outgoing.outcome()).session
+            assert await session.bye() is None
+            await bench.far.nothing()
+            assert session.has_ended()
+            assert [note.split(":")[0] for note in bench.notes] == ["ACK", "BYE"]
+
+    in_loop(scenario())
+
+
 def test_a_fixed_way_ignores_where_the_contact_points(in_loop) -> None:
     """A handset behind a translator: its Contact cannot be reached, its flow can."""
 

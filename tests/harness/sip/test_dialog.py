@@ -184,6 +184,13 @@ def test_a_dialog_that_has_ended_is_not_revived_by_a_late_2xx() -> None:
     assert dialog.state is DialogState.TERMINATED
 
 
+def test_a_route_that_cannot_be_read_does_not_keep_the_ack_away() -> None:
+    dialog = caller(F14.replace("<sip:ss2.biloxi.example.com;lr>", "<sip:ss2.biloxi@@;lr>"))
+    assert dialog.route_set == ("sip:ss1.atlanta.example.com;lr",)
+    with pytest.raises(SipSyntaxError):
+        callee(F7.replace("<sip:ss2.biloxi.example.com;lr>", "<sip:ss2.biloxi@@;lr>"))
+
+
 def test_a_peer_of_rfc_2543_has_no_tags_and_no_contact() -> None:
     answer = F14.replace(";tag=314159", "").replace(
         "Contact: <sip:bob@client.biloxi.example.com;transport=tcp>\n", ""

@@ -194,6 +194,16 @@ def test_an_interval_that_cannot_be_read_is_the_other_ends_error() -> None:
         SessionTimer().answer(request(("Session-Expires", "soon"), SUPPORTED))
 
 
+def test_a_user_agent_without_timers_neither_asks_for_one_nor_keeps_one() -> None:
+    alice = SessionTimer(None)
+    asking = request(("Session-Expires", "50"), ("Min-SE", "90"), SUPPORTED)
+    assert alice.request_headers(initial=True) == []
+    assert alice.answer(asking) == (200, [])
+    alice.answered(request(), response(request(), 200, ("Session-Expires", "600;refresher=uac")))
+    assert (alice.interval, alice.refresh_after) == (None, None)
+    assert not alice.too_small(asking, response(asking, 422, ("Min-SE", "3600")))
+
+
 @pytest.mark.parametrize(("interval", "least"), [(89, 90), (300, 600), (None, 60)])
 def test_policies_rfc_4028_forbids(interval: int | None, least: int) -> None:
     with pytest.raises(UsageError, match="RFC 4028"):
