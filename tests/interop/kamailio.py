@@ -7,10 +7,11 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from .loopback import Program
+from .loopback import Program, free_port
 
 KAMAILIO = shutil.which("kamailio")
 MODULES = "tm tmx sl rr pv maxfwd path siputils textops"
+DIGEST_MODULES = ("sl", "pv", "auth", "siputils", "textops")
 
 # A proxy of RFC 3261 16 that puts itself into the way: Path in a REGISTER (RFC 3327), Record-Route in what
 # opens a dialog. A request follows its Route, then its Request-URI; what is for the domain goes to the peer.
@@ -35,6 +36,36 @@ request_route {
     if (!t_relay()) sl_reply_error();
 }
 """
+
+
+# A server that lets nobody in without Digest, and says what it thinks of the credentials.
+DIGEST_ROUTES = """
+request_route {
+    if (is_method("ACK")) exit;
+    if (pv_www_authenticate("DOMAIN", "PASSWORD", "0")) { sl_send_reply("200", "Welcome"); exit; }
+    if ($hdr(Authorization) != $null) { sl_send_reply("403", "Not with these credentials"); exit; }
+    www_challenge("DOMAIN", "QOP");
+}
+"""
+# www_challenge takes a number for the qop it offers; it can offer auth-int, but not check it.
+QOPS = {None: 0, "auth": 1}
+
+
+class KamailioDigest(Program):
+    """A Kamailio that challenges every request, over UDP."""
+
+    def __init__(self, folder: Path, domain: str, password: str, algorithm: str, qop: str | None) -> None:
+        assert KAMAILIO is not None
+        self.port = free_port()
+        folder.mkdir(exist_ok=True)
+        lines = ["debug=2", "log_stderror=yes", "children=1", "auto_aliases=no", "disable_tcp=yes", "dns=no"]
+        lines += [f"listen=udp:127.0.0.1:{self.port}", *(f'loadmodule "{name}.so"' for name in DIGEST_MODULES)]
+        lines.append(f'modparam("auth", "algorithm", "{algorithm}")')
+        routes = DIGEST_ROUTES.replace("DOMAIN", domain).replace("PASSWORD", password)
+        configuration = folder / "kamailio.cfg"
+        configuration.write_text("\n".join(lines) + routes.replace("QOP", str(QOPS[qop])))
+        super().__init__(folder, KAMAILIO, "-f", configuration, "-DD", "-E", "-Y", folder, "-w", folder)
+        self.wait_listening("127.0.0.1", self.port, socket.SOCK_DGRAM)
 
 
 class Kamailio(Program):
