@@ -98,6 +98,21 @@ def _imdn() -> Iterator[Family]:
     yield Family(b"", b"\n", b"<imdn/>x")
 
 
+def _documents(root: bytes) -> Iterator[Family]:
+    """XML of a namespace: what repeats inside its root."""
+    head = b"<" + root + b' version="1" state="full" entity="e">'
+    tail = b"</" + root.split(b" ")[0] + b">"
+    for unit in (b"<a>", b"<a/>", b"&amp;", b"<!--x-->", b"\n<a b='c'>d</a>", b"x", b"<?a?>"):
+        yield Family(head, unit, tail)
+    own = (
+        b"<registration aor='a' id='b' state='active'/>", b"<users state='partial'/>",
+        b"<registration aor='a' id='b' state='active'><contact id='c' state='active' event='created'/>"
+        b"</registration>", b"<users><user entity='a'/></users>",
+    )  # fmt: skip
+    for unit in own:
+        yield Family(head, unit, tail)
+
+
 def _multipart() -> Iterator[Family]:
     own = (
         b"--b\r\n",
@@ -143,6 +158,9 @@ FAMILIES: dict[str, Callable[[], Iterator[Family]]] = {
     "msrp_path": lambda: _units(b"", b"msrp://h/a;tcp", b"msrp://", b"msrp://h/", b"msrp://a@h/", tails=ENDS),
     "cpim": _cpim,
     "imdn": _imdn,
+    "reginfo": lambda: _documents(b'reginfo xmlns="urn:ietf:params:xml:ns:reginfo"'),
+    "conference_info": lambda: _documents(b'conference-info xmlns="urn:ietf:params:xml:ns:conference-info"'),
+    "msrp_connection": _msrp,
     "multipart": _multipart,
     "sdp": _sdp,
     "body_values": lambda: _units(b"", b"a/b", b"a/b;", b'a/b;c="', tails=ENDS),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import zlib
 from pathlib import Path
 
 from harness.sip.message import parse_message
@@ -28,6 +31,14 @@ MSRP = (
     b"MSRP dkei38sd REPORT\r\nTo-Path: msrp://a/b;tcp\r\nFrom-Path: msrp://c/d;tcp\r\n"
     b"Message-ID: 4564dpWd\r\nByte-Range: 1-106/106\r\nStatus: 000 200 OK\r\n-------dkei38sd$\r\n",
 )
+OWN_PATH = "msrp://biloxi.example.com:12763/kjhd37s2s20w2a;tcp"
+STUN = (
+    bytes.fromhex("000100002112a442") + b"transaction1",
+    bytes.fromhex("0101000c2112a442") + b"transaction2" + bytes.fromhex("002000080001a147e112a643"),
+    bytes.fromhex("011100102112a442")
+    + b"transaction3"
+    + bytes.fromhex("0009000500000414610000000022000078797a00")[:16],
+)
 CPIM = (
     b"From: <sip:+491701234567@ims.example>\r\nTo: Bob <sip:bob@ims.example>\r\n"
     b"DateTime: 2015-02-17T06:54:27.5+01:00\r\nNS: imdn <urn:ietf:params:imdn>\r\nSubject:;lang=de a\\tb\r\n"
@@ -42,6 +53,32 @@ IMDN = (
     b"</status></delivery-notification></imdn>",
     b"<imdn><!--x--><?y z?><message-id>&amp;&#65;</message-id><display-notification/></imdn>",
     b'<!DOCTYPE a [<!ENTITY b "cccccccc"><!ENTITY d "&b;&b;&b;&b;&b;&b;&b;&b;">]><imdn>&d;&d;</imdn>',
+)
+REGINFO = (
+    b'<?xml version="1.0"?><reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="0" state="full">'
+    b'<registration aor="sip:u@example.com" id="as9" state="active"><contact id="76" state="active" '
+    b'event="registered" duration-registered="7322" q="0.8"><uri>sip:u@192.0.2.1</uri>'
+    b'<display-name xml:lang="en">U</display-name><unknown-param name="+g.x">"y"</unknown-param></contact>'
+    b"</registration></reginfo>",
+    b'<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="1" state="partial">'
+    b'<registration aor="sip:u@example.com" id="as9" state="terminated"/></reginfo>',
+)
+CONFERENCE_INFO = (
+    b'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:c@example.com" '
+    b'state="full" version="1"><conference-description><subject>Talk</subject>'
+    b"<maximum-user-count>9</maximum-user-count></conference-description><conference-state><user-count>1</user-count><active>true</active>"
+    b'</conference-state><users><user entity="sip:b@example.com" state="full"><display-text>B</display-text>'
+    b'<roles><entry>participant</entry></roles><endpoint entity="sip:b@192.0.2.1"><status>connected</status>'
+    b"<joining-method>dialed-in</joining-method></endpoint></user></users></conference-info>",
+    b'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:c@example.com" '
+    b'state="partial" version="2"><users state="partial"><user entity="sip:b@example.com" state="deleted"/>'
+    b"</users></conference-info>",
+)
+ENCODINGS = (
+    b"deflate:\n" + zlib.compress(b"<imdn/>" * 9),
+    b"gzip:base64\n" + base64.b64encode(gzip.compress(b"<imdn/>" * 9, mtime=0)),
+    b"deflate, gzip:binary\n" + gzip.compress(zlib.compress(bytes(200_000)), mtime=0),
+    b":quoted-printable\nGr=C3=BC=C3=9Fe=\r\n",
 )
 MULTIPART = (
     b"b\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b\r\nContent-ID: <1>\r\n\r\n"

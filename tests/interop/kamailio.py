@@ -59,7 +59,8 @@ class KamailioDigest(Program):
         self.port = free_port()
         folder.mkdir(exist_ok=True)
         lines = ["debug=2", "log_stderror=yes", "children=1", "auto_aliases=no", "disable_tcp=yes", "dns=no"]
-        lines += [f"listen=udp:127.0.0.1:{self.port}", *(f'loadmodule "{name}.so"' for name in DIGEST_MODULES)]
+        lines += [f"listen=udp:127.0.0.1:{self.port}"]
+        lines += [f'loadmodule "{name}.so"' for name in DIGEST_MODULES]
         lines.append(f'modparam("auth", "algorithm", "{algorithm}")')
         routes = DIGEST_ROUTES.replace("DOMAIN", domain).replace("PASSWORD", password)
         configuration = folder / "kamailio.cfg"
