@@ -18,6 +18,9 @@ BLOCK = 256 * 1024
 """Octets written to the file at once."""
 
 
+_Block = BytesIO | bytes
+
+
 class Spool:
     """Append, and read what was appended. Not thread-safe: who owns it has the lock.
 
@@ -38,18 +41,22 @@ class Spool:
         self._file: IO[bytes] | None = None
         self._filed = 0  # octets before this place are in the file, or lost
         self._holes: list[tuple[int, int]] = []
-        # Where each block in memory begins, and the block. One that is in the file is used again: its
-        # memory is there already. What is behind its position is of its former life.
+        # Where each block in memory begins, and the block: collected octets up to its position, or one large
+        # piece as it was given. A buffer that is in the file is used again: its memory is there already.
+        self._newest = BytesIO()
         self._starts: list[int] = [0]
-        self._blocks: list[BytesIO] = [BytesIO()]
-        self._newest = self._blocks[0]
+        self._blocks: list[_Block] = [self._newest]
         self._next_at = self._block_size
+        self._large = self._block_size // 16
 
     def append(self, octets: bytes | bytearray | memoryview) -> None:
         """Add octets. An OSError is not raised but told to on_loss."""
+        if len(octets) >= self._large and isinstance(octets, bytes):
+            self._adopt(octets)
+            return
         self.end += self._newest.write(octets)
         if self.end >= self._next_at:
-            self._next_block()
+            self._next_block(BytesIO())
 
     def read(self, start: int, length: int) -> bytes:
         """Octets from a place on; those given up are left out.
@@ -74,36 +81,49 @@ class Spool:
         return octets
 
     def _in_block(self, at: int, place: int, length: int) -> bytes:
-        with self._blocks[at].getbuffer() as octets:
-            return bytes(octets[place : min(place + length, self._blocks[at].tell())])
+        return bytes(_octets_of(self._blocks[at])[place : place + length])
 
     def has_lost(self, place: int) -> bool:
         """Whether the octets there were given up."""
         at = bisect_right(self._holes, (place, self.end)) - 1
         return at >= 0 and place < self._holes[at][1]
 
-    def _next_block(self) -> None:
-        free = None
-        while self.end - self._filed > self._memory and (oldest := self._write_oldest()):
-            free = oldest
-        self._newest = free or BytesIO()
-        self._newest.seek(0)
+    def _adopt(self, octets: bytes) -> None:
+        """Take a large piece as a block of its own, without a copy."""
+        if self.end == self._starts[-1]:  # the newest block has nothing in it
+            del self._starts[-1], self._blocks[-1]
+            free = self._newest
+        else:
+            free = BytesIO()
+        self._starts.append(self.end)
+        self._blocks.append(octets)
+        self.end += len(octets)
+        self._next_block(free)
+
+    def _next_block(self, free: BytesIO) -> None:
+        while self.end - self._filed > self._memory and (oldest := self._write_oldest()) is not None:
+            if isinstance(oldest, BytesIO):
+                free = oldest
+        free.seek(0)
+        self._newest = free
         self._next_at = self.end + self._block_size
         self._starts.append(self.end)
-        self._blocks.append(self._newest)
+        self._blocks.append(free)
 
-    def _write_oldest(self) -> BytesIO | None:
+    def _write_oldest(self) -> _Block | None:
         """The block that is in the file (or given up) from now on; None when it stays in memory."""
         start, block = self._starts[0], self._blocks[0]
-        end = start + block.tell()
+        octets = _octets_of(block)
+        end = start + len(octets)
         try:
-            with block.getbuffer() as octets:
-                _write(self._open().fileno(), octets[: block.tell()], start)
+            _write(self._open().fileno(), octets, start)
         except OSError as error:
             if self._on_loss is None:
                 return None
             self._give_up(start, end)
             self._on_loss(error)
+        finally:
+            octets.release()
         del self._starts[0], self._blocks[0]
         self._filed = end
         return block
@@ -119,6 +139,10 @@ class Spool:
         if self._holes and self._holes[-1][1] == start:
             start = self._holes.pop()[0]
         self._holes.append((start, end))
+
+
+def _octets_of(block: _Block) -> memoryview:
+    return memoryview(block) if isinstance(block, bytes) else block.getbuffer()[: block.tell()]
 
 
 def _write(descriptor: int, octets: memoryview, place: int) -> None:

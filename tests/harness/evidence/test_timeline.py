@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.evidence.timeline import (
     LOST,
@@ -115,6 +117,20 @@ def alone(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a process of its own."""
     command = [sys.executable, "-u", "-c", PRELUDE + script, *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@given(
+    pieces=st.lists(st.tuples(st.integers(0, 900), st.booleans()), max_size=40),
+    memory=st.sampled_from([0, 1000, 5000, 100_000]),
+)
+def test_pieces_of_every_size_are_read_back(pieces: list[tuple[int, bool]], memory: int) -> None:
+    timeline = Timeline(memory=memory)
+    given_ = [bytes([number]) * size for number, (size, _) in enumerate(pieces)]
+    for data, (_, mutable) in zip(given_, pieces, strict=True):
+        timeline.packet(Layer.MSRP, Transport.TCP, A, B, bytearray(data) if mutable else data)
+        assert octets_of(timeline.since(0)[-1]) == data
+    assert [octets_of(entry) for entry in timeline] == given_
+    assert [octets_of(entry) for entry in reversed(timeline.since(0))] == given_[::-1]
 
 
 def test_a_large_timeline_needs_little_memory() -> None:
