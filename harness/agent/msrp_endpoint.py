@@ -133,8 +133,8 @@ class MsrpEndpoint:
         """Begin a session as offer and answer settled it.
 
         Active, we connect and send what is there, or a SEND without body; passive, we wait for the other
-        side. What is sent before there is a connection waits for it. Raises UsageError for a session-id that
-        is none or in use.
+        side, connected to our relay where we have one (RFC 6135 4.5). What is sent before there is a
+        connection waits for it. Raises UsageError for a session-id that is none or in use.
         """
         session_id = self._session_id(plan.own_uri)
         if session_id in self._sessions:
@@ -142,7 +142,7 @@ class MsrpEndpoint:
         handle = SessionHandle(plan, user or SessionUser(), self._new_content, self._end)
         self._sessions[session_id] = handle
         self._let_on(session_id)
-        if plan.role is Role.ACTIVE:
+        if plan.role is Role.ACTIVE or plan.connect_to is not None:
             self._background.spawn(self._connect(handle))
         return handle
 
@@ -218,7 +218,7 @@ class MsrpEndpoint:
         return ""
 
     async def _connect(self, handle: SessionHandle) -> None:
-        """Open the connection of an active session, or share one that leads there (5.4)."""
+        """Open the connection of a session, or share one that leads there (5.4); the active side speaks."""
         plan = handle.plan
         try:
             connection = await self._connection_to(plan)
@@ -233,7 +233,7 @@ class MsrpEndpoint:
             self._not_connected(handle, TransportFailed(connection.kind, connection.remote, refusal))
             self._close_unused(connection, refusal)
             return
-        if not handle.session.waits:
+        if plan.role is Role.ACTIVE and not handle.session.waits:
             handle.session.send(None)
         line.sessions.attach(handle.session)
         self._bound(handle, line)

@@ -170,13 +170,14 @@ def plan_of(own: OwnMedia, remote: MsrpMedia, role: Role, *, cema: bool) -> Msrp
         reason = f"no address to connect to: {target[0]} port {target[1]}"
         return NoStream(reason, "RFC 6135 4.2.2", WarningCode.ATTRIBUTE)
     terms = own.terms
+    relayed = bool(terms.relays) or remote.behind_relay  # whose certificate no SDP names (RFC 6135 4.3)
     return MsrpPlan(
         role=role,
         own_path=own.path,
         remote_path=tuple(str(uri) for uri in remote.path),
         connect_to=None if target is None else (target[0], target[1] or 0),
         tls=own.tls,
-        fingerprints=remote.fingerprints,
+        fingerprints=() if relayed else remote.fingerprints,
         cema=cema,
         direction=own.direction,
         accepts=terms.accepts,

@@ -23,9 +23,10 @@ class MsrpPlan:
     """One negotiated MSRP session, seen from us.
 
     own_path, remote_path: the path attributes as written, endpoint last, relays before it. connect_to: host
-    (a literal without brackets, or a name) and port; None when we wait. tls: TCP/TLS/MSRP and msrps.
-    fingerprints: those of the other side's certificate, empty where it has to be verified by name
-    (RFC 4975 5.4, 14.4). cema: addresses come from c= and m=, so the path of the other side may name another
+    (a literal without brackets, or a name) and port, of our relay where we have one; None when we wait. tls:
+    TCP/TLS/MSRP and msrps. fingerprints: those of the other side's certificate, empty where it has to be
+    verified by name (RFC 4975 5.4, 14.4), as that of a relay (RFC 6135 4.3). cema: addresses come from c=
+    and m=, so the path of the other side may name another
     address than the one it connects from or listens on (RFC 6714). direction: ours. accepts, accepts_wrapped:
     types we announced; remote_*: what the other side announced, which binds what we send (RFC 4975 8.6).
     max_size, remote_max_size: octets of one whole message, None for no limit. chatroom: what the other side

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -442,6 +443,26 @@ def test_an_active_session_connects_and_says_something_at_once(in_loop) -> None:
         await wire.until(lambda: wire.ended)
         await endpoint.close()
         foreign.server.close()
+
+    in_loop(scenario())
+
+
+def test_a_passive_session_connects_to_its_relay_and_waits_to_be_spoken_to(in_loop) -> None:
+    """RFC 6135 4.5."""
+
+    async def scenario() -> None:
+        relay, endpoint = Foreign(), MsrpEndpoint(Timeline())
+        address = await relay.listen()
+        settled = replace(plan(connect_to=address), own_path=(RELAY, BOB))
+        handle = endpoint.open(settled)
+        wire = await relay.wire()
+        await handle.ready
+        wire.transport.write(octets_of("Byte-Range: 1-0/0", source=f"{RELAY} {ALICE}"))
+        assert (await wire.message(1)).status == 200  # nothing came before it
+        handle.post(b"hello", "text/plain")
+        assert (await wire.message(2)).to_path == (RELAY, ALICE)
+        await endpoint.close()
+        relay.server.close()
 
     in_loop(scenario())
 

@@ -336,6 +336,26 @@ def test_tls_as_rfc_4975_14_4_prints_it() -> None:
     assert f"a=fingerprint:{certificate_fingerprint(certificate)}" in written
 
 
+@pytest.mark.parametrize(
+    ("path", "relays"),
+    [
+        ("msrps://relay.example.com:9000/r;tcp msrps://198.51.100.7:4000/f;tcp", ()),
+        ("msrps://198.51.100.7:4000/f;tcp", ("msrps://own.example.com:2855/o;tcp",)),
+    ],
+)
+def test_a_fingerprint_says_nothing_of_the_certificate_of_a_relay(path: str, relays: tuple[str, ...]) -> None:
+    lines = (
+        "m=message 4000 TCP/TLS/MSRP *",
+        CHAT[1],
+        f"a=path:{path}",
+        "a=setup:passive",
+        "a=fingerprint:sha-1 00",
+    )
+    ours = replace(OURS, secure_uri="msrps://192.0.2.1:2856/s;tcp", relays=relays)
+    plan = plan_of(answered(offer_of(*lines), ours))
+    assert plan.tls and plan.fingerprints == ()
+
+
 def test_tls_that_we_do_not_speak_is_refused_and_so_is_msrps_without_tls() -> None:
     outcome = answer_offer(read("rfc4975_tls"), [OURS], ORIGIN)
     assert isinstance(outcome, Refusal)
