@@ -14,6 +14,7 @@ from harness.agent.session_user import Cause, Content, Ending, Header
 from harness.agent.sip_agent import Incoming
 from harness.errors import SipSyntaxError, UsageError
 from harness.sip.dialog import dialog_headers
+from harness.sip.headers import canonical_name
 from harness.sip.message import Request, Response
 from harness.sip.reliable_provisional import ReliableResponses, repeat_times, requires_reliable
 
@@ -199,11 +200,14 @@ class IncomingInvite:
             self.session.end(Ending(cause, by_us, message or response))
 
     def _response(self, status: int, content: Content | None, headers: Iterable[Header]) -> Response:
-        dialog = self.session.dialog
+        dialog, given = self.session.dialog, list(headers)
         contact = [("Contact", dialog.contact)]
         own = dialog_headers(self.request, dialog.contact) if self.initial else contact
+        # Record-Route of ours: as if a proxy on this side of all others had put it into the INVITE
+        routes = [row for row in given if canonical_name(row[0]) == "Record-Route"]
+        others = [row for row in given if row not in routes]
         return self.context.response(
-            self.request, status, content, [*own, *headers], to_tag=dialog.id.local_tag
+            self.request, status, content, [*routes, *own, *others], to_tag=dialog.id.local_tag
         )
 
     def _final(self, response: Response) -> None:

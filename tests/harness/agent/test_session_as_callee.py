@@ -51,6 +51,18 @@ def test_invite_180_200_ack_bye(in_loop) -> None:
     in_loop(scenario())
 
 
+def test_a_callee_that_is_its_own_last_proxy_stands_before_the_others(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            invite = await bench.invited("Record-Route: <sip:127.0.0.1:5999;lr>")
+            await invite.accept(ANSWER, headers=[("Record-Route", "<sip:own;lr>"), ("Subject", "x")])
+            accepted = await bench.far.response("200")
+            assert accepted.values("Record-Route") == ["<sip:own;lr>", "<sip:127.0.0.1:5999;lr>"]
+            assert invite.session.dialog.route_set == ("sip:127.0.0.1:5999;lr",)
+
+    in_loop(scenario())
+
+
 def test_the_2xx_is_repeated_until_the_ack(in_loop) -> None:
     async def scenario() -> None:
         async with session_bench() as bench:
