@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from harness.agent.failures import TransportFailed
+from harness.agent.metrics import Counter, Metrics
 from harness.agent.scheduler import Scheduler, TimerHandle
 from harness.agent.stun_bindings import StunBindings, described
-from harness.agent.ways_out import Datagrams, Stream
-from harness.evidence.timeline import Address
+from harness.agent.tcp_connection import TcpConnection
+from harness.agent.ways_out import Datagrams, Line, Stream
+from harness.errors import UsageError
+from harness.evidence.timeline import Address, Layer, Timeline
 from harness.sip.stun import Kind, StunMessage, binding_request, write_stun
 
 PONG_SECONDS = 10.0  # 4.4.1
@@ -167,3 +171,47 @@ class DatagramKeepAlive(FlowKeepAlive):
         else:
             self.mapped = mapped
             self._wait()
+
+
+class KeptFlows:
+    """The flows one agent keeps alive, and what is said when one fails."""
+
+    def __init__(self, timeline: Timeline, metrics: Metrics, bindings: StunBindings) -> None:
+        self._timeline, self._metrics, self._bindings = timeline, metrics, bindings
+        self._streams: dict[TcpConnection, StreamKeepAlive] = {}
+
+    def keep(
+        self, line: Line, failed: Failed, flow_timer: float | None, scheduler: Scheduler
+    ) -> FlowKeepAlive:
+        """Begin with a flow. Raises UsageError for a connection that is kept alive already."""
+        told = partial(self._flow_failed, line, failed)
+        flow: FlowKeepAlive
+        if isinstance(line, Datagrams):
+            seconds = interval(flow_timer, DATAGRAM_SECONDS)
+            flow = DatagramKeepAlive(line, self._bindings, scheduler, seconds, told)
+        else:
+            if (kept := self._streams.get(line.connection)) is not None and kept.running:
+                raise UsageError(f"the connection to {line.connection.remote} is kept alive already")
+            stream = StreamKeepAlive(line, scheduler, interval(flow_timer, STREAM_SECONDS), told)
+            flow = self._streams[line.connection] = stream
+        flow.start()
+        return flow
+
+    def pong(self, connection: TcpConnection) -> bool:
+        """A CRLF came on a connection. True when it answers a ping of ours."""
+        kept = self._streams.get(connection)
+        return kept is not None and kept.pong()
+
+    def gone(self, connection: TcpConnection) -> None:
+        """A connection ended."""
+        kept = self._streams.pop(connection, None)
+        if kept is not None:
+            kept.fail("the connection is gone")
+
+    def _flow_failed(self, line: Line, failed: Failed, reason: str) -> None:
+        remote = line.target if isinstance(line, Datagrams) else line.connection.remote
+        self._metrics.count(Counter.FLOW_FAILED)
+        self._timeline.event(Layer.SIP, Counter.FLOW_FAILED.value, reason, remote=str(remote))
+        if isinstance(line, Stream):
+            line.connection.abort(reason)
+        failed(reason)

@@ -218,7 +218,8 @@ class SipAgent:
         """Keep the flow to a hop alive until it is stopped (RFC 5626 4.4).
 
         failed is told once why the flow failed; its connection is closed then. flow_timer: seconds of the
-        Flow-Timer header. Only for a server that says it supports it (RFC 5626 8). Raises TransportFailed.
+        Flow-Timer header. Only for a server that says it supports it (RFC 5626 8). Raises TransportFailed,
+        UsageError for a connection that is kept alive already.
         """
         return await self._transport.keep_alive(hop, local, failed, flow_timer)
 

@@ -17,14 +17,7 @@ from harness.agent.connection_watch import DEFAULT_LIMITS, ConnectionLimits
 from harness.agent.connections import Connections
 from harness.agent.connector import Connector, Wanted
 from harness.agent.failures import TransportFailed
-from harness.agent.keep_alive import (
-    DATAGRAM_SECONDS,
-    STREAM_SECONDS,
-    DatagramKeepAlive,
-    FlowKeepAlive,
-    StreamKeepAlive,
-    interval,
-)
+from harness.agent.keep_alive import FlowKeepAlive, KeptFlows
 from harness.agent.listening_sockets import (
     address_of,
     open_pair,
@@ -33,7 +26,7 @@ from harness.agent.listening_sockets import (
 from harness.agent.metrics import Counter, Metrics
 from harness.agent.own_addresses import OwnAddresses, nearest
 from harness.agent.scheduler import Scheduler
-from harness.agent.stun_bindings import StunBindings, described
+from harness.agent.stun_bindings import StunBindings
 from harness.agent.tcp_connection import TcpConnection
 from harness.agent.tls import TlsContext, client_context, server_context
 from harness.agent.tls_connection import TlsConnection
@@ -62,7 +55,7 @@ from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.sip.framing import Exceeded, FramingError, KeepAlive, Limits, StreamFramer, is_keep_alive
 from harness.sip.headers import COOKIE, Via
 from harness.sip.message import Request, parse_message
-from harness.sip.stun import StunMessage, is_stun, parse_stun
+from harness.sip.stun import StunMessage, is_stun
 
 CONNECT_SECONDS = 5.0
 _LIMIT_COUNTERS = {
@@ -113,7 +106,7 @@ class SipTransport:
         self._background = Background()
         self._connector = Connector(self._connection_for, self._background, connect_seconds)
         self._bindings = StunBindings(self.metrics)
-        self._kept: dict[TcpConnection, StreamKeepAlive] = {}
+        self._kept = KeptFlows(timeline, self.metrics, self._bindings)
 
     @property
     def scheduler(self) -> Scheduler:
@@ -224,24 +217,7 @@ class SipTransport:
         self, hop: Hop, local: Address | None, failed: Callable[[str], None], flow_timer: float | None
     ) -> FlowKeepAlive:
         """Keep the flow to a hop alive (RFC 5626 4.4). Raises TransportFailed where there is none."""
-        line = await self.line(hop, local)
-        told = partial(self._flow_failed, line, failed)
-        if isinstance(line, Datagrams):
-            seconds = interval(flow_timer, DATAGRAM_SECONDS)
-            flow: FlowKeepAlive = DatagramKeepAlive(line, self._bindings, self.scheduler, seconds, told)
-        else:
-            kept = StreamKeepAlive(line, self.scheduler, interval(flow_timer, STREAM_SECONDS), told)
-            self._kept[line.connection] = flow = kept
-        flow.start()
-        return flow
-
-    def _flow_failed(self, line: Line, failed: Callable[[str], None], reason: str) -> None:
-        remote = line.target if isinstance(line, Datagrams) else line.connection.remote
-        self.metrics.count(Counter.FLOW_FAILED)
-        self.timeline.event(Layer.SIP, Counter.FLOW_FAILED.value, reason, remote=str(remote))
-        if isinstance(line, Stream):
-            line.connection.abort(reason)
-        failed(reason)
+        return self._kept.keep(await self.line(hop, local), failed, flow_timer, self.scheduler)
 
     def respond(
         self, data: bytes, via: Via, arrival: Arrival, failed: Callable[[TransportFailed], None]
@@ -283,21 +259,13 @@ class SipTransport:
         if is_keep_alive(data):
             return None, "keep-alive"
         if data[0] < 2 and is_stun(data):  # no SIP message begins so (RFC 5626 8)
-            return self._inspect_stun(data)
+            return self._bindings.inspect(data)
         try:
             message = parse_message(data)
         except SipSyntaxError as error:
             return error, str(error)
         above = self._limits.too_many_fields(message)
         return (above, str(above)) if above is not None else (message, "")
-
-    def _inspect_stun(self, data: bytes) -> tuple[object, str]:
-        try:
-            message = parse_stun(data)
-        except SipSyntaxError as error:  # silently discarded (RFC 5389 7.3)
-            self.metrics.count(Counter.STUN_FAULTY)
-            return None, f"STUN, discarded: {error}"
-        return message, described(message)
 
     def connection_opened(self, connection: TcpConnection) -> None:
         """A connection is there, in either direction."""
@@ -310,8 +278,7 @@ class SipTransport:
     def connection_received(self, connection: TcpConnection, found: object) -> None:
         """A message, a keep-alive or an error of a connection."""
         if isinstance(found, KeepAlive):
-            kept = self._kept.get(connection)
-            if kept is not None and kept.pong():
+            if self._kept.pong(connection):
                 return
             if found.ping and connection.open:  # RFC 5626 4.4.1
                 self.metrics.count(Counter.PINGS)
@@ -336,9 +303,7 @@ class SipTransport:
     def connection_closed(self, connection: TcpConnection, error: Exception | None) -> None:
         """A connection is gone. Closed in order, the response may still come on another one (18.2.2)."""
         self._connections.discard(connection)
-        kept = self._kept.pop(connection, None)
-        if kept is not None:
-            kept.fail("the connection is gone")
+        self._kept.gone(connection)
         if error is not None:
             self._lost(connection, f"the connection was reset: {error}")
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from harness.agent.metrics import Counter, Metrics
 from harness.agent.udp_endpoint import UdpEndpoint
+from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address
-from harness.sip.stun import Kind, StunMessage, binding_response, write_stun
+from harness.sip.stun import Kind, StunMessage, binding_response, parse_stun, write_stun
 
 Answered = Callable[[StunMessage, Address], None]
 
@@ -26,6 +27,15 @@ class StunBindings:
     def forget(self, request: StunMessage) -> None:
         """Nobody waits for it any more."""
         self._asked.pop(request.transaction, None)
+
+    def inspect(self, data: bytes) -> tuple[StunMessage | None, str]:
+        """What a datagram holds, and the note for the timeline; what is no message is discarded (7.3)."""
+        try:
+            message = parse_stun(data)
+        except SipSyntaxError as error:
+            self._metrics.count(Counter.STUN_FAULTY)
+            return None, f"STUN, discarded: {error}"
+        return message, described(message)
 
     def received(self, message: StunMessage, source: Address, endpoint: UdpEndpoint) -> None:
         """A message came. What is no Binding, or answers nothing of ours, is left alone (RFC 5389 7.3)."""

@@ -948,6 +948,9 @@ def test_a_flow_that_is_stopped_is_silent(in_loop, clock) -> None:
             failures: list[str] = []
             for transport in (UDP, TCP):
                 flow = await near.agent.keep_alive(Hop(transport, *address), failures.append)
+                if transport is TCP:
+                    with pytest.raises(UsageError, match="kept alive already"):
+                        await near.agent.keep_alive(Hop(transport, *address), failures.append)
                 flow.stop()
             clock.advance(1000)
             assert not near.packets and not failures
