@@ -86,7 +86,8 @@ class Subscription:
 
     def is_named_by(self, notify: Request) -> bool:
         """Whether a NOTIFY answers the request that asked for this (4.4.1)."""
-        return (notify.call_id, notify.to.tag) == (self.call_id, self.local_tag)
+        named = id_at_server(notify).key
+        return (named.call_id, named.local_tag) == (self.call_id, self.local_tag.lower())
 
     def is_in_dialog(self, notify: Request) -> bool:
         """Whether a NOTIFY came in the dialog of this one."""

@@ -291,6 +291,17 @@ def test_an_old_notify_is_500(run: Any) -> None:
     run(test)
 
 
+def test_tags_compare_without_case(run: Any) -> None:
+    async def test(lab: Lab) -> None:
+        _, request = await lab.subscribe()
+        tag = request.tag("From")
+        lab.notify(Text(request.replace(tag, tag.swapcase())), "active;expires=9", 1, body="sun")
+        await lab.foreign.response(200)
+        assert lab.told == ["active sun"]
+
+    run(test)
+
+
 def test_a_notify_of_nobody_is_481(run: Any) -> None:
     async def test(lab: Lab) -> None:
         lab.notify(Text("NOTIFY\r\nFrom: <sip:x@y>;tag=1\r\nCall-ID: none\r\n\r\n"), "active", 1)
