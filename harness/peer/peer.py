@@ -30,6 +30,7 @@ from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
 from harness.peer.security_agreement import SecurityAgreement
 from harness.peer.session import Sessions
+from harness.sip.general_headers import Accept
 from harness.sip.message import Request
 from harness.sip.security_agreement import OPTION_TAG
 from harness.sip.transaction import Timers
@@ -216,12 +217,13 @@ class Peer:
         request = incoming.message
         if request.method == "ACK":
             return None
+        scheme = request.request_uri.scheme  # one that cannot be read is 400, whatever else is wrong
         if self._of_no_dialog(request):
             return 481, []
         if request.method not in self._handlers:
             status = 405 if request.method in _METHODS else 501
             return status, [("Allow", ", ".join(self._allowed))]
-        if request.request_uri.scheme not in _SCHEMES:
+        if scheme not in _SCHEMES:
             return 416, []
         unknown = self._not_understood(request)
         if unknown:
@@ -256,6 +258,8 @@ class Peer:
         return []
 
     def _inspect_body(self, request: Request) -> tuple[int, list[Header]] | None:
+        if request.method == "INVITE" and not _takes_sdp(request):
+            return 406, []
         if request.method != "MESSAGE" or not request.body:
             return None
         encodings = [coding.lower() for coding in request.values("Content-Encoding")]
@@ -290,3 +294,9 @@ class Peer:
             self.pcscf.answer(incoming, answer)
             return
         self.event_notifier.on_subscribe(incoming)
+
+
+def _takes_sdp(request: Request) -> bool:
+    """Whether the answer to an INVITE may hold SDP (RFC 3261 20.1: without Accept it may)."""
+    accepted = request.typed_list(Accept)
+    return "Accept" not in request or any(each.covers("application/sdp") for each in accepted)
