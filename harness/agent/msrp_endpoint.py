@@ -32,6 +32,7 @@ from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.msrp.connection import MsrpConnection
 from harness.msrp.framing import Exceeded, FramingError, MsrpLimits
 from harness.msrp.session import MsrpSession
+from harness.msrp.transactions import TransactionIds
 from harness.msrp.uri import parse_msrp_uri
 
 CONNECT_SECONDS = 10.0
@@ -71,6 +72,7 @@ class MsrpEndpoint:
         self.tls_addresses: list[Address] = []
         self._limits, self._connection_limits = limits or MsrpLimits(), connection_limits
         self._tls = tls
+        self._new_tid = TransactionIds()
         self._new_content = partial(SpooledContent, memory_octets, folder)
         self._given_scheduler, self._given_clock = scheduler, clock
         self._servers: list[asyncio.Server] = []
@@ -139,7 +141,7 @@ class MsrpEndpoint:
         session_id = self._session_id(plan.own_uri)
         if session_id in self._sessions:
             raise UsageError(f"{plan.own_uri}: a session with this session-id is open (RFC 4975 8.2)")
-        handle = SessionHandle(plan, user or SessionUser(), self._new_content, self._end)
+        handle = SessionHandle(plan, user or SessionUser(), self._new_content, self._new_tid, self._end)
         self._sessions[session_id] = handle
         self._let_on(session_id)
         if plan.role is Role.ACTIVE or plan.connect_to is not None:

@@ -83,6 +83,7 @@ class SessionHandle:
         plan: MsrpPlan,
         user: SessionUser,
         content: Callable[[], SpooledContent],
+        new_tid: Callable[[], bytes],
         closed: Callable[[SessionHandle, str], None],
     ) -> None:
         self.plan, self.user = plan, user
@@ -98,7 +99,7 @@ class SessionHandle:
             new_sink=lambda _: content(),
         )
         self.session = MsrpSession(
-            SessionSettings(plan.own_uri, plan.to_path, rules, lambda wanted: user.nickname(wanted))
+            SessionSettings(plan.own_uri, plan.to_path, rules, lambda wanted: user.nickname(wanted)), new_tid
         )
 
     @property

@@ -175,6 +175,14 @@ def test_a_response_to_nothing_is_noted(wire) -> None:
     assert wire.connection.notes == [("unexpected response", "200 to abcd")]
 
 
+def test_a_response_to_our_report_is_noted_and_does_no_harm(wire, chunk, answer) -> None:
+    session = wire.bound()
+    _, report = wire.give(chunk(b"hello", "1-5/5", "$", "Success-Report: yes"))
+    assert wire.give(answer(report)) == []
+    assert wire.connection.notes == [("unexpected response", f"200 to {report.transaction_id}")]
+    assert [type(event) for event in session.take_events()] == [MessageReceived]
+
+
 def test_octets_that_are_no_msrp_are_told(wire) -> None:
     (error,) = wire.connection.receive(b"GET / HTTP/1.1\r\n\r\n")
     assert error.what == "start line"

@@ -133,6 +133,19 @@ def test_the_first_send_opens_the_session_with_what_waited(wire, chunk) -> None:
     assert (response.status, request.body) == (200, b"hello")
 
 
+def test_content_that_was_sent_is_let_go(wire, answer) -> None:
+    session = wire.bound()
+    sources = [MemorySource(b"x" * 3000) for _ in range(3)]
+    gone = [weakref.ref(source) for source in sources]
+    messages = [session.send(source, "text/plain") for source in sources]
+    del sources
+    messages[2].abort()
+    first, *_ = wire.take(1)
+    wire.give(answer(first, 413))
+    wire.take()
+    assert [reference() for reference in gone] == [None] * 3
+
+
 def test_headers_of_mime_come_before_content_type(wire) -> None:
     session = wire.bound()
     options = SendOptions(headers=(("Content-Encoding", "deflate"), ("Content-ID", "<a@b>")))
