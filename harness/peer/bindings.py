@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from harness.peer.flow import Flow
 from harness.peer.identities import canonical, names, number_of
 from harness.sip.headers import NameAddr
+
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class Bindings:
             self._named[key] = (*self._named.get(key, ()), aor)
         for binding in held:
             heappush(self._ends, (binding.expires_at, aor))
+        if len(self._ends) > _FEW + 4 * len(self._held):  # most of them of bindings refreshed since
+            self._ends = [(each.expires_at, name) for name, bound in self._held.items() for each in bound]
+            heapify(self._ends)
 
     def remove(self, binding: Binding) -> None:
         """Let one go; nothing when it is not held."""

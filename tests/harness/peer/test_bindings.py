@@ -74,6 +74,14 @@ def test_the_end_of_a_refreshed_binding_is_the_new_one() -> None:
     assert (held.next_end(), held.all()) == (None, [])
 
 
+def test_refreshes_do_not_pile_up() -> None:
+    held = Bindings()
+    for number in range(5000):
+        held.put("sip:1@ims.example", [binding(1, number=number, ends=1000.0 + number)])
+    assert len(held._ends) < 100
+    assert held.next_end() == 5999.0
+
+
 def test_only_the_overdue_contact_of_several_goes() -> None:
     held = Bindings()
     short, long = binding(1, number=1, ends=10.0), binding(1, number=2, ends=30.0)
