@@ -7,6 +7,7 @@ where that text starts, so that errors point at the octet.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar, overload
 
@@ -141,8 +142,8 @@ class Parameters(Mapping[str, str | None]):
     @property
     def duplicates(self) -> tuple[str, ...]:
         """Names (lower case) that occur more than once."""
-        names = [name.lower() for name, _ in self.pairs]
-        return tuple(name for name in self if names.count(name) > 1)
+        counts = Counter(name.lower() for name, _ in self.pairs)
+        return tuple(name for name, count in counts.items() if count > 1)
 
     def replaced(self, name: str, value: str | None) -> Parameters:
         """A copy where name has this written value, at its old place or at the end."""

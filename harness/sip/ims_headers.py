@@ -149,11 +149,11 @@ class AccessNetworkInfo:
     def parse(cls, text: str, offset: int = 0) -> Self:
         clause = "RFC 7315 5.4"
         pairs: list[tuple[str, str | None]] = []
-        access, index = None, 0
+        access, index, place = None, 0, offset
         while index <= len(text):
             match = _SEMICOLON_PIECE.match(text, index)
             assert match is not None  # it matches the empty text
-            piece, place = match[0].strip(" \t"), offset + octets(text[:index])
+            piece = match[0].strip(" \t")
             found = _ACCESS_INFO.fullmatch(piece)
             if found is None or (access is None and not is_token(piece)):
                 raise SipSyntaxError(cls.header, piece, place, clause)
@@ -161,7 +161,7 @@ class AccessNetworkInfo:
                 access = piece
             else:
                 pairs.append((found[1], found[2]))
-            index = match.end() + 1
+            index, place = match.end() + 1, place + octets(match[0]) + 1
         return cls(access or "", Parameters(pairs))
 
     @property

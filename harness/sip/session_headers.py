@@ -163,8 +163,9 @@ class Replaces:
     @classmethod
     def parse(cls, text: str, offset: int = 0) -> Self:
         reading = read_value(cls.header, "RFC 3891 6.1", text, offset, CALL_ID)
+        duplicates = reading.parameters.duplicates
         for name in ("to-tag", "from-tag"):
-            if name in reading.parameters.duplicates:
+            if name in duplicates:
                 raise reading.wrong(f"more than one {name}", name)
         to_tag = reading.token("to-tag", required=True) or ""
         from_tag = reading.token("from-tag", required=True) or ""

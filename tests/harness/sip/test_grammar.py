@@ -127,3 +127,8 @@ def test_tokens() -> None:
     assert not is_token("")
     assert not is_token("a b")
     assert not is_token("ä")
+
+
+def test_names_given_twice_are_told_once_in_order() -> None:
+    assert parse_parameters(";b;a=1;B;A=2;a;c").duplicates == ("b", "a")
+    assert parse_parameters(";a;b").duplicates == ()
