@@ -123,8 +123,8 @@ class InviteSession:
     async def bye(self, reason: Reason | None = None, headers: Iterable[Header] = ()) -> Response | None:
         """Hang up (15.1.1). The final response; None when there is none, or the session is over already.
 
-        As callee it waits for the ACK to our 2xx first (15). Raises UsageError for the callee of an early
-        dialog: that one rejects its INVITE.
+        It waits for the ACK to a 2xx of ours first (15); a re-INVITE that has no answer yet gets 487. Raises
+        UsageError for the callee of an early dialog: that one rejects its INVITE.
         """
         return await self._hang_up(Cause.BYE, reason, headers)
 
@@ -135,12 +135,13 @@ class InviteSession:
             return None
         if self.dialog.called and self.dialog.state is DialogState.EARLY:
             raise UsageError("the callee does not send BYE in an early dialog (RFC 3261 15): reject instead")
-        await self._others_settled()
+        while unacknowledged := [each.over for each in self.served.values() if each.final is not None]:
+            await asyncio.wait(unacknowledged)
         if self.has_ended():
             return None
         rows = [*([] if reason is None else [("Reason", str(reason))]), *headers]
-        self._over(Ending(cause, by_us=True))
         try:
+            self._over(Ending(cause, by_us=True))
             return await self._transact("BYE", None, rows)
         except (TransactionTimeout, TransportFailed) as error:  # the session is over all the same (15.1.1)
             self.context.note(f"BYE: {error}")
@@ -200,7 +201,7 @@ class InviteSession:
         self, draft: Request, content: Content | None, cancellation: Cancellation | None
     ) -> tuple[Sent, Response]:
         """One attempt, and what its answer does to the session."""
-        invite = draft.method == "INVITE"
+        invite, before = draft.method == "INVITE", self.content
         self._sent(draft, content)
         if invite:
             self.inviting = True
@@ -229,6 +230,8 @@ class InviteSession:
             await self.take_success(sent.request, response)
         else:
             self._take_final(sent.request, response)
+        if response.status >= 300:
+            self.content = before
         return sent, response
 
     def _progress(self, cancellation: Cancellation, response: Response) -> None:
@@ -377,8 +380,10 @@ class InviteSession:
     def end(self, ending: Ending) -> None:
         """The session is over, whatever ended it; later requests get 481."""
         if self.ending is None:
-            self._over(ending)
-            self._leave()
+            try:
+                self._over(ending)
+            finally:
+                self._leave()
 
     def _over(self, ending: Ending) -> None:
         self.ending = ending

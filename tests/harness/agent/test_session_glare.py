@@ -49,14 +49,16 @@ def test_a_refused_reinvite_changes_nothing(in_loop) -> None:
     async def scenario() -> None:
         async with session_bench() as bench:
             session = await bench.calling()
-            before = session.dialog.remote_target
-            changing = asyncio.create_task(session.reinvite(OFFER))
+            before, first = session.dialog.remote_target, session.content
+            assert first is not None
+            changing = asyncio.create_task(session.reinvite(ANSWER))
             invite = await bench.far.next("INVITE")
             bench.far.answer(invite, "488 Not Acceptable Here", "Contact: <sip:x@y>")
             await bench.far.next("ACK")
             assert (await changing).status == 488
             assert (session.dialog.remote_target, session.has_ended()) == (before, False)
             assert session.exchange.may_offer
+            assert session.content == first  # what a refresh would repeat
 
     in_loop(scenario())
 
@@ -144,6 +146,21 @@ def test_our_reinvite_waits_for_theirs(in_loop) -> None:
             bench.far.answer(await bench.far.next("INVITE"), "200 OK", body=ANSWER)
             await bench.far.next("ACK")
             assert (await changing).status == 200
+
+    in_loop(scenario())
+
+
+def test_hanging_up_does_not_wait_for_the_answer_to_a_reinvite(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.called()
+            bench.far.request("INVITE", 2, to=bench.to_near(session), body=OFFER)
+            await bench.far.nothing()
+            hanging_up = asyncio.create_task(session.bye())
+            refused = await bench.far.response("487")
+            assert refused.cseq.number == 2
+            bench.far.answer(await bench.far.next("BYE"), "200 OK")
+            assert (await hanging_up).status == 200
 
     in_loop(scenario())
 
