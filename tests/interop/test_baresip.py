@@ -34,12 +34,15 @@ SUBSCRIBER = Subscriber(f"ue@{DOMAIN}", (OWN, "tel:+12025550101"), password="geh
 class Baresip(Program):
     """A baresip with one account, told what to do over its control socket (netstrings of JSON)."""
 
-    def __init__(self, folder: Path, account: str, *modules: str) -> None:
+    def __init__(
+        self, folder: Path, account: str, *modules: str, sip_port: int = 0, settings: tuple[str, ...] = ()
+    ) -> None:
         assert BARESIP is not None
         folder.mkdir()
         port = free_port()
         loaded = ["account", "contact", "menu", "ctrl_tcp", *modules]
-        lines = [f"sip_listen {HOST}:0", f"module_path {MODULES}", f"ctrl_tcp_listen {HOST}:{port}"]
+        lines = [f"sip_listen {HOST}:{sip_port}", f"module_path {MODULES}", f"ctrl_tcp_listen {HOST}:{port}"]
+        lines += settings
         lines += [f"module_app {name}.so" for name in loaded]
         (folder / "config").write_text("\n".join([*lines, ""]))
         (folder / "accounts").write_text(f"{account}\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -504,6 +506,26 @@ def test_the_second_reliable_response_follows_the_prack_of_the_first(in_loop) ->
                 bench.far.request("PRACK", cseq, rack, to=progress.get("To"))
                 await bench.far.response("200")
             await both
+
+    in_loop(scenario())
+
+
+def test_a_session_that_is_held_costs_no_timer_and_no_memory_of_its_invite(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            await bench.called()
+            outgoing = bench.ua.invite(bench.invitation())
+            bench.far.answer(await bench.far.next("INVITE"), "200 OK", body=ANSWER)
+            await bench.far.next("ACK")
+            await outgoing.outcome()
+            kept = [weakref.ref(outgoing), *(weakref.ref(each) for each in bench.ua.sessions)]
+            del outgoing
+            bench.clock.advance(64)
+            await bench.far.nothing()
+            bench.clock.advance(64)
+            assert bench.clock.handles == []
+            gc.collect()
+            assert [found() is None for found in kept] == [True, False, False]
 
     in_loop(scenario())
 
