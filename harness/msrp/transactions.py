@@ -23,7 +23,7 @@ class Transaction:
     """A request that was begun. timed: whether a missing answer is a failure (Failure-Report, 7.1.1).
 
     start, octets: of the content it carries, counted from 0. deadline: seconds of the caller's clock, None
-    while the request is still being written.
+    while the request is still being written. answered: there was a response, perhaps before its end.
     """
 
     tid: bytes
@@ -32,6 +32,7 @@ class Transaction:
     start: int = 0
     octets: int = 0
     deadline: float | None = None
+    answered: bool = False
 
 
 class TransactionIds:
@@ -69,16 +70,19 @@ class Transactions:
 
     def sent(self, transaction: Transaction, now: float) -> None:
         """The request was written to its last octet."""
-        waiting = self._of(transaction)
+        if transaction.answered:
+            return
         transaction.deadline = now + self._seconds
-        waiting.pop(transaction.tid, None)  # so that the order is that of the deadlines
-        waiting[transaction.tid] = transaction
+        self._of(transaction)[transaction.tid] = transaction
         if len(self._untimed) > MOST_UNTIMED:
             del self._untimed[next(iter(self._untimed))]
 
     def take(self, tid: bytes) -> Transaction | None:
         """The transaction a response belongs to; it waits no more. None for a response to nothing."""
-        return self._timed.pop(tid, None) or self._untimed.pop(tid, None)
+        found = self._timed.pop(tid, None) or self._untimed.pop(tid, None)
+        if found is not None:
+            found.answered = True
+        return found
 
     def expired(self, now: float) -> list[Transaction]:
         """Those whose time is over; they wait no more."""

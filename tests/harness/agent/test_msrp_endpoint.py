@@ -608,6 +608,8 @@ def test_a_sender_follows_what_the_other_end_takes(in_loop) -> None:
             before = source.given
             for _ in range(50):
                 await asyncio.sleep(0)
+        handle.flush()
+        assert source.given == before
         assert source.given < 32 * 1024 * 1024
         assert handle.line.connection.backlog < 2 * 1024 * 1024
         wire.transport.resume_reading()
@@ -637,6 +639,36 @@ def test_a_reader_that_takes_nothing_is_given_up(in_loop, clock, watch) -> None:
         await watch(timeline).event("nothing of what is sent was taken for 30 s")
         assert endpoint.metrics[Counter.SLOW_READER] == 1
         wire.transport.abort()
+        await endpoint.close()
+        foreign.server.close()
+
+    in_loop(scenario())
+
+
+def test_the_30_seconds_begin_when_the_last_octet_has_left(in_loop, clock) -> None:
+    async def scenario() -> None:
+        limits = ConnectionLimits(drain_seconds=300)
+        foreign, endpoint = (
+            Foreign(),
+            MsrpEndpoint(Timeline(), connection_limits=limits, scheduler=clock, clock=lambda: clock.now),
+        )
+        handle = endpoint.open(plan(Role.ACTIVE, connect_to=await foreign.listen()))
+        wire = await foreign.wire()
+        wire.transport.write(answer_to(await wire.message(1)))
+        wire.transport.pause_reading()
+        body, whole = bytes(250_000), SendOptions(chunk_octets=None)
+        messages = [handle.post(body, "image/png", whole) for _ in range(60)]
+        for _ in range(500):  # until it waits for room
+            await asyncio.sleep(0)
+        assert handle.line.connection.backlog
+        clock.advance(45)
+        assert [message.outcome for message in messages] == [None] * 60
+        wire.transport.resume_reading()
+        await wire.until(lambda: len(wire.got) > 60 * 250_000)
+        for _ in range(500):
+            await asyncio.sleep(0)
+        clock.advance(45)
+        assert {message.outcome.status for message in messages} == {408}
         await endpoint.close()
         foreign.server.close()
 

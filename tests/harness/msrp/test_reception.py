@@ -232,6 +232,12 @@ def test_a_message_above_max_size_is_answered_413_as_soon_as_it_is_known(wire, c
     assert statuses(wire.give(chunk(b"abcdefgh", "1-8/8", message_id="fits"))) == [200]
 
 
+def test_a_total_that_grows_above_max_size_is_answered_413_at_once(wire, chunk) -> None:
+    wire.bound(rules=ReceivingRules(max_size=8))
+    chunks = chunk(b"ab", "1-2/8", "+"), chunk(b"cd", "3-4/8", "+"), chunk(b"ef", "5-6/9", "+")
+    assert statuses(wire.give(*chunks)) == [200, 200, 413]
+
+
 def test_the_user_may_refuse_a_message(wire, chunk) -> None:
     wire.bound(rules=ReceivingRules(refuse=lambda request: 403 if request.body == b"x" else None))
     assert statuses(wire.give(chunk(b"x", "1-1/1"), chunk(b"y", "1-1/1", message_id="fine"))) == [403, 200]

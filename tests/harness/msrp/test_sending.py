@@ -189,6 +189,22 @@ def test_the_timer_runs_30_seconds_from_the_last_octet(wire, answer) -> None:
     assert wire.connection.transactions.next_deadline is None
 
 
+@pytest.mark.parametrize("failure", [Report.YES, Report.PARTIAL])
+def test_an_answer_before_the_end_of_its_chunk_is_the_answer(wire, failure) -> None:
+    session = wire.bound()
+    options = SendOptions(chunk_octets=None, failure_report=failure)
+    message = session.send(MemorySource(bytes(200_000)), "image/png", options)
+    tid = wire.connection.output(1, wire.now).split(b" ")[1].decode()
+    wire.connection.receive(
+        f"MSRP {tid} 200 OK\r\nTo-Path: {BOB}\r\nFrom-Path: {ALICE}\r\n-------{tid}$\r\n".encode()
+    )
+    wire.connection.output(10**6, wire.now)
+    wire.pass_time(31)
+    assert message.outcome.good
+    assert wire.connection.notes == []
+    assert wire.connection.transactions.next_deadline is None
+
+
 def test_answers_in_another_order_stop_their_own_timers(wire, answer) -> None:
     session = wire.bound()
     messages = [session.send(MemorySource(b"x"), "text/plain") for _ in range(3)]
