@@ -38,6 +38,7 @@ from harness.sip.transaction import (
     ServerTransactions,
     Timers,
     client_key,
+    server_key,
 )
 
 __all__ = [
@@ -292,9 +293,11 @@ class SipAgent:
             if absent:
                 raise SipSyntaxError("request", request.start_line, 0, "RFC 3261 8.1.1", f"{absent} absent")
             request = stamped(request, arrival.source)
-            found = self._served.find(request)
+            key = server_key(request)
+            found = self._served.find(request, key)
             if found is None and request.method != "ACK":
-                machine = ServerTransaction(request, arrival.transport is not Transport.UDP, self._timers)
+                reliable = arrival.transport is not Transport.UDP
+                machine = ServerTransaction(request, reliable, self._timers, key)
         except SipSyntaxError as error:
             self._refuse_statelessly(request, arrival, error)
             return

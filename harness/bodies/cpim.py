@@ -78,6 +78,8 @@ _HEADER_NAME = re.compile(rf"(?:{_NAME}\.)?{_NAME}")
 _PLAIN_HEADER = re.compile(
     rf"^((?:{_NAME}\.)?{_NAME}): ([!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?)\r\n".encode(), re.MULTILINE
 )
+_STRAY = re.compile(rb"^content-", re.MULTILINE | re.IGNORECASE)
+_CONTENT_TYPE = re.compile(rb"^content-type:", re.MULTILINE | re.IGNORECASE)
 _PLAIN_FIELD = re.compile(rb"^([!-9;-~]+): ([!-~](?:[ -~]*[!-~])?)\r\n", re.MULTILINE)
 _PARAMETER = re.compile(rf';({_NAME})=("(?:[^"\\]|\\.)*"|[^\s;"]*)')
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
@@ -91,8 +93,7 @@ _ADDRESS = re.compile(rf'(?:(?P<quoted>".*")\s*|(?P<words>{_WORD}(?:\s+{_WORD})*
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>]+")
 
 
-@dataclass(frozen=True, slots=True)
-class CpimHeader:
+class CpimHeader(NamedTuple):
     """One CPIM header.
 
     value: what stands after the space, as sent (escapes not undone). parameters: those between colon and
@@ -132,6 +133,14 @@ class CpimMessage:
     layout: Layout = "rfc3862"
 
     @cached_property
+    def _by_name(self) -> dict[tuple[str, str], list[CpimHeader]]:
+        """The headers of each namespace and local name."""
+        found: dict[tuple[str, str], list[CpimHeader]] = {}
+        for header, resolved in zip(self.headers, self._resolved, strict=True):
+            found.setdefault(resolved, []).append(header)
+        return found
+
+    @cached_property
     def _resolved(self) -> tuple[tuple[str, str], ...]:
         """The namespace and local name of each header."""
         resolve = _resolve_again if self.content_offset <= _LONGEST_KEPT else _resolve
@@ -157,8 +166,7 @@ class CpimMessage:
 
     def fields(self, urn: str, name: str) -> list[CpimHeader]:
         """The headers of a name in a namespace, whatever the prefix (RFC 3862 3.4)."""
-        pairs = zip(self.headers, self._resolved, strict=True)
-        return [header for header, resolved in pairs if resolved == (urn, name)]
+        return list(self._by_name.get((urn, name), ()))
 
     def imdn(self, name: str) -> str | None:
         """The value of the first header of that name in urn:ietf:params:imdn, whatever the prefix.
@@ -232,11 +240,11 @@ def _read_plain(data: bytes) -> CpimMessage | None:
     """An object of plain lines only, as most are; None for every other."""
     mime_offset = data.find(b"\r\n\r\n") + 4
     offset = data.find(b"\r\n\r\n", mime_offset) + 4
-    headers = _plain_lines(_PLAIN_HEADER, data[: mime_offset - 2])
-    mime = _plain_lines(_PLAIN_FIELD, data[mime_offset : offset - 2])
-    if not headers or not mime or any(name[:8].lower() == "content-" for name, *_ in headers):
+    block, mime_block = data[: mime_offset - 2], data[mime_offset : offset - 2]
+    if _STRAY.search(block) is not None or _CONTENT_TYPE.search(mime_block) is None:
         return None
-    if not any(name.lower() == "content-type" for name, *_ in mime):
+    headers, mime = _plain_lines(_PLAIN_HEADER, block), _plain_lines(_PLAIN_FIELD, mime_block)
+    if not headers or not mime:
         return None
     return CpimMessage(
         data,
@@ -251,9 +259,9 @@ def _plain_lines(pattern: re.Pattern[bytes], block: bytes) -> list[tuple[str, st
     """Name, value, place and octets of each line; none at all when one of them is not plain."""
     place, lines = 0, []
     for name, value in pattern.findall(block):
-        end = place + len(name) + len(value) + 4  # colon, space, CR and LF
-        lines.append((name.decode(), value.decode(), place, block[place:end]))
-        place = end
+        raw = b"%b: %b\r\n" % (name, value)
+        lines.append((name.decode(), value.decode(), place, raw))
+        place += len(raw)
     return lines if place == len(block) else []
 
 

@@ -50,6 +50,8 @@ def decode_content(
     limit: octets the content may come to, at each step. offset: where it starts, for errors. Raises
     BodySyntaxError for an encoding that is not known, octets that do not follow it, and too many of them.
     """
+    if content_encoding is None and transfer_encoding is None:
+        return content
     transfer = (transfer_encoding or "").strip().lower()
     decode = _TRANSFER_ENCODINGS.get(transfer)
     if decode is None:

@@ -17,8 +17,7 @@ _PARAMETER = re.compile(r""";\s*+([^\s=;"]+)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^;]*)""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class MimeField:
+class MimeField(NamedTuple):
     """One MIME header field: name as sent, value unfolded and trimmed, raw octets with line ends."""
 
     name: str

@@ -122,7 +122,7 @@ class Pager:
             self._notifications.on_notification(message)
             return
         answer, challenge = self._decide(message)
-        message = replace(message, status=answer.status, challenged=bool(challenge))
+        message.settle(answer.status, bool(challenge))
         if message.accepted:
             self._remember(message)
         self.received.append(message)

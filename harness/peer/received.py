@@ -45,6 +45,11 @@ class ReceivedMessage:
     status: int | None = None
     challenged: bool = False
 
+    def settle(self, status: int | None, challenged: bool) -> None:
+        """Say what it is answered: once, before anybody else sees the message."""
+        object.__setattr__(self, "status", status)
+        object.__setattr__(self, "challenged", challenged)
+
     @property
     def request(self) -> Request:
         """The request as received."""

@@ -122,8 +122,12 @@ class Parameters(Mapping[str, str | None]):
     def get(self, name: str, /, default: str | _T) -> str | _T | None: ...
     def get(self, name: str, /, default: str | _T | None = None) -> str | _T | None:
         """The value of a parameter, None for one without; default when it is absent."""
-        value = self._values().get(name.lower(), default)
-        return unquote(value) if isinstance(value, str) and value is not default else value
+        index = self._values() if self._index is None else self._index
+        key = name.lower()
+        if key not in index:
+            return default
+        value = index[key]
+        return unquote(value) if value is not None and value[:1] == '"' else value
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._values()

@@ -20,8 +20,10 @@ def line_of(name: str, value: str) -> bytes:
 
 def checked_line(name: str, value: str) -> bytes:
     """One header line. Raises UsageError for a name that is no token and a value that breaks the line."""
-    demand(name in KNOWN_HEADERS or is_token(name), "header name", name)
-    demand(is_clean(value), f"value of {name}", value)
+    if name not in KNOWN_HEADERS:
+        demand(is_token(name), "header name", name)
+    if not value.isprintable():
+        demand(is_clean(value), f"value of {name}", value)
     return line_of(name, value)
 
 
@@ -40,6 +42,7 @@ def checked_lines(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[list
     if "Content-Length" not in keys:
         rows.append(("Content-Length", str(len(body))))
         keys.append("Content-Length")
+        return [checked_line(name, value) for name, value in rows], keys
     for key, (_, value) in zip(keys, rows, strict=True):
         if key == "Content-Length":
             demand(value == str(len(body)), f"Content-Length beside a body of {len(body)} octets", value)
@@ -54,7 +57,7 @@ def demand(good: bool, what: str, text: str) -> None:
 
 def is_clean(text: str) -> bool:
     """No line ends, no other control characters, nothing that UTF-8 cannot carry."""
-    return text.isprintable() or _UNCLEAN.search(text) is None
+    return _UNCLEAN.search(text) is None
 
 
 def demand_uri(uri: str) -> None:

@@ -179,10 +179,10 @@ class Via:
         return Via(self.protocol, self.transport, self.host, self.port, self.parameters.replaced(name, value))
 
     def with_parameters(self, values: Mapping[str, str]) -> Via:
-        """A copy with these parameters set."""
-        parameters = self.parameters
-        for name, value in values.items():
-            parameters = parameters.replaced(name, value)
+        """A copy with these parameters set, each at its place or at the end. Names are in lower case."""
+        new = dict(values)
+        pairs = [(name, new.pop(name.lower(), value)) for name, value in self.parameters.pairs]
+        parameters = Parameters([*pairs, *new.items()])
         return Via(self.protocol, self.transport, self.host, self.port, parameters)
 
     def __str__(self) -> str:

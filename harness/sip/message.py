@@ -153,10 +153,11 @@ class SipMessage:
     # -- header fields as text
 
     def _rows(self, name: str) -> Sequence[int]:
-        return self._head.numbers.get(header_key(name), ())
+        numbers = self._head.numbers
+        return numbers.get(name) or numbers.get(header_key(name), ())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._head.first(header_key(name)) is not None
+        return name in self._head.numbers or (isinstance(name, str) and bool(self._rows(name)))
 
     def field(self, name: str) -> HeaderField | None:
         """The first field of that name (any case, compact or long)."""
@@ -169,8 +170,8 @@ class SipMessage:
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name, or None."""
-        number = self._head.first(header_key(name))
-        return None if number is None else self._head.text(number)
+        numbers = self._rows(name)
+        return self._head.text(numbers[0]) if numbers else None
 
     def get_all(self, name: str) -> list[str]:
         """The value of each field of that name."""
@@ -281,22 +282,22 @@ class SipMessage:
     @property
     def from_(self) -> NameAddr:
         """From (RFC 3261 20.20)."""
-        return self._single("From", NameAddr.parse, "RFC 3261 8.1.1.3")
+        return self._typed.get("From") or self._single("From", NameAddr.parse, "RFC 3261 8.1.1.3")
 
     @property
     def to(self) -> NameAddr:
         """To (RFC 3261 20.39)."""
-        return self._single("To", NameAddr.parse, "RFC 3261 8.1.1.2")
+        return self._typed.get("To") or self._single("To", NameAddr.parse, "RFC 3261 8.1.1.2")
 
     @property
     def cseq(self) -> CSeq:
         """CSeq (RFC 3261 20.16)."""
-        return self._single("CSeq", CSeq.parse, "RFC 3261 8.1.1.5")
+        return self._typed.get("CSeq") or self._single("CSeq", CSeq.parse, "RFC 3261 8.1.1.5")
 
     @property
     def call_id(self) -> str:
         """Call-ID (RFC 3261 20.8)."""
-        return self._single("Call-ID", parse_call_id, "RFC 3261 8.1.1.4")
+        return self._typed.get("Call-ID") or self._single("Call-ID", parse_call_id, "RFC 3261 8.1.1.4")
 
     @property
     def contacts(self) -> list[NameAddr]:
@@ -460,10 +461,9 @@ class SipMessage:
         line = line_of(head.name(top), ", ".join([str(via), *others]))
         copy = self._copy(head.with_row(top, line), self.body)
         if head is self._head:  # what was read of the other rows holds for the copy too
-            copy._typed = self._typed.copy()
-            for key in _OF_VIA:
-                copy._typed.pop(key, None)
-            copy._typed["via"] = via
+            typed = copy._typed = self._typed | {"via": via}
+            typed.pop("Via*", None)
+            typed.pop("check", None)
         return copy
 
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
@@ -484,9 +484,6 @@ class SipMessage:
 
     def _copy(self, head: Head, rest: bytes) -> Self:
         return cast(Self, _message(head, None, rest))
-
-
-_OF_VIA = ("via", "Via*", "check")
 
 
 class Request(SipMessage):
@@ -667,11 +664,14 @@ def build_response(
 def _copied(request: Request, tag: str | None) -> tuple[list[bytes], list[str]]:
     """The rows every response repeats, and their keys."""
     head = request._head.tidied()
-    numbers = [(name, number) for name in COPIED for number in head.numbers.get(name, ())]
-    lines = [
-        _tagged(head.rows[number], tag) if name == "To" else head.rows[number] for name, number in numbers
-    ]
-    return lines, [name for name, _ in numbers]
+    lines: list[bytes] = []
+    keys: list[str] = []
+    for name in COPIED:
+        for number in head.numbers.get(name, ()):
+            row = head.rows[number]
+            lines.append(_tagged(row, tag) if name == "To" else row)
+            keys.append(name)
+    return lines, keys
 
 
 def _tagged(line: bytes, tag: str | None) -> bytes:

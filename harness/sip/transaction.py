@@ -446,12 +446,12 @@ class ServerTransaction(Transaction):
 
     __slots__ = ("_response", "key")
 
-    def __init__(self, request: Request, reliable: bool, timers: Timers) -> None:
+    def __init__(self, request: Request, reliable: bool, timers: Timers, key: Key | None = None) -> None:
         invite = request.method == "INVITE"
         super().__init__(
             Machine.SERVER_INVITE if invite else Machine.SERVER_NON_INVITE, request, reliable, timers
         )
-        self.key = server_key(request)
+        self.key = server_key(request) if key is None else key
         self._response: Response | None = None
 
     def start(self) -> Iterator[Action]:
@@ -544,12 +544,13 @@ class ServerTransactions:
         if self._by_key.get(transaction.key) is transaction:
             del self._by_key[transaction.key]
 
-    def find(self, request: Request) -> ServerTransaction | None:
+    def find(self, request: Request, key: Key | None = None) -> ServerTransaction | None:
         """The transaction this request repeats or acknowledges (17.2.3), or None.
 
-        Raises SipSyntaxError when Via or CSeq, or without the cookie From, To or Call-ID, cannot be read.
+        key is that of the request where it is known. Raises SipSyntaxError when Via or CSeq, or without the
+        cookie From, To or Call-ID, cannot be read.
         """
-        found = self._by_key.get(server_key(request))
+        found = self._by_key.get(server_key(request) if key is None else key)
         if found is None and request.method == "ACK" and not has_cookie(request):
             return next((each for each in self if each.acknowledged_by(request)), None)
         return found
