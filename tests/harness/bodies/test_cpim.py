@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from harness.bodies.cpim import (
     CpimFault,
+    _read_closely,
+    _read_plain,
     build_cpim,
     escape,
     format_cpim_address,
@@ -409,6 +412,15 @@ PIECES = st.sampled_from(
         b"MIME-Version: 1",
     ]
 )
+
+
+@given(st.integers(0, len(PAGER)), st.integers(0, 3), PIECES)
+def test_plain_objects_read_as_closely_read_ones(place: int, removed: int, piece: bytes) -> None:
+    data = PAGER
+    for damaged in (data, data[:place] + piece + data[place + removed :]):
+        with suppress(BodySyntaxError):
+            assert parse_cpim(damaged) == _read_closely(damaged)
+    assert _read_plain(data) is not None
 
 
 @given(st.one_of(st.binary(max_size=200), st.lists(PIECES, max_size=30).map(b"".join)))
