@@ -70,7 +70,7 @@ class ConferenceEvents:
         return Admission(
             canonical(request.uri),
             contact=f"<{self._pcscf.uri(local)}>",
-            send=self._pcscf.way(flow_of(incoming, target)),
+            send=self._pcscf.way(flow_of(incoming, target), request.values("Record-Route")),
             record_routes=(self._pcscf.route(local),),
         )
 

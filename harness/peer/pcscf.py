@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.errors import AddressTaken, NotSeen, RcsLabError
 from harness.evidence.timeline import Address, Timeline, Transport
 from harness.peer.answers import Answer, Header, HeaderChanges, changed
 from harness.peer.config import PeerConfig, TlsListening
-from harness.peer.flow import Flow
+from harness.peer.flow import Flow, on_the_way
 from harness.peer.journal import EventKind, Journal
 from harness.peer.repeats import Repeats
 from harness.sip.message import Response, build_response
@@ -188,9 +188,9 @@ class Pcscf:
                 log.info("the handset cannot be reached at %s: %s", _shown(hop), error.actual)
         raise NoAnswer(f"the handset cannot be reached at {' nor '.join(map(_shown, hops))}: {failure}")
 
-    def way(self, flow: Flow) -> Send:
-        """How requests of a subscription go down the flow."""
-        return partial(self.request, flow=flow)
+    def way(self, flow: Flow, path: Sequence[str] = ()) -> Send:
+        """How requests of a subscription go down the flow: first by the top of their route set or Path."""
+        return partial(self.request, flow=flow, first=on_the_way(tuple(path)))
 
     async def _once(self, make: RequestMaker, hop: Hop, local: Address) -> Response:
         message = make(self.agent.via_for(hop, local))

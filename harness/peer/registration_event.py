@@ -77,7 +77,7 @@ class RegistrationEvents:
         return Admission(
             canonical(str(request.to.uri)),
             contact=f"<{self._pcscf.uri(local)}>",
-            send=self._pcscf.way(flow_of(incoming, target)),
+            send=self._pcscf.way(flow_of(incoming, target), request.values("Record-Route")),
             record_routes=(self._pcscf.route(local),),
         )
 
@@ -125,7 +125,7 @@ class RegistrationEvents:
             if over:
                 self._notifier.close(subscription, "noresource", body)
             else:
-                subscription.send = self._pcscf.way(mine[-1].flow)
+                subscription.send = self._pcscf.way(mine[-1].flow, mine[-1].path)
                 self._notifier.changed(subscription, body)
 
 

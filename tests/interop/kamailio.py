@@ -28,7 +28,7 @@ request_route {
     t_check_trans();
     force_rport();
     loose_route();
-    if (is_method("REGISTER")) add_path();
+    if (is_method("REGISTER")) add_path_received();
     if (is_method("INVITE|SUBSCRIBE")) record_route();
     if ($du == $null && $rd == "DOMAIN") {
         $du = "sip:PEER_AT;transport=PEER_TRANSPORT";
@@ -111,7 +111,7 @@ class Kamailio(Program):
             modules.append("tls")
         lines += [f'loadmodule "{name}.so"' for name in modules]
         lines += ['modparam("rr", "append_fromtag", 0)', 'modparam("rr", "enable_double_rr", 1)']
-        lines += ['modparam("path", "enable_r2", 1)']
+        lines += ['modparam("path", "enable_r2", 1)', 'modparam("path", "use_received", 1)']
         if self.certificate is not None:
             certificate, key = self.certificate
             lines.append(f'modparam("tls", "certificate", "{certificate}")')

@@ -27,11 +27,11 @@ from harness.agent.invite_session import InviteSession
 from harness.agent.outgoing import FixedWay
 from harness.agent.session_user import Content, Ending, SessionUser
 from harness.agent.sip_agent import Hop, Incoming, SipAgent
-from harness.agent.tls import TlsSettings
+from harness.agent.tls_settings import TlsSettings
 from harness.agent.user_agent import UserAgent
 from harness.evidence.capture import capture_to_timeline, write_capture
-from harness.evidence.timeline import Timeline, Transport
-from harness.peer.config import Authentication, PeerConfig, Subscriber
+from harness.evidence.timeline import Event, Timeline, Transport
+from harness.peer.config import Authentication, PeerConfig, Subscriber, TlsListening
 from harness.peer.peer import Peer
 from harness.sip.digest import answer_challenge
 from harness.sip.message import Request, Response, build_request, build_response
@@ -59,6 +59,7 @@ OFFER, ANSWER = (
     )
     for number in (1, 2)
 )
+HANDSET = "127.0.0.2"
 LOCAL = {4: "127.0.0.1", 6: "::1"}
 
 
@@ -109,7 +110,7 @@ class Lab:
     async def register(self) -> None:
         self.baseband.heard(Cell("001", "01", 1, 256, -85.0))
         host = self.proxy.hosts[0]
-        address = "127.0.0.2" if ":" not in host else "127.0.0.1"
+        address = HANDSET if ":" not in host else "127.0.0.1"
         self.baseband.attached(Pdn("ims", address, (host,), "::1" if ":" in host else None))
         await self.peer.registrar.wait_registered(OWN, timeout=10)
 
@@ -119,20 +120,25 @@ async def lab(
     folder: Path,
     hop: Transport,
     behind: Transport,
-    version: int = 4,
-    certificate: tuple[Path, Path] | None = None,
+    version: int,
+    authority: Any,
 ) -> AsyncIterator[Lab]:
-    """hop: from the handset to the proxy; behind: from the proxy to the peer. certificate: the proxy's."""
+    """hop: from the handset to the proxy; behind: from the proxy to the peer."""
     host = LOCAL[version]
-    config = PeerConfig(DOMAIN, (SUBSCRIBER,), Authentication.DIGEST, listen=((host, 0),))
+    certificate = authority.issue(host, DOMAIN)
+    tls = TlsListening(0, TlsSettings(*certificate, ca=authority.file))
+    config = PeerConfig(DOMAIN, (SUBSCRIBER,), Authentication.DIGEST, listen=((host, 0),), tls=tls)
     peer = Peer(config, Timeline())
     peer.notifications.policy(timedelta(0), timedelta(milliseconds=20))
-    at = (await peer.start()).sip_udp[0]
+    addresses = await peer.start()
+    at = (addresses.sip_tls if behind is TLS else addresses.sip_udp)[0]
     app, baseband = App(), Baseband(Identity(imsi=IMSI, msisdn=NUMBER))
     proxy = handset = None
     try:
         proxy = Kamailio(folder / "proxy", at, behind.lower(), DOMAIN, free_port(host), (host,), certificate)
-        settings = RcsSettings(DOMAIN, hop, proxy.port, password="geheim-7731")
+        settings = RcsSettings(
+            DOMAIN, hop, proxy.port + (hop is TLS), password="geheim-7731", tls=TlsSettings(ca=authority.file)
+        )
         handset = RcsClient(baseband, app, settings, personality_named("reference"), Defects())
         handset.start()
         yield Lab(handset, app, baseband, proxy, peer)
@@ -168,26 +174,30 @@ def findings(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("version", LOCAL)
-@pytest.mark.parametrize("behind", [UDP, TCP])
-@pytest.mark.parametrize("hop", [UDP, TCP])
+@pytest.mark.parametrize("behind", [UDP, TCP, TLS])
+@pytest.mark.parametrize("hop", [UDP, TCP, TLS])
 def test_a_conversation_through_a_foreign_proxy(
-    tmp_path: Path, network: bool, hop: Transport, behind: Transport, version: int
+    tmp_path: Path, network: bool, authority: Any, hop: Transport, behind: Transport, version: int
 ) -> None:
     """And both hops, as they went over the wire, give no finding, nor does what the peer saw of it."""
 
     async def scenario() -> Peer:
-        async with lab(tmp_path, hop, behind, version) as each:
+        async with lab(tmp_path, hop, behind, version, authority) as each:
             await converse(each)
             (binding,) = each.peer.registrar.all_bindings()
             shown = f"[{LOCAL[version]}]" if version == 6 else LOCAL[version]
-            assert binding.path[0].startswith(f"<sip:{shown}:{each.proxy.port};")
+            port = each.proxy.port + (behind is TLS)
+            assert binding.path[0].startswith(f"<sip:{shown}:{port};")
             assert binding.flow.transport is behind
             return each.peer
 
     with recording(tmp_path, network) as recorded:
         peer = asyncio.run(scenario())
+    connections = [e.text for e in peer.timeline if isinstance(e, Event) and e.name == "connection"]
+    assert not any(HANDSET in text for text in connections)  # nothing goes round the proxy
     write_capture(tmp_path / "peer.pcapng", peer.timeline)
-    for path in filter(None, (tmp_path / "peer.pcapng", recorded)):
+    readable = recorded if (hop, behind) != (TLS, TLS) else None
+    for path in filter(None, (tmp_path / "peer.pcapng", readable)):
         assert findings(path) == []
         assert malformed(path) == []
 
@@ -197,8 +207,7 @@ def test_options_finds_its_way_back_through_the_proxy(tmp_path: Path, authority:
     """A Via of another stack stands between ours and the answer (RFC 3261 18.2.2, RFC 3581 4)."""
 
     async def scenario() -> None:
-        certificate = authority.issue(LOCAL[4], f"sip:{LOCAL[4]}")
-        async with lab(tmp_path, UDP, UDP, certificate=certificate) as each:
+        async with lab(tmp_path, UDP, UDP, 4, authority) as each:
             agent = SipAgent(Timeline(), lambda incoming: None, tls=TlsSettings(ca=authority.file))
             await agent.listen(LOCAL[4])
             await agent.listen_tls(LOCAL[4], 0, TlsSettings(*authority.issue(LOCAL[4])))
@@ -267,7 +276,7 @@ def test_a_session_keeps_its_route_set(
 
     async def scenario() -> None:
         host = LOCAL[version]
-        certificate = authority.issue(host, f"sip:[{host}]" if version == 6 else f"sip:{host}")
+        certificate = authority.issue(host)
         caller, callee = End(TlsSettings(ca=authority.file)), End()
         own = await caller.agent.listen(host)
         if hop is TLS:
