@@ -74,8 +74,8 @@ class RunResult:
     verdicts: Counter[str] = field(default_factory=Counter)
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    transport: dict[str, int] = field(default_factory=dict)
-    """What the peer's transports counted (harness.agent.metrics)."""
+    transport: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What the peer's transports counted, by protocol (harness.agent.metrics)."""
     infra: str | None = None
     infra_tests: set[str] = field(default_factory=set)
     stopped: str = ""
@@ -223,7 +223,8 @@ def _run_on_bench(
         started = time.monotonic()
         with stop.held_off():
             bench.close()
-            result.transport = bench.peer.pcscf.agent.metrics.as_dict()
+            metrics = bench.peer.metrics
+            result.transport = {protocol: counted.as_dict() for protocol, counted in metrics.items()}
         result.seconds["tear_down"] = time.monotonic() - started
 
 

@@ -98,16 +98,16 @@ async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: Verify
         quiet.stop()
         await peer.stop()
         ladder.end()
-    metrics = peer.pcscf.agent.metrics
     verifier = Verifier(request.profile, settings)
     findings = verifier.judge(timeline)
     judgement = Judgement.of("rcslab peer", verifier, notices(timeline))
     if request.evidence is not None:
         write_evidence(request.evidence, timeline, findings, roles={PEER: own}, title="rcslab peer")
         (request.evidence / "report.json").write_text(to_json([judgement]), encoding="utf-8")
-        counted = json.dumps(metrics.as_dict(), indent=1)
+        counted = json.dumps({name: each.as_dict() for name, each in peer.metrics.items()}, indent=1)
         (request.evidence / "metrics.json").write_text(counted + "\n", encoding="utf-8")
-    for line in (*to_text([judgement]).splitlines(), *metrics.lines()):
+    counters = [f"{name} {line}" for name, each in peer.metrics.items() for line in each.lines()]
+    for line in (*to_text([judgement]).splitlines(), *counters):
         request.on_line(line)
     return exit_code([judgement])
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from harness.agent.event_notifier import EventNotifier
 from harness.agent.listening_sockets import is_wildcard
+from harness.agent.metrics import Metrics
 from harness.agent.msrp_endpoint import MsrpEndpoint
 from harness.agent.scheduler import RunningLoop
 from harness.agent.sip_agent import Incoming
@@ -128,6 +129,11 @@ class Peer:
         self.addresses = None
 
     # What tests ask
+
+    @property
+    def metrics(self) -> dict[str, Metrics]:
+        """What the transports have counted, by protocol."""
+        return {"sip": self.pcscf.agent.metrics, "msrp": self.msrp.metrics}
 
     @property
     def bindings(self) -> dict[str, Binding]:

@@ -185,8 +185,8 @@ def test_a_client_registers_over_tls_and_the_counters_are_told(own_lab, authorit
         assert code_of(client.recv(65536)) == "200"
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=10)
-    assert "tls-handshakes: 1" in errors.splitlines()
-    assert json.loads((folder / "metrics.json").read_text("utf-8"))["tls-handshakes"] == 1
+    assert "sip tls-handshakes: 1" in errors.splitlines()
+    assert json.loads((folder / "metrics.json").read_text("utf-8"))["sip"]["tls-handshakes"] == 1
     lines = (folder / "timeline.jsonl").read_text("utf-8").splitlines()
     assert {entry["transport"] for entry in map(json.loads, lines) if "transport" in entry} == {"TLS"}
 

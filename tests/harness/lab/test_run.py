@@ -85,7 +85,8 @@ def test_what_a_run_leaves(own_lab):
     assert summary["tests"] == {"pass": 1, "fail": 2, "skip": 1}
     assert summary["verdicts"] == {"pass": 1, "fail": 2, "inconc": 1, "infra": 0}
     assert summary["seconds"].keys() == {"bring_up", "suites", "tear_down"}
-    assert summary["transport"].keys() == {counter.value for counter in Counter}
+    assert summary["transport"].keys() == {"sip", "msrp"}
+    assert summary["transport"]["sip"].keys() == {counter.value for counter in Counter}
     assert summary["exit_code"] == 1
     failing = [finding for finding in summary["findings"] if finding["fails"]]
     assert {finding["rule"] for finding in failing} == {"sip.max-forwards.present"}, failing
@@ -258,7 +259,7 @@ def test_a_run_over_tls(own_lab, authority):
     suite = own_lab.suite(SUITE.partition("Fails By A Keyword")[0])
     done = own_lab.run("run", suite, "--bench", "a")
     assert done.returncode == 0, done.stdout + done.stderr
-    counted = own_lab.summary()["transport"]
+    counted = own_lab.summary()["transport"]["sip"]
     assert counted["tls-handshakes"] == 1 and counted["connections-reused"] > 0
     (evidence,) = (own_lab.latest / "evidence").iterdir()
     entries = [json.loads(line) for line in (evidence / "timeline.jsonl").read_text("utf-8").splitlines()]
