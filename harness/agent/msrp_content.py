@@ -62,7 +62,7 @@ class SpooledContent:
     def _move(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0, prefix="rcslab-", dir=self._folder)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
-        for position, data in self._sink.pieces:
+        for position, data in self._sink.parts:
             _write(self._file, position, data)
         self._sink.discard()
 
@@ -81,7 +81,7 @@ def source_of(content: Content) -> ContentSource:
     return FileSource(content)  # type: ignore[arg-type]
 
 
-def _write(file: IO[bytes], position: int, data: bytes | memoryview) -> None:
+def _write(file: IO[bytes], position: int, data: bytes | bytearray | memoryview) -> None:
     view = memoryview(data)
     while view:
         done = os.pwrite(file.fileno(), view, position)

@@ -199,8 +199,9 @@ class MsrpEndpoint:
         return handle.session
 
     def _bound(self, handle: SessionHandle, line: MsrpLine) -> None:
-        handle.line = line
-        line.handles.append(handle)
+        if handle.line is not line:
+            handle.line = line
+            line.handles.append(handle)
         if not handle.ready.done():
             handle.ready.set_result(None)
 

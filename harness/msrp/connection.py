@@ -26,6 +26,7 @@ from harness.msrp.session import MsrpSession
 from harness.msrp.transactions import Transaction, Transactions
 
 MOST_UNANSWERED = 4096  # chunks sent and not answered before sending waits for answers
+_MOST_ROUTES = 256  # ways in which To-Path was written that are remembered
 _HEAD = 256  # octets a chunk roughly has besides its body
 
 
@@ -170,6 +171,8 @@ class MsrpConnection:
                 if found is not None:
                     self._refuse(request, found)
                 return None
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
             session = self._routes[path] = found
         return session
 

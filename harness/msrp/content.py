@@ -26,33 +26,37 @@ class MemorySink:
     """Content in memory. It takes the room of what was written, whatever position was claimed for it."""
 
     def __init__(self) -> None:
-        self.pieces: list[tuple[int, bytes]] = []
-        """What was written, in that order: position and octets."""
         self.written = 0
-        self._next = 0
-        self._in_order = True
+        self._begun = bytearray()  # what came in order
+        self._pieces: list[tuple[int, bytes]] = []  # all that came since something was missing
         self._octets = 0
 
     def write(self, position: int, data: bytes | memoryview) -> None:
-        if position != self._next:
-            self._in_order = False
-        self._next = position + len(data)
         self.written += len(data)
-        self.pieces.append((position, bytes(data)))
+        if self._pieces or position > len(self._begun):
+            self._pieces.append((position, bytes(data)))
+        else:
+            self._begun[position : position + len(data)] = data
 
     def finish(self, octets: int) -> None:
         self._octets = octets
 
     def discard(self) -> None:
-        self.pieces.clear()
+        self._begun.clear()
+        self._pieces.clear()
+
+    @property
+    def parts(self) -> list[tuple[int, bytes | bytearray]]:
+        """What was written, in that order: position and octets."""
+        return [(0, self._begun), *self._pieces]
 
     @property
     def content(self) -> bytes:
         """The whole content, once it is complete."""
-        if self._in_order:
-            return b"".join(data for _, data in self.pieces)[: self._octets]
+        if not self._pieces:
+            return bytes(memoryview(self._begun)[: self._octets])
         whole = bytearray(self._octets)
-        for position, data in self.pieces:
+        for position, data in self.parts:
             end = min(position + len(data), self._octets)
             if position < end:
                 whole[position:end] = data[: end - position]

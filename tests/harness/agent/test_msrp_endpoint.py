@@ -365,6 +365,24 @@ def test_a_session_is_matched_by_its_id_however_the_address_is_written(in_loop, 
     in_loop(scenario())
 
 
+def test_one_session_whose_address_is_written_in_many_ways_is_one_session(in_loop) -> None:
+    async def scenario() -> None:
+        endpoint, told = MsrpEndpoint(Timeline()), Told()
+        wire = await wire_to(await endpoint.listen("127.0.0.1"))
+        handle = endpoint.open(plan(), told)
+        for number in range(300):  # more than are remembered
+            wire.transport.write(octets_of(to=BOB.replace("two;tcp", f"two;tcp;x={number}")))
+        await wire.message(300)
+        assert {each.status for each in wire.messages} == {200}
+        assert len([each for each in told.news if each[0] == "request"]) == 300
+        assert handle.line.handles == [handle]
+        handle.close()
+        await wire.until(lambda: wire.ended)
+        await endpoint.close()
+
+    in_loop(scenario())
+
+
 def test_what_the_plan_says_is_taken_and_nothing_else(in_loop) -> None:
     async def scenario() -> None:
         endpoint, told = (
