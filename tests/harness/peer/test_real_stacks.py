@@ -1,4 +1,4 @@
-"""What real stacks do that ours does not: short header names, no Content-Length over UDP, transport= in Via."""
+"""What real stacks do: short header names, no Content-Length over UDP, odd parameters in Via."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_without_content_length_the_body_is_the_rest_of_the_datagram(bench: Any)
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("parameter", ["transport=udp", "transport=TCP", "Transport=tls;alias", "keep;x=\"a;b\""])
+@pytest.mark.parametrize(
+    "parameter", ["transport=udp", "transport=TCP", "Transport=tls;alias", 'keep;x="a;b"']
+)
 def test_foreign_parameters_of_via_come_back_as_they_went(bench: Any, parameter: str, stream: bool) -> None:
     """They neither move the answer nor are lost on it (RFC 3261 8.2.6.2, 18.2.2)."""
     bench.start()
