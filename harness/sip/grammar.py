@@ -58,8 +58,8 @@ def list_elements(value: str) -> list[tuple[int, str]]:
     reaches to the end.
     """
     if "," not in value:
-        pieces = [(0, value)]
-    elif '"' not in value and "<" not in value:
+        return [(len(value) - len(value.lstrip(" \t")), value.strip(" \t"))]
+    if '"' not in value and "<" not in value:
         pieces, start = [], 0
         for part in value.split(","):
             pieces.append((start, part))

@@ -46,12 +46,13 @@ _T = TypeVar("_T")
 _H = TypeVar("_H", bound=HeaderType)
 _Parse = Callable[[str, int], _T]
 
-# Headers a handset writes alike in message after message: their texts are parsed once for all of them. Not
-# those that never repeat (Via, From, Call-ID, CSeq, Date), and not those that hold what a secret made.
+# Headers whose texts come again: a handset writes some alike in message after message, and a response repeats
+# those of its request. Each text is parsed once for all. Not those that hold what a secret made.
 _REPEATED = frozenset(
     {
-        "To", "Contact", "Route", "Record-Route", "Path", "Service-Route", "P-Asserted-Identity",
-        "P-Preferred-Identity", "Accept-Contact", "Content-Type", "Content-Length", "Max-Forwards", "Expires",
+        "Via", "From", "To", "CSeq", "Contact", "Route", "Record-Route", "Path", "Service-Route",
+        "P-Asserted-Identity", "P-Preferred-Identity", "Accept-Contact", "Content-Type", "Content-Length",
+        "Max-Forwards", "Expires",
     }
 )  # fmt: skip
 _LONGEST_HEAD = 8192  # octets: in a longer one nothing is looked up
