@@ -150,7 +150,7 @@ ENDS = (b"!", b'"')
 FAMILIES: dict[str, Callable[[], Iterator[Family]]] = {
     "sip_message": _sip,
     "sip_stream": _stream,
-    "sip_headers": lambda: _units(b"", b"<sip:a@h>", b"SIP/2.0/UDP h", b'"', b"<", b"Digest a", tails=ENDS),
+    "sip_headers": lambda: _units(b"", b"<sip:a@h>", b"SIP/2.0/UDP h", b'"', b"Digest a", tails=(b"!",)),
     "sip_uri": lambda: _units(b"", b"sip:", b"sip:a@h;a", b"sip:a@h?", b"tel:+", b"tel:1;", tails=ENDS),
     "sip_digest": lambda: _units(b"Digest ", b"Digest a=b,", b'Digest nonce="', tails=ENDS),
     "msrp_message": _msrp,
