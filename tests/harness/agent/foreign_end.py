@@ -14,6 +14,7 @@ from harness.agent.sip_agent import Hop, Incoming, SipAgent
 from harness.agent.subscriptions import Header, RequestMaker
 from harness.evidence.timeline import Timeline, Transport
 from harness.sip.message import Response, build_response
+from harness.sip.transaction import Timers
 
 
 class Text(str):
@@ -108,8 +109,8 @@ class ForeignEnd(asyncio.DatagramProtocol):
 class Side:
     """An agent of ours and what its usages need: answers, a way to the foreign end, tasks."""
 
-    def __init__(self) -> None:
-        self.agent = SipAgent(Timeline(), self._on_request)
+    def __init__(self, timers: Timers | None = None) -> None:
+        self.agent = SipAgent(Timeline(), self._on_request, timers=timers)
         self.handlers: dict[str, Any] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.failures: list[str] = []
