@@ -41,6 +41,7 @@ def test_cycles_are_collected_when_nothing_happens_and_only_then(clock: Any, ful
         full.clear()
         old = [Cycle() for _ in range(10)]
         gone = weakref.ref(old[0])
+        gc.collect(0)  # they have lasted
         del old
         for number in range(4):
             happened.append(number)
@@ -53,6 +54,20 @@ def test_cycles_are_collected_when_nothing_happens_and_only_then(clock: Any, ful
         clock.advance(5 * LOOK_SECONDS)
         assert len(full) == 1, "nothing happened since"
         del kept
+    finally:
+        quiet.stop()
+
+
+def test_each_object_is_looked_at_once_under_load(clock: Any) -> None:
+    quiet = CollectWhenQuiet(lambda: 0, clock)
+    quiet.start()
+    try:
+        before = gc.get_freeze_count()
+        kept = [[] for _ in range(200_000)]  # type: ignore[var-annotated]
+        assert gc.get_freeze_count() - before > 190_000
+        assert len(gc.get_objects()) < 10_000
+        del kept
+        assert gc.get_freeze_count() - before < 10_000
     finally:
         quiet.stop()
 
