@@ -14,20 +14,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from harness.agent.garbage import CollectWhenQuiet
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
+from harness.agent.collector import CollectWhenQuiet
 from harness.agent.loop_thread import new_loop
-from harness.agent.msrp_call import MsrpCall
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_negotiation import new_origin
-from harness.agent.msrp_plan import Role
-from harness.agent.msrp_services import CPIM, Flow, service_terms
-from harness.agent.msrp_terms import MsrpTerms
+from harness.agent.msrp.call import MsrpCall
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.negotiation import new_origin
+from harness.agent.msrp.plan import Role
+from harness.agent.msrp.services import CPIM, Flow, service_terms
+from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.part_process import Ready, log_to_stderr, serve
 from harness.agent.scheduler import RunningLoop
-from harness.agent.sip_agent import Incoming, SipAgent
-from harness.agent.user_agent import UserAgent
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming, SipAgent
 from harness.evidence.timeline import Address, Timeline
 from harness.msrp.uri import new_session_uri
 from harness.sip.message import build_response

@@ -18,9 +18,9 @@ from typing import Any
 
 from benchmarks.msrp_bare import ALICE, BOB, HOST, Receiver, Sender
 from harness.agent.loop_thread import new_loop
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_plan import MsrpPlan, Role
-from harness.agent.msrp_session import SessionUser
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.plan import MsrpPlan, Role
+from harness.agent.msrp.session import SessionUser
 from harness.evidence.timeline import Timeline
 from harness.msrp.session import SendOptions
 

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 from typing import Any
 
-from harness.agent.garbage import CollectWhenQuiet
+from harness.agent.collector import CollectWhenQuiet
 from harness.agent.loop_thread import new_loop
 from harness.agent.part_process import Ready, log_to_stderr, serve
 from harness.agent.scheduler import RunningLoop

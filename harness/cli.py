@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import ExitCode, LabError, UsageError
 

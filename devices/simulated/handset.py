@@ -28,8 +28,8 @@ from devices.simulated.personality import PERSONALITIES, PERSONALITY_PROPERTY, p
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
 from harness.agent.part_process import Ready, add_process_options, log_to_stderr, port, serve
-from harness.agent.tls import client_context
-from harness.agent.tls_settings import TlsSettings
+from harness.agent.sockets.tls import client_context
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn, imei_urn, impi_of
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from devices.simulated.baseband import Baseband
 from devices.simulated.defects import Defects, Stage
 from devices.simulated.personality import Personality
-from harness.agent.sip_agent import Hop, Incoming, SipAgent
-from harness.agent.subscriptions import RequestMaker
-from harness.agent.tls_settings import TlsSettings
-from harness.agent.via_routing import choose_transport, same_host
+from harness.agent.events.subscriptions import RequestMaker
+from harness.agent.sip.agent import Hop, Incoming, SipAgent
+from harness.agent.sip.via_routing import choose_transport, same_host
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import imei_urn
 from harness.cpm.tokens import new_call_id, new_tag
 from harness.errors import SipSyntaxError

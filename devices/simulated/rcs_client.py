@@ -19,7 +19,7 @@ from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import ALLOW, RcsAccess, RcsSettings
 from devices.simulated.rcs_registration import FEATURES, RcsRegistration, SimCounter
 from devices.simulated.rcs_texts import ACCEPTED, RcsTexts
-from harness.agent.sip_agent import Incoming, SipAgent
+from harness.agent.sip.agent import Incoming, SipAgent
 from harness.errors import RcsLabError
 from harness.evidence.timeline import Entry, Timeline
 from harness.sip.grammar import is_token

@@ -17,9 +17,9 @@ from typing import Any
 from devices.simulated.defects import Stage
 from devices.simulated.rcs_access import RcsAccess
 from harness.agent.background import Background
-from harness.agent.event_subscriber import EventSubscriber, Wish
+from harness.agent.events.subscriber import EventSubscriber, Wish
 from harness.agent.scheduler import RunningLoop
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.bodies.reginfo import ContactState, parse_reginfo
 from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.cpm.tokens import new_call_id, new_tag

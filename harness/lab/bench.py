@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.agent.loop_thread import LoopThread
-from harness.agent.tls import server_context
+from harness.agent.sockets.tls import server_context
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
 from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, NotOnBench, UsageError

@@ -27,8 +27,8 @@ from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
 from devices.modem import Modem
-from harness.agent.certificates import identities_of
-from harness.agent.tls import server_context
+from harness.agent.sockets.certificates import identities_of
+from harness.agent.sockets.tls import server_context
 from harness.errors import LabError, RcsLabError, UsageError
 from harness.evidence.timeline import Address, Timeline
 from harness.lab.equipment import guarded_adb_server

@@ -29,7 +29,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from devices.apps import load_app
 from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
-from harness.agent.tls_settings import ClientCertificate
+from harness.agent.sockets.tls_settings import ClientCertificate
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
 from harness.lab.part import FOLDER, Part

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from harness.agent.garbage import CollectWhenQuiet
+from harness.agent.collector import CollectWhenQuiet
 from harness.agent.loop_thread import new_loop
 from harness.agent.part_process import set_on_stop
 from harness.agent.scheduler import RunningLoop

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.errors import SipSyntaxError
 from harness.lab.part import Part, beside_the_file
 from harness.peer.config import DEFAULT_ALGORITHMS, Authentication, SecurityPolicy

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.agent.invite_client import InviteOutcome
-from harness.agent.invite_session import InviteSession
-from harness.agent.msrp_call import MsrpCall
-from harness.agent.session_user import Ending
+from harness.agent.msrp.call import MsrpCall
+from harness.agent.session.invite_client import InviteOutcome
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.user import Ending
 from harness.bodies.cpim import CpimMessage
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.peer.config import FarParty

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.agent.bad_requests import Refusal
-from harness.agent.event_notifier import Admission, EventNotifier, Subscription
-from harness.agent.sip_agent import Incoming
+from harness.agent.events.notifier import Admission, EventNotifier, Subscription
+from harness.agent.sip.agent import Incoming
+from harness.agent.sip.bad_requests import Refusal
 from harness.bodies.conference_info import ConferenceInfo, Extent, conference, write_conference_info
 from harness.errors import UsageError
 from harness.peer.flow import flow_of

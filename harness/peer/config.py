@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 
-from harness.agent.tls_settings import TlsSettings
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
 from harness.errors import UsageError
 from harness.evidence.timeline import Address

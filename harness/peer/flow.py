@@ -9,8 +9,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.agent.sip_agent import Hop, Incoming
-from harness.agent.via_routing import DEFAULT_PORTS, LARGEST_UDP_REQUEST
+from harness.agent.sip.agent import Hop, Incoming
+from harness.agent.sip.via_routing import DEFAULT_PORTS, LARGEST_UDP_REQUEST
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
 from harness.peer.identities import uri_of

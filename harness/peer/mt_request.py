@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_tag
 from harness.errors import SipSyntaxError

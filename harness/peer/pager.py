@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import build_cpim, format_cpim_address
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
-from harness.agent.subscriptions import RequestMaker, Send
+from harness.agent.events.subscriptions import RequestMaker, Send
+from harness.agent.sip.agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
 from harness.cpm.tokens import new_tag
 from harness.errors import AddressTaken, NotSeen, RcsLabError
 from harness.evidence.timeline import Address, Timeline, Transport

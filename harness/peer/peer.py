@@ -9,12 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from harness.agent.event_notifier import EventNotifier
-from harness.agent.listening_sockets import is_wildcard
+from harness.agent.events.notifier import EventNotifier
 from harness.agent.metrics import Metrics
-from harness.agent.msrp_endpoint import MsrpEndpoint
+from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.scheduler import RunningLoop
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
+from harness.agent.sockets.listening_sockets import is_wildcard
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges

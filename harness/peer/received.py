@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import Imdn, parse_imdn

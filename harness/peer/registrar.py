@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from email.utils import formatdate
 from enum import StrEnum
 
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.cpm.services import Service
 from harness.errors import UsageError
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges

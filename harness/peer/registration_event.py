@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from harness.agent.event_notifier import Admission, EventNotifier, Subscription
-from harness.agent.sip_agent import Incoming
+from harness.agent.events.notifier import Admission, EventNotifier, Subscription
+from harness.agent.sip.agent import Incoming
 from harness.bodies.reginfo import (
     Contact,
     ContactEvent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Header
 from harness.peer.config import PeerConfig, SecurityPolicy

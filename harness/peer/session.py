@@ -11,18 +11,18 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_negotiation import new_origin
-from harness.agent.msrp_services import Flow as MediaFlow
-from harness.agent.msrp_services import service_terms
-from harness.agent.msrp_session import ReceivedMessage as MsrpMessage
-from harness.agent.msrp_session import SessionUser as MsrpUser
-from harness.agent.msrp_terms import MsrpTerms
-from harness.agent.session_user import Ending
-from harness.agent.sip_agent import Incoming
-from harness.agent.user_agent import UserAgent
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.negotiation import new_origin
+from harness.agent.msrp.services import Flow as MediaFlow
+from harness.agent.msrp.services import service_terms
+from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
+from harness.agent.msrp.session import SessionUser as MsrpUser
+from harness.agent.msrp.terms import MsrpTerms
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.user import Ending
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import build_cpim, parse_cpim
 from harness.bodies.encoding import decode_content
 from harness.bodies.sdp_attributes import Setup

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.agent.loop_thread import LoopThread
-from harness.agent.tls_settings import TlsSettings
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.evidence.timeline import Timeline, Transport
 from harness.peer.config import Authentication, PeerConfig, Subscriber, TlsListening
 from harness.peer.peer import Peer

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness.agent.invite_client import Invitation, OutgoingInvite
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.invite_session import InviteSession
 from harness.agent.loop_thread import LoopThread
-from harness.agent.session_user import Cause, Content, Ending, SessionUser
-from harness.agent.sip_agent import Incoming, SipAgent
-from harness.agent.user_agent import UserAgent
+from harness.agent.session.invite_client import Invitation, OutgoingInvite
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.user import Cause, Content, Ending, SessionUser
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming, SipAgent
 from harness.evidence.timeline import Event, Timeline
 from harness.sip.message import Request, Response, build_response
 

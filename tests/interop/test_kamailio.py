@@ -21,14 +21,14 @@ from devices.simulated.messaging_app import MessageStatus, MessagingApp
 from devices.simulated.personality import personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.invite_session import InviteSession
-from harness.agent.outgoing import FixedWay
-from harness.agent.session_user import Content, Ending, SessionUser
-from harness.agent.sip_agent import Hop, Incoming, SipAgent
-from harness.agent.tls_settings import TlsSettings
-from harness.agent.user_agent import UserAgent
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.outgoing import FixedWay
+from harness.agent.session.user import Content, Ending, SessionUser
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Hop, Incoming, SipAgent
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.evidence.capture import capture_to_timeline, write_capture
 from harness.evidence.timeline import Event, Timeline, Transport
 from harness.peer.config import Authentication, PeerConfig, Subscriber, TlsListening

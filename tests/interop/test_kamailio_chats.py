@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.msrp_call import MsrpCall
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_negotiation import new_origin
-from harness.agent.msrp_plan import Role
-from harness.agent.msrp_services import Flow, service_terms
-from harness.agent.msrp_session import ReceivedMessage
-from harness.agent.msrp_session import SessionUser as MsrpUser
-from harness.agent.msrp_terms import MsrpTerms
-from harness.agent.outgoing import FixedWay
-from harness.agent.sip_agent import Hop, Incoming, SipAgent
-from harness.agent.user_agent import UserAgent
+from harness.agent.msrp.call import MsrpCall
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.negotiation import new_origin
+from harness.agent.msrp.plan import Role
+from harness.agent.msrp.services import Flow, service_terms
+from harness.agent.msrp.session import ReceivedMessage
+from harness.agent.msrp.session import SessionUser as MsrpUser
+from harness.agent.msrp.terms import MsrpTerms
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.outgoing import FixedWay
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.bodies.cpim import build_cpim
 from harness.evidence.timeline import Timeline, Transport
 from harness.msrp.uri import new_session_uri

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_plan import MsrpPlan, Role
-from harness.agent.msrp_session import SessionUser
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.plan import MsrpPlan, Role
+from harness.agent.msrp.session import SessionUser
 from harness.evidence.capture import write_capture
 from harness.evidence.timeline import Timeline
 from harness.msrp.chunking import Report

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransportFailed
-from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.agent.sip.agent import Hop, Incoming, SipAgent, TransportFailed
+from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
 from harness.sip.message import build_request, build_response, parse_message
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.agent.sip_agent import Hop, Incoming, SipAgent
+from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.evidence.timeline import Packet, Timeline, Transport
 from harness.sip.message import build_request, build_response
 

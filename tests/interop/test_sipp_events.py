@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.agent.event_notifier import Admission, EventNotifier
-from harness.agent.event_subscriber import EventSubscriber, Wish
-from harness.agent.references import Reference, ReferenceSender, ReferenceTaker
-from harness.agent.sip_agent import Hop, Incoming
+from harness.agent.events.notifier import Admission, EventNotifier
+from harness.agent.events.references import Reference, ReferenceSender, ReferenceTaker
+from harness.agent.events.subscriber import EventSubscriber, Wish
+from harness.agent.sip.agent import Hop, Incoming
 from harness.bodies.reginfo import parse_reginfo
 from harness.evidence.timeline import Timeline, Transport
 from harness.peer.config import PeerConfig

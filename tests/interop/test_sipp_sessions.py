@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from harness.agent.invite_client import Invitation, OutgoingInvite
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.invite_session import InviteSession
 from harness.agent.loop_thread import LoopThread
-from harness.agent.outgoing import FixedWay, UriWay, Way
 from harness.agent.scheduler import TimerHandle
-from harness.agent.session_user import Cause, Content, Ending, SessionUser
-from harness.agent.sip_agent import Hop, Incoming, SipAgent
-from harness.agent.user_agent import UserAgent
+from harness.agent.session.invite_client import Invitation, OutgoingInvite
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.outgoing import FixedWay, UriWay, Way
+from harness.agent.session.user import Cause, Content, Ending, SessionUser
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
 from harness.sip.message import Request, Response, build_response
 from harness.sip.session_headers import Reason

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.agent.sip_agent import Hop, SipAgent
+from harness.agent.sip.agent import Hop, SipAgent
 from harness.evidence.capture import write_capture
 from harness.evidence.timeline import Packet, Timeline, Transport
 from harness.sip.stun import StunMessage, Type, binding_request, binding_response, write_stun

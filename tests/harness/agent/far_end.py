@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.invite_session import InviteSession
-from harness.agent.session_user import Content, Ending, SessionRequest, SessionUser
-from harness.agent.sip_agent import Incoming, SipAgent
-from harness.agent.user_agent import UserAgent
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.user import Content, Ending, SessionRequest, SessionUser
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming, SipAgent
 from harness.evidence.timeline import Address, Event, Timeline
 from harness.sip.message import Request, Response, build_response, parse_message
 from tests.harness.agent.conftest import ManualClock

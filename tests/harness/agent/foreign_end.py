@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.agent.sip_agent import Hop, Incoming, SipAgent
-from harness.agent.subscriptions import Header, RequestMaker
+from harness.agent.events.subscriptions import Header, RequestMaker
+from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.evidence.timeline import Timeline, Transport
 from harness.sip.message import Response, build_response
 from harness.sip.transaction import Timers

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from harness.agent.background import Background
-from harness.agent.event_notifier import Admission, EventNotifier
-from harness.agent.event_subscriber import EventSubscriber, Wish
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.invite_session import InviteSession
-from harness.agent.outgoing import UriWay
-from harness.agent.references import Reference, ReferenceSender, ReferenceTaker
-from harness.agent.session_user import SessionRequest, SessionUser
-from harness.agent.sip_agent import Incoming, SipAgent
-from harness.agent.subscriptions import send_over
-from harness.agent.user_agent import UserAgent
+from harness.agent.events.notifier import Admission, EventNotifier
+from harness.agent.events.references import Reference, ReferenceSender, ReferenceTaker
+from harness.agent.events.subscriber import EventSubscriber, Wish
+from harness.agent.events.subscriptions import send_over
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.outgoing import UriWay
+from harness.agent.session.user import SessionRequest, SessionUser
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming, SipAgent
 from harness.evidence.timeline import Packet, Timeline
 from harness.sip.event_headers import ReferTo, SubscriptionState
 from harness.sip.event_packages import REFER

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.agent.event_notifier import Admission, EventNotifier, Subscription
-from harness.agent.event_subscriber import EventSubscriber, Wish
-from harness.agent.references import Reference, ReferenceTaker
-from harness.agent.sip_agent import Incoming
+from harness.agent.events.notifier import Admission, EventNotifier, Subscription
+from harness.agent.events.references import Reference, ReferenceTaker
+from harness.agent.events.subscriber import EventSubscriber, Wish
+from harness.agent.sip.agent import Incoming
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
 from harness.sip.event_packages import REG

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.agent.bad_requests import Refusal
-from harness.agent.event_notifier import Admission, EventNotifier, Subscription
-from harness.agent.sip_agent import Incoming, TransactionTimeout
+from harness.agent.events.notifier import Admission, EventNotifier, Subscription
+from harness.agent.sip.agent import Incoming, TransactionTimeout
+from harness.agent.sip.bad_requests import Refusal
 from harness.sip.event_packages import EventPackage
 from harness.sip.subscription import Ended
 from tests.harness.agent.conftest import ManualClock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.agent.event_subscriber import EventSubscriber, Subscription, Wish
+from harness.agent.events.subscriber import EventSubscriber, Subscription, Wish
 from harness.sip.event_headers import SubscriptionState
 from harness.sip.event_packages import EventPackage
 from harness.sip.message import Request

@@ -16,22 +16,22 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from harness.agent.invite_client import Invitation, InviteOutcome
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.msrp_call import MsrpCall
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_negotiation import NoStream, Refusal, new_origin
-from harness.agent.msrp_plan import Role
-from harness.agent.msrp_services import Flow, service_terms
-from harness.agent.msrp_session import ReceivedMessage
-from harness.agent.msrp_session import SessionUser as MsrpUser
-from harness.agent.msrp_terms import MsrpTerms
-from harness.agent.outgoing import FixedWay, Way
-from harness.agent.session_user import Cause
-from harness.agent.sip_agent import Incoming, SipAgent
-from harness.agent.tls import TlsSettings
-from harness.agent.user_agent import UserAgent
-from harness.agent.ways_out import Hop
+from harness.agent.msrp.call import MsrpCall
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.negotiation import NoStream, Refusal, new_origin
+from harness.agent.msrp.plan import Role
+from harness.agent.msrp.services import Flow, service_terms
+from harness.agent.msrp.session import ReceivedMessage
+from harness.agent.msrp.session import SessionUser as MsrpUser
+from harness.agent.msrp.terms import MsrpTerms
+from harness.agent.session.invite_client import Invitation, InviteOutcome
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.outgoing import FixedWay, Way
+from harness.agent.session.user import Cause
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming, SipAgent
+from harness.agent.sip.ways_out import Hop
+from harness.agent.sockets.tls import TlsSettings
 from harness.bodies.file_attributes import FileDescription, FileHash, FileSelector
 from harness.bodies.sdp import parse_sdp
 from harness.bodies.sdp_attributes import Direction, Fingerprint, Setup, certificate_fingerprint

@@ -12,13 +12,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.failures import TransportFailed
 from harness.agent.metrics import Counter
-from harness.agent.msrp_endpoint import MsrpEndpoint
-from harness.agent.msrp_plan import MsrpPlan, Role
-from harness.agent.msrp_session import SessionUser
-from harness.agent.tls import TlsSettings
+from harness.agent.msrp.endpoint import MsrpEndpoint
+from harness.agent.msrp.plan import MsrpPlan, Role
+from harness.agent.msrp.session import SessionUser
+from harness.agent.sockets.connection_watch import ConnectionLimits
+from harness.agent.sockets.tls import TlsSettings
 from harness.bodies.sdp_attributes import certificate_fingerprint
 from harness.errors import AddressTaken, UsageError
 from harness.evidence.timeline import Event, Layer, Packet, Timeline

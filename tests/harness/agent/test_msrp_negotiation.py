@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.agent.msrp_answer import answer_offer
-from harness.agent.msrp_negotiation import (
+from harness.agent.msrp.answer import answer_offer
+from harness.agent.msrp.negotiation import (
     ENDED,
     FallBack,
     Negotiated,
@@ -19,10 +19,10 @@ from harness.agent.msrp_negotiation import (
     new_origin,
     read_description,
 )
-from harness.agent.msrp_offer import make_offer, take_answer
-from harness.agent.msrp_plan import MsrpPlan, Role
-from harness.agent.msrp_services import SERVICE_MEDIA, Flow, service_terms
-from harness.agent.msrp_terms import MsrpTerms
+from harness.agent.msrp.offer import make_offer, take_answer
+from harness.agent.msrp.plan import MsrpPlan, Role
+from harness.agent.msrp.services import SERVICE_MEDIA, Flow, service_terms
+from harness.agent.msrp.terms import MsrpTerms
 from harness.bodies.file_attributes import FileDescription, FileHash, FileRange, FileSelector
 from harness.bodies.multipart import build_multipart
 from harness.bodies.offer_answer import check_answer, check_revision

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness.agent.bad_requests import Refusal
-from harness.agent.event_notifier import Admission, EventNotifier
-from harness.agent.event_subscriber import EventSubscriber, Wish
-from harness.agent.references import Reference, ReferenceSender, ReferenceTaker
-from harness.agent.sip_agent import Incoming
+from harness.agent.events.notifier import Admission, EventNotifier
+from harness.agent.events.references import Reference, ReferenceSender, ReferenceTaker
+from harness.agent.events.subscriber import EventSubscriber, Wish
+from harness.agent.sip.agent import Incoming
+from harness.agent.sip.bad_requests import Refusal
 from harness.errors import UsageError
 from harness.sip.dialog import Dialog
 from harness.sip.event_headers import ReferTo, SubscriptionState

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from harness.agent.session_user import Cause, Content
+from harness.agent.session.user import Cause, Content
 from harness.errors import UsageError
 from harness.sip.dialog import DialogState
 from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from harness.agent.failures import TransactionTimeout
-from harness.agent.outgoing import FixedWay
-from harness.agent.session_user import Cause, Content
-from harness.agent.sip_agent import Hop
-from harness.agent.sip_transport import Arrival
+from harness.agent.session.outgoing import FixedWay
+from harness.agent.session.user import Cause, Content
+from harness.agent.sip.agent import Hop
+from harness.agent.sip.transport import Arrival
 from harness.errors import UsageError
 from harness.evidence.timeline import Transport
 from harness.sip.dialog import DialogState

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from harness.agent.session_user import Content
+from harness.agent.session.user import Content
 from harness.sip.message import Request, Response
 from tests.harness.agent.far_end import ANSWER, FAR, NEAR, OFFER, Bench, User, session_bench
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from harness.agent.session_user import Cause
+from harness.agent.session.user import Cause
 from harness.errors import UsageError
 from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from harness.agent.session_user import Cause
+from harness.agent.session.user import Cause
 from harness.sip.session_headers import Refresher
 from harness.sip.session_timer import TimerPolicy
 from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from harness.agent.invite_client import Invitation
-from harness.agent.invite_server import IncomingInvite
-from harness.agent.invite_session import InviteSession
-from harness.agent.session_user import Content
-from harness.agent.sip_agent import Incoming, SipAgent
-from harness.agent.tls_settings import TlsSettings
-from harness.agent.user_agent import UserAgent
+from harness.agent.session.invite_client import Invitation
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.invite_session import InviteSession
+from harness.agent.session.user import Content
+from harness.agent.session.user_agent import UserAgent
+from harness.agent.sip.agent import Incoming, SipAgent
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.evidence.timeline import Address, Packet, Timeline, Transport
 from tests.harness.agent.far_end import ANSWER, OFFER, session_bench
 

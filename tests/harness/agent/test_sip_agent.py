@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from harness.agent.connection_watch import ConnectionLimits
-from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
+from harness.agent.sip.agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
+from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.errors import AddressTaken, LabError, UsageError
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
 from harness.sip.framing import Limits
@@ -911,7 +911,7 @@ def test_a_taken_port_is_told_with_part_address_and_remedy(in_loop, kind) -> Non
 
 
 def test_port_0_passes_over_ports_that_udp_has_not_free(in_loop, monkeypatch) -> None:
-    from harness.agent import listening_sockets
+    from harness.agent.sockets import listening_sockets
 
     async def scenario() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from harness.agent.connection_watch import ConnectionLimits
 from harness.agent.metrics import Counter
-from harness.agent.sip_agent import Hop, Incoming, SipAgent, TransportFailed
-from harness.agent.tls import client_context
-from harness.agent.tls_session import TlsSession
-from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.agent.sip.agent import Hop, Incoming, SipAgent, TransportFailed
+from harness.agent.sockets.connection_watch import ConnectionLimits
+from harness.agent.sockets.tls import client_context
+from harness.agent.sockets.tls_session import TlsSession
+from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.errors import AddressTaken, UsageError
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
 from harness.sip.framing import Limits

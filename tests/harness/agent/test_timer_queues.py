@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.agent.timer_queues import GRAIN, TimerQueues
+from harness.agent.sip.timer_queues import GRAIN, TimerQueues
 from tests.harness.agent.conftest import ManualClock
 
 

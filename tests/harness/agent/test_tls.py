@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from harness.agent.certificates import SIP_DOMAIN, identities_of, speaks_for
-from harness.agent.tls import TlsContext, client_context, fingerprint_context, server_context
-from harness.agent.tls_session import TlsSession
-from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.agent.sockets.certificates import SIP_DOMAIN, identities_of, speaks_for
+from harness.agent.sockets.tls import TlsContext, client_context, fingerprint_context, server_context
+from harness.agent.sockets.tls_session import TlsSession
+from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.bodies.sdp_attributes import certificate_fingerprint, fingerprint_matches
 from harness.errors import UsageError
 

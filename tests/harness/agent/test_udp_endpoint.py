@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from harness.agent import listening_sockets
 from harness.agent.metrics import Counter
-from harness.agent.sip_agent import SipAgent
+from harness.agent.sip.agent import SipAgent
+from harness.agent.sockets import listening_sockets
 from harness.evidence.timeline import DATAGRAMS_LOST, Event, Packet, Timeline
 from harness.verify.captures import notices
 

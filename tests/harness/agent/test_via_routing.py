@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.agent.via_routing import (
+from harness.agent.sip.via_routing import (
     choose_transport,
     datagram_target,
     stamped,

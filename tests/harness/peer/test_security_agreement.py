@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.agent.tls_settings import TlsSettings
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.errors import UsageError
 from harness.peer.config import Authentication, PeerConfig, SecurityPolicy, Subscriber, TlsListening
 from harness.sip.security_agreement import SecurityServer

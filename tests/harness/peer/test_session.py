@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.agent.session_user import Cause
+from harness.agent.session.user import Cause
 from harness.errors import NotSeen, UsageError
 from harness.peer.journal import EventKind
 from harness.peer.mt_request import Target

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.agent.tls_settings import ClientCertificate, TlsSettings
+from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.errors import AddressTaken, UsageError
 from harness.evidence.timeline import Packet, Transport
 from harness.peer.config import TlsListening

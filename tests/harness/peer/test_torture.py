@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from harness.agent.connection_watch import ConnectionLimits
-from harness.agent.sip_agent import Incoming, SipAgent
+from harness.agent.sip.agent import Incoming, SipAgent
+from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.evidence.timeline import Event, Packet, Timeline
 from harness.peer.config import Authentication, Subscriber
 from harness.sip.message import build_response

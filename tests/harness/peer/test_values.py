@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.agent.sip_agent import Incoming
+from harness.agent.sip.agent import Incoming
 from harness.errors import UsageError
 from harness.evidence.timeline import Address, Transport
 from harness.peer.answers import Answer, AnswerQueue, changed

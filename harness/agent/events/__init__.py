@@ -1,0 +1,1 @@
+"""Event notification and REFER on the SIP agent."""

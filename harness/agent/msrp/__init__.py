@@ -1,0 +1,1 @@
+"""MSRP sessions behind one port, and how they are negotiated."""

@@ -1,0 +1,1 @@
+"""SIP sessions: the INVITE usage of dialogs, from either end."""

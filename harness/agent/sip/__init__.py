@@ -1,0 +1,1 @@
+"""SIP transports and transactions on sockets."""

@@ -1,0 +1,1 @@
+"""Sockets, connections and TLS, for SIP and MSRP alike."""
