@@ -116,7 +116,7 @@ def _ready_line(addresses: PeerAddresses) -> dict[str, str | None]:
     ready: dict[str, str | None] = {
         "sip_udp": str(addresses.sip_udp[0]),
         "sip_tcp": str(addresses.sip_tcp[0]),
-        "msrp": str(addresses.msrp) if addresses.msrp else None,
+        "msrp": str(addresses.msrp[0]),
     }
     return ready | ({"sip_tls": str(addresses.sip_tls[0])} if addresses.sip_tls else {})
 

@@ -116,20 +116,19 @@ class TlsListening:
 class PeerConfig:
     """Settings of a peer. Those marked * may change while it runs.
 
-    listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. tls: SIP over TLS on
-    the same hosts, None for none. msrp: address of the MSRP endpoint, None for the host of the first SIP
-    address and a free port. authentication *: see
-    Authentication. algorithms *: of Digest and of AKA, offered most preferred first (RFC 8760 2.3), one
-    WWW-Authenticate row for each that belongs to the authentication in force. qop *: offered values.
-    nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires, max_expires *:
-    seconds. service_route *: values of Service-Route, None for the peer itself. associated *: values of
-    P-Associated-URI for a handset that is no known subscriber, None to derive them. understood *: option
-    tags that may stand in Require. accepted_bodies *: types a MESSAGE may carry. capabilities *: feature
-    tags the far party shows in OPTIONS. hops: network elements shown in Via besides the P-CSCF.
+    listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. tls: SIP over TLS
+    on the same hosts, None for none. msrp: address of the MSRP endpoint, None for a free port on each host.
+    authentication *: see Authentication. algorithms *: of Digest and of AKA, offered most preferred first
+    (RFC 8760 2.3), one WWW-Authenticate row for each that belongs to the authentication in force. qop *:
+    offered values. nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires,
+    max_expires *: seconds. service_route *: values of Service-Route, None for the peer itself. associated
+    *: values of P-Associated-URI for a handset that is no known subscriber, None to derive them. understood
+    *: option tags that may stand in Require. accepted_bodies *: types a MESSAGE may carry. capabilities *:
+    feature tags the far party shows in OPTIONS. hops: network elements shown in Via besides the P-CSCF.
     request_timeout *: seconds a request to the handset waits for its final response at most.
-    security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists.
-    session_interval, session_least: seconds of the session timer the peer asks for (None: it asks for none),
-    and the least it takes (RFC 4028).
+    security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists. session_interval,
+    session_least: seconds of the session timer the peer asks for (None: it asks for none), and the least it
+    takes (RFC 4028).
     """
 
     domain: str
@@ -167,6 +166,12 @@ class PeerConfig:
             self.far_party = FarParty.of("+491710000001", self.domain)
 
     @property
+    def msrp_listen(self) -> list[tuple[str, int]]:
+        """Where MSRP is listened for: a chat is offered the address its SIP came to."""
+        hosts = dict.fromkeys(host for host, _ in self.listen)
+        return [self.msrp] if self.msrp else [(host, 0) for host in hosts]
+
+    @property
     def party(self) -> FarParty:
         """The far party; always set after construction."""
         assert self.far_party is not None
@@ -175,14 +180,14 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeerAddresses:
-    """Where a started peer listens. sip_tls is empty without TLS."""
+    """Where a started peer listens. sip_tls is empty without TLS; msrp has one of each family served."""
 
     sip_udp: list[Address]
     sip_tcp: list[Address]
-    msrp: Address
+    msrp: list[Address]
     sip_tls: list[Address] = field(default_factory=list)
 
     @property
     def all(self) -> list[Address]:
         """Every address, each once."""
-        return list(dict.fromkeys([*self.sip_udp, *self.sip_tcp, *self.sip_tls, self.msrp]))
+        return list(dict.fromkeys([*self.sip_udp, *self.sip_tcp, *self.sip_tls, *self.msrp]))

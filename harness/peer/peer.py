@@ -105,9 +105,9 @@ class Peer:
         self.sessions.start()
         addresses = await self.pcscf.start()
         try:
-            msrp = await self.msrp.listen(*(self.config.msrp or (self.config.listen[0][0], 0)))
+            msrp = [await self.msrp.listen(*place) for place in self.config.msrp_listen]
         except BaseException:
-            await self.pcscf.stop()
+            await asyncio.gather(self.pcscf.stop(), self.msrp.close())
             raise
         secured = list(self.pcscf.agent.tls_addresses)
         self.addresses = PeerAddresses(addresses, list(addresses), msrp, secured)
@@ -115,7 +115,7 @@ class Peer:
             "peer of %s: SIP on %s, MSRP on %s",
             self.config.domain,
             ", ".join([*map(str, addresses), *(f"{each} (TLS)" for each in secured)]),
-            msrp,
+            ", ".join(map(str, msrp)),
         )
         return self.addresses
 

@@ -23,12 +23,14 @@ from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.user import Ending
 from harness.agent.session.user_agent import UserAgent
 from harness.agent.sip.agent import Incoming
+from harness.agent.sip.own_addresses import reached_at
 from harness.bodies.cpim import build_cpim, parse_cpim
 from harness.bodies.encoding import decode_content
 from harness.bodies.sdp_attributes import Setup
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import BodySyntaxError, SipSyntaxError, UsageError
+from harness.evidence.timeline import Address
 from harness.msrp.chunking import Outcome
 from harness.msrp.uri import new_session_uri
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, altered, changed
@@ -174,6 +176,7 @@ class Sessions:
             request.get("Conversation-ID") or new_uuid(),
             request.get("Contribution-ID") or new_uuid(),
             answers=True,
+            local=invite.incoming.local,
         )
 
     def _dialled(self, identity: str) -> FarParty:
@@ -243,7 +246,9 @@ class Sessions:
         """
         party = sender or self._pcscf.config.party
         ids = conversation_id or new_uuid(), contribution_id or new_uuid()
-        chat = self._new_chat(target.identity, party, *ids, answers=False, setup=setup)
+        chat = self._new_chat(
+            target.identity, party, *ids, answers=False, local=target.flow.local, setup=setup
+        )
         outgoing = self.user_agent.invite(
             self._invitation(chat, target, headers or {}),
             FlowWay(target.flow, on_the_way(target.path)),
@@ -316,9 +321,10 @@ class Sessions:
         contribution_id: str,
         *,
         answers: bool,
+        local: Address,
         setup: Setup = Setup.ACTIVE,
     ) -> Chat:
-        where = self._msrp.addresses[0]
+        where = reached_at(self._msrp.addresses, local)
         uri = str(new_session_uri(where.host, where.port))
         terms = service_terms(
             MediaFlow.SESSION, MsrpTerms(uri, setup=setup, max_size=LARGEST_MESSAGE), answers=answers

@@ -87,7 +87,7 @@ class Bench:
     @property
     def msrp(self) -> Address:
         assert self.peer.addresses is not None
-        return self.peer.addresses.msrp
+        return self.peer.addresses.msrp[0]
 
     def serves(self) -> None:
         """Both protocols are answered, over every transport."""

@@ -57,6 +57,18 @@ def nearest(listening: list[Address], local: Address | None) -> Address:
     return min(listening, key=partial(_distance, local))
 
 
+def reached_at(listening: list[Address], local: Address) -> Address:
+    """The listener for whom our side of an exchange is `local`, as the other end can use it.
+
+    Raises UsageError when none listens on an address of that family.
+    """
+    family = [each for each in listening if same_family(each.host, local.host)]
+    if not family:
+        raise UsageError(f"nothing listens where {local.host} is: listen on an address of that family too")
+    found = nearest(family, local)
+    return Address(local.host, found.port) if is_wildcard(found.host) else found
+
+
 def _distance(local: Address | None, listening: Address) -> int:
     if listening == local:
         return 0

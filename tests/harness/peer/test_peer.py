@@ -119,7 +119,7 @@ def test_everything_is_on_the_timeline_once(bench: Any) -> None:
 
 def test_msrp_answers_481(bench: Any) -> None:
     peer = bench.start()
-    with socket.create_connection(peer.addresses.msrp, timeout=5) as connection:
+    with socket.create_connection(peer.addresses.msrp[0], timeout=5) as connection:
         connection.sendall(
             b"MSRP abcd1234 SEND\r\nTo-Path: msrp://127.0.0.1:9/s1;tcp\r\n"
             b"From-Path: msrp://127.0.0.1:9/s2;tcp\r\nMessage-ID: m1\r\n"

@@ -288,6 +288,16 @@ def test_a_handset_that_declines(bench: Any, ue: str) -> None:
         bench.call(peer.sessions.end(chat))
 
 
+def test_a_chat_is_offered_the_address_its_sip_came_to(bench: Any, invite: Any) -> None:
+    peer = bench.start(listen=(("127.0.0.1", 0), ("::1", 0)))
+    assert [each.host for each in peer.addresses.msrp] == ["127.0.0.1", "::1"]
+    for family, (host, shown) in enumerate((("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"))):
+        accepted = invite(bench.handset(address=family), call_id=f"chat{family}")
+        assert accepted.status == 200
+        assert f"c=IN IP{'6' if family else '4'} {host}\r\n" in accepted.body
+        assert path_of(accepted).startswith(f"msrp://{shown}:{peer.addresses.msrp[family].port}/")
+
+
 def test_answers_a_test_asks_for(bench: Any, invite: Any) -> None:
     peer = bench.start()
     peer.answer_next("INVITE", 486, {"Retry-After": "5"}, reason="Not now")
