@@ -6,11 +6,12 @@ import ctypes
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
@@ -75,6 +76,7 @@ class Program:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
+                start_new_session=True,
             )
 
     @property
@@ -100,8 +102,11 @@ class Program:
             ended = select.select([descriptor], [], [], 0.02)[0]
         finally:
             os.close(descriptor)
+        late = time.monotonic() >= end
+        if ended or late:
+            self.end()
         assert not ended, f"waited for {expected}, but it ended\n{self.said[-3000:]}"
-        assert time.monotonic() < end, f"waited in vain for {expected}\n{self.said[-3000:]}"
+        assert not late, f"waited in vain for {expected}\n{self.said[-3000:]}"
 
     def write(self, text: str) -> None:
         assert self.process.stdin is not None
@@ -113,13 +118,13 @@ class Program:
         return self.process.wait(seconds)
 
     def end(self, seconds: float = 5) -> None:
-        """Ask it to end, and end it."""
+        """Ask it to end, and end it, with what it started: the group of processes is its own."""
         if self.process.poll() is None:
             self.process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
         if self.process.stdin is not None:
             self.process.stdin.close()
