@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from harness.errors import NotSeen
 from harness.evidence.timeline import Timeline
@@ -43,8 +43,11 @@ class EventKind(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class PeerEvent:
+Told = str | Callable[[], str]
+"""What an event says: under load few are ever read, so a text may be made when somebody asks for it."""
+
+
+class PeerEvent(NamedTuple):
     """One thing that happened.
 
     number: place in the journal, from 1. time: seconds since the Unix epoch. timeline: number of the last
@@ -55,8 +58,13 @@ class PeerEvent:
     time: float
     timeline: int
     kind: EventKind
-    text: str
+    told: Told
     subject: Any = None
+
+    @property
+    def text(self) -> str:
+        """What it says, for people."""
+        return self.told if isinstance(self.told, str) else self.told()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"
@@ -100,8 +108,8 @@ class Journal:
         """Number of the last entry of the timeline: what `after` takes to mean "from now on"."""
         return len(self._timeline)
 
-    def add(self, kind: EventKind, text: str, subject: Any = None) -> PeerEvent:
-        """Append an event, log it, and wake who waits for it."""
+    def add(self, kind: EventKind, text: Told, subject: Any = None) -> PeerEvent:
+        """Append an event, log it, and wake who waits for it. text: what it says, or how to make that."""
         self._count += 1
         event = PeerEvent(self._count, self._timeline.now(), len(self._timeline), kind, text, subject)
         self.events.append(event)

@@ -78,6 +78,9 @@ class Policy:
     wrong: frozenset[Wrong] = frozenset()
 
 
+_NOTHING = Policy(delivered=None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """A notification before it is written down."""
@@ -187,7 +190,7 @@ class Notifications:
         policy = self._policy
         delays = {NotificationKind.DELIVERED: policy.delivered, NotificationKind.DISPLAYED: policy.displayed}
         plan: _Plan = []
-        if message.message_id is None:
+        if policy == _NOTHING or message.message_id is None:
             return plan
         if Wrong.PROCESSING in policy.wrong:
             plan.append((NotificationKind.PROCESSED, policy.delivered or timedelta(0)))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import build_cpim, format_cpim_address
@@ -126,7 +127,8 @@ class Pager:
         if message.accepted:
             self._remember(message)
         self.received.append(message)
-        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, f"{message}, answer {answer.status}", message)
+        said = partial("{}, answer {}".format, message, answer.status)
+        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, said, message)
         if self._notifications.comes_first(message):
             self._pcscf.spawn(self._answer_second(message, answer), "notification before the answer")
         elif answer.delay:

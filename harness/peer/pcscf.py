@@ -148,7 +148,9 @@ class Pcscf:
         if incoming.transport is not Transport.UDP:  # whose transactions outlive repeats (17.2.2)
             self.repeats.answered(incoming.message, response)
         self.journal.add(
-            EventKind.ANSWERED, f"{incoming.message.method} with {status} {response.reason}", status
+            EventKind.ANSWERED,
+            partial("{} with {} {}".format, incoming.message.method, status, response.reason),
+            status,
         )
 
     def answer(self, incoming: Incoming, answer: Answer, headers: Iterable[Header] = ()) -> None:

@@ -20,11 +20,9 @@ from harness.sip.message import Request
 class ReceivedMessage:
     """A MESSAGE that carries no notification.
 
-    time: seconds since the Unix epoch; number: its place on the timeline. sender: identity URI of the
-    handset (P-Preferred-Identity, else From); recipient: of the far party (To). text: the content decoded,
-    None when it is no text. dispositions: values of imdn.Disposition-Notification in lower case. status:
-    what it was answered, None for silence; challenged: it was only asked for credentials and is to come
-    again.
+    time: seconds since the Unix epoch; number: its place on the timeline. content: without its encodings.
+    status: what it was answered, None for silence; challenged: it was only asked for credentials and is to
+    come again. All else is read from request and CPIM object when it is asked for.
     """
 
     number: int
@@ -33,14 +31,6 @@ class ReceivedMessage:
     cpim: CpimMessage | None
     content_type: str
     content: bytes
-    text: str | None
-    sender: str
-    recipient: str
-    message_id: str | None
-    dispositions: frozenset[str]
-    date_time: str | None
-    conversation_id: str | None
-    contribution_id: str | None
     fault: str = ""
     status: int | None = None
     challenged: bool = False
@@ -54,6 +44,50 @@ class ReceivedMessage:
     def request(self) -> Request:
         """The request as received."""
         return self.incoming.message
+
+    @property
+    def text(self) -> str | None:
+        """The content decoded, None when it is no text."""
+        if not self.content_type.strip().lower().startswith("text/"):
+            return None
+        return self.content.decode("utf-8", "replace")
+
+    @property
+    def sender(self) -> str:
+        """Identity URI of the handset (P-Preferred-Identity, else From)."""
+        return sender_of(self.request)
+
+    @property
+    def recipient(self) -> str:
+        """Identity URI of the far party (To)."""
+        return str(self.request.to.uri)
+
+    @property
+    def message_id(self) -> str | None:
+        """imdn.Message-ID."""
+        return self.cpim.imdn("Message-ID") if self.cpim is not None else None
+
+    @property
+    def dispositions(self) -> frozenset[str]:
+        """Values of imdn.Disposition-Notification in lower case."""
+        rows = self.cpim.imdn_all("Disposition-Notification") if self.cpim is not None else []
+        tokens = (token.partition(";")[0].strip().lower() for row in rows for token in row.split(","))
+        return frozenset(filter(None, tokens))
+
+    @property
+    def date_time(self) -> str | None:
+        """DateTime of the CPIM object as it was written."""
+        return self.cpim.get("DateTime") if self.cpim is not None else None
+
+    @property
+    def conversation_id(self) -> str | None:
+        """Conversation-ID of the request."""
+        return self.request.get("Conversation-ID")
+
+    @property
+    def contribution_id(self) -> str | None:
+        """Contribution-ID of the request."""
+        return self.request.get("Contribution-ID")
 
     @property
     def from_number(self) -> str | None:
@@ -98,7 +132,7 @@ class ReceivedNotification:
 
 
 def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessage:
-    """Take a MESSAGE apart. Raises SipSyntaxError when To or From cannot be read."""
+    """Take a MESSAGE apart, whose To and From can be read."""
     request = incoming.message
     cpim, fault = _cpim(request)
     content = request.body
@@ -106,7 +140,6 @@ def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessag
         content, undecoded = _decoded(cpim)
         fault = fault or undecoded
     content_type = (cpim.mime_get("Content-Type") if cpim is not None else request.get("Content-Type")) or ""
-    dispositions = cpim.imdn_all("Disposition-Notification") if cpim is not None else []
     return ReceivedMessage(
         number=number,
         time=time,
@@ -114,19 +147,6 @@ def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessag
         cpim=cpim,
         content_type=content_type,
         content=content,
-        text=_text(content_type, content),
-        sender=sender_of(request),
-        recipient=str(request.to.uri),
-        message_id=cpim.imdn("Message-ID") if cpim is not None else None,
-        dispositions=frozenset(
-            token.partition(";")[0].strip().lower()
-            for value in dispositions
-            for token in value.split(",")
-            if token.strip()
-        ),
-        date_time=cpim.get("DateTime") if cpim is not None else None,
-        conversation_id=request.get("Conversation-ID"),
-        contribution_id=request.get("Contribution-ID"),
         fault=fault,
     )
 
@@ -147,12 +167,6 @@ def _decoded(entity: CpimMessage | Part) -> tuple[bytes, str]:
         return entity.decoded(), ""
     except BodySyntaxError as error:
         return entity.content, str(error)
-
-
-def _text(content_type: str, content: bytes) -> str | None:
-    if not content_type.strip().lower().startswith("text/"):
-        return None
-    return content.decode("utf-8", "replace")
 
 
 def sender_of(request: Request) -> str:
