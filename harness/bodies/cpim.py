@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
 from harness.bodies.fault import Fault
@@ -75,12 +75,11 @@ _CLAUSES: Mapping[CpimFault, str] = {
 _NAME = r"[!#-'*+\-0-9A-Z^_`a-z|~]+"
 _HEADER_NAME = re.compile(rf"(?:{_NAME}\.)?{_NAME}")
 # Lines in which nothing is wrong and nothing needs a closer look: no parameters, quotes, escapes or UTF-8.
-_PLAIN_HEADER = re.compile(
-    rf"^((?:{_NAME}\.)?{_NAME}): ([!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?)\r\n".encode(), re.MULTILINE
-)
+_PLAIN_HEADER = rf"((?:{_NAME}\.)?{_NAME}): ([!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?)\r\n".encode()
+_PLAIN_FIELD = rb"([!-9;-~]+): ([!-~](?:[ -~]*[!-~])?)\r\n"
+_PLAIN_HEADERS, _PLAIN_FIELDS = (re.compile(b"(?:%b)++" % line) for line in (_PLAIN_HEADER, _PLAIN_FIELD))
 _STRAY = re.compile(rb"^content-", re.MULTILINE | re.IGNORECASE)
 _CONTENT_TYPE = re.compile(rb"^content-type:", re.MULTILINE | re.IGNORECASE)
-_PLAIN_FIELD = re.compile(rb"^([!-9;-~]+): ([!-~](?:[ -~]*[!-~])?)\r\n", re.MULTILINE)
 _PARAMETER = re.compile(rf';({_NAME})=("(?:[^"\\]|\\.)*"|[^\s;"]*)')
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
 _SPECIAL = {"\\": "\\", '"': '"', "'": "'", "b": "\b", "t": "\t", "n": "\n", "r": "\r"}
@@ -131,6 +130,29 @@ class CpimMessage:
     content_offset: int
     faults: tuple[Fault, ...] = ()
     layout: Layout = "rfc3862"
+
+    @classmethod
+    def plain(
+        cls, raw: bytes, block: bytes, mime: tuple[MimeField, ...], content: bytes, content_offset: int
+    ) -> CpimMessage:
+        """A faultless object; its headers are read from their block of plain lines when asked for."""
+        message = object.__new__(cls)
+        message.__dict__.update(
+            raw=raw, _block=block, mime=mime, content=content, content_offset=content_offset
+        )
+        return message
+
+    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
+
+        def __getattr__(self, name: str) -> tuple[CpimHeader, ...]:
+            if name == "headers" and "_block" in self.__dict__:
+                headers = tuple(
+                    CpimHeader(name, value, (), place, raw)
+                    for name, value, place, raw in _plain_lines(_PLAIN_HEADER, self._block)
+                )
+                self.__dict__["headers"] = headers
+                return headers
+            raise AttributeError(f"a CPIM object has no {name}")
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], list[CpimHeader]]:
@@ -243,26 +265,33 @@ def _read_plain(data: bytes) -> CpimMessage | None:
     block, mime_block = data[: mime_offset - 2], data[mime_offset : offset - 2]
     if _STRAY.search(block) is not None or _CONTENT_TYPE.search(mime_block) is None:
         return None
-    headers, mime = _plain_lines(_PLAIN_HEADER, block), _plain_lines(_PLAIN_FIELD, mime_block)
-    if not headers or not mime:
+    if _PLAIN_HEADERS.fullmatch(block) is None:
         return None
-    return CpimMessage(
-        data,
-        tuple([CpimHeader(name, value, (), place, raw) for name, value, place, raw in headers]),
-        tuple([MimeField(name, value, mime_offset + place, raw) for name, value, place, raw in mime]),
-        data[offset:],
-        offset,
-    )
+    read = _plain_fields_again if len(mime_block) <= _LONGEST_FIELDS else _plain_fields
+    mime = read(mime_block, mime_offset)
+    return CpimMessage.plain(data, block, mime, data[offset:], offset) if mime else None
 
 
-def _plain_lines(pattern: re.Pattern[bytes], block: bytes) -> list[tuple[str, str, int, bytes]]:
-    """Name, value, place and octets of each line; none at all when one of them is not plain."""
-    place, lines = 0, []
-    for name, value in pattern.findall(block):
+def _plain_fields(block: bytes, offset: int) -> tuple[MimeField, ...]:
+    """The MIME headers of plain lines; none at all when one of them is not plain."""
+    if _PLAIN_FIELDS.fullmatch(block) is None:
+        return ()
+    lines = _plain_lines(_PLAIN_FIELD, block)
+    return tuple([MimeField(name, value, offset + place, raw) for name, value, place, raw in lines])
+
+
+# A sender describes its texts alike in message after message.
+_plain_fields_again = lru_cache(maxsize=256)(_plain_fields)
+_LONGEST_FIELDS = 512  # octets
+
+
+def _plain_lines(line: bytes, block: bytes) -> Iterator[tuple[str, str, int, bytes]]:
+    """Name, value, place and octets of each line of a block of plain ones."""
+    place = 0
+    for name, value in re.findall(line, block):
         raw = b"%b: %b\r\n" % (name, value)
-        lines.append((name.decode(), value.decode(), place, raw))
+        yield name.decode(), value.decode(), place, raw
         place += len(raw)
-    return lines if place == len(block) else []
 
 
 def _read_closely(data: bytes) -> CpimMessage:
