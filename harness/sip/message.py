@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from harness.errors import SipSyntaxError, UsageError
 from harness.sip.caller_preferences import AcceptContact
@@ -69,12 +69,22 @@ class SipMessage:
 
     is_request = False
 
-    def __init__(self, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
-        """Of raw (the whole message) and rest (what follows the head) one is enough."""
-        self._head, self._raw, self._rest = head, raw, rest
+    def __init__(self, head: Head | None, raw: bytes | None, rest: bytes | None = None) -> None:
+        """Of raw (the whole message) and rest (what follows the head) one is enough; of raw and head, too."""
+        if head is not None:
+            self._head = head
+        self._raw, self._rest = raw, rest
         self._body: bytes | None = None
         self._faults: tuple[Fault, ...] | None = None
         self._typed: dict[str, Any] = {}
+
+    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
+
+        def __getattr__(self, name: str) -> Head:
+            if name == "_head":  # its slot was left empty: most responses are only sent
+                self._head = read_head(self._raw)
+                return self._head
+            raise AttributeError(f"a SIP message has no {name}")
 
     @property
     def raw(self) -> bytes:
@@ -539,7 +549,9 @@ class Response(SipMessage):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, line: StatusLine, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
+    def __init__(
+        self, line: StatusLine, head: Head | None, raw: bytes | None, rest: bytes | None = None
+    ) -> None:
         super().__init__(head, raw, rest)
         self.status, self.reason = line
 
@@ -646,7 +658,7 @@ def build_response(
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
     start_line = f"SIP/2.0 {status} {phrase}"
-    lines, keys = _copied(request, None if status == 100 else to_tag)
+    lines = _copied(request, None if status == 100 else to_tag)
     if not strict:
         raw = _as_told(start_line, lines + lines_as_told(headers, body), body)
         told = _as_read(raw)
@@ -657,22 +669,20 @@ def build_response(
     demand(100 <= status <= 699, "status", str(status))
     demand(is_clean(phrase), "reason phrase", phrase)
     demand(to_tag is None or is_token(to_tag), "To tag", to_tag or "")
-    own_lines, own_keys = checked_lines(headers, body)
-    head = written_head(start_line.encode(), lines + own_lines, keys + own_keys)
-    return cast(Response, _message(head, None, body))
+    own_lines, _ = checked_lines(headers, body)
+    raw = _as_told(start_line, lines + own_lines, body)
+    return Response(StatusLine(status, phrase), None, raw, body)
 
 
-def _copied(request: Request, tag: str | None) -> tuple[list[bytes], list[str]]:
-    """The rows every response repeats, and their keys."""
+def _copied(request: Request, tag: str | None) -> list[bytes]:
+    """The rows every response repeats."""
     head = request._head.tidied()
-    lines: list[bytes] = []
-    keys: list[str] = []
-    for name in COPIED:
-        for number in head.numbers.get(name, ()):
-            row = head.rows[number]
-            lines.append(_tagged(row, tag) if name == "To" else row)
-            keys.append(name)
-    return lines, keys
+    rows, numbers = head.rows, head.numbers
+    return [
+        _tagged(rows[number], tag) if name == "To" else rows[number]
+        for name in COPIED
+        for number in numbers.get(name, ())
+    ]
 
 
 def _tagged(line: bytes, tag: str | None) -> bytes:
