@@ -119,19 +119,17 @@ class SipTransport:
         """Listen on UDP and TCP of one port. Raises AddressTaken, or LabError for an unusable address."""
         loop = asyncio.get_running_loop()
         pair = open_pair(self.part, host, port)
-        _, endpoint = await loop.create_datagram_endpoint(
-            partial(
-                UdpEndpoint,
+        self._endpoints.append(
+            UdpEndpoint(
+                pair.datagram,
                 self.timeline,
                 Layer.SIP,
                 pair.address,
                 self._inspect,
                 self._datagram,
                 partial(self.metrics.count, Counter.DROPPED),
-            ),
-            sock=pair.datagram,
+            )
         )
-        self._endpoints.append(endpoint)
         self._servers.append(
             await loop.create_server(partial(self._connection, accepted=True), sock=pair.stream)
         )

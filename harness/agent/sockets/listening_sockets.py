@@ -6,7 +6,6 @@ import contextlib
 import errno
 import socket
 import struct
-from asyncio.trsock import TransportSocket
 from typing import NamedTuple
 
 from harness.errors import AddressTaken, LabError
@@ -106,7 +105,7 @@ def _widen(datagram: socket.socket) -> None:
         datagram.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_OCTETS)
 
 
-def dropped_by_kernel(datagram: socket.socket | TransportSocket) -> int:
+def dropped_by_kernel(datagram: socket.socket) -> int:
     """Datagrams that found no room in the receive buffer of this socket so far; 0 where no kernel tells."""
     try:
         *_, drops = _MEMINFO.unpack(datagram.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio.trsock import TransportSocket
+import socket
+from collections import deque
 from collections.abc import Callable
-from typing import cast
 
 from harness.agent.failures import TransportFailed
 from harness.agent.sockets.listening_sockets import dropped_by_kernel, is_wildcard, source_towards
 from harness.evidence.timeline import DATAGRAMS_LOST, Address, Layer, Timeline, Transport
 
 LARGEST_DATAGRAM = 65_507  # octets of payload over IPv4
+LARGEST_READ = 65_535  # no datagram is larger (RFC 768)
+READ_AT_ONCE = 32  # datagrams taken before the loop gets its turn
 CHECKED_EVERY = 64  # datagrams between two looks at what the kernel dropped
 MOST_ROUTES = 4096  # other ends whose route is remembered
 _log = logging.getLogger(__name__)
@@ -21,17 +23,20 @@ Inspect = Callable[[bytes], tuple[object, str]]
 """Reads a datagram before it is recorded: what it holds, and the note for the timeline (empty if none)."""
 
 
-class UdpEndpoint(asyncio.DatagramProtocol):
-    """A bound UDP socket.
+class UdpEndpoint:
+    """A bound UDP socket that takes many datagrams in one round of the loop.
 
-    Args: layer names the protocol on the timeline. inspect reads octets, receive is called with what it
-    found: the source, and our address, which on a socket of all addresses is the one the kernel would answer
-    from. dropped is told how many datagrams more never came because the kernel had no room for them; the
-    timeline says so too.
+    A transport of asyncio takes one, and under load the round costs more than the datagram.
+
+    Args: bound does not block and is closed here. layer names the protocol on the timeline. inspect reads
+    octets, receive is called with what it found: the source, and our address, which on a socket of all
+    addresses is the one the kernel would answer from. dropped is told how many datagrams more never came
+    because the kernel had no room for them; the timeline says so too.
     """
 
     def __init__(
         self,
+        bound: socket.socket,
         timeline: Timeline,
         layer: Layer,
         local: Address,
@@ -44,17 +49,30 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         self._towards: dict[str, str] = {}
         self._timeline, self._layer = timeline, layer
         self._inspect, self._receive, self._dropped = inspect, receive, dropped
-        self._transport: asyncio.DatagramTransport | None = None
-        self._socket: TransportSocket | None = None
         self._until_check, self._known_drops = CHECKED_EVERY, 0
-        self.closed = asyncio.get_running_loop().create_future()
+        self._socket, self._loop = bound, asyncio.get_running_loop()
+        self._waiting: deque[tuple[bytes, Address]] = deque()  # for room in the send buffer
+        self._closing = False
+        self.closed = self._loop.create_future()
+        self._loop.add_reader(bound, self._read)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Loops need not derive their transports from the abstract class.
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        self._socket = transport.get_extra_info("socket")
+    def _read(self) -> None:
+        """Take what has come."""
+        for _ in range(READ_AT_ONCE):
+            try:
+                data, source = self._socket.recvfrom(LARGEST_READ)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                # An ICMP error for some earlier datagram: the transaction timers judge, not the kernel.
+                _log.debug("UDP socket %s: %s", self.local, error)
+                return
+            self.datagram_received(data, source)
+            if self._closing:
+                return
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Record a datagram, and hand up what it holds."""
         self._until_check -= 1
         if not self._until_check:
             self._look_for_drops()
@@ -67,27 +85,39 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         except Exception:  # noqa: BLE001 - the next datagram may be a good one
             _log.exception("a datagram from %s could not be handled", source)
 
-    def error_received(self, exc: Exception) -> None:
-        # An ICMP error for some earlier datagram: the transaction timers judge, not the kernel.
-        _log.debug("UDP socket %s: %s", self.local, exc)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        if not self.closed.done():
-            self.closed.set_result(None)
-
     def send(self, data: bytes, target: Address, *, note: str = "") -> None:
         """Send one datagram; note goes on the timeline.
 
         Raises TransportFailed when the socket is closed or the datagram too large.
         """
-        if self._transport is None or self._transport.is_closing():
+        if self._closing:
             raise TransportFailed(Transport.UDP, target, "the socket is closed")
         if len(data) > LARGEST_DATAGRAM:
             raise TransportFailed(Transport.UDP, target, f"{len(data)} octets do not fit into one datagram")
         local = self.local_towards(target) if self._wildcard else self.local
         self._timeline.packet(self._layer, Transport.UDP, local, target, data, note=note)
-        self._transport.sendto(data, tuple(target))
+        if self._waiting or not self._sent(data, target):
+            if not self._waiting:
+                self._loop.add_writer(self._socket, self._send_waiting)
+            self._waiting.append((data, target))
+
+    def _sent(self, data: bytes, target: Address) -> bool:
+        """False when there is no room for the datagram now."""
+        try:
+            self._socket.sendto(data, target)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:  # as for one received
+            _log.debug("UDP socket %s, to %s: %s", self.local, target, error)
+        return True
+
+    def _send_waiting(self) -> None:
+        while self._waiting and self._sent(*self._waiting[0]):
+            self._waiting.popleft()
+        if not self._waiting:
+            self._loop.remove_writer(self._socket)
+            if self._closing:
+                self._end()
 
     def local_towards(self, other: Address) -> Address:
         """Our address as the other end sees it, where the socket listens on all of them."""
@@ -104,13 +134,21 @@ class UdpEndpoint(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Close the socket after what is queued."""
-        if self._transport is not None:
-            self._look_for_drops()
-            self._transport.close()
+        if self._closing:
+            return
+        self._closing = True
+        self._look_for_drops()
+        self._loop.remove_reader(self._socket)
+        if not self._waiting:
+            self._end()
+
+    def _end(self) -> None:
+        self._socket.close()
+        self.closed.set_result(None)
 
     def _look_for_drops(self) -> None:
         self._until_check = CHECKED_EVERY
-        drops = dropped_by_kernel(self._socket) if self._socket is not None else 0
+        drops = dropped_by_kernel(self._socket)
         more, self._known_drops = drops - self._known_drops, drops
         if more > 0:
             text = f"{more} datagrams to {self.local} were dropped by the kernel before they could be read"
