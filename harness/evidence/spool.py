@@ -1,6 +1,7 @@
 """A run of octets that grows without bound: the newest part in memory, the rest in an unnamed file.
 
-The file has no name (or loses it at once), so the kernel removes it when the process ends, however it ends.
+Once there is a file a large piece goes there at once, with all that is before it: octets that just came are in
+the cache of the processor, and their memory is free for the next ones. The file has no name (or loses it at once), so the kernel removes it when the process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -51,9 +52,12 @@ class Spool:
 
     def append(self, octets: bytes | bytearray | memoryview) -> None:
         """Add octets. An OSError is not raised but told to on_loss."""
-        if len(octets) >= self._large and isinstance(octets, bytes):
-            self._adopt(octets)
-            return
+        if len(octets) >= self._large:
+            if self._file is not None and self._write_through(octets):
+                return
+            if isinstance(octets, bytes):
+                self._adopt(octets)
+                return
         self.end += self._newest.write(octets)
         if self.end >= self._next_at:
             self._next_block(BytesIO())
@@ -100,10 +104,28 @@ class Spool:
         self.end += len(octets)
         self._next_block(free)
 
+    def _write_through(self, octets: bytes | bytearray | memoryview) -> bool:
+        """Write a large piece, and all that is in memory before it. False when not all could be written."""
+        try:
+            _write(self._open().fileno(), memoryview(octets), self.end)
+            while self._filed < self.end:
+                self._file_oldest()
+        except OSError:
+            return False
+        self.end += len(octets)
+        self._filed = self.end
+        self._starts.clear()
+        self._blocks.clear()
+        self._begin_block(self._newest)
+        return True
+
     def _next_block(self, free: BytesIO) -> None:
         while self.end - self._filed > self._memory and (oldest := self._write_oldest()) is not None:
             if isinstance(oldest, BytesIO):
                 free = oldest
+        self._begin_block(free)
+
+    def _begin_block(self, free: BytesIO) -> None:
         free.seek(0)
         self._newest = free
         self._next_at = self.end + self._block_size
@@ -112,20 +134,27 @@ class Spool:
 
     def _write_oldest(self) -> _Block | None:
         """The block that is in the file (or given up) from now on; None when it stays in memory."""
-        start, block = self._starts[0], self._blocks[0]
-        octets = _octets_of(block)
-        end = start + len(octets)
         try:
-            _write(self._open().fileno(), octets, start)
+            return self._file_oldest()
         except OSError as error:
             if self._on_loss is None:
                 return None
-            self._give_up(start, end)
+            start, block = self._starts[0], self._take_oldest()
+            self._give_up(start, self._filed)
             self._on_loss(error)
-        finally:
-            octets.release()
-        del self._starts[0], self._blocks[0]
-        self._filed = end
+            return block
+
+    def _file_oldest(self) -> _Block:
+        """The block that is in the file from now on. Raises OSError when it could not be written."""
+        with _octets_of(self._blocks[0]) as octets:
+            _write(self._open().fileno(), octets, self._starts[0])
+        return self._take_oldest()
+
+    def _take_oldest(self) -> _Block:
+        """The oldest block, which is no longer in memory."""
+        start, block = self._starts.pop(0), self._blocks.pop(0)
+        with _octets_of(block) as octets:
+            self._filed = start + len(octets)
         return block
 
     def _open(self) -> IO[bytes]:
