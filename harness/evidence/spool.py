@@ -1,19 +1,17 @@
 """A run of octets that grows without bound: the newest part in memory, the rest in an unnamed file.
 
-Once there is a file a large piece goes there at once, with all that is before it: octets that just came are in
-the cache of the processor, and their memory is free for the next ones. The file has no name (or loses it at once), so the kernel removes it when the process ends, however it ends.
+Once there is a file a large piece goes there at once, with all that is before it: octets that just came are
+in the cache of the processor, and their memory is free for the next ones.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-import weakref
 from bisect import bisect_right
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+
+from harness.evidence.unnamed_file import UnnamedFile
 
 BLOCK = 256 * 1024
 """Octets written to the file at once."""
@@ -39,7 +37,7 @@ class Spool:
         """Octets given up."""
         self._memory, self._folder, self._on_loss = memory, folder, on_loss
         self._block_size = max(512, min(BLOCK, memory // 8))
-        self._file: IO[bytes] | None = None
+        self._file: UnnamedFile | None = None
         self._filed = 0  # octets before this place are in the file, or lost
         self._holes: list[tuple[int, int]] = []
         # Where each block in memory begins, and the block: collected octets up to its position, or one large
@@ -72,7 +70,9 @@ class Spool:
         if self.has_lost(start):
             return b""
         filed = min(length, self._filed - start)
-        octets = _read(self._open().fileno(), start, filed)
+        octets = self._open().read(start, filed)
+        if len(octets) < filed:
+            raise OSError(f"the spool ends {filed - len(octets)} octets too early")
         return octets + self._remembered(self._filed, length - filed) if filed < length else octets
 
     def _remembered(self, start: int, length: int) -> bytes:
@@ -107,17 +107,22 @@ class Spool:
     def _write_through(self, octets: bytes | bytearray | memoryview) -> bool:
         """Write a large piece, and all that is in memory before it. False when not all could be written."""
         try:
-            _write(self._open().fileno(), memoryview(octets), self.end)
             while self._filed < self.end:
                 self._file_oldest()
+            self._begin_anew()
+            self._open().write(self.end, octets)
         except OSError:
             return False
         self.end += len(octets)
         self._filed = self.end
+        self._begin_anew()
+        return True
+
+    def _begin_anew(self) -> None:
+        """Nothing is in memory any more."""
         self._starts.clear()
         self._blocks.clear()
         self._begin_block(self._newest)
-        return True
 
     def _next_block(self, free: BytesIO) -> None:
         while self.end - self._filed > self._memory and (oldest := self._write_oldest()) is not None:
@@ -147,7 +152,7 @@ class Spool:
     def _file_oldest(self) -> _Block:
         """The block that is in the file from now on. Raises OSError when it could not be written."""
         with _octets_of(self._blocks[0]) as octets:
-            _write(self._open().fileno(), octets, self._starts[0])
+            self._open().write(self._starts[0], octets)
         return self._take_oldest()
 
     def _take_oldest(self) -> _Block:
@@ -157,10 +162,9 @@ class Spool:
             self._filed = start + len(octets)
         return block
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> UnnamedFile:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(buffering=0, prefix="rcslab-", dir=self._folder)  # noqa: SIM115
-            weakref.finalize(self, self._file.close)
+            self._file = UnnamedFile(self._folder)
         return self._file
 
     def _give_up(self, start: int, end: int) -> None:
@@ -172,20 +176,3 @@ class Spool:
 
 def _octets_of(block: _Block) -> memoryview:
     return memoryview(block) if isinstance(block, bytes) else block.getbuffer()[: block.tell()]
-
-
-def _write(descriptor: int, octets: memoryview, place: int) -> None:
-    done = 0
-    while done < len(octets):
-        done += os.pwrite(descriptor, octets[done:], place + done)
-
-
-def _read(descriptor: int, place: int, length: int) -> bytes:
-    parts = []
-    while length:
-        part = os.pread(descriptor, length, place)
-        if not part:
-            raise OSError(f"the spool ends {length} octets too early")
-        parts.append(part)
-        place, length = place + len(part), length - len(part)
-    return b"".join(parts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
+from harness.evidence.unnamed_file import UnnamedFile
 from harness.msrp.content import ContentSource, FileSource, MemorySink, MemorySource, PieceSource
 
 MEMORY_OCTETS = 1024 * 1024
@@ -25,7 +24,7 @@ class SpooledContent:
         """Octets, once the message is complete."""
         self._memory, self._folder = memory, folder
         self._sink = MemorySink()
-        self._file: IO[bytes] | None = None
+        self._file: UnnamedFile | None = None
 
     @property
     def in_file(self) -> bool:
@@ -38,14 +37,14 @@ class SpooledContent:
         if self._file is None:
             self._sink.write(position, data)
         else:
-            _write(self._file, position, data)
+            self._file.write(position, data)
 
     def finish(self, octets: int) -> None:
         self.size = octets
         if self._file is None:
             self._sink.finish(octets)
         else:
-            os.ftruncate(self._file.fileno(), octets)
+            self._file.truncate(octets)
 
     def discard(self) -> None:
         self._sink.discard()
@@ -57,13 +56,12 @@ class SpooledContent:
         count = self.size - position if octets is None else min(octets, self.size - position)
         if self._file is None:
             return self._sink.content[position : position + count]
-        return os.pread(self._file.fileno(), max(count, 0), position)
+        return self._file.read(position, count)
 
     def _move(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0, prefix="rcslab-", dir=self._folder)  # noqa: SIM115
-        weakref.finalize(self, self._file.close)
+        self._file = UnnamedFile(self._folder)
         for position, data in self._sink.parts:
-            _write(self._file, position, data)
+            self._file.write(position, data)
         self._sink.discard()
 
 
@@ -79,10 +77,3 @@ def source_of(content: Content) -> ContentSource:
     if isinstance(content, Iterable) and not hasattr(content, "read"):
         return PieceSource(content)
     return FileSource(content)  # type: ignore[arg-type]
-
-
-def _write(file: IO[bytes], position: int, data: bytes | bytearray | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(file.fileno(), view, position)
-        view, position = view[done:], position + done
