@@ -27,7 +27,7 @@ START_LINE = re.compile(rb"MSRP (" + IDENT + rb") (?:([A-Z]+)|([0-9]{3})(?: ([^\
 HEADER = re.compile(rb"([A-Za-z][!#-'*+\-.0-9A-Z^-~]*):[ \t]*([^\r\n]*)")
 _LINES = re.compile(rb"(?<=\r\n)" + HEADER.pattern + rb"(?=\r\n)")
 BYTE_RANGE = re.compile(rb"([0-9]{1,19})-([0-9]{1,19}|\*)/([0-9]{1,19}|\*)")
-_URI = re.compile(r"msrps?://[^\s/;]+(?:/[^\s;]+)?;[A-Za-z0-9]+(?:;\S+)*", re.IGNORECASE)
+_URI = re.compile(r"msrps?://[^\s/;]+(?:/[^\s;]+)?;[A-Za-z0-9]+(?:;\S+)?", re.IGNORECASE)
 _STATUS = re.compile(r"([0-9]{3}) ([0-9]{3})(?: (.*))?")
 
 

@@ -74,6 +74,7 @@ def _msrp() -> Iterator[Family]:
     yield from _units(b"", typed, more=own)
     path = b"MSRP aaaa1234 SEND\r\nTo-Path: msrp://h/a;tcp "
     yield from _units(MSRP, MSRP + b"Byte-Range: ", typed, path, tails=(MSRP_END,), more=own)
+    yield Family(path[:-1], b";t", b"\t" + MSRP_END)
     yield Family(b"", MSRP + b"Message-ID: 1\r\nByte-Range: 1-*/*\r\n\r\nx\r\n-------aaaa1234+\r\n")
     yield Family(b"", b"MSRP aaaa1234 200 OK\r\n-------aaaa1234$\r\n")
 

@@ -208,3 +208,13 @@ def test_no_octets_raise_anything_but_our_own_error(data: bytes) -> None:
         for name in ("to_path", "from_path", "byte_range", "status"):
             with contextlib.suppress(MsrpSyntaxError):
                 getattr(message, name, None)
+
+
+def test_a_path_of_many_parameters_is_refused_at_once() -> None:
+    """Each may be taken for the value of the one before: a reader that tries them all never ends."""
+    message = parse_msrp(
+        b"MSRP aaaa1234 SEND\r\nTo-Path: msrp://h/a;tcp" + b";t" * 100 + b"\tx\r\n"
+        b"From-Path: msrp://c/d;tcp\r\n-------aaaa1234$\r\n"
+    )
+    with pytest.raises(MsrpSyntaxError, match="To-Path"):
+        _ = message.to_path
