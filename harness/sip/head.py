@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 from harness.sip.fault import Fault
@@ -186,7 +187,8 @@ def read_head(data: bytes) -> Head:
     body_offset = end + 2
     block = data[first:end]
     rows = block.splitlines(keepends=True)
-    keys = [_KEYS.get(row.partition(b":")[0]) for row in rows]
+    names = map(_FIRST, map(bytes.partition, rows, repeat(b":")))
+    keys = list(map(_KEYS.get, names))
     proper = 0 < first <= end and block.count(b"\r\n") == len(rows)
     if not proper or None in keys:  # a folded line, another line end, a name not met yet, or no header
         first, end, body_offset = _bounds(data, start, faults)
@@ -236,6 +238,7 @@ def _unfolded(block: bytes) -> list[bytes]:
 # Names as sent and their keys: the registered ones, and others as they come, a few hundred at most.
 _KEYS: dict[bytes, str] = {name.encode(): header_key(name) for name in (*KNOWN_HEADERS, *COMPACT_FORMS)}
 _MOST_KEYS = 1024
+_FIRST = itemgetter(0)
 
 
 def _key(row: bytes) -> str | None:

@@ -29,6 +29,7 @@ from harness.sip.header_lines import (
 from harness.sip.header_value import HeaderType, parse_token
 from harness.sip.headers import (
     COOKIE,
+    KNOWN_HEADERS,
     Challenge,
     Credentials,
     CSeq,
@@ -164,8 +165,10 @@ class SipMessage:
     # -- header fields as text
 
     def _rows(self, name: str) -> Sequence[int]:
-        numbers = self._head.numbers
-        return numbers.get(name) or numbers.get(header_key(name), ())
+        rows = self._head.numbers.get(name)
+        if rows is None and name not in KNOWN_HEADERS:  # those are keys as they stand
+            rows = self._head.numbers.get(header_key(name))
+        return rows or ()
 
     def __contains__(self, name: object) -> bool:
         return name in self._head.numbers or (isinstance(name, str) and bool(self._rows(name)))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+from typing import NamedTuple
 
 from harness.sip.headers import COOKIE
 from harness.sip.message import Request, Response, build_request, build_response
@@ -248,23 +249,20 @@ UNRELIABLE_ONLY = frozenset({Timer.A, Timer.E, Timer.G})
 ZERO_IF_RELIABLE = frozenset({Timer.D, Timer.I, Timer.J, Timer.K})
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Give these octets to the transport the transaction is bound to."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(NamedTuple):
     """Call `fire(timer)` after `seconds`. Replaces a running timer of that name."""
 
     timer: Timer
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(NamedTuple):
     """Hand this message to the user of the transaction."""
 
     message: Request | Response

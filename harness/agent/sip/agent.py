@@ -9,7 +9,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from harness.agent.failures import TransactionTimeout, TransportFailed
 from harness.agent.metrics import Metrics
@@ -54,8 +54,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A request that opened a server transaction, or an ACK for the user (RFC 3261 17.2.1, 13.3.1.4).
 
     message: as received, with `received` and `rport` in the top Via. local: where it arrived. connection:
@@ -67,7 +66,7 @@ class Incoming:
     source: Address
     local: Address
     connection: int | None
-    key: Key = field(default=(), compare=False, repr=False)
+    key: Key = ()
     """Of the transaction."""
 
 
@@ -459,7 +458,7 @@ class _Service:
         assert isinstance(message, Request)
         assert self.incoming is not None
         if message.method == "ACK":  # that of a 2xx with the branch of its INVITE
-            self.agent._hand_up(replace(self.incoming, message=message))
+            self.agent._hand_up(self.incoming._replace(message=message))
         elif self.refusal is not None:
             self.agent._refuse(self.incoming, self.refusal)
         else:

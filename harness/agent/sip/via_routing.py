@@ -37,7 +37,7 @@ def stamped(request: Request, source: Address) -> Request:
     source. Raises SipSyntaxError when the top Via cannot be read.
     """
     via = request.via
-    asked = via.wants_rport and via.parameters["rport"] is None
+    asked = via.parameters.get("rport", "") is None
     if not (asked or "received" in via.parameters or not same_host(via.host, source.host)):
         return request
     values = {"received": source.host} | ({"rport": str(source.port)} if asked else {})
