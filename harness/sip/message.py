@@ -170,6 +170,11 @@ class SipMessage:
             rows = self._head.numbers.get(header_key(name))
         return rows or ()
 
+    def lacks(self, names: Iterable[str]) -> list[str]:
+        """Those of these headers, each by its long form, that are not there."""
+        there = self._head.numbers
+        return [name for name in names if name not in there]
+
     def __contains__(self, name: object) -> bool:
         return name in self._head.numbers or (isinstance(name, str) and bool(self._rows(name)))
 
@@ -221,17 +226,22 @@ class SipMessage:
         return value
 
     def _optional(self, name: str, parse: _Parse[_T]) -> _T | None:
-        typed, head = self._typed, self._head
-        if name not in typed:
-            numbers = head.numbers.get(name, ())
-            if not numbers:
-                return None
-            read = _parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _parsed
-            try:
-                typed[name] = read(parse, head.rows[numbers[0]])
-            except SipSyntaxError:
-                typed[name] = self._located(numbers[0], 0, head.text(numbers[0]), parse)
-        value: _T = typed[name]
+        typed = self._typed
+        value: _T | None
+        if name in typed:
+            value = typed[name]
+            return value
+        head = self._head
+        numbers = head.numbers.get(name)
+        if not numbers:
+            return None
+        number = numbers[0]
+        read = _parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _parsed
+        try:
+            value = read(parse, head.rows[number])
+        except SipSyntaxError:
+            value = self._located(number, 0, head.text(number), parse)
+        typed[name] = value
         return value
 
     def _list(self, name: str, parse: _Parse[_T], may_be_empty: bool = False) -> list[_T]:
@@ -471,8 +481,10 @@ class SipMessage:
         top = head.first("Via")
         if top is None:
             return self.with_prepended("Via", str(via))
-        others = [text for _, text in list_elements(head.text(top))[1:]]
-        line = line_of(head.name(top), ", ".join([str(via), *others]))
+        text, value = head.text(top), str(via)
+        if "," in text:
+            value = ", ".join([value, *(text for _, text in list_elements(text)[1:])])
+        line = line_of(head.name(top), value)
         copy = self._copy(head.with_row(top, line), self.body)
         if head is self._head:  # what was read of the other rows holds for the copy too
             typed = copy._typed = self._typed | {"via": via}

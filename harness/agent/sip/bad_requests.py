@@ -36,7 +36,7 @@ class Refusal(NamedTuple):
 
 def missing(request: Request) -> str:
     """The headers a response needs and the request lacks, or an empty string."""
-    return ", ".join([name for name in NEEDED if name not in request])
+    return ", ".join(request.lacks(NEEDED))
 
 
 def refusal_of(request: Request, transport: Transport) -> Refusal | None:

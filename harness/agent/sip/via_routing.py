@@ -51,7 +51,7 @@ def datagram_target(via: Via) -> Address:
     if maddr:
         return Address(maddr.strip("[]"), port)
     received = via.received
-    return Address(received or via.host, (received and via.rport) or port)
+    return Address(received, via.rport or port) if received else Address(via.host, port)
 
 
 def answer_target(request: Request, source: Address) -> Address:
