@@ -14,7 +14,7 @@ from harness.agent.background import Background
 from harness.agent.failures import TransportFailed
 from harness.agent.metrics import Counter, Metrics
 from harness.agent.msrp.content import MEMORY_OCTETS, SpooledContent
-from harness.agent.msrp.line import MsrpLine, MsrpStream, MsrpTcp, MsrpTls
+from harness.agent.msrp.line import READ_OCTETS, MsrpLine, MsrpStream, MsrpTcp, MsrpTls
 from harness.agent.msrp.plan import MsrpPlan, Role
 from harness.agent.msrp.session import SessionHandle, SessionUser
 from harness.agent.scheduler import Scheduler
@@ -82,6 +82,7 @@ class MsrpEndpoint:
         self._opened: dict[tuple[Wanted, bool], TcpConnection] = {}
         self._sessions: dict[str, SessionHandle] = {}
         self._expected: dict[str, list[MsrpLine]] = {}  # session-id offered -> lines that wait for the answer
+        self._buffer = bytearray(READ_OCTETS)
         self._background = Background()
         self._connectors = {
             by_fingerprint: Connector(
@@ -357,7 +358,7 @@ class MsrpEndpoint:
             limits=self._connection_limits,
             metrics=self.metrics,
         )
-        connection.stream = stream
+        connection.stream, connection.buffer = stream, self._buffer
         return connection
 
     def _event(self, connection: TcpConnection, name: str, text: str) -> None:

@@ -17,6 +17,7 @@ from harness.errors import WireError
 from harness.msrp.connection import Directory, MsrpConnection
 from harness.msrp.framing import MsrpLimits
 
+READ_OCTETS = 1024 * 1024  # taken from a socket at a time
 WRITE_OCTETS = 256 * 1024  # of messages, taken at a time
 ROOM = 512 * 1024  # octets written and not taken, from where no chunk is cut any more
 MOST_ANSWERS = 4 * 1024 * 1024  # octets not taken, from where nothing is read any more
@@ -56,10 +57,20 @@ class MsrpStream:
 
 
 class _Flow(_Base):
-    """Tells when the other end takes what is written, and when not."""
+    """Reads much at a time; tells when the other end takes what is written, and when not.
+
+    buffer: where the octets of a read come, shared by connections: they are taken from there at once.
+    """
 
     stream: MsrpStream
+    buffer: bytearray
     flow_changed: Callable[[bool], None]
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(memoryview(self.buffer)[:nbytes]))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -89,11 +100,11 @@ class _Flow(_Base):
             self._transport.pause_reading()
 
 
-class MsrpTcp(_Flow, TcpConnection):
+class MsrpTcp(_Flow, TcpConnection, asyncio.BufferedProtocol):
     """MSRP over TCP."""
 
 
-class MsrpTls(_Flow, TlsConnection):
+class MsrpTls(_Flow, TlsConnection, asyncio.BufferedProtocol):
     """MSRP over TLS."""
 
 

@@ -52,7 +52,8 @@ class ConnectionUser(Protocol):
         """The connection is gone. error is None when the other end or we closed it in order."""
 
 
-class TcpConnection(asyncio.Protocol):
+# No asyncio.Protocol: uvloop would not use the buffer of a subclass that has one.
+class TcpConnection(asyncio.BaseProtocol):
     """A recorded TCP connection.
 
     Args: accepted tells whether the other end opened it. limits: see ConnectionLimits.
