@@ -110,7 +110,10 @@ def parse_mime_fields(lines: Iterable[Line]) -> tuple[list[MimeField], list[Faul
 def mime_value(fields: Iterable[MimeField], name: str) -> str | None:
     """The value of the first field of that name in any case."""
     wanted = name.lower()
-    return next((item.value for item in fields if item.name.lower() == wanted), None)
+    for item in fields:
+        if item.name.lower() == wanted:
+            return item.value
+    return None
 
 
 def write_mime_fields(fields: Iterable[tuple[str, str]], *, strict: bool = True) -> bytes:

@@ -177,7 +177,7 @@ class Parameters(Mapping[str, str | None]):
 
     def __str__(self) -> str:
         """As written after a value: each with its semicolon."""
-        return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in self.pairs)
+        return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in self.pairs])
 
     def __repr__(self) -> str:
         return f"Parameters({str(self)!r})"

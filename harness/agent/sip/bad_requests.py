@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
 from harness.errors import SipSyntaxError
@@ -18,10 +19,10 @@ NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
 ONCE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards"})
 LONGEST_REASON = 200  # characters
 _READ: tuple[tuple[str, Callable[[Request], object]], ...] = (
-    ("From", lambda request: request.from_),
-    ("To", lambda request: request.to),
-    ("Call-ID", lambda request: request.call_id),
-    ("CSeq", lambda request: request.cseq),
+    ("From", attrgetter("from_")),
+    ("To", attrgetter("to")),
+    ("Call-ID", attrgetter("call_id")),
+    ("CSeq", attrgetter("cseq")),
 )
 
 _TOO_MUCH = {Exceeded.BODY: 413, Exceeded.HEAD: 513, Exceeded.FIELDS: 513}  # 21.4.11, 21.5.7
