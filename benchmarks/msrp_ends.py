@@ -20,7 +20,7 @@ from benchmarks.msrp_bare import ALICE, BOB, HOST, Receiver, Sender
 from harness.agent.loop_thread import new_loop
 from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.plan import MsrpPlan, Role
-from harness.agent.msrp.session import SessionUser
+from harness.agent.msrp.session import MsrpUser
 from harness.evidence.timeline import Timeline
 from harness.msrp.session import SendOptions
 
@@ -55,7 +55,7 @@ async def receive(options: argparse.Namespace) -> None:
             done.set()
 
     address = await endpoint.listen(HOST)
-    endpoint.open(MsrpPlan(Role.PASSIVE, (BOB,), (ALICE,), None), SessionUser(message=received))
+    endpoint.open(MsrpPlan(Role.PASSIVE, (BOB,), (ALICE,), None), MsrpUser(message=received))
     say({"port": address.port})
     await done.wait()
     say({"processor": seconds, "memory": most_memory()})

@@ -15,8 +15,8 @@ from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.negotiation import new_origin
 from harness.agent.msrp.services import Flow as MediaFlow
 from harness.agent.msrp.services import service_terms
+from harness.agent.msrp.session import MsrpUser
 from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
-from harness.agent.msrp.session import SessionUser as MsrpUser
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import Invitation
 from harness.agent.session.invite_server import IncomingInvite

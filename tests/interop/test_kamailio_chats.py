@@ -15,8 +15,7 @@ from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.negotiation import new_origin
 from harness.agent.msrp.plan import Role
 from harness.agent.msrp.services import Flow, service_terms
-from harness.agent.msrp.session import ReceivedMessage
-from harness.agent.msrp.session import SessionUser as MsrpUser
+from harness.agent.msrp.session import MsrpUser, ReceivedMessage
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import Invitation
 from harness.agent.session.invite_server import IncomingInvite

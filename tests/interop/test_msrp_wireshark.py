@@ -10,7 +10,7 @@ import pytest
 
 from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.plan import MsrpPlan, Role
-from harness.agent.msrp.session import SessionUser
+from harness.agent.msrp.session import MsrpUser
 from harness.evidence.capture import write_capture
 from harness.evidence.timeline import Timeline
 from harness.msrp.chunking import Report
@@ -29,9 +29,7 @@ async def conversation(timeline: Timeline) -> None:
     """Everything an endpoint writes: bodiless, short, chunked, refused, reports, a nickname, an abort."""
     here, there = MsrpEndpoint(Timeline()), MsrpEndpoint(timeline)
     address = await there.listen("127.0.0.1")
-    refusing = SessionUser(
-        nickname=lambda _: 425, accept=lambda request: 413 if request.body == b"no" else None
-    )
+    refusing = MsrpUser(nickname=lambda _: 425, accept=lambda request: 413 if request.body == b"no" else None)
     far = there.open(MsrpPlan(Role.PASSIVE, (BOB,), (ALICE,), None), refusing)
     near = here.open(MsrpPlan(Role.ACTIVE, (ALICE,), (BOB,), tuple(address)))
     await near.ready

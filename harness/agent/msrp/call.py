@@ -15,8 +15,7 @@ from harness.agent.msrp.media import NOTHING_RESOLVED, Resolved
 from harness.agent.msrp.negotiation import FallBack, NoStream, Refusal, read_description
 from harness.agent.msrp.offer import make_offer, take_answer
 from harness.agent.msrp.plan import MsrpPlan, Role
-from harness.agent.msrp.session import SessionHandle
-from harness.agent.msrp.session import SessionUser as MsrpUser
+from harness.agent.msrp.session import MsrpUser, SessionHandle
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import InviteOutcome, OutgoingInvite
 from harness.agent.session.invite_server import IncomingInvite

@@ -16,7 +16,7 @@ from harness.agent.metrics import Counter, Metrics
 from harness.agent.msrp.content import MEMORY_OCTETS, SpooledContent
 from harness.agent.msrp.line import READ_OCTETS, MsrpLine, MsrpStream, MsrpTcp, MsrpTls
 from harness.agent.msrp.plan import MsrpPlan, Role
-from harness.agent.msrp.session import SessionHandle, SessionUser
+from harness.agent.msrp.session import MsrpUser, SessionHandle
 from harness.agent.scheduler import Scheduler
 from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.agent.sockets.connections import Connections
@@ -132,7 +132,7 @@ class MsrpEndpoint:
 
     # -- sessions
 
-    def open(self, plan: MsrpPlan, user: SessionUser | None = None) -> SessionHandle:
+    def open(self, plan: MsrpPlan, user: MsrpUser | None = None) -> SessionHandle:
         """Begin a session as offer and answer settled it.
 
         Active, we connect and send what is there, or a SEND without body; passive, we wait for the other
@@ -142,7 +142,7 @@ class MsrpEndpoint:
         session_id = self._session_id(plan.own_uri)
         if session_id in self._sessions:
             raise UsageError(f"{plan.own_uri}: a session with this session-id is open (RFC 4975 8.2)")
-        handle = SessionHandle(plan, user or SessionUser(), self._new_content, self._new_tid, self._end)
+        handle = SessionHandle(plan, user or MsrpUser(), self._new_content, self._new_tid, self._end)
         self._sessions[session_id] = handle
         self._let_on(session_id)
         if plan.role is Role.ACTIVE or plan.connect_to is not None:

@@ -47,7 +47,7 @@ class ReceivedMessage:
 
 
 @dataclass(slots=True)
-class SessionUser:
+class MsrpUser:
     """What the user of a session is told, each in the loop of the endpoint. Nothing is by default.
 
     message: one that is complete. progress: octets of one that came so far, and all there will be (None when
@@ -81,7 +81,7 @@ class SessionHandle:
     def __init__(
         self,
         plan: MsrpPlan,
-        user: SessionUser,
+        user: MsrpUser,
         content: Callable[[], SpooledContent],
         new_tid: Callable[[], bytes],
         closed: Callable[[SessionHandle, str], None],

@@ -16,7 +16,7 @@ from harness.agent.failures import TransportFailed
 from harness.agent.metrics import Counter
 from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.plan import MsrpPlan, Role
-from harness.agent.msrp.session import SessionUser
+from harness.agent.msrp.session import MsrpUser
 from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.agent.sockets.tls import TlsSettings
 from harness.bodies.sdp_attributes import certificate_fingerprint
@@ -116,7 +116,7 @@ class Foreign:
         return self.wires[-1]
 
 
-class Told(SessionUser):
+class Told(MsrpUser):
     """Keeps what a session's user is told."""
 
     def __init__(self, **more: object) -> None:
