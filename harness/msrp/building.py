@@ -91,7 +91,7 @@ def _write(
 
 def _demand_request(method: str, rows: list[tuple[str, str]], body: bytes | None, identifier: str) -> None:
     _demand(re.fullmatch("[A-Z]+", method) is not None, "method", method)
-    _demand(re.fullmatch(IDENT.decode(), identifier) is not None, "transaction id", identifier)
+    _demand(IDENT.fullmatch(identifier.encode()) is not None, "transaction id", identifier)
     for name, value in rows:
         demand_header(name, value)
     for name, value in rows[:2]:

@@ -22,8 +22,9 @@ COMMENTS = {
     481: "Session Does Not Exist", 501: "Unknown Method", 506: "Session Bound To Another Connection",
 }  # fmt: skip
 
-IDENT = rb"[A-Za-z0-9][A-Za-z0-9.\-+%=]{3,31}"
-START_LINE = re.compile(rb"MSRP (" + IDENT + rb") (?:([A-Z]+)|([0-9]{3})(?: ([^\r\n]*))?)\r\n")
+IDENT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-+%=]{3,31}")
+# Shorter ones are read too: the end-line is found by them all the same.
+START_LINE = re.compile(rb"MSRP ([A-Za-z0-9.\-+%=]{1,32}) (?:([A-Z]+)|([0-9]{3})(?: ([^\r\n]*))?)\r\n")
 HEADER = re.compile(rb"([A-Za-z][!#-'*+\-.0-9A-Z^-~]*):[ \t]*([^\r\n]*)")
 _LINES = re.compile(rb"(?<=\r\n)" + HEADER.pattern + rb"(?=\r\n)")
 BYTE_RANGE = re.compile(rb"([0-9]{1,19})-([0-9]{1,19}|\*)/([0-9]{1,19}|\*)")
@@ -284,6 +285,9 @@ class MsrpMessage:
 
     def _form_faults(self) -> list[Fault]:
         faults = []
+        if IDENT.fullmatch(self.tid) is None:
+            text = "not 4 to 32 characters that begin with a letter or a digit"
+            faults.append(Fault("transaction id", 5, "RFC 4975 9 ident", text))
         if [each.name.lower() for each in self.headers[:2]] != ["to-path", "from-path"]:
             text = "To-Path and From-Path do not come first"
             faults.append(Fault("message", self.line_end + 2, "RFC 4975 9", text))

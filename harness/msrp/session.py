@@ -6,7 +6,6 @@ takes what it has to send.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -135,7 +134,7 @@ class MsrpSession:
         if options.chunk_octets is not None and options.chunk_octets < 1:
             raise UsageError("a chunk has at least one octet")
         identifier = secrets.token_hex(16) if options.message_id is None else options.message_id
-        if re.fullmatch(IDENT.decode(), identifier) is None:
+        if IDENT.fullmatch(identifier.encode()) is None:
             raise UsageError(f"{identifier!r} is no Message-ID (RFC 4975 9)")
         for name, value in (*options.headers, ("Content-Type", content_type)):
             demand_header(name, value)

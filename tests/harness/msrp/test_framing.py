@@ -67,7 +67,7 @@ def test_octet_by_octet_requests_and_responses() -> None:
 
 @pytest.mark.parametrize(
     "junk",
-    [b"GET / HTTP/1.1\r\n\r\n", b"X", b"MSRQ", b"MSRP abc SEND\r\n", b"MSRP " + b"a" * 2000, b"\rX", b"\n"],
+    [b"GET / HTTP/1.1\r\n\r\n", b"X", b"MSRQ", b"MSRP a/c SEND\r\n", b"MSRP " + b"a" * 2000, b"\rX", b"\n"],
 )
 def test_junk_breaks_the_stream_as_soon_as_it_is_known(junk: bytes) -> None:
     framer = MsrpFramer()

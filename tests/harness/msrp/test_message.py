@@ -113,7 +113,7 @@ def test_a_report_goes_all_the_way_back_with_status_and_range() -> None:
         b"",
         b"MSRP",
         b"SIP/2.0 200 OK\r\n\r\n",
-        b"MSRP abc SEND\r\n-------abc$\r\n",
+        b"MSRP a/c SEND\r\n-------a/c$\r\n",
         b"MSRP d93kswow send\r\n-------d93kswow$\r\n",
         b"MSRP d93kswow SEND\r\nTo-Path: x\r\n-------d93kswox$\r\n",
         SEND[:-2],
@@ -218,3 +218,11 @@ def test_a_path_of_many_parameters_is_refused_at_once() -> None:
     )
     with pytest.raises(MsrpSyntaxError, match="To-Path"):
         _ = message.to_path
+
+
+@pytest.mark.parametrize("identifier", ["a", "abc", "-abcd"])
+def test_a_transaction_id_that_is_none_is_read_with_a_fault(identifier: str) -> None:
+    head = f"MSRP {identifier} SEND\r\nTo-Path: msrp://h/a;tcp\r\nFrom-Path: msrp://c/d;tcp\r\n"
+    message = parse_msrp(f"{head}-------{identifier}$\r\n".encode())
+    assert message.transaction_id == identifier
+    assert [(fault.what, fault.offset) for fault in message.faults] == [("transaction id", 5)]
