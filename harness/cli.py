@@ -222,6 +222,16 @@ def peer(
     tls_client_certificate: Annotated[
         ClientCertificate, typer.Option(help="Whether clients have to show a certificate.")
     ] = ClientCertificate.NONE,
+    msrp_tls_certificate: Annotated[
+        Path | None, typer.Option(help="Listen for MSRP over TLS too, with this certificate (PEM).")
+    ] = None,
+    msrp_tls_key: Annotated[
+        Path | None, typer.Option(help="Its private key, if in a file of its own.")
+    ] = None,
+    msrp_tls_port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: any free one.")] = 0,
+    msrp_tls_offer: Annotated[
+        bool, typer.Option(help="Whether the peer's own offers are for MSRP over TLS.")
+    ] = True,
     evidence: Annotated[Path | None, typer.Option(help="Folder for capture, ladder and timeline.")] = None,
     lab: Annotated[
         Path | None,
@@ -242,11 +252,14 @@ def peer(
     writes its evidence and exits as `rcslab verify` would.
     """
     from harness.lab.peer_alone import PeerAloneRequest, serve
-    from harness.peer.config import TlsListening
+    from harness.peer.config import MsrpTlsListening, TlsListening
 
     secured = TlsSettings(tls_certificate, tls_key, tls_ca, tls_client_certificate)
     if tls_certificate is None and secured != TlsSettings():
         raise UsageError("--tls-key, --tls-ca and --tls-client-certificate need --tls-certificate")
+    if msrp_tls_certificate is None and msrp_tls_key is not None:
+        raise UsageError("--msrp-tls-key needs --msrp-tls-certificate")
+    msrp_secured = TlsSettings(msrp_tls_certificate, msrp_tls_key)
     request = PeerAloneRequest(
         tuple(address or ("127.0.0.1",)),
         port,
@@ -256,6 +269,7 @@ def peer(
         domain,
         profile.value,
         TlsListening(tls_port, secured) if tls_certificate is not None else None,
+        MsrpTlsListening(msrp_tls_port, msrp_secured, msrp_tls_offer) if msrp_tls_certificate else None,
         on_ready=lambda ready: print(json.dumps(ready), flush=True),
         on_line=(lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
     )

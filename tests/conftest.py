@@ -201,6 +201,9 @@ def rcslab(
     return run
 
 
+SHA256 = hashes.SHA256()
+
+
 class Authority:
     """A certificate authority of a test: makes certificates and keys as PEM files."""
 
@@ -219,8 +222,12 @@ class Authority:
         usage: x509.ObjectIdentifier | None = None,
         days: int = 1,
         self_signed: bool = False,
+        digest: hashes.HashAlgorithm = SHA256,
     ) -> tuple[Path, Path]:
-        """Files of a certificate and its key. names: `sip:host`, an address, or a DNS name."""
+        """Files of a certificate and its key.
+
+        names: `sip:host`, an address, or a DNS name. digest: the hash function of the signature.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         extensions: list[x509.ExtensionType] = []
         if names:
@@ -228,7 +235,7 @@ class Authority:
         if usage is not None:
             extensions.append(x509.ExtendedKeyUsage([usage]))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        made = self._built(subject, key, extensions, days, signer=key if self_signed else self.key)
+        made = self._built(subject, key, extensions, days, key if self_signed else self.key, digest)
         stem = f"{len(list(self.folder.iterdir()))}-{common_name}"
         certificate, key_file = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
         certificate.write_bytes(made.public_bytes(Encoding.PEM))
@@ -244,6 +251,7 @@ class Authority:
         extensions: list[x509.ExtensionType],
         days: int = 1,
         signer: ec.EllipticCurvePrivateKey | None = None,
+        digest: hashes.HashAlgorithm = SHA256,
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         own = signer is key
@@ -258,7 +266,7 @@ class Authority:
         )
         for each in extensions:
             builder = builder.add_extension(each, critical=isinstance(each, x509.BasicConstraints))
-        return builder.sign(signer or self.key, hashes.SHA256())
+        return builder.sign(signer or self.key, digest)
 
 
 BASIC_CA = x509.BasicConstraints(ca=True, path_length=None)

@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from harness.agent.loop_thread import LoopThread
-from harness.agent.sockets.tls import server_context
+from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
 from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, NotOnBench, UsageError
@@ -29,9 +29,17 @@ from harness.lab.closing import close_all
 from harness.lab.equipment import Equipment, Folders, HandsetOnBench
 from harness.lab.leases import Lease, acquire, lease_path
 from harness.lab.model import BenchPart, HandsetPart, LabFile, Tolerances
+from harness.lab.peer_part import MsrpTlsPart
 from harness.lab.processes import Child
 from harness.lab.simulation import refuse_personality
-from harness.peer.config import FarParty, PeerAddresses, PeerConfig, Subscriber, TlsListening
+from harness.peer.config import (
+    FarParty,
+    MsrpTlsListening,
+    PeerAddresses,
+    PeerConfig,
+    Subscriber,
+    TlsListening,
+)
 from harness.peer.peer import Peer
 from harness.sip.security_agreement import SecurityServer
 from harness.verify.engine import Verifier, VerifySettings
@@ -263,10 +271,15 @@ def peer_config(part: BenchPart) -> PeerConfig:
         algorithms=part.peer.algorithms,
         listen=tuple((address, part.peer.port) for address in part.peer.addresses),
         tls=TlsListening(part.peer.tls.port, part.peer.tls.settings) if part.peer.tls else None,
+        msrp_tls=_msrp_tls(part.peer.msrp_tls),
         far_party=FarParty.of(part.peer.number, domain),
         security_agreement=part.peer.security_agreement,
         mechanisms=tuple(map(SecurityServer.parse, part.peer.mechanisms)),
     )
+
+
+def _msrp_tls(part: MsrpTlsPart | None) -> MsrpTlsListening | None:
+    return MsrpTlsListening(part.port, part.settings, part.offer) if part is not None else None
 
 
 def subscriber(part: HandsetPart, domain: str) -> Subscriber:
@@ -299,6 +312,8 @@ def refuse_unusable(lab_file: LabFile, bench: str | None, personality: str | Non
     for part in [lab_file.bench(bench)] if bench is not None else lab_file.lab.benches.values():
         if part.peer.tls is not None:
             server_context(part.peer.tls.settings)
+        if part.peer.msrp_tls is not None:
+            fingerprint_context(part.peer.msrp_tls.settings, server=True)
     if personality is not None:
         refuse_personality(lab_file.lab, bench, personality)
 

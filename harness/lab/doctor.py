@@ -27,14 +27,14 @@ from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
 from devices.modem import Modem
-from harness.agent.sockets.certificates import identities_of
-from harness.agent.sockets.tls import server_context
+from harness.agent.sockets.certificates import fingerprints_of, identities_of
+from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.errors import LabError, RcsLabError, UsageError
 from harness.evidence.timeline import Address, Timeline
 from harness.lab.equipment import guarded_adb_server
 from harness.lab.leases import acquire
 from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
-from harness.lab.peer_part import TlsPart
+from harness.lab.peer_part import MsrpTlsPart, TlsPart
 from instruments.visa import VisaSession
 
 PACKAGES = (
@@ -122,6 +122,8 @@ def _bench(lab_file: LabFile, name: str, part: BenchPart) -> Iterator[Check]:
         yield _attempt(f"{name}: P-CSCF {address}", partial(_listen, address, part.peer.port))
     if part.peer.tls is not None:
         yield _attempt(f"{name}: TLS", partial(_tls, part.peer.tls))
+    if part.peer.msrp_tls is not None:
+        yield _attempt(f"{name}: MSRP over TLS", partial(_msrp_tls, part.peer.msrp_tls))
     if part.network_simulator is not None:
         look = partial(_instrument, lab_file, part.network_simulator.resource)
         yield _attempt(f"{name}: {part.network_simulator.driver}", look)
@@ -161,12 +163,24 @@ def _listen(address: str, port: int) -> str:
 
 def _tls(part: TlsPart) -> str:
     server_context(part.settings)
-    certificate = x509.load_pem_x509_certificates(part.certificate.read_bytes())[0]
+    certificate, until = _valid(part.certificate)
+    names = ", ".join(sorted(identities_of(certificate))) or "nobody"
+    return f"{part.certificate} for {names}, good until {until}"
+
+
+def _msrp_tls(part: MsrpTlsPart) -> str:
+    fingerprint_context(part.settings, server=True)
+    certificate, until = _valid(part.certificate)
+    return f"{part.certificate}, fingerprint {fingerprints_of(certificate)[-1]}, good until {until}"
+
+
+def _valid(file: Path) -> tuple[x509.Certificate, str]:
+    """A certificate and its last day. Raises: UsageError when that is past."""
+    certificate = x509.load_pem_x509_certificates(file.read_bytes())[0]
     until = certificate.not_valid_after_utc
     if until < datetime.now(UTC):
-        raise UsageError(f"{part.certificate}: the certificate expired on {until:%Y-%m-%d}; make a new one")
-    names = ", ".join(sorted(identities_of(certificate))) or "nobody"
-    return f"{part.certificate} for {names}, good until {until:%Y-%m-%d}"
+        raise UsageError(f"{file}: the certificate expired on {until:%Y-%m-%d}; make a new one")
+    return certificate, f"{until:%Y-%m-%d}"
 
 
 def _instrument(lab_file: LabFile, resource: str) -> str:

@@ -23,7 +23,7 @@ from harness.evidence.package import write_evidence
 from harness.evidence.timeline import Entry, Layer, Packet, Timeline
 from harness.lab.bench import peer_config, verify_settings
 from harness.lab.model import load_lab
-from harness.peer.config import Authentication, PeerAddresses, PeerConfig, TlsListening
+from harness.peer.config import Authentication, MsrpTlsListening, PeerAddresses, PeerConfig, TlsListening
 from harness.peer.peer import Peer
 from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
@@ -35,8 +35,8 @@ DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 
 @dataclass(frozen=True, slots=True)
 class PeerAloneRequest:
-    """What to serve. tls: SIP over TLS, in place of what the lab file says. on_ready gets the addresses once,
-    on_line each line of the live ladder.
+    """What to serve. tls, msrp_tls: SIP and MSRP over TLS, in place of what the lab file says. on_ready gets
+    the addresses once, on_line each line of the live ladder.
     """
 
     addresses: tuple[str, ...]
@@ -47,6 +47,7 @@ class PeerAloneRequest:
     domain: str | None
     profile: str
     tls: TlsListening | None
+    msrp_tls: MsrpTlsListening | None
     on_ready: Callable[[Mapping[str, str | None]], None]
     on_line: Callable[[str], None]
 
@@ -66,16 +67,27 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
     listen = tuple((address, request.port) for address in request.addresses)
     if request.lab is None and request.bench is None:
         domain = request.domain or DEFAULT_DOMAIN
-        bare = PeerConfig(domain, (), Authentication.NONE, listen=listen, tls=request.tls)
+        bare = PeerConfig(
+            domain,
+            (),
+            Authentication.NONE,
+            listen=listen,
+            tls=request.tls,
+            msrp_tls=request.msrp_tls,
+        )
         return bare, VerifySettings()
     if request.domain is not None:
         raise UsageError("--domain is for a peer without a lab file; with one, the bench names its domain")
     lab_file = load_lab(request.lab)
     part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
     config = peer_config(part)
-    return replace(config, listen=listen, tls=request.tls or config.tls), replace(
-        verify_settings(part, lab_file.lab.tolerances), from_start=None
+    served = replace(
+        config,
+        listen=listen,
+        tls=request.tls or config.tls,
+        msrp_tls=request.msrp_tls or config.msrp_tls,
     )
+    return served, replace(verify_settings(part, lab_file.lab.tolerances), from_start=None)
 
 
 async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: VerifySettings) -> int:
@@ -118,7 +130,8 @@ def _ready_line(addresses: PeerAddresses) -> dict[str, str | None]:
         "sip_tcp": str(addresses.sip_tcp[0]),
         "msrp": str(addresses.msrp[0]),
     }
-    return ready | ({"sip_tls": str(addresses.sip_tls[0])} if addresses.sip_tls else {})
+    secured = {"sip_tls": addresses.sip_tls, "msrp_tls": addresses.msrp_tls}
+    return ready | {name: str(each[0]) for name, each in secured.items() if each}
 
 
 class LiveLadder:

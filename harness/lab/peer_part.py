@@ -33,6 +33,23 @@ class TlsPart(Part):
         return TlsSettings(self.certificate, self.key, self.ca, self.client_certificate)
 
 
+class MsrpTlsPart(Part):
+    """MSRP over TLS beside TCP. offer: whether the peer's own offers are for TLS."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    certificate: Path
+    key: Path | None = None
+    ca: Path | None = None
+    offer: bool = True
+
+    _places = field_validator("certificate", "key", "ca")(beside_the_file)
+
+    @property
+    def settings(self) -> TlsSettings:
+        """The same for the agent."""
+        return TlsSettings(self.certificate, self.key, self.ca)
+
+
 class PeerPart(Part):
     """The peer: where it listens (P-CSCF) and which home domain it serves."""
 
@@ -42,6 +59,7 @@ class PeerPart(Part):
     authentication: Authentication = Authentication.AKA
     algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
     tls: TlsPart | None = None
+    msrp_tls: MsrpTlsPart | None = None
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: Annotated[tuple[str, ...], Field(min_length=1)] = ("tls",)
     number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"

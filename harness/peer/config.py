@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
@@ -112,12 +113,23 @@ class TlsListening:
     settings: TlsSettings
 
 
+@dataclass(frozen=True, slots=True)
+class MsrpTlsListening(TlsListening):
+    """MSRP over TLS between the peer and the handset (RFC 4975 14.4), in the same way.
+
+    offered: whether the peer's own offers are for TLS. Offers of the handset are answered as they are made.
+    """
+
+    offered: bool = True
+
+
 @dataclass(slots=True)
 class PeerConfig:
     """Settings of a peer. Those marked * may change while it runs.
 
     listen: addresses for SIP, each for UDP and TCP, port 0 for one chosen by the kernel. tls: SIP over TLS
     on the same hosts, None for none. msrp: address of the MSRP endpoint, None for a free port on each host.
+    msrp_tls: MSRP over TLS on the hosts of MSRP, None for none.
     authentication *: see Authentication. algorithms *: of Digest and of AKA, offered most preferred first
     (RFC 8760 2.3), one WWW-Authenticate row for each that belongs to the authentication in force. qop *:
     offered values. nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires,
@@ -137,6 +149,7 @@ class PeerConfig:
     listen: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),)
     tls: TlsListening | None = None
     msrp: tuple[str, int] | None = None
+    msrp_tls: MsrpTlsListening | None = None
     far_party: FarParty | None = None
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     qop: tuple[str, ...] = ("auth",)
@@ -172,6 +185,11 @@ class PeerConfig:
         return [self.msrp] if self.msrp else [(host, 0) for host in hosts]
 
     @property
+    def msrp_tls_listen(self) -> list[tuple[str, int]]:
+        """Where MSRP over TLS is listened for."""
+        return [(host, self.msrp_tls.port) for host, _ in self.msrp_listen] if self.msrp_tls else []
+
+    @property
     def party(self) -> FarParty:
         """The far party; always set after construction."""
         assert self.far_party is not None
@@ -180,14 +198,16 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeerAddresses:
-    """Where a started peer listens. sip_tls is empty without TLS; msrp has one of each family served."""
+    """Where a started peer listens, one address for each host; sip_tls and msrp_tls are empty without TLS."""
 
     sip_udp: list[Address]
     sip_tcp: list[Address]
     msrp: list[Address]
     sip_tls: list[Address] = field(default_factory=list)
+    msrp_tls: list[Address] = field(default_factory=list)
 
     @property
     def all(self) -> list[Address]:
         """Every address, each once."""
-        return list(dict.fromkeys([*self.sip_udp, *self.sip_tcp, *self.sip_tls, *self.msrp]))
+        groups = self.sip_udp, self.sip_tcp, self.sip_tls, self.msrp, self.msrp_tls
+        return list(dict.fromkeys(chain.from_iterable(groups)))

@@ -79,7 +79,8 @@ class Peer:
         sender = MtSender(self.pcscf)
         self.notifications = Notifications(self.pcscf, self.registrar, sender)
         self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
-        self.msrp = MsrpEndpoint(timeline, part="peer")
+        msrp_tls = config.msrp_tls.settings if config.msrp_tls is not None else None
+        self.msrp = MsrpEndpoint(timeline, tls=msrp_tls, part="peer")
         self.sessions = Sessions(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config)
@@ -106,16 +107,17 @@ class Peer:
         addresses = await self.pcscf.start()
         try:
             msrp = [await self.msrp.listen(*place) for place in self.config.msrp_listen]
+            msrp_tls = [await self.msrp.listen_tls(*place) for place in self.config.msrp_tls_listen]
         except BaseException:
             await asyncio.gather(self.pcscf.stop(), self.msrp.close())
             raise
         secured = list(self.pcscf.agent.tls_addresses)
-        self.addresses = PeerAddresses(addresses, list(addresses), msrp, secured)
+        self.addresses = PeerAddresses(addresses, list(addresses), msrp, secured, msrp_tls)
         log.info(
             "peer of %s: SIP on %s, MSRP on %s",
             self.config.domain,
             ", ".join([*map(str, addresses), *(f"{each} (TLS)" for each in secured)]),
-            ", ".join(map(str, msrp)),
+            ", ".join([*map(str, msrp), *(f"{each} (TLS)" for each in msrp_tls)]),
         )
         return self.addresses
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -17,13 +18,11 @@ from harness.agent.msrp.services import Flow as MediaFlow
 from harness.agent.msrp.services import service_terms
 from harness.agent.msrp.session import MsrpUser
 from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
-from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import Invitation
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.user import Ending
 from harness.agent.session.user_agent import UserAgent
 from harness.agent.sip.agent import Incoming
-from harness.agent.sip.own_addresses import reached_at
 from harness.bodies.cpim import build_cpim, parse_cpim
 from harness.bodies.encoding import decode_content
 from harness.bodies.sdp_attributes import Setup
@@ -32,7 +31,6 @@ from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import BodySyntaxError, SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.msrp.chunking import Outcome
-from harness.msrp.uri import new_session_uri
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, altered, changed
 from harness.peer.chat import Chat, ChatCall, ChatMessage
 from harness.peer.config import FarParty
@@ -324,12 +322,15 @@ class Sessions:
         local: Address,
         setup: Setup = Setup.ACTIVE,
     ) -> Chat:
-        where = reached_at(self._msrp.addresses, local)
-        uri = str(new_session_uri(where.host, where.port))
-        terms = service_terms(
-            MediaFlow.SESSION, MsrpTerms(uri, setup=setup, max_size=LARGEST_MESSAGE), answers=answers
+        secured = self._pcscf.config.msrp_tls
+        wanted = replace(
+            self._msrp.terms(local),
+            setup=setup,
+            secure=secured is not None and secured.offered,
+            max_size=LARGEST_MESSAGE,
         )
-        call = ChatCall(self._msrp, [terms], new_origin(where.host), lambda _: user)
+        terms = service_terms(MediaFlow.SESSION, wanted, answers=answers)
+        call = ChatCall(self._msrp, [terms], new_origin(local.host), lambda _: user)
         chat = Chat(handset, party, conversation_id, contribution_id, call)
         user = MsrpUser(message=lambda message: self._received(chat, message))
         call.on_ended = lambda ending: self._ended(chat, ending)

@@ -285,8 +285,11 @@ def test_the_doctor_reads_the_certificate_of_the_peer(here, rcslab, authority):
     with here.edited() as lab:
         lab["benches"]["a"]["peer"]["tls"] = {"certificate": str(good), "key": str(key)}
         lab["benches"]["b"]["peer"]["tls"] = {"certificate": str(authority.issue(days=-1)[0]), "key": "no"}
+        lab["benches"]["b"]["peer"]["msrp_tls"] = {"certificate": str(good), "key": str(key)}
     said = rcslab("doctor")
     assert said.code == 3
+    (msrp,) = [line for line in said.out.splitlines() if line.startswith("ok   b: MSRP over TLS")]
+    assert "fingerprint sha-256 " in msrp and "good until 20" in msrp
     (fine,) = [line for line in said.out.splitlines() if line.startswith("ok   a: TLS")]
     (bad,) = [line for line in said.out.splitlines() if line.startswith("BAD")]
     assert f"{good} for rcs.example, good until 20" in fine

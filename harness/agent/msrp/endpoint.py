@@ -17,23 +17,25 @@ from harness.agent.msrp.content import MEMORY_OCTETS, SpooledContent
 from harness.agent.msrp.line import READ_OCTETS, MsrpLine, MsrpStream, MsrpTcp, MsrpTls
 from harness.agent.msrp.plan import MsrpPlan, Role
 from harness.agent.msrp.session import MsrpUser, SessionHandle
+from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.scheduler import Scheduler
+from harness.agent.sip.own_addresses import reached_at
 from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.agent.sockets.connections import Connections
 from harness.agent.sockets.connector import Connector, Wanted
 from harness.agent.sockets.listening_sockets import address_of, open_stream
 from harness.agent.sockets.tcp_connection import TcpConnection
-from harness.agent.sockets.tls import TlsContext, client_context, fingerprint_context
+from harness.agent.sockets.tls import TlsContext, client_context, fingerprint_context, own_fingerprints
 from harness.agent.sockets.tls_session import TlsSession
 from harness.agent.sockets.tls_settings import TlsSettings
-from harness.bodies.sdp_attributes import fingerprint_matches
+from harness.bodies.sdp_attributes import Fingerprint, fingerprint_matches
 from harness.errors import MsrpSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.msrp.connection import MsrpConnection
 from harness.msrp.framing import Exceeded, FramingError, MsrpLimits
 from harness.msrp.session import MsrpSession
 from harness.msrp.transactions import TransactionIds
-from harness.msrp.uri import parse_msrp_uri
+from harness.msrp.uri import new_session_uri, parse_msrp_uri
 
 CONNECT_SECONDS = 10.0
 # A chunk may pause as long as its sender waits for an answer (7.1.1); how long all of it takes is its affair.
@@ -72,6 +74,7 @@ class MsrpEndpoint:
         self.tls_addresses: list[Address] = []
         self._limits, self._connection_limits = limits or MsrpLimits(), connection_limits
         self._tls = tls
+        self._fingerprints: tuple[Fingerprint, ...] = ()
         self._new_tid = TransactionIds()
         self._new_content = partial(SpooledContent, memory_octets, folder)
         self._given_scheduler, self._given_clock = scheduler, clock
@@ -104,7 +107,9 @@ class MsrpEndpoint:
 
         Raises UsageError without a certificate of ours, otherwise as `listen`.
         """
-        context = fingerprint_context(self._tls or TlsSettings(), server=True)
+        settings = self._tls or TlsSettings()
+        context = fingerprint_context(settings, server=True)
+        self._fingerprints = own_fingerprints(settings)
         address = await self._listen(
             host, port, lambda: self._connection(accepted=True, session=TlsSession(context))
         )
@@ -131,6 +136,20 @@ class MsrpEndpoint:
         await self._connections.ended()
 
     # -- sessions
+
+    def terms(self, local: Address) -> MsrpTerms:
+        """Terms of a new session here, over TLS as well where we listen for it (RFC 4975 14.4).
+
+        local: our side of the SIP exchange, at a host the other end can reach. Raises UsageError when nothing
+        listens on an address of its family.
+        """
+        plain = new_session_uri(*reached_at(self.addresses, local))
+        secure = (
+            new_session_uri(*reached_at(self.tls_addresses, local), secure=True)
+            if self.tls_addresses
+            else None
+        )
+        return MsrpTerms(str(plain), str(secure) if secure else None, fingerprints=self._fingerprints)
 
     def open(self, plan: MsrpPlan, user: MsrpUser | None = None) -> SessionHandle:
         """Begin a session as offer and answer settled it.
@@ -192,6 +211,8 @@ class MsrpEndpoint:
         refusal = self._why_not(handle, line)
         if refusal:
             self._event(line.connection, "session-refused", f"{uri}: {refusal}")
+            if isinstance(line.connection, MsrpTls):  # RFC 8122 6.2: it ends, once it has its answer
+                asyncio.get_running_loop().call_soon(self._close_unused, line.connection, refusal)
             return 403
         if parse_msrp_uri(uri) != parse_msrp_uri(handle.plan.own_uri):
             text = f"{uri} is for {handle.plan.own_uri}: only the session-id is the same"

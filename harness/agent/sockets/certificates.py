@@ -1,12 +1,15 @@
-"""Who a certificate speaks for in SIP: RFC 5922 7.1 and 7.2, key usage of RFC 5924."""
+"""Who a certificate speaks for in SIP (RFC 5922 7.1 and 7.2, key usage of RFC 5924), and its fingerprints."""
 
 from __future__ import annotations
 
 import ipaddress
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from harness.bodies.sdp_attributes import HASH_FUNCTIONS, Fingerprint, certificate_fingerprint
 from harness.errors import SipSyntaxError
 from harness.sip.uri import parse_uri
 
@@ -49,6 +52,22 @@ def for_sip(certificate: x509.Certificate) -> bool:
     except (x509.ExtensionNotFound, ValueError):
         return False
     return SIP_DOMAIN in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+
+
+def fingerprints_of(certificate: x509.Certificate) -> tuple[Fingerprint, ...]:
+    """SHA-256, and the hash its signature is made with where RFC 8122 knows and allows it (5.1)."""
+    der, signed = certificate.public_bytes(Encoding.DER), _signature_hash(certificate)
+    names = [name for name in HASH_FUNCTIONS if name in ("sha-256", signed)]
+    return tuple(certificate_fingerprint(der, name) for name in names)
+
+
+def _signature_hash(certificate: x509.Certificate) -> str:
+    """The hash function of the signature as RFC 8122 5 writes it, empty where it has none (Ed25519)."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return ""
+    return algorithm.name.replace("sha", "sha-", 1) if algorithm is not None else ""
 
 
 def _common_names(certificate: x509.Certificate) -> frozenset[str]:

@@ -15,8 +15,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from harness.agent.sockets.certificates import for_sip
+from harness.agent.sockets.certificates import fingerprints_of, for_sip
 from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
+from harness.bodies.sdp_attributes import Fingerprint
 from harness.errors import UsageError
 
 
@@ -67,6 +68,13 @@ def fingerprint_context(settings: TlsSettings, *, server: bool) -> TlsContext:
     _show(context, settings)
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _take_any)
     return TlsContext(context, server, identify=False)
+
+
+def own_fingerprints(settings: TlsSettings) -> tuple[Fingerprint, ...]:
+    """What our SDP says of our certificate, nothing without one. Raises UsageError as `server_context`."""
+    if settings.certificate is None:
+        return ()
+    return fingerprints_of(_certificates(settings.certificate)[0])
 
 
 def _context(method: int) -> SSL.Context:

@@ -792,6 +792,7 @@ def test_over_tls_the_fingerprints_of_the_sdp_decide(in_loop, authority, who_is_
         )
         timeline = Timeline()
         here, there = MsrpEndpoint(Timeline(), tls=shown), MsrpEndpoint(timeline, tls=served)
+        alice = Told()
         address = await there.listen_tls("127.0.0.1")
         of_server, of_client = fingerprint(served.certificate), fingerprint(shown.certificate)
         own, remote = (each.replace("msrp:", "msrps:") for each in (ALICE, BOB))
@@ -808,7 +809,7 @@ def test_over_tls_the_fingerprints_of_the_sdp_decide(in_loop, authority, who_is_
         near = here.open(plan(
             Role.ACTIVE, own, remote, connect_to=address, tls=True,
             fingerprints=(of_server if who_is_wrong != "server" else of_client,),
-        ))  # fmt: skip
+        ), alice)  # fmt: skip
         if who_is_wrong == "server":
             with pytest.raises(TransportFailed, match="none of the fingerprints"):
                 await near.ready
@@ -816,6 +817,8 @@ def test_over_tls_the_fingerprints_of_the_sdp_decide(in_loop, authority, who_is_
             await near.ready
             outcome = await near.send(b"secret words", "text/plain")
             assert outcome.status == (403 if who_is_wrong == "client" else 200)
+        if who_is_wrong == "client":  # RFC 8122 6.2: the server ends the connection
+            await alice.until(lambda: near.failed)
         assert [each.content.read() for each in bob.messages] == ([] if who_is_wrong else [b"secret words"])
         await asyncio.gather(here.close(), there.close())
 

@@ -7,8 +7,11 @@ from textwrap import dedent
 
 import pytest
 
+from harness.agent.sockets.tls_settings import TlsSettings
 from harness.errors import LabFileError, UsageError
+from harness.lab.bench import peer_config
 from harness.lab.model import find_lab_file, load_lab
+from harness.peer.config import MsrpTlsListening
 
 GOOD = dedent(
     """\
@@ -53,6 +56,14 @@ def test_files_of_tls_lie_beside_the_lab_file(write, tmp_path):
     assert tls.port == 5061
 
 
+def test_msrp_over_tls_has_files_of_its_own_and_is_offered(write, tmp_path):
+    text = GOOD.replace("port: 0", "port: 0, msrp_tls: {certificate: tls/msrp.pem, key: tls/msrp.key}")
+    config = peer_config(load_lab(write(text), environment={}).lab.benches["a"])
+    settings = TlsSettings(tmp_path / "tls/msrp.pem", tmp_path / "tls/msrp.key")
+    assert config.msrp_tls == MsrpTlsListening(0, settings, offered=True)
+    assert config.msrp_tls_listen == [("127.0.0.1", 0)] and config.tls is None
+
+
 def test_the_environment_wins_over_the_secrets_file(write):
     other = "0" * 32
     lab = load_lab(write(GOOD), environment={"SIM_K": other}).lab
@@ -86,6 +97,21 @@ def test_the_environment_wins_over_the_secrets_file(write):
             "4:58",
             "benches.a.peer.tls.client_certificate",
             "'none', 'optional' or 'required'",
+        ),
+        ("port: 0", "msrp_tls: {port: 0}", "4:32", "benches.a.peer.msrp_tls.certificate", "required"),
+        (
+            "port: 0",
+            "msrp_tls: {certificate: a.pem, client_certificate: none}",
+            "4:63",
+            "benches.a.peer.msrp_tls.client_certificate",
+            "unknown key",
+        ),
+        (
+            "port: 0",
+            "msrp_tls: {certificate: a.pem, offer: seldom}",
+            "4:63",
+            "benches.a.peer.msrp_tls.offer",
+            "valid boolean",
         ),
         ("port: 0", "mechanisms: [tls, digest]", "4:32", "benches.a.peer.mechanisms", "a q of its own"),
         ("port: 0", "mechanisms: [tls tls]", "4:32", "benches.a.peer.mechanisms", "RFC 3329 2.2"),

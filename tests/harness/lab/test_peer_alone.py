@@ -191,11 +191,31 @@ def test_a_client_registers_over_tls_and_the_counters_are_told(own_lab, authorit
     assert {entry["transport"] for entry in map(json.loads, lines) if "transport" in entry} == {"TLS"}
 
 
+def test_msrp_over_tls_is_a_matter_of_options(own_lab, authority):
+    certificate, key = authority.issue(self_signed=True)
+    files = ("--msrp-tls-certificate", certificate, "--msrp-tls-key", key)
+    process = own_lab.start("peer", "--port", "0", *files)
+    ready = json.loads(process.stdout.readline())
+    host, _, port = ready["msrp_tls"].rpartition(":")
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.check_hostname = False
+    context.load_cert_chain(certificate, key)
+    with context.wrap_socket(socket.create_connection((host, int(port)), timeout=5)) as client:
+        paths = b"To-Path: msrps://127.0.0.1:9/nobody;tcp\r\nFrom-Path: msrps://127.0.0.1:9/me;tcp\r\n"
+        client.sendall(b"MSRP abcd SEND\r\n" + paths + b"Message-ID: 1\r\n-------abcd$\r\n")
+        assert client.recv(65536).startswith(b"MSRP abcd 481 ")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    assert "msrp tls-handshakes: 1" in errors.splitlines()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (("--tls-certificate", "absent.pem"), "absent.pem: the certificate cannot be read"),
         (("--tls-key", "some.key"), "need --tls-certificate"),
+        (("--msrp-tls-certificate", "absent.pem"), "absent.pem: the certificate cannot be read"),
+        (("--msrp-tls-key", "some.key"), "needs --msrp-tls-certificate"),
     ],
 )
 def test_tls_options_that_are_no_use_end_before_anything_starts(own_lab, options, words):

@@ -43,7 +43,7 @@ class MsrpClient:
 
     def __init__(self, own: str, remote: str) -> None:
         self.own, self.remote = own, remote
-        found = re.match(r"msrp://([^:/]+):(\d+)/", remote)
+        found = re.match(r"msrps?://([^:/]+):(\d+)/", remote)
         assert found is not None
         self.socket = socket.create_connection((found[1], int(found[2])), 5)
         self.buffer = b""
