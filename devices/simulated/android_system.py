@@ -82,7 +82,7 @@ class AndroidSystem:
         self.files = FileTree(clock)
         self.logcat = Logcat(clock)
         self.radio_log = RadioLog(self.logcat)
-        self.app = MessagingApp(clock)
+        self.app = MessagingApp(clock, files=self.files)
         self.settings: dict[tuple[str, str], str] = {
             ("global", "airplane_mode_on"): str(int(baseband.airplane)),
             ("global", "mobile_data"): "1",
@@ -176,8 +176,6 @@ class AndroidSystem:
         if kind == "send":
             if self.app.press_send():
                 self.show(Front.LAUNCHER)
-        elif kind == "retry":
-            self.app.retry(int(argument))
         elif kind == "open":
             self.app.open_conversation(argument)
             self.show(Front.MESSAGING)
@@ -186,6 +184,8 @@ class AndroidSystem:
             self.show(Front.MESSAGING)
         elif kind == "back":
             self.back()
+        else:
+            self.app.touched(kind, argument)
 
     def swipe(self, x1: int, y1: int, x2: int, y2: int) -> None:
         """Unlock on the keyguard, scroll in a conversation, a tap when it hardly moves."""

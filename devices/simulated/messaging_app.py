@@ -1,243 +1,312 @@
-"""The messaging app of the simulated handset: conversations, bubbles, notifications and what the user
-touches.
+"""The messaging app of the simulated handset: what the user sees of the message store and does with it.
 
-It looks like Google Messages to `uiautomator dump` (see ui_tree.py) and leaves the wire to the RCS client
-behind TextService. "Sent", "Delivered" and "Read" come from the client; "on screen" is decided here.
+It looks like Google Messages to `uiautomator dump` (see the *_view modules) and leaves the wire to the RCS
+client behind MessagingService. "Sent", "Delivered" and "Read" come from the client; "on screen" is decided
+here. What the client tells is in message_store.py, where the user is in app_pages.py.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Protocol
-from urllib.parse import unquote
+import posixpath
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from devices.simulated.app_pages import Page, Pages
+from devices.simulated.conversations import (
+    Attachment,
+    AttachmentState,
+    Conversation,
+    Message,
+    MessageStatus,
+)
+from devices.simulated.file_tree import FileTree
+from devices.simulated.message_store import MessageStore
+from devices.simulated.messaging_service import MessagingService
 
 PACKAGE = "com.google.android.apps.messaging"
 ACTIVITY = f"{PACKAGE}/.ui.ConversationListActivity"
 CONVERSATION_ACTIVITY = f"{PACKAGE}/.ui.conversation.ConversationActivity"
 
 
-class MessageStatus(StrEnum):
-    """What stands under an outgoing bubble."""
-
-    SENDING = "Sending…"
-    SENT = "Sent"
-    DELIVERED = "Delivered"
-    READ = "Read"
-    NOT_SENT = "Not sent. Touch to try again."
-
-
-# A late delivery notification must not take a "Read" back; a failed text may be sent again.
-_RANK = {
-    MessageStatus.SENDING: 0,
-    MessageStatus.NOT_SENT: 1,
-    MessageStatus.SENT: 2,
-    MessageStatus.DELIVERED: 3,
-    MessageStatus.READ: 4,
-}
-
-
-class TextService(Protocol):
-    """What the messaging app asks of the RCS client."""
-
-    def send_text(self, to: str, text: str) -> str:
-        """Take a text for a number; returns a local id at once, the outcome comes by MessagingApp.outcome."""
-
-    def conversation_shown(self, number: str) -> None:
-        """The conversation with this number is on screen: its texts count as displayed."""
-
-
-@dataclass(slots=True)
-class Message:
-    """One bubble. `time` in seconds since the Unix epoch; `status` is None for incoming texts."""
-
-    id: str
-    text: str
-    outgoing: bool
-    time: float
-    status: MessageStatus | None = None
-    unread: bool = False
-
-
-@dataclass(slots=True)
-class Conversation:
-    """All texts with one number, oldest first, and the draft in its compose box."""
-
-    number: str
-    messages: list[Message] = field(default_factory=list)
-    draft: str = ""
-
-    @property
-    def unread(self) -> int:
-        """How many incoming texts were never on screen."""
-        return sum(message.unread for message in self.messages)
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """What the status bar announces: one per conversation, with its latest text."""
-
-    id: int
-    title: str
-    text: str
-    time: float
-
-
-def normal_number(text: str) -> str:
-    """The number of `smsto:`, `sms:` or `tel:` data, or as typed: separators and escapes removed."""
-    bare = unquote(re.sub(r"(?i)^(smsto|sms|mmsto|mms|tel):(//)?", "", text)).partition("?")[0]
-    return re.sub(r"[\s().\-/]", "", bare)
-
-
-class MessagingApp:
+class MessagingApp(MessageStore):
     """The app's state. Everything runs in the thread of the handset's event loop."""
 
-    def __init__(self, clock: Callable[[], float], service: TextService | None = None) -> None:
-        self.service = service
-        self.conversations: dict[str, Conversation] = {}
-        self.notifications: dict[str, Notification] = {}
-        self.current: str | None = None
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        service: MessagingService | None = None,
+        files: FileTree | None = None,
+    ) -> None:
+        super().__init__(clock, service, files)
+        self.pages = Pages()
         self.running = False
         self.chat_mode = True
         self.scroll = 0
         self.exit_on_sent = False
-        self._clock = clock
         self._visible = False
-        self._outgoing: dict[str, Message] = {}
-        self._early: dict[str, MessageStatus] = {}
-        self._notification_id = 0
+
+    @property
+    def current(self) -> str | None:
+        """The conversation that is open, whatever page of it is shown."""
+        return self.pages.key
 
     @property
     def conversation_on_screen(self) -> str | None:
-        """The number whose conversation the user sees now."""
-        return self.current if self._visible else None
+        """The key of the conversation whose bubbles the user sees now."""
+        return self.current if self._visible and self.pages.page is Page.CONVERSATION else None
 
-    # What the RCS client tells
-
-    def incoming(self, number: str, text: str, message_id: str) -> None:
-        """A text arrived.
-
-        It is shown at once when its conversation is on screen, else it raises a notification.
-        """
-        number = normal_number(number)
-        conversation = self._conversation(number)
-        seen = self.conversation_on_screen == number
-        now = self._clock()
-        conversation.messages.append(Message(message_id, text, False, now, unread=not seen))
-        self._bring_up(number)
-        if seen:
-            self.scroll = 0
-            self._tell_shown(number)
-            return
-        self._notification_id += 1
-        self.notifications[number] = Notification(self._notification_id, number, text, now)
-
-    def outcome(self, local_id: str, status: MessageStatus) -> None:
-        """What became of a text. A status lower than the one shown is ignored."""
-        message = self._outgoing.get(local_id)
-        if message is None:
-            self._early[local_id] = status  # the client answered before send_text returned
-        elif message.status is None or _RANK[status] > _RANK[message.status]:
-            message.status = status
+    def scroll_to_latest(self) -> None:
+        """A bubble came while its conversation is on screen."""
+        self.scroll = 0
 
     # What the system and the user do
 
     def set_visible(self, visible: bool) -> None:
         """The window came to the front of a lit, unlocked screen, or left it."""
         came, self._visible = visible and not self._visible, visible
-        if came and self.current is not None:
-            self._shown(self.current)
+        if came:
+            self.shown()
 
     def open_conversation(self, number: str, body: str | None = None, *, exit_on_sent: bool = False) -> None:
         """SENDTO: open the conversation with `body` in the compose box (a draft stays when body is None)."""
-        self.running = True
-        self.exit_on_sent = exit_on_sent
-        self.current = normal_number(number)
-        self.scroll = 0
-        conversation = self._conversation(self.current)
+        conversation = self._conversation(number)
+        self.running, self.exit_on_sent, self.scroll = True, exit_on_sent, 0
+        self.pages.show(Page.CONVERSATION, conversation.key)
         if body is not None:
             conversation.draft = body
-        if self._visible:
-            self._shown(self.current)
+        self.shown()
+
+    def attach(self, key: str, path: str, type: str) -> bool:
+        """SEND: open the conversation with a file in its compose box. False when there is no such file."""
+        if not self.files.exists(path):
+            self.snackbar = "Couldn't load attachment"
+            return False
+        self.open_conversation(key)
+        size = self.files.stat(path).size
+        self._conversation(key).attached = Attachment(posixpath.basename(path), type, size, path)
+        return True
+
+    def share(self, path: str, type: str) -> None:
+        """SEND that names nobody: the user picks the conversation."""
+        self.running = True
+        self.pages.show(Page.SHARE)
+        self.pages.shared = path, type
 
     def open_list(self) -> None:
         """The list of conversations."""
-        self.running = True
-        self.current, self.scroll = None, 0
+        self.running, self.scroll = True, 0
+        self.pages.show(Page.LIST)
 
     def back(self) -> bool:
-        """The back key: from a conversation to the list (True), from the list out of the app (False)."""
-        if self.current is None:
+        """The back key: True when it leads to another page of the app, False when out of it."""
+        if not self.pages.back():
             return False
-        self.open_list()
+        self.shown()
         return True
 
     def stop(self) -> None:
         """am force-stop: the process is gone, the message store stays."""
         self.running, self._visible = False, False
-        self.current, self.scroll = None, 0
+        self.pages.show(Page.LIST)
+
+    def touched(self, what: str, argument: str) -> None:
+        """A view of the app that is not of the system was touched: see the `touch` of the views."""
+        self.snackbar = ""
+        if (act := _TOUCHES.get(what)) is not None:
+            act(self, argument)
 
     def type_text(self, text: str) -> None:
-        """Text from the keyboard goes to the end of the compose box."""
-        if self.current is not None:
-            self._conversation(self.current).draft += text
+        """Text from the keyboard goes to the end of the field in front."""
+        if self.pages.page is Page.CONVERSATION:
+            self._edit(lambda draft: draft + text)
+        else:
+            self.pages.typed += text
 
     def erase(self) -> None:
-        """The delete key takes the last character of the compose box."""
-        if self.current is not None:
-            conversation = self._conversation(self.current)
-            conversation.draft = conversation.draft[:-1]
+        """The delete key takes the last character of the field in front."""
+        if self.pages.page is Page.CONVERSATION:
+            self._edit(lambda draft: draft[:-1])
+        else:
+            self.pages.typed = self.pages.typed[:-1]
+
+    def enter(self) -> None:
+        """The enter key: a new line in the compose box, one more number where people are picked."""
+        if self.pages.picks_people:
+            self.pages.pick()
+        elif self.pages.page is Page.CONVERSATION:
+            self.type_text("\n")
+
+    def _edit(self, change: Callable[[str], str]) -> None:
+        """In a chat or a group the others may know that the user types."""
+        if self.current is None:
+            return
+        key, conversation = self.current, self.conversations[self.current]
+        conversation.draft = change(conversation.draft)
+        if conversation.by_session:
+            self.asked(lambda service: service.typing(key, bool(conversation.draft)))
 
     def press_send(self) -> bool:
-        """Send the draft. Returns True when the app closes itself afterwards (exit_on_sent)."""
+        """Send what the compose box holds. Returns True when the app closes itself afterwards."""
         if self.current is None:
             return False
-        conversation = self._conversation(self.current)
-        text = conversation.draft
-        if not text.strip():
+        conversation = self.conversations[self.current]
+        text, file = conversation.draft, conversation.attached
+        if not text.strip() and file is None:
             return False
-        conversation.draft = ""
+        conversation.draft, conversation.attached = "", None
         self.scroll = 0
-        message = Message("", text, True, self._clock(), MessageStatus.SENDING)
-        conversation.messages.append(message)
-        self._bring_up(self.current)
-        self._submit(self.current, message)
+        if file is not None:
+            self._send(conversation, Message("", "", True, self._clock(), attachment=file))
+        if text.strip():
+            self._send(conversation, Message("", text, True, self._clock()))
         leaving, self.exit_on_sent = self.exit_on_sent, False
         return leaving
 
     def retry(self, index: int) -> None:
         """Touch a bubble of the open conversation that says it was not sent."""
-        if self.current is None:
-            return
-        messages = self._conversation(self.current).messages
-        if 0 <= index < len(messages) and messages[index].status is MessageStatus.NOT_SENT:
-            messages[index].status = MessageStatus.SENDING
-            self._submit(self.current, messages[index])
+        messages = self.conversations[self.current].messages if self.current is not None else []
+        if self.current is not None and 0 <= index < len(messages):
+            message = messages[index]
+            if message.status is MessageStatus.NOT_SENT:
+                self._submit(self.conversations[self.current], message)
 
-    def _submit(self, number: str, message: Message) -> None:
-        if self.service is None:
-            message.status = MessageStatus.NOT_SENT
+    def start_chat(self) -> None:
+        """From the conversation's menu: texts go in a session from now on."""
+        self.pages.menu = False
+        if self.current is not None:
+            self.conversations[self.current].chat = True
+
+    def end_chat(self) -> None:
+        """From the conversation's menu: the session ends, texts go as standalone messages."""
+        self.pages.menu = False
+        if self.current is not None:
+            number = self.current
+            self.conversations[number].chat = False
+            self.asked(lambda service: service.end_chat(number))
+
+    def cancel(self, id: str) -> None:
+        """Touch the X of a file that is under way."""
+        attachment = self._attachment(id)
+        if attachment is not None and not attachment.state.over:
+            attachment.state = AttachmentState.CANCELLED
+            self.asked(lambda service: service.cancel(id))
+
+    def create_group(self, subject: str, members: Sequence[str]) -> None:
+        """Found a group and open its conversation."""
+        key = self.asked(lambda service: service.create_group(subject, tuple(members)))
+        if key is None:
+            self.pages.show(Page.LIST)
             return
-        message.id = self.service.send_text(number, message.text)
-        self._outgoing[message.id] = message
-        if (early := self._early.pop(message.id, None)) is not None:
+        group = self._group(key, subject)
+        if not group.open:
+            group.invited = group.invited or tuple(members)
+        self.open_conversation(key)
+
+    def join_group(self, uri: str) -> None:
+        """VIEW of a group's URI: join it and open its conversation."""
+        key = self.asked(lambda service: service.join_group(uri))
+        if key is None:
+            self.open_list()
+            return
+        self._group(key, "")
+        self.open_conversation(key)
+
+    def add_picked(self) -> None:
+        """Invite those picked to the group whose details are open."""
+        key, picked = self.current, self.pages.picked
+        if key is None:
+            return
+        for number in picked:
+            self.asked(partial(_add, key, number))
+        self.pages.show(Page.CONVERSATION)
+        self.shown()
+
+    def leave_group(self) -> None:
+        """Leave the group whose details are open: nothing can be sent to it any more."""
+        key = self.current
+        if key is None or (group := self.conversations[key].group) is None:
+            return
+        group.left, group.open = True, False
+        self._note(self.conversations[key], "You left the group")
+        self.asked(lambda service: service.leave_group(key))
+        self.pages.show(Page.CONVERSATION)
+        self.shown()
+
+    def shown(self) -> None:
+        """Whatever the open conversation holds is seen, if it is on screen."""
+        key = self.conversation_on_screen
+        if key is None:
+            return
+        for message in self.conversations[key].messages:
+            message.unread = False
+        self.notifications.pop(key, None)
+        self._tell_shown(key)
+
+    def _send(self, conversation: Conversation, message: Message) -> None:
+        conversation.messages.append(message)
+        self._bring_up(conversation.key)
+        self._submit(conversation, message)
+
+    def _submit(self, conversation: Conversation, message: Message) -> None:
+        message.status = MessageStatus.SENDING
+        key, file = conversation.key, message.attachment
+        if file is None:
+            local_id = self.asked(
+                lambda service: service.send_text(key, message.text, conversation.by_session)
+            )
+        else:
+            file.state, file.octets, file.why = AttachmentState.WAITING, 0, ""
+            local_id = self.asked(lambda service: service.send_file(key, file.path, file.type))
+        if local_id is None:
+            message.status = MessageStatus.NOT_SENT
+            if file is not None:
+                file.state, file.why = AttachmentState.FAILED, self.snackbar
+            return
+        message.id = local_id
+        self._outgoing[local_id] = message
+        if file is not None:
+            self._files[local_id] = conversation, message
+        if (early := self._early.pop(local_id, None)) is not None:
             message.status = early
 
-    def _conversation(self, number: str) -> Conversation:
-        return self.conversations.setdefault(number, Conversation(number))
 
-    def _bring_up(self, number: str) -> None:
-        """The list shows the conversation with the latest text first."""
-        self.conversations = {number: self.conversations.pop(number), **self.conversations}
+def _add(key: str, number: str, service: MessagingService) -> None:
+    service.add_to_group(key, number)
 
-    def _shown(self, number: str) -> None:
-        for message in self._conversation(number).messages:
-            message.unread = False
-        self.notifications.pop(number, None)
-        self._tell_shown(number)
 
-    def _tell_shown(self, number: str) -> None:
-        if self.service is not None:
-            self.service.conversation_shown(number)
+def _menu(app: MessagingApp, _: str) -> None:
+    app.pages.menu = not app.pages.menu
+
+
+def _start_with_picked(app: MessagingApp, _: str) -> None:
+    app.open_conversation(app.pages.picked[0])
+
+
+def _share_with(app: MessagingApp, key: str) -> None:
+    if app.pages.shared is not None:
+        app.attach(key, *app.pages.shared)
+
+
+def _detach(app: MessagingApp, key: str) -> None:
+    app.conversations[key].attached = None
+
+
+_TOUCHES: dict[str, Callable[[MessagingApp, str], object]] = {
+    "retry": lambda app, index: app.retry(int(index)),
+    "menu": _menu,
+    "start-chat": lambda app, _: app.start_chat(),
+    "end-chat": lambda app, _: app.end_chat(),
+    "accept": lambda app, offer: app.answer(offer, True),
+    "decline": lambda app, offer: app.answer(offer, False),
+    "cancel": lambda app, file: app.cancel(file),
+    "detach": _detach,
+    "share-with": _share_with,
+    "new": lambda app, _: app.pages.show(Page.NEW),
+    "start-with-picked": _start_with_picked,
+    "name-group": lambda app, _: app.pages.show(Page.NAME),
+    "create-group": lambda app, _: app.create_group(app.pages.typed, app.pages.picked),
+    "details": lambda app, _: app.pages.show(Page.DETAILS),
+    "add-people": lambda app, _: app.pages.show(Page.ADD),
+    "add-picked": lambda app, _: app.add_picked(),
+    "leave-group": lambda app, _: app.leave_group(),
+}

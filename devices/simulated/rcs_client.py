@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from devices.simulated.baseband import Baseband, Change, Pdn
 from devices.simulated.defects import Defects, Stage
 from devices.simulated.messaging_app import MessagingApp
+from devices.simulated.messaging_service import NotServed
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import ALLOW, RcsAccess, RcsSettings
 from devices.simulated.rcs_registration import FEATURES, RcsRegistration, SimCounter
@@ -98,13 +99,49 @@ class RcsClient:
 
     # -- what the messaging app asks
 
-    def send_text(self, to: str, text: str) -> str:
+    def send_text(self, key: str, text: str, chat: bool) -> str:
         """Queue a text; it waits while there is no registration."""
-        return self.texts.send_text(to, text)
+        if chat:
+            raise NotServed("Chat is not available")
+        return self.texts.send_text(key, text)
 
-    def conversation_shown(self, number: str) -> None:
+    def conversation_shown(self, key: str) -> None:
         """The conversation is on screen."""
-        self.texts.shown(number)
+        self.texts.shown(key)
+
+    def end_chat(self, number: str) -> None:
+        """There are no chats yet."""
+
+    def typing(self, key: str, on: bool) -> None:
+        """Nobody is told: there are no chats yet."""
+
+    def answer_offer(self, offer_id: str, accept: bool) -> None:
+        """Nothing is offered yet."""
+        raise NotServed("Invitations cannot be answered")
+
+    def create_group(self, subject: str, members: Sequence[str]) -> str:
+        """There are no groups yet."""
+        raise NotServed("Group chat is not available")
+
+    def join_group(self, uri: str) -> str:
+        """There are no groups yet."""
+        raise NotServed("Group chat is not available")
+
+    def add_to_group(self, key: str, number: str) -> None:
+        """There are no groups yet."""
+        raise NotServed("Group chat is not available")
+
+    def leave_group(self, key: str) -> None:
+        """There are no groups yet."""
+        raise NotServed("Group chat is not available")
+
+    def send_file(self, key: str, path: str, type: str) -> str:
+        """There is no file transfer yet."""
+        raise NotServed("File transfer is not available")
+
+    def cancel(self, id: str) -> None:
+        """There is no file transfer yet."""
+        raise NotServed("File transfer is not available")
 
     # -- what the radio brings
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from devices.simulated.conversations import MessageStatus, normal_number
 from devices.simulated.defects import Defects, Stage
-from devices.simulated.messaging_app import MessageStatus, MessagingApp, normal_number
+from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import Headers, RcsAccess, RcsSettings
 from harness.agent.failures import TransactionTimeout, TransportFailed

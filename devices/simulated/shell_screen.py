@@ -210,7 +210,7 @@ async def _type(call: Call, text: str) -> int:
             "\tat com.android.server.input.InputShellCommand.sendText(InputShellCommand.java:312)",
             255,
         )
-    if call.android.app.conversation_on_screen is not None:
+    if call.android.front is Front.MESSAGING:
         call.android.app.type_text(text.replace("%s", " "))
     return 0
 
@@ -230,7 +230,7 @@ def _press(android: AndroidSystem, key: str) -> None:
         case "MENU":
             android.unlock()
         case "ENTER":
-            android.app.type_text("\n")
+            android.app.enter()
         case "DEL":
             android.app.erase()
 

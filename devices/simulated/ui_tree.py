@@ -15,7 +15,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from devices.simulated import lettering
-from devices.simulated.messaging_app import PACKAGE, Conversation, Message, MessagingApp, Notification
+from devices.simulated.conversations import Conversation, Message, Notification
+from devices.simulated.messaging_app import PACKAGE, MessagingApp
 
 LAUNCHER = "com.google.android.apps.nexuslauncher"
 SYSTEM_UI = "com.android.systemui"
@@ -213,7 +214,7 @@ def shade(metrics: Metrics, notifications: list[Notification]) -> Node:
             package=SYSTEM_UI,
             clickable=True,
             style=Style.CARD,
-            touch=("open", notification.title),
+            touch=("open", notification.key),
         )
         title = Box(row.left + px(20), top + px(14), row.right - px(20), top + px(46))
         body = Box(row.left + px(20), top + px(48), row.right - px(20), top + px(82))
@@ -282,14 +283,14 @@ def _list_row(metrics: Metrics, conversation: Conversation, top: int) -> Node:
         resource_id=f"{PACKAGE}:id/swipeableContainer",
         clickable=True,
         focusable=True,
-        touch=("open", conversation.number),
+        touch=("open", conversation.key),
     )
     row.add(
         Node("android.widget.ImageView", Box(px(20), top + px(16), px(72), top + px(68)), style=Style.AVATAR)
     )
     style = Style.NAME_UNREAD if conversation.unread else Style.NAME
     name = Box(px(92), top + px(12), right - px(90), top + px(42))
-    row.add(_label(name, conversation.number, style, f"{PACKAGE}:id/conversation_name"))
+    row.add(_label(name, conversation.title, style, f"{PACKAGE}:id/conversation_name"))
     last = conversation.messages[-1] if conversation.messages else None
     snippet = ("You: " if last and last.outgoing else "") + (last.text if last else "")
     if conversation.draft:
@@ -416,7 +417,7 @@ def _bubbles(metrics: Metrics, content: Conversation, area: Box, scroll: int) ->
     for index in range(len(content.messages) - 1, -1, -1):
         message = content.messages[index]
         previous = content.messages[index - 1] if index else None
-        row = _row(metrics, content.number, message, index, bottom, previous)
+        row = _row(metrics, content.title, message, index, bottom, previous)
         bottom = row.bounds.top - px(6)
         if row.bounds.top < area.bottom and row.bounds.bottom > area.top:
             rows.children.insert(0, _clip(row, area))

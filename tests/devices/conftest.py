@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,26 +17,11 @@ from devices.simulated.adbd import AdbDaemon
 from devices.simulated.android_adb import adb_daemon
 from devices.simulated.android_system import AndroidSystem
 from devices.simulated.baseband import Baseband, Cell, Pdn
-from devices.simulated.messaging_app import MessageStatus
+from devices.simulated.conversations import MessageStatus
 from harness.evidence.timeline import Timeline
+from tests.devices.stand_in_service import StandInService
 
 ALICE = "+15550101"
-
-
-class StandInService:
-    """Takes texts as the RCS client would and remembers what was shown."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str]] = []
-        self.shown: list[str] = []
-        self._ids = itertools.count(1)
-
-    def send_text(self, to: str, text: str) -> str:
-        self.sent.append((to, text))
-        return f"m{next(self._ids)}"
-
-    def conversation_shown(self, number: str) -> None:
-        self.shown.append(number)
 
 
 class Bench:

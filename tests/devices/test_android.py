@@ -20,7 +20,7 @@ from devices.android import AndroidHandset, parcel_text, read_notifications
 from devices.apps import load_app
 from devices.handset import ComposeMode, HandsetNotification, ScreenMessage, ShellResult, TextStatus
 from devices.simulated.android_system import Front
-from devices.simulated.messaging_app import MessageStatus
+from devices.simulated.conversations import MessageStatus
 from devices.simulated.shell_system import parcel
 from harness.errors import HandsetError, HandsetLost, NotSeen
 from harness.evidence.timeline import Event, Layer, Timeline

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from devices.simulated.baseband import Baseband, Cell, Identity, Pdn
+from devices.simulated.conversations import MessageStatus
 from devices.simulated.defects import Defects
-from devices.simulated.messaging_app import MessageStatus, MessagingApp
+from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.simulated.messaging_app import MessageStatus
+from devices.simulated.conversations import MessageStatus
 from devices.simulated.rcs_texts import MEMORY
 
 SENDING, SENT, NOT_SENT = MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.NOT_SENT
