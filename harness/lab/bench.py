@@ -28,6 +28,7 @@ from harness.lab import warden
 from harness.lab.closing import close_all
 from harness.lab.equipment import Equipment, Folders, HandsetOnBench
 from harness.lab.leases import Lease, acquire, lease_path
+from harness.lab.limits_part import LimitsPart
 from harness.lab.model import BenchPart, HandsetPart, LabFile, Tolerances
 from harness.lab.peer_part import MsrpTlsPart
 from harness.lab.processes import Child
@@ -122,7 +123,7 @@ class Bench:
     def _open_peer(self) -> None:
         self.loop.start()
         self._stack.callback(self.loop.close)
-        self._peer = peer = Peer(peer_config(self.part), self.timeline)
+        self._peer = peer = Peer(peer_config(self.part, self.lab.limits), self.timeline)
         self._addresses = self.loop.call(peer.start(), PEER_SECONDS)
         self._stack.callback(lambda: self.loop.call(peer.stop(), PEER_SECONDS))
 
@@ -261,8 +262,11 @@ class Bench:
         return self._verifier.judge(new, since)
 
 
-def peer_config(part: BenchPart) -> PeerConfig:
-    """What the peer is told: the bench's domain, addresses and subscribers."""
+_NO_LIMITS_SET = LimitsPart()
+
+
+def peer_config(part: BenchPart, limits: LimitsPart = _NO_LIMITS_SET) -> PeerConfig:
+    """What the peer is told: the bench's domain, addresses and subscribers, and the limits of the lab."""
     domain = part.peer.domain
     return PeerConfig(
         domain,
@@ -275,6 +279,7 @@ def peer_config(part: BenchPart) -> PeerConfig:
         far_party=FarParty.of(part.peer.number, domain),
         security_agreement=part.peer.security_agreement,
         mechanisms=tuple(map(SecurityServer.parse, part.peer.mechanisms)),
+        limits=limits.peer,
     )
 
 

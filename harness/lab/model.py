@@ -32,6 +32,7 @@ from devices.simulated.personality import personality_named
 from harness.agent.sockets.tls_settings import ClientCertificate
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
+from harness.lab.limits_part import LimitsPart
 from harness.lab.part import FOLDER, Part
 from harness.lab.peer_part import PeerPart
 from harness.peer.config import Authentication
@@ -217,6 +218,7 @@ class Lab(Part):
     adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = OWN
     deadlines: Deadlines = Deadlines()
     tolerances: Tolerances = Tolerances()
+    limits: LimitsPart = LimitsPart()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
         raise UsageError("--domain is for a peer without a lab file; with one, the bench names its domain")
     lab_file = load_lab(request.lab)
     part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
-    config = peer_config(part)
+    config = peer_config(part, lab_file.lab.limits)
     served = replace(
         config,
         listen=listen,

@@ -11,6 +11,7 @@ from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
 from harness.errors import UsageError
 from harness.evidence.timeline import Address
+from harness.peer.limits import AS_USUAL, PeerLimits
 from harness.sip.security_agreement import SecurityServer, preferences_clash
 
 
@@ -140,7 +141,7 @@ class PeerConfig:
     request_timeout *: seconds a request to the handset waits for its final response at most.
     security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists. session_interval,
     session_least: seconds of the session timer the peer asks for (None: it asks for none), and the least it
-    takes (RFC 4028).
+    takes (RFC 4028). limits: see PeerLimits.
     """
 
     domain: str
@@ -169,6 +170,7 @@ class PeerConfig:
     server: str = field(default_factory=server_name)
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)
+    limits: PeerLimits = AS_USUAL
 
     def __post_init__(self) -> None:
         if not self.mechanisms or preferences_clash(self.mechanisms):

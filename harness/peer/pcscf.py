@@ -49,7 +49,15 @@ class Pcscf:
         self.timeline = timeline
         self.journal = journal
         tls = config.tls.settings if config.tls is not None else None
-        self.agent = SipAgent(timeline, on_request, timers=timers, tls=tls, part="peer")
+        self.agent = SipAgent(
+            timeline,
+            on_request,
+            timers=timers,
+            limits=config.limits.sip,
+            connection_limits=config.limits.sip_connection,
+            tls=tls,
+            part="peer",
+        )
         self.repeats = Repeats(timeline.now, (timers or Timers()).timeout)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False

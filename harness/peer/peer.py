@@ -79,8 +79,14 @@ class Peer:
         sender = MtSender(self.pcscf)
         self.notifications = Notifications(self.pcscf, self.registrar, sender)
         self.pager = Pager(self.pcscf, self.registrar, authenticator, self.notifications, sender)
-        msrp_tls = config.msrp_tls.settings if config.msrp_tls is not None else None
-        self.msrp = MsrpEndpoint(timeline, tls=msrp_tls, part="peer")
+        self.msrp = MsrpEndpoint(
+            timeline,
+            limits=config.limits.msrp,
+            connection_limits=config.limits.msrp_connection,
+            memory_octets=config.limits.msrp_memory_octets,
+            tls=config.msrp_tls.settings if config.msrp_tls is not None else None,
+            part="peer",
+        )
         self.sessions = Sessions(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config)

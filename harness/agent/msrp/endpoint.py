@@ -20,7 +20,7 @@ from harness.agent.msrp.session import MsrpUser, SessionHandle
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.scheduler import Scheduler
 from harness.agent.sip.own_addresses import reached_at
-from harness.agent.sockets.connection_watch import ConnectionLimits
+from harness.agent.sockets.connection_watch import MSRP_LIMITS, ConnectionLimits
 from harness.agent.sockets.connections import Connections
 from harness.agent.sockets.connector import Connector, Wanted
 from harness.agent.sockets.listening_sockets import address_of, open_stream
@@ -38,8 +38,6 @@ from harness.msrp.transactions import TransactionIds
 from harness.msrp.uri import new_session_uri, parse_msrp_uri
 
 CONNECT_SECONDS = 10.0
-# A chunk may pause as long as its sender waits for an answer (7.1.1); how long all of it takes is its affair.
-DEFAULT_LIMITS = ConnectionLimits(rest_seconds=30.0, message_seconds=None)
 _LIMIT_COUNTERS = {
     Exceeded.HEAD: Counter.TOO_LARGE,
     Exceeded.FIELDS: Counter.TOO_MANY_HEADERS,
@@ -60,7 +58,7 @@ class MsrpEndpoint:
         timeline: Timeline,
         *,
         limits: MsrpLimits | None = None,
-        connection_limits: ConnectionLimits = DEFAULT_LIMITS,
+        connection_limits: ConnectionLimits = MSRP_LIMITS,
         tls: TlsSettings | None = None,
         memory_octets: int = MEMORY_OCTETS,
         folder: Path | None = None,

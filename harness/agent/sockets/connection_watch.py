@@ -30,6 +30,8 @@ class ConnectionLimits:
 
 
 DEFAULT_LIMITS = ConnectionLimits()
+# Of MSRP: a chunk may pause as long as its sender waits for an answer (RFC 4975 7.1.1), and take its time.
+MSRP_LIMITS = ConnectionLimits(rest_seconds=30.0, message_seconds=None)
 
 
 class ConnectionWatch:

@@ -54,8 +54,11 @@ def dut(lab: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_bench_comes_up_and_goes_without_a_trace(here):
+    with here.edited() as lab:
+        lab["limits"] = {"sip": {"headers": 77}}
     bench = open_bench(here)
     try:
+        assert bench.peer.config.limits.sip.fields == 77
         assert bench.handset().android.state() == "device"
         assert bench.handset().modem is not None
         bench.look_closely()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.errors import LabFileError, UsageError
 from harness.lab.bench import peer_config
+from harness.lab.limits_part import LimitsPart
 from harness.lab.model import find_lab_file, load_lab
+from harness.msrp.framing import MsrpLimits
 from harness.peer.config import MsrpTlsListening
+from harness.peer.limits import PeerLimits
+from harness.sip.framing import Limits
 
 GOOD = dedent(
     """\
@@ -62,6 +68,53 @@ def test_msrp_over_tls_has_files_of_its_own_and_is_offered(write, tmp_path):
     settings = TlsSettings(tmp_path / "tls/msrp.pem", tmp_path / "tls/msrp.key")
     assert config.msrp_tls == MsrpTlsListening(0, settings, offered=True)
     assert config.msrp_tls_listen == [("127.0.0.1", 0)] and config.tls is None
+
+
+def test_limits_that_are_not_set_are_those_of_the_peer(write):
+    assert load_lab(write(GOOD), environment={}).lab.limits.peer == PeerLimits()
+    text = (
+        "limits:\n  sip: {headers: 20, rest_seconds: 1.5}\n"
+        "  msrp: {message_octets: 4096, quiet_seconds: null, connections_per_source: 2}\n"
+    )
+    lab = load_lab(write(text + GOOD), environment={}).lab
+    limits = peer_config(lab.benches["a"], lab.limits).limits
+    assert limits == PeerLimits(
+        Limits(fields=20),
+        ConnectionLimits(rest_seconds=1.5),
+        MsrpLimits(message_octets=4096),
+        ConnectionLimits(rest_seconds=30.0, message_seconds=None, quiet_seconds=None, per_source=2),
+    )
+
+
+def test_each_limit_of_lab_yaml_has_a_row_in_the_documentation():
+    text = (Path(__file__).parents[3] / "docs/lab.md").read_text("utf-8")
+    for part in LimitsPart.model_fields:
+        column = 3 if part == "sip" else 4
+        rows = dict(re.findall(r"(?m)^\| `(\w+)`[^|]*\|[^|]*\|[^|]*(\|[^|]*\|[^|]*)\|$", text))
+        for name, value in getattr(LimitsPart(), part).model_dump().items():
+            shown = rows[name].split("|")[column - 2].strip().strip("`").replace(",", "")
+            assert shown == ("null" if value is None else f"{value:.12g}"), (part, name)
+
+
+@pytest.mark.parametrize(
+    ("limits", "place", "field", "words"),
+    [
+        ("sip: {headrs: 9}", "2:9", "limits.sip.headrs", "unknown key"),
+        ("sip: {headers: few}", "2:9", "limits.sip.headers", "integer"),
+        ("sip: {headers: 3}", "2:9", "limits.sip.headers", "greater than or equal to 16"),
+        ("sip: {body_octets: 1 MB}", "2:9", "limits.sip.body_octets", "integer"),
+        ("msrp: {head_octets: 262144}", "2:10", "limits.msrp.head_octets", "less than or equal to 131072"),
+        ("msrp: {body_octets: 4096}", "2:10", "limits.msrp.body_octets", "unknown key"),
+        ("msrp: {rest_seconds: 0}", "2:10", "limits.msrp.rest_seconds", "greater than 0"),
+        ("msrp: {rest_seconds: null}", "2:10", "limits.msrp.rest_seconds", "number"),
+        ("tcp: {}", "2:3", "limits.tcp", "unknown key"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused_where_it_stands(write, limits, place, field, words):
+    path = write(f"limits:\n  {limits}\n{GOOD}")
+    with pytest.raises(LabFileError) as caught:
+        load_lab(path, environment={})
+    assert f":{place}: {field}: " in str(caught.value) and words in str(caught.value)
 
 
 def test_the_environment_wins_over_the_secrets_file(write):

@@ -168,6 +168,27 @@ def test_a_header_of_a_megabyte_ends_its_connection_only(served):
     assert any("no empty line within" in str(entry.get("note", "")) for entry in served.timeline())
 
 
+def test_the_limits_of_the_lab_file_hold(own_lab):
+    with own_lab.edited() as lab:
+        lab["limits"] = {"sip": {"headers": 16}, "msrp": {"headers": 16}}
+    folder = own_lab.folder / "evidence"
+    process = own_lab.start("peer", "--lab", own_lab.file, "--port", "0", "--evidence", folder)
+    served = Served(process, json.loads(process.stdout.readline()), folder)
+    many = request("OPTIONS", 1, more="".join(f"X-{number}: x\r\n" for number in range(10)))
+    assert code_of(served.ask(many)) == "513"
+    with served.tcp() as stream:
+        stream.sendall(over_tcp(many))
+        assert code_of(stream.recv(65536)) == "513"
+    host, _, port = served.ready["msrp"].rpartition(":")
+    paths = b"To-Path: msrp://127.0.0.1:9/nobody;tcp\r\nFrom-Path: msrp://127.0.0.1:9/me;tcp\r\n"
+    with socket.create_connection((host, int(port)), timeout=5) as stream:
+        stream.sendall(b"MSRP abcd SEND\r\n" + paths + b"X: y\r\n" * 15 + b"-------abcd$\r\n")
+        assert stream.recv(65536) == b""
+    served.end()
+    counted = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert [counted[each]["too-many-headers"] for each in ("sip", "msrp")] == [2, 1]
+
+
 # TLS
 
 
