@@ -159,7 +159,8 @@ class _Found:
                 for source, destination, half in connection.streams():
                     lost = _Resynchroniser(layer, half.start is not None)
                     for piece in half.pieces():
-                        if data := lost.receive(piece.missing, piece.data):
+                        data = lost.receive(piece.missing, piece.data)
+                        if data or not piece.data:  # what is missing at the end has nothing behind it
                             note, missing = lost.explain()
                             yield _Item(
                                 piece.order,
@@ -309,7 +310,10 @@ class _Streams:
         if stream is None:
             stream = self._open[key] = _Stream(Conversation(ends, (len(self._open) + 1) << 20))
             opening = stream.conversation.open()
-        written = [(octets, "") for octets in opening] + stream.write(ends, packet.data, remarks)
+        written = [(octets, "") for octets in opening]
+        if packet.missing:
+            written += stream.skip(ends, packet.missing)
+        written += stream.write(ends, packet.data, remarks)
         return written + stream.close() if self._last[key] == packet.number else written
 
 
@@ -331,6 +335,13 @@ class _Stream:
             waiting.append(remarks)
         cutter = self._cutters.setdefault(ends, MessageCutter())
         return [written for cut in cutter.receive(data) for written in self._segments(ends, cut.octets)]
+
+    def skip(self, ends: Endpoints, octets: int) -> list[tuple[bytes, str]]:
+        """Leave octets out, and give what was held back before them."""
+        cutter = self._cutters.pop(ends, None)
+        rest = self._segments(ends, cutter.rest()) if cutter else []
+        self.conversation.skip(ends, octets)
+        return rest
 
     def close(self) -> list[tuple[bytes, str]]:
         rest = [

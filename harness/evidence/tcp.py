@@ -81,6 +81,7 @@ class HalfStream:
         self._origin: int | None = None
         self._latest = 0
         self._chunks: list[_Chunk] = []
+        self._end: tuple[int, tuple[float, int]] | None = None
         self.start: int | None = None
 
     @property
@@ -95,6 +96,10 @@ class HalfStream:
     def open(self, sequence: int) -> None:
         """A SYN was seen: the first octet has the number after it."""
         self.start = self._offset(sequence + 1)
+
+    def close(self, sequence: int, order: tuple[float, int]) -> None:
+        """A FIN was seen: no octet has its number or a later one."""
+        self._end = self._end or (self._offset(sequence), order)
 
     def receive(self, sequence: int, data: bytes, order: tuple[float, int]) -> None:
         """Keep what is new of a segment's octets."""
@@ -121,7 +126,10 @@ class HalfStream:
         return self._latest + ahead
 
     def pieces(self) -> Iterator[Piece]:
-        """The stream in order. A piece that had to wait for an earlier one has the time the wait ended."""
+        """The stream in order. A piece that had to wait for an earlier one has the time the wait ended.
+
+        Octets missing before a FIN come as a last piece without data.
+        """
         position = self.start if self.start is not None else (self._chunks[0].start if self._chunks else 0)
         order = (float("-inf"), 0)
         for chunk in self._chunks:
@@ -131,6 +139,8 @@ class HalfStream:
             data = chunk.data[max(0, position - chunk.start) :]
             yield Piece(order, max(0, chunk.start - position), data)
             position = chunk.end
+        if self._end is not None and self._end[0] > position:
+            yield Piece(max(order, self._end[1]), self._end[0] - position, b"")
 
 
 class Connection:
@@ -166,6 +176,8 @@ class Connections:
             sequence += 1
         if segment.data:
             half.receive(sequence % _WRAP, segment.data, segment.order)
+        if segment.flags & FIN:
+            half.close((sequence + len(segment.data)) % _WRAP, segment.order)
 
     def _connection(self, segment: Segment) -> Connection:
         key = frozenset((segment.source, segment.destination))
@@ -201,6 +213,10 @@ class Conversation:
         forward = ends == self.ends
         parts = [octets[at : at + MOST_PAYLOAD] for at in range(0, len(octets), MOST_PAYLOAD)]
         return [self._segment(forward, ACK | (PSH if part is parts[-1] else 0), part) for part in parts]
+
+    def skip(self, ends: Endpoints, octets: int) -> None:
+        """Leave out as many octets from the source of `ends`: nobody has them."""
+        self._next[ends == self.ends] += octets
 
     def close(self) -> list[bytes]:
         """FIN/ACK from both ends and the last ACK."""

@@ -129,6 +129,23 @@ def test_a_hole_in_a_stream_is_noted_and_reading_goes_on_at_the_next_start_line(
     assert whole.endswith(request_of(2) + request_of(3))
 
 
+def test_holes_of_a_timeline_are_written_and_read_back(tmp_path: Path, request_of: Make) -> None:
+    timeline = Timeline(clock=lambda: 1e9)
+
+    def add(source: Address, destination: Address, data: bytes, missing: int = 0) -> None:
+        note = f"gap: the capture has not {missing} octets before this" if missing else ""
+        timeline.packet(
+            Layer.SIP, Transport.TCP, source, destination, data, connection=1, note=note, missing=missing
+        )
+
+    one, other = Address("192.0.2.1", 40000), Address("192.0.2.2", 5060)
+    add(one, other, request_of(1))
+    add(one, other, request_of(2), 700)
+    add(other, one, b"", 300)
+    write_capture(tmp_path / "holes.pcapng", timeline)
+    assert packets(capture_to_timeline(tmp_path / "holes.pcapng")) == packets(timeline)
+
+
 def test_a_capture_that_begins_inside_a_stream_begins_at_a_start_line(
     tmp_path: Path, request_of: Make
 ) -> None:

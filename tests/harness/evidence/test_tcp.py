@@ -59,6 +59,37 @@ def test_a_hole_that_never_closes_is_counted_and_the_stream_goes_on() -> None:
     assert pieces(stream((100, b"abc", 1.0), (110, b"klm", 2.0))) == [(1.0, 0, b"abc"), (2.0, 7, b"klm")]
 
 
+def test_octets_missing_before_a_fin_are_a_last_piece_without_data() -> None:
+    half = stream((100, b"abc", 1.0))
+    half.close(110, (2.0, 5))
+    assert pieces(half) == [(1.0, 0, b"abc"), (2.0, 7, b"")]
+    whole = stream((100, b"abc", 1.0))
+    whole.close(103, (2.0, 5))
+    assert pieces(whole) == [(1.0, 0, b"abc")]
+
+
+def test_a_conversation_that_skips_octets_reads_back_with_the_hole() -> None:
+    ends = Endpoints.of(A, B)
+    conversation = Conversation(ends, 1000)
+    written = conversation.open() + conversation.data(ends, b"before")
+    conversation.skip(ends, 50)
+    written += conversation.data(ends, b"after")
+    conversation.skip(ends.reverse(), 9)
+    connections = Connections()
+    for index, octets in enumerate(written + conversation.close()):
+        datagram = Defragmenter().receive(octets)
+        assert datagram is not None
+        segment = read_tcp(datagram, (float(index), index))
+        assert segment is not None
+        connections.receive(segment)
+    (found,) = connections.all
+    assert [piece[1:] for _, _, half in found.streams() for piece in half.pieces()] == [
+        (0, b"before"),
+        (50, b"after"),
+        (9, b""),
+    ]
+
+
 def test_a_missing_beginning_is_a_hole_only_when_the_syn_was_seen() -> None:
     assert pieces(stream((105, b"f", 1.0))) == [(1.0, 5, b"f")]
     assert pieces(stream((105, b"f", 1.0), syn=None)) == [(1.0, 0, b"f")]

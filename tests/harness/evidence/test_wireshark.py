@@ -14,7 +14,8 @@ import pytest
 from harness.evidence.capture import capture_to_timeline, write_capture
 from harness.evidence.timeline import Address, Layer, Packet, Timeline, Transport
 
-PAGER = Path(__file__).parents[2] / "corpora/seed/pager.pcapng"
+SEED = Path(__file__).parents[2] / "corpora/seed"
+PAGER = SEED / "pager.pcapng"
 CHECKSUMS = [part for layer in ("ip", "tcp", "udp") for part in ("-o", f"{layer}.check_checksum:TRUE")]
 
 pytestmark = [
@@ -95,7 +96,14 @@ def test_wireshark_decodes_what_travelled_inside_tls(
 
 def test_wireshark_has_nothing_to_complain_of(mixed: Path) -> None:
     assert complaints(mixed) == ""
-    assert complaints(PAGER) == ""
+    assert complaints(PAGER) == complaints(SEED / "session.pcapng") == ""
+
+
+def test_of_a_capture_with_holes_wireshark_notes_the_holes_only(tmp_path: Path) -> None:
+    rows = complaints(SEED / "filetransfer.pcapng").splitlines()
+    noted = [row.split(maxsplit=3)[1:] for row in rows if row.split()[:1] and row.split()[0].isdigit()]
+    assert noted and {(group, protocol) for group, protocol, _ in noted} == {("Sequence", "TCP")}
+    assert fields(SEED / "filetransfer.pcapng", "msrp.transaction.id")
 
 
 def test_wireshark_shows_notes_and_findings_as_comments(tmp_path: Path, finding: Callable) -> None:  # type: ignore[type-arg]
@@ -114,5 +122,7 @@ def test_the_variants_of_editcap_read_the_same(tmp_path: Path, mixed: Path, kind
 
 def test_a_capture_cut_to_short_frames_says_so(tmp_path: Path) -> None:
     run("editcap", "-s", "600", PAGER, tmp_path / "short")
-    third = list(capture_to_timeline(tmp_path / "short"))[2]
-    assert "the capture left out the last" in getattr(third, "note", "")
+    found = [each for each in capture_to_timeline(tmp_path / "short") if isinstance(each, Packet)]
+    notes = {each.transport: each.note for each in found if each.missing}
+    assert notes[Transport.UDP].startswith("the capture left out the last ")
+    assert notes[Transport.TCP].startswith("gap: the capture has not ")
