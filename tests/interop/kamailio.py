@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -47,18 +48,19 @@ request_route {
     www_challenge("DOMAIN", "QOP");
 }
 """
-# www_challenge takes a number for the qop it offers; it can offer auth-int, but not check it.
-QOPS = {None: 0, "auth": 1}
+# www_challenge takes a number for the qop it offers; it can offer auth-int, but not check it
+# (test_kamailio_digest.py).
+QOPS = {None: 0, "auth": 1, "auth-int": 2}
 
 
 class KamailioDigest(Program):
-    """A Kamailio that challenges every request, over UDP."""
+    """A Kamailio that challenges every request, over UDP, and says what responses it would take."""
 
     def __init__(self, folder: Path, domain: str, password: str, algorithm: str, qop: str | None) -> None:
         assert KAMAILIO is not None
         self.port = free_port()
         folder.mkdir(exist_ok=True)
-        lines = ["debug=2", "log_stderror=yes", "children=1", "auto_aliases=no", "disable_tcp=yes", "dns=no"]
+        lines = ["debug=3", "log_stderror=yes", "children=1", "auto_aliases=no", "disable_tcp=yes", "dns=no"]
         lines += [f"listen=udp:127.0.0.1:{self.port}"]
         lines += [f'loadmodule "{name}.so"' for name in DIGEST_MODULES]
         lines.append(f'modparam("auth", "algorithm", "{algorithm}")')
@@ -67,6 +69,11 @@ class KamailioDigest(Program):
         configuration.write_text("\n".join(lines) + routes.replace("QOP", str(QOPS[qop])))
         super().__init__(folder, KAMAILIO, "-f", configuration, "-DD", "-E", "-Y", folder, "-w", folder)
         self.wait_listening("127.0.0.1", self.port, socket.SOCK_DGRAM)
+
+    @property
+    def expected(self) -> list[str]:
+        """The response it calculated for each credentials it checked."""
+        return re.findall(r"Our result = '(\w+)'", self.said)
 
 
 class Kamailio(Program):

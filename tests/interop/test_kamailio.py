@@ -34,12 +34,11 @@ from harness.evidence.capture import capture_to_timeline, write_capture
 from harness.evidence.timeline import Event, Timeline, Transport
 from harness.peer.config import Authentication, PeerConfig, Subscriber, TlsListening
 from harness.peer.peer import Peer
-from harness.sip.digest import answer_challenge
 from harness.sip.message import Request, Response, build_request, build_response
 from harness.sip.uri import parse_uri
 from harness.verify.engine import Verifier
 
-from .kamailio import KAMAILIO, Kamailio, KamailioDigest
+from .kamailio import KAMAILIO, Kamailio
 from .loopback import free_port, own_network
 from .wireshark import malformed, recording
 
@@ -313,50 +312,5 @@ def test_a_session_keeps_its_route_set(
             proxy.end()
             await caller.agent.close()
             await callee.agent.close()
-
-    asyncio.run(scenario())
-
-
-# -- Digest
-
-
-@pytest.mark.parametrize("qop", [None, "auth"])
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
-def test_kamailio_takes_our_digest(tmp_path: Path, algorithm: str, qop: str | None) -> None:
-    """RFC 7616, and RFC 2069 without qop: the password is right, then wrong."""
-    uri, password = f"sip:b@{DOMAIN}", "geheim-7731"
-
-    async def scenario() -> None:
-        agent = SipAgent(Timeline(), lambda incoming: None)
-        await agent.listen(LOCAL[4])
-        server = KamailioDigest(tmp_path / "digest", DOMAIN, password, algorithm, qop)
-        hop = Hop(UDP, LOCAL[4], server.port)
-
-        async def ask(number: int, *more: tuple[str, str]) -> Response:
-            rows = [
-                ("Via", agent.via_for(hop)),
-                ("Max-Forwards", "70"),
-                ("From", f"<sip:a@{DOMAIN}>;tag=a"),
-                ("To", f"<{uri}>"),
-                ("Call-ID", "digest"),
-                ("CSeq", f"{number} MESSAGE"),
-                *more,
-            ]
-            return await agent.request(build_request("MESSAGE", uri, rows), hop)
-
-        def credentials(answer: Response, secret: str) -> tuple[str, str]:
-            (challenge,) = answer.challenges
-            assert challenge.parameters.get("algorithm", "MD5") == algorithm
-            assert challenge.parameters.get("qop") == qop
-            return "Authorization", answer_challenge(challenge, "MESSAGE", uri, "a", secret.encode())
-
-        try:
-            for number, (secret, status) in enumerate(((password, 200), ("another", 403))):
-                challenged = await ask(2 * number + 1)
-                assert challenged.status == 401
-                assert (await ask(2 * number + 2, credentials(challenged, secret))).status == status
-        finally:
-            server.end()
-            await agent.close()
 
     asyncio.run(scenario())
