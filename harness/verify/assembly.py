@@ -1,28 +1,22 @@
 """From a timeline to linked items: messages, transactions, dialogs, CPIM and IMDN chains, registrations.
 
-Reads octets and addresses only, so that a capture and a live lab give the same. Streams are cut by
-harness.sip.framing (RFC 3261 18.3); responses meet their requests as in RFC 3261 17.1.3, or by Call-ID and
-CSeq where a broken message would be lost otherwise; dialogs follow RFC 3261 12.
+Reads octets and addresses only, so that a capture and a live lab give the same. Responses meet their requests
+as in RFC 3261 17.1.3, or by Call-ID and CSeq where a broken message would be lost otherwise; dialogs follow
+RFC 3261 12. Streams are cut by sip_streams.py and msrp_streams.py; offers and answers are matched by
+negotiation.py, MSRP is put together by msrp_assembly.py, and chains.py ties notifications to messages.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import count
 
-from harness.bodies.cpim import CpimMessage, parse_cpim
-from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
-from harness.bodies.imdn import parse_imdn
-from harness.bodies.multipart import Part, split_multipart
-from harness.errors import BodySyntaxError, SipSyntaxError
-from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event, Layer, Packet, Transport
-from harness.sip.framing import FramingError, Limits, StreamFramer
-from harness.sip.message import Request, Response, parse_message
+from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event, Layer
+from harness.sip.message import Request
 from harness.sip.uri import Uri
+from harness.verify.chains import Chains, cpim_of_sip
 from harness.verify.comparison import is_encoded, party_of
 from harness.verify.items import (
     CpimItem,
@@ -33,9 +27,13 @@ from harness.verify.items import (
     RegistrationState,
     SipEntry,
     Transaction,
-    reading,
 )
+from harness.verify.msrp_assembly import MsrpAssembly
+from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.msrp_streams import MsrpStreams
+from harness.verify.negotiation import Negotiations
 from harness.verify.parties import Parties, normal_host
+from harness.verify.sip_streams import SipStreams
 
 RETRIED_STATUSES = frozenset(
     {401, 407, 413, 415, 416, 420, 422, 423, 488, 494, 500, 503, 504} | {*range(300, 400)}
@@ -43,23 +41,8 @@ RETRIED_STATUSES = frozenset(
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
-# What no rule forbids is judged, however large: these bound memory only.
 _INCOMPLETE = ("capture-truncated", OCTETS_LOST, DATAGRAMS_LOST)
-LIMITS = Limits(header_octets=1024 * 1024, body_octets=64 * 1024 * 1024, fields=20_000)
-
-_MEANT_AS_SIP = re.compile(rb"SIP/\d|(?:\A|\n)(?:via|v|cseq|call-id)[ \t]*:", re.IGNORECASE)
-_STUN_TYPES = frozenset({0x0001, 0x0101, 0x0111, 0x0011})
-
-
-@dataclass(slots=True)
-class _Stream:
-    """One direction of a connection. lost: its framing broke before, so what follows may be a remainder."""
-
-    framer: StreamFramer
-    last: Packet
-    lost: bool = False
-    before: SipEntry | None = None
-    """The message the next octets follow."""
+_Cut = SipEntry | MsrpEntry | EventItem
 
 
 class Assembly:
@@ -80,9 +63,13 @@ class Assembly:
         self.now = 0.0
         self.from_start: bool | None = None
         self.incomplete = False
-        self._streams: dict[tuple[object, object], _Stream] = {}
+        self.chains = Chains()
+        self.negotiations = Negotiations()
+        self.msrp = MsrpAssembly(self.negotiations, self.parties)
+        places = count(1)
+        self._sip_streams = SipStreams(places, self.parties.sender)
+        self._msrp_streams = MsrpStreams(places, self.msrp.sender)
         self._heard: dict[str, list[float]] = defaultdict(list)
-        self._places = count(1)
         self._by_branch: dict[str, list[Transaction]] = defaultdict(list)
         self._by_call: dict[str, list[Transaction]] = defaultdict(list)
         self._dialogs: dict[tuple[str, frozenset[str]], Dialog] = {}
@@ -90,9 +77,6 @@ class Assembly:
         self._by_pair: dict[frozenset[str], list[SipEntry]] = defaultdict(list)
         self._repeats: dict[tuple[bytes, str, str], SipEntry] = {}
         self._events: dict[tuple[Layer, str], list[EventItem]] = defaultdict(list)
-        self._cpim: list[CpimItem] = []
-        self._originals: dict[str, list[CpimItem]] = defaultdict(list)
-        self._notifications: dict[str, list[Notification]] = defaultdict(list)
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -138,15 +122,15 @@ class Assembly:
 
     def cpim_items(self) -> list[CpimItem]:
         """All CPIM objects so far."""
-        return list(self._cpim)
+        return self.chains.items
 
     def originals(self, message_id: str | None) -> list[CpimItem]:
         """CPIM messages (IMDNs too) that carry this imdn.Message-ID, oldest first."""
-        return list(self._originals.get(message_id or "", ()))
+        return self.chains.originals(message_id)
 
     def notifications(self, message_id: str | None) -> list[Notification]:
         """IMDNs that report on this message-id, oldest first."""
-        return list(self._notifications.get(message_id or "", ()))
+        return self.chains.notifications(message_id)
 
     def registration_at(self, time: float, aor: str | None = None) -> RegistrationState | None:
         """The registration that stood at that time (of that address of record), the newest first."""
@@ -161,25 +145,29 @@ class Assembly:
 
     # -- cutting ------------------------------------------------------------------------------------------
 
-    def _cut(self, entry: Entry) -> Iterator[SipEntry | EventItem]:
+    def _cut(self, entry: Entry) -> Iterator[_Cut]:
         if isinstance(entry, Event):
             yield from self._cut_event(entry)
             return
         self.incomplete |= entry.missing > 0
-        if entry.layer is not Layer.SIP:
-            return
-        self._heard[normal_host(entry.source.host)].append(entry.time)
-        for found in self._messages_of(entry):
-            yield self._learnt(found)
+        if entry.layer is Layer.MSRP:
+            yield from self._msrp_streams.receive(entry)
+        elif entry.layer is Layer.SIP:
+            self._heard[normal_host(entry.source.host)].append(entry.time)
+            for found in self._sip_streams.receive(entry):
+                yield self._learnt(found)
 
-    def _cut_event(self, event: Event) -> Iterator[SipEntry | EventItem]:
+    def _cut_event(self, event: Event) -> Iterator[_Cut]:
         self.parties.hint(event)
         self.incomplete |= event.name in _INCOMPLETE
         if event.layer is Layer.LAB and event.name in ("test-start", "parties") and self.from_start is None:
             self.from_start = True
-        if event.layer is Layer.SIP and event.name == "connection" and event.text.startswith("closed"):
-            for found in self._broken_off(event.fields.get("connection")):
-                yield self._learnt(found)
+        if event.name == "connection" and event.text.startswith("closed"):
+            if event.layer is Layer.MSRP:
+                yield from self._msrp_streams.ended(event)
+            else:
+                for found in self._sip_streams.ended(event.fields.get("connection")):
+                    yield self._learnt(found)
         yield EventItem(event.number, event.time, event.layer, event.name, event.text, event.fields)
 
     def _learnt(self, found: SipEntry) -> SipEntry:
@@ -188,91 +176,48 @@ class Assembly:
             self.from_start = found.method == "REGISTER"
         return found
 
-    def _messages_of(self, packet: Packet) -> Iterator[SipEntry]:
-        if packet.transport is Transport.UDP:
-            yield from self._datagram(packet)
-            return
-        key = packet.source, packet.connection if packet.connection is not None else packet.destination
-        stream = self._streams.get(key)
-        if stream is None or stream.framer.broken or packet.missing:
-            lost = stream is not None
-            stream = self._streams[key] = _Stream(StreamFramer(LIMITS), packet, lost)
-        stream.last = packet
-        for piece in stream.framer.receive(packet.data):
-            if isinstance(piece, Request | Response):
-                stream.before = self._entry(packet, piece.raw, piece)
-                yield stream.before
-            elif isinstance(piece, FramingError):
-                yield from self._no_message(stream, piece)
-
-    def _no_message(self, stream: _Stream, error: FramingError) -> Iterator[SipEntry]:
-        """Octets of a stream that are no message. Behind a break they may be the rest of what broke it."""
-        octets = error.octets
-        meant = _MEANT_AS_SIP.search(octets) is not None
-        if not meant and (stream.lost or _is_another_protocol(octets)):
-            return
-        entry = self._entry(stream.last, octets, _head(error), error)
-        before = stream.before
-        if not meant and before is not None and "Content-Type" in before.sip:
-            entry.follows = before
-        yield entry
-
-    def _broken_off(self, connection: object) -> Iterator[SipEntry]:
-        """What a closed connection leaves behind without the end of a message."""
-        for (_, key), stream in self._streams.items():
-            error = stream.framer.finish() if connection is not None and key == connection else None
-            if error is not None and not _is_another_protocol(error.octets):
-                yield from self._no_message(stream, error)
-
-    def _datagram(self, packet: Packet) -> Iterator[SipEntry]:
-        data = packet.data
-        if not data.strip(b"\r\n\0 \t") or _is_another_protocol(data):
-            return
-        try:
-            yield self._entry(packet, data, parse_message(data))
-        except SipSyntaxError as error:
-            yield self._entry(packet, data, None, error)
-
-    def _entry(
-        self,
-        packet: Packet,
-        raw: bytes,
-        message: Request | Response | None,
-        error: SipSyntaxError | None = None,
-    ) -> SipEntry:
-        return SipEntry(
-            packet.number,
-            packet.time,
-            packet.transport,
-            packet.source,
-            packet.destination,
-            packet.connection,
-            raw,
-            message,
-            error,
-            incomplete=packet.missing > 0 and packet.transport is Transport.UDP,
-            place=next(self._places),
-            role=self.parties.sender,
-        )
-
     # -- linking ------------------------------------------------------------------------------------------
 
-    def _link(self, item: SipEntry | EventItem) -> Iterator[Item]:
+    def _link(self, item: _Cut) -> Iterator[Item]:
+        if isinstance(item, MsrpEntry):
+            yield from self._link_msrp(item)
+            return
         self.items.append(item)
         if isinstance(item, EventItem):
             self._events[item.layer, item.name].append(item)
-        if isinstance(item, SipEntry):
-            self.messages.append(item)
-            if not self._is_repeat(item):
-                if item.request is not None:
-                    self._link_request(item, item.request)
-                elif item.response is not None:
-                    self._link_response(item)
-                self._read_bodies(item)
+            yield item
+            return
+        self.messages.append(item)
+        if not self._is_repeat(item):
+            if item.request is not None:
+                self._link_request(item, item.request)
+            elif item.response is not None:
+                self._link_response(item)
+            self._read_bodies(item)
         yield item
-        if isinstance(item, SipEntry):
-            self.items += item.bodies
-            yield from item.bodies
+        if item.description is not None:
+            yield item.description
+        self.items += item.bodies
+        yield from item.bodies
+
+    def _link_msrp(self, entry: MsrpEntry) -> Iterator[Item]:
+        made = list(self.msrp.link(entry))
+        found = [item for item in made if isinstance(item, CpimItem)]
+        for item in found:
+            self.chains.add(item)
+        yield entry
+        yield from (item for item in made if isinstance(item, ChunkedMessage))
+        self.items += found
+        yield from found
+
+    def _read_bodies(self, entry: SipEntry) -> None:
+        self.negotiations.read(entry)
+        message = entry.message
+        if message is None or not message.body or entry.incomplete or is_encoded(message):
+            return
+        for item in cpim_of_sip(entry, message):
+            entry.bodies.append(item)
+            self.chains.add(item)
 
     def _is_repeat(self, entry: SipEntry) -> bool:
         """Same octets on the same way: a retransmission (17.1.1.2, 17.1.2.2, 13.3.1.4), linked to the
@@ -471,40 +416,6 @@ class Assembly:
             )
         )
 
-    # -- bodies -------------------------------------------------------------------------------------------
-
-    def _read_bodies(self, entry: SipEntry) -> None:
-        message = entry.message
-        if message is None or not message.body or entry.incomplete or is_encoded(message):
-            return
-        for offset, raw in _cpim_objects(entry, message):
-            item = CpimItem(entry, offset, raw, None)
-            try:
-                item.cpim = parse_cpim(raw)
-            except BodySyntaxError as error:
-                item.error = error
-            _read_imdns(item)
-            entry.bodies.append(item)
-            self.add_cpim(item)
-
-    def add_cpim(self, item: CpimItem) -> None:
-        """Take a CPIM object into the chains (an MSRP assembly calls this too)."""
-        self._cpim.append(item)
-        if item.message_id:
-            self._originals[item.message_id].append(item)
-        for imdn in item.imdns:
-            self._notifications[imdn.message_id or ""].append(Notification(item, imdn))
-
-
-def _head(error: FramingError) -> Request | Response | None:
-    """The head of a message that broke the framing; None where its end is missing, or it is none."""
-    if error.what != "Content-Length":
-        return None
-    try:
-        return parse_message(error.octets)
-    except SipSyntaxError:
-        return None
-
 
 def _same_way(one: SipEntry, other: SipEntry) -> bool:
     return normal_host(one.source.host) == normal_host(other.source.host) and normal_host(
@@ -544,55 +455,3 @@ def _lifetime(request: SipEntry, response: SipEntry) -> int:
 
 def _seconds(text: str | None) -> int | None:
     return int(text) if text is not None and text.strip().isdigit() else None
-
-
-def _cpim_objects(entry: SipEntry, message: Request | Response) -> Iterator[tuple[int, bytes]]:
-    """CPIM objects of the body with the octet in the message where each starts."""
-    kind = entry.content_type
-    if kind is None:
-        return
-    if kind.essence == "message/cpim":
-        yield message.body_offset, message.body
-    elif kind.type.lower() == "multipart":
-        for part in _parts(message.body, kind.parameters.get("boundary")):
-            if part.content_type is not None and part.content_type.essence == "message/cpim":
-                yield message.body_offset + part.content_offset, part.content
-
-
-def _parts(body: bytes, boundary: str | None) -> tuple[Part, ...]:
-    try:
-        return split_multipart(body, boundary or "").parts
-    except BodySyntaxError:
-        return ()
-
-
-def _read_imdns(item: CpimItem) -> None:
-    cpim = item.cpim
-    kind = cpim.content_type if cpim else None
-    if cpim is None or kind is None:
-        return
-    entities: list[CpimMessage | Part] = []
-    if kind.essence == IMDN_TYPE:
-        entities.append(cpim)
-    elif kind.type == "multipart":
-        parts = _parts(cpim.content, kind.parameters.get("boundary"))
-        entities += [each for each in parts if each.content_type and each.content_type.essence == IMDN_TYPE]
-    for entity in entities:
-        try:
-            if entity.decodable:
-                item.imdns.append(parse_imdn(entity.decoded()))
-        except BodySyntaxError as error:
-            item.imdn_error = error
-
-
-def _is_another_protocol(octets: bytes) -> bool:
-    """STUN (RFC 5626 4.4.2), SigComp (RFC 3320 7) or a TLS record, which may come to a SIP port."""
-    if len(octets) >= 20 and octets[0] < 0x40:
-        declared = int.from_bytes(octets[2:4], "big")
-        kind = int.from_bytes(octets[:2], "big")
-        if octets[4:8] == b"\x21\x12\xa4\x42" or (kind in _STUN_TYPES and declared == len(octets) - 20):
-            return True
-    return octets[:1] >= b"\xf8" or octets[:2] == b"\x16\x03"
-
-
-__all__ = ["Assembly", "reading"]

@@ -42,7 +42,13 @@ class Kind(Enum):
     REQUEST = "a SipEntry whose message is a Request"
     RESPONSE = "a SipEntry whose message is a Response"
     BROKEN = "a SipEntry without a message: octets meant as SIP that cannot be parsed (entry.error)"
-    CPIM = "a CpimItem: CPIM found in a SIP body (or in an MSRP message)"
+    SDP = "a Description: the session description of a SIP message, with what it offers or answers"
+    MSRP = "an MsrpEntry with a message, request or response"
+    MSRP_REQUEST = "an MsrpEntry whose message is a request: a chunk of a SEND, a REPORT or another"
+    MSRP_RESPONSE = "an MsrpEntry whose message is a response"
+    MSRP_MESSAGE = "a ChunkedMessage: complete, or given up by its sender"
+    BROKEN_MSRP = "an MsrpEntry of octets that cannot be parsed (entry.error), or cut by the connection's end"
+    CPIM = "a CpimItem: CPIM found in a SIP body or in an MSRP message"
     EVENT = "an EventItem: what a driver did or saw"
 
 
@@ -145,12 +151,11 @@ def rule(
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Declare a rule function for a catalogue id. May be stacked: one function may hold several declarations.
 
-    methods: call only for SIP messages whose CSeq method (request: method) is one of these; no effect on
-    other kinds. after: seconds; call only once the timeline has gone that far beyond the item (for what must
-    follow it: an answer, an ACK), or the name of a setting that says so; when the timeline ends before, the
-    rule is not evaluated. profiles:
-    evaluated only under these. receiver: the party judged is the one the item went to (who did not answer,
-    did not repeat), not its sender.
+    methods: call only for SIP and MSRP messages whose method (response: that of its request) is one of
+    these; no effect on other kinds. after: seconds; call only once the timeline has gone that far beyond
+    the item (for what must follow it: an answer, an ACK), or the name of a setting that says so; when the
+    timeline ends before, the rule is not evaluated. profiles: evaluated only under these. receiver: the
+    party judged is the one the item went to (who did not answer, did not repeat), not its sender.
     """
 
     def declare(function: RuleFunction) -> RuleFunction:

@@ -28,6 +28,8 @@ from harness.verify.finding import (
     verdict,
 )
 from harness.verify.items import CpimItem, EventItem, Item, SipEntry
+from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.negotiation_items import Description
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ class Verifier:
     def _judge_item(self, item: Item) -> None:
         if isinstance(item, SipEntry) and item.retransmission_of is not None:
             return
-        self.judged += not isinstance(item, EventItem)
+        self.judged += isinstance(item, SipEntry | MsrpEntry | CpimItem)
         self._order += 1
         sender = item.sender
         for kind in _kinds(item):
@@ -200,20 +202,41 @@ class Verifier:
         )
 
 
+_PLAIN_KINDS: tuple[tuple[type[Item], Kind], ...] = (
+    (CpimItem, Kind.CPIM),
+    (EventItem, Kind.EVENT),
+    (Description, Kind.SDP),
+    (ChunkedMessage, Kind.MSRP_MESSAGE),
+)
+
+
 def _kinds(item: Item) -> Iterator[Kind]:
-    if isinstance(item, CpimItem):
-        yield Kind.CPIM
-    elif isinstance(item, EventItem):
-        yield Kind.EVENT
-    elif item.message is None:
+    if isinstance(item, MsrpEntry):
+        yield from _msrp_kinds(item)
+    elif isinstance(item, SipEntry):
+        yield from _sip_kinds(item)
+    else:
+        yield next(kind for made, kind in _PLAIN_KINDS if isinstance(item, made))
+
+
+def _sip_kinds(item: SipEntry) -> Iterator[Kind]:
+    if item.message is None:
         yield Kind.BROKEN
     else:
         yield Kind.SIP
         yield Kind.REQUEST if item.request is not None else Kind.RESPONSE
 
 
+def _msrp_kinds(item: MsrpEntry) -> Iterator[Kind]:
+    if item.message is None or item.cut:
+        yield Kind.BROKEN_MSRP
+    else:
+        yield Kind.MSRP
+        yield Kind.MSRP_REQUEST if item.request is not None else Kind.MSRP_RESPONSE
+
+
 def _applies(check: Check, item: Item) -> bool:
-    return not check.methods or not isinstance(item, SipEntry) or item.method in check.methods
+    return not check.methods or not isinstance(item, SipEntry | MsrpEntry) or item.method in check.methods
 
 
 def _where(item: Item, violation: Violation | None = None) -> Where:
@@ -221,15 +244,9 @@ def _where(item: Item, violation: Violation | None = None) -> Where:
     octet = violation.octet if violation else None
     if isinstance(item, EventItem):
         return Where(item.number, item.time, str(item.layer), item.label, header=header)
-    entry = item.carrier if isinstance(item, CpimItem) else item
-    if octet is None and header and isinstance(item, SipEntry) and item.message is not None:
-        if header == "body":
-            octet = item.message.body_offset
-        elif header == "start line":
-            octet = 0
-        else:
-            found = item.message.field(header)
-            octet = found.offset if found else None
+    entry = _message_of(item)
+    if octet is None and header and not isinstance(item, CpimItem):
+        octet = _place_of(entry, header)
     return Where(
         item.number,
         item.time,
@@ -240,6 +257,30 @@ def _where(item: Item, violation: Violation | None = None) -> Where:
         header,
         octet,
     )
+
+
+def _message_of(item: Item) -> SipEntry | MsrpEntry:
+    """The message on the wire that an item came with."""
+    if isinstance(item, CpimItem):
+        return item.carrier
+    if isinstance(item, Description):
+        return item.entry
+    if isinstance(item, ChunkedMessage):
+        return item.last
+    assert not isinstance(item, EventItem), "an event is no message"
+    return item
+
+
+def _place_of(entry: SipEntry | MsrpEntry, header: str) -> int | None:
+    """The octet of the message where its body, its start line or a header begins."""
+    if entry.message is None:
+        return None
+    if header == "start line":
+        return 0
+    if header == "body":
+        return entry.message.body_offset
+    found = entry.sip.field(header) if isinstance(entry, SipEntry) else entry.msrp.header(header)
+    return found.offset if found else None
 
 
 def _broken(rule: Rule, item: Item, error: Exception) -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from harness.bodies.cpim import CpimMessage
 from harness.bodies.imdn import Imdn
@@ -17,6 +17,10 @@ from harness.evidence.timeline import Address, Layer, Transport
 from harness.sip.headers import CSeq, MediaType, NameAddr, Via
 from harness.sip.message import Request, Response
 from harness.verify.finding import Party
+
+if TYPE_CHECKING:
+    from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+    from harness.verify.negotiation_items import Description
 
 T = TypeVar("T")
 
@@ -50,7 +54,7 @@ class SipEntry:
     incomplete: bool = False
     """The capture lacks octets at its end: lengths and bodies cannot be judged."""
     place: int = 0
-    """Order among all SIP entries, from 1: two messages of one packet share a number, never a place."""
+    """Order among all SIP and MSRP entries, from 1: messages of one packet share a number, never a place."""
     transaction: Transaction | None = None
     """Requests: the one they open (an ACK: the INVITE's). Responses: the one they answer, None if not
     seen.
@@ -60,6 +64,8 @@ class SipEntry:
     retransmission_of: SipEntry | None = None
     retransmissions: list[SipEntry] = field(default_factory=list)
     bodies: list[CpimItem] = field(default_factory=list)
+    description: Description | None = None
+    """The session description it carries."""
     follows: SipEntry | None = None
     """Octets that are no message: the message with a body that they come right behind in their stream."""
     role: Callable[[SipEntry], Party] = field(default=lambda entry: Party.UNKNOWN, repr=False)
@@ -272,12 +278,13 @@ class Dialog:
 class CpimItem:
     """A CPIM object and, when it is a notification, its IMDN documents (more than one in an aggregate).
 
-    carrier: the SIP message (or, from an MSRP assembly, the message) that brought it. offset: octet of the
-    CPIM object in the carrier's octets; add it to offsets of `cpim`. cpim is None when the octets cannot be
-    parsed.
+    carrier: the SIP message that brought it, or the last chunk of the MSRP message. offset: octet of the CPIM
+    object in the carrier's octets (of a message in chunks: in the first one's); add it to offsets of `cpim`.
+    cpim is None when the octets cannot be parsed. beginning: it is too long to be read as a whole, `raw` is
+    its beginning.
     """
 
-    carrier: SipEntry
+    carrier: SipEntry | MsrpEntry
     offset: int
     raw: bytes
     cpim: CpimMessage | None
@@ -285,6 +292,7 @@ class CpimItem:
     imdns: list[Imdn] = field(default_factory=list)
     imdn_error: BodySyntaxError | None = None
     """Set when the content is called message/imdn+xml and cannot be read."""
+    beginning: bool = False
 
     @property
     def number(self) -> int:
@@ -309,6 +317,11 @@ class CpimItem:
     @property
     def layer(self) -> Layer:
         return self.carrier.layer
+
+    @property
+    def by_sip(self) -> SipEntry | None:
+        """The SIP message that brought it, None when it came by MSRP."""
+        return self.carrier if isinstance(self.carrier, SipEntry) else None
 
     @property
     def message_id(self) -> str | None:
@@ -385,4 +398,4 @@ class EventItem:
         return f"{self.layer} {self.name} #{self.number}"
 
 
-Item = SipEntry | CpimItem | EventItem
+Item: TypeAlias = "SipEntry | Description | MsrpEntry | ChunkedMessage | CpimItem | EventItem"

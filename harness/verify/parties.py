@@ -19,6 +19,7 @@ from harness.verify.finding import Party
 
 if TYPE_CHECKING:
     from harness.verify.items import SipEntry
+    from harness.verify.msrp_items import MsrpEntry
 
 REGISTER_WEIGHT = 20
 """A REGISTER outweighs headers that a defective handset may send by mistake."""
@@ -114,7 +115,7 @@ class Parties:
                 return self._hints[key]
         return _winner(self._votes[address]) if address in self._votes else Party.UNKNOWN
 
-    def sender(self, entry: SipEntry) -> Party:
+    def sender(self, entry: SipEntry | MsrpEntry) -> Party:
         """Who sent the message: its source, else not its destination, else what its host always is.
 
         Octets that are no message tell nothing: from an endpoint that never sent SIP they are nobody's,
@@ -133,7 +134,7 @@ class Parties:
         host = self._host(entry.source)
         return host if host is not Party.UNKNOWN else self._host(entry.destination).other
 
-    def _stronger(self, entry: SipEntry, both: Party) -> Party:
+    def _stronger(self, entry: SipEntry | MsrpEntry, both: Party) -> Party:
         """Both ends seem the same party: the one with more votes is, the other is not."""
         own = self._votes[_normal(entry.source)][both]
         far = self._votes[_normal(entry.destination)][both]

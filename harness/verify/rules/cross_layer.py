@@ -21,6 +21,7 @@ from harness.verify.comparison import number_of, uri_of
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Violation
 from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction, reading
+from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.registration import INSTANCE
 
 _IMEI_URN = re.compile(r"<?urn:gsma:imei:(\d{8})-(\d{6})-\d", re.IGNORECASE)
@@ -541,8 +542,8 @@ def _text_of(item: CpimItem) -> str | None:
         return None
 
 
-def _numbers(carrier: SipEntry, names: tuple[str, ...]) -> set[str]:
-    if carrier.layer is not Layer.SIP:
+def _numbers(carrier: SipEntry | MsrpEntry, names: tuple[str, ...]) -> set[str]:
+    if not isinstance(carrier, SipEntry):
         return set()
     values = [value for name in names for value in carrier.sip.values(name)]
     found = (number_of(uri) for value in values if (uri := uri_of(value)) is not None)

@@ -17,6 +17,7 @@ from harness.verify.comparison import is_anonymous, party_of, same_uri_text, sho
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, Notification, SipEntry
+from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.cpim import ANONYMOUS, misspelled
 
 MEDIA_TYPE = "message/imdn+xml"
@@ -223,7 +224,7 @@ def order_network(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 def after_refusal(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     for imdn in item.imdns:
         originals = [known for known in _originals(item, imdn, flow) if _by_message(known)]
-        finals = [_final(known.carrier) for known in originals]
+        finals = [_final(known) for known in originals]
         if finals and all(final is not None and final.status >= 300 for final in finals):
             # The MUST NOT is on negative delivery; the others MAY follow a 2xx.
             negative = imdn.notification == "delivery" and imdn.status != "delivered"
@@ -290,13 +291,13 @@ def addressing_sip(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     if not _by_message(item):
         return
     for imdn in item.imdns:
-        originals = [known for known in _originals(item, imdn, flow) if known.layer is Layer.SIP]
+        originals = [known for known in _originals(item, imdn, flow) if _signalled(known) is not None]
         if not originals:
             continue
         original = originals[-1]
         route = _imdn_headers(original, "IMDN-Record-Route")
         if route:
-            target = item.carrier.request.uri if item.carrier.request else ""
+            target = _request_uri(item)
             if not same_uri_text(_bare(route[0]), target):
                 yield _carrier(item, f"the topmost IMDN-Record-Route: {_bare(route[0])}", target)
             continue
@@ -361,9 +362,9 @@ def from_is_recipient(item: CpimItem, flow: Flow) -> Both:
 
 @rule("imdn.same-conversation", on=Kind.CPIM)
 def same_conversation(item: CpimItem, flow: Flow) -> Iterator[Violation]:
-    own = item.carrier.sip.get("Conversation-ID") if _by_message(item) else None
+    own = item.by_sip.sip.get("Conversation-ID") if item.by_sip and _by_message(item) else None
     for imdn in item.imdns if own else ():
-        carriers = [known.carrier for known in _originals(item, imdn, flow) if known.layer is Layer.SIP]
+        carriers = [carrier for known in _originals(item, imdn, flow) if (carrier := _opening(known))]
         ids = [value for carrier in carriers if (value := carrier.sip.get("Conversation-ID"))]
         if ids and own not in ids:
             yield Violation(
@@ -375,7 +376,7 @@ def same_conversation(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 def not_mixed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     if not item.is_notification:
         return
-    beside = item.carrier.bodies if item.layer is Layer.SIP else []
+    beside = item.by_sip.bodies if item.by_sip else []
     others = [known for known in beside if not known.is_notification and known.cpim is not None]
     foreign = [kind for kind in _part_types(item) if kind != MEDIA_TYPE]
     if others or foreign:
@@ -542,11 +543,7 @@ def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifia
             continue
         if _nearly(value, known.message_id):
             return _at(item, f"message-id: {known.message_id}", value)
-        if (
-            not known.is_notification
-            and _by_message(known)
-            and _same_contribution(item.carrier, known.carrier)
-        ):
+        if not known.is_notification and _by_message(known) and _same_contribution(item.by_sip, known.by_sip):
             expected = f"message-id: {known.message_id}, of {known.label} (same Contribution-ID)"
             return _at(item, expected, value, Severity.SHOULD)  # no clause ties the two ids together
     return Unverifiable(f"the message {value} it reports on was not captured")
@@ -557,19 +554,47 @@ def _nearly(value: str, known: str) -> bool:
     return cut or re.sub(r"\s", "", value).lower() == re.sub(r"\s", "", known).lower()
 
 
-def _same_contribution(one: SipEntry, other: SipEntry) -> bool:
+def _same_contribution(one: SipEntry | None, other: SipEntry | None) -> bool:
+    if one is None or other is None:
+        return False
     names = ("Contribution-ID", "InReplyTo-Contribution-ID")
-    ids = {one.message.get(name) for name in names} - {None} if one.message else set()
-    return other.message is not None and other.message.get("Contribution-ID") in ids
+    ids = {one.sip.get(name) for name in names} - {None}
+    return other.sip.get("Contribution-ID") in ids
 
 
-def _final(carrier: SipEntry) -> SipEntry | None:
-    return carrier.transaction.final if carrier.transaction else None
+def _final(item: CpimItem) -> SipEntry | None:
+    """The final response to the SIP message that brought it."""
+    transaction = item.by_sip.transaction if item.by_sip else None
+    return transaction.final if transaction else None
+
+
+def _opening(item: CpimItem) -> SipEntry | None:
+    """The SIP message that brought it, or the first of its MSRP session."""
+    carrier = item.carrier
+    if isinstance(carrier, SipEntry):
+        return carrier
+    return carrier.session.invite if carrier.session else None
+
+
+def _signalled(item: CpimItem) -> SipEntry | None:
+    """The SIP message that names who sent it: its own, or the INVITE when its caller sent it."""
+    carrier = item.carrier
+    if isinstance(carrier, SipEntry):
+        return carrier
+    invite = carrier.session.invite if carrier.session and carrier.by_caller else None
+    return invite if invite is not None and invite.request is not None else None
+
+
+def _request_uri(item: CpimItem) -> str:
+    request = item.by_sip.request if item.by_sip else None
+    return request.uri if request else ""
 
 
 def _was_accepted(item: CpimItem) -> bool:
     transaction = item.carrier.transaction
-    return item.layer is not Layer.SIP or (transaction is not None and transaction.accepted is not None)
+    if item.by_sip is None and (transaction is None or transaction.final is None):
+        return True  # with Failure-Report other than yes nobody answers (RFC 4975 7.1.1)
+    return transaction is not None and transaction.accepted is not None
 
 
 def _accepted_copy(asked: CpimItem, notification: CpimItem, flow: Flow) -> bool:
@@ -585,7 +610,7 @@ def _by_message(item: CpimItem) -> bool:
     return item.layer is Layer.SIP and item.carrier.method == "MESSAGE"
 
 
-def _same_leg(one: SipEntry, other: SipEntry) -> bool:
+def _same_leg(one: SipEntry | MsrpEntry, other: SipEntry | MsrpEntry) -> bool:
     return one.layer is other.layer and (one.source.host, one.destination.host) == (
         other.source.host,
         other.destination.host,
@@ -624,16 +649,16 @@ def _counts_on(before: str | None, value: str) -> bool:
 
 def _sip_target(item: CpimItem, original: CpimItem) -> Iterator[Violation]:
     """Request-URI and To of the IMDN against who sent the original (RFC 5438 12.1.3.1)."""
-    carrier = original.carrier
+    carrier = _signalled(original)
     wanted = _identities(carrier, ("From", "P-Asserted-Identity", "Referred-By"))
-    if not wanted:
+    if carrier is None or not wanted:
         return
     unsure = is_anonymous(carrier.from_) or any(
         "isfocus" in contact.parameters for contact in carrier.contacts
     )
     severity = Severity.INFO if unsure else None
-    request = item.carrier.request
-    targets = (("start line", request.uri if request else ""), ("To", item.carrier.sip.get("To") or ""))
+    to = item.by_sip.sip.get("To") if item.by_sip else None
+    targets = (("start line", _request_uri(item)), ("To", to or ""))
     for header, text in targets:
         uri = uri_of(text)
         if uri is not None and party_of(uri) not in wanted:
@@ -642,8 +667,8 @@ def _sip_target(item: CpimItem, original: CpimItem) -> Iterator[Violation]:
             )
 
 
-def _identities(carrier: SipEntry, names: tuple[str, ...]) -> set[str]:
-    values = [value for name in names for value in carrier.sip.values(name)]
+def _identities(carrier: SipEntry | None, names: tuple[str, ...]) -> set[str]:
+    values = [value for name in names for value in carrier.sip.values(name)] if carrier else []
     return {party_of(uri) for value in values if (uri := uri_of(value)) is not None and not _is_hidden(uri)}
 
 
@@ -659,17 +684,14 @@ def _is_hidden(uri: Uri) -> bool:
 
 
 def _senders(item: CpimItem) -> set[str]:
-    in_sip = item.layer is Layer.SIP
-    found = _identities(item.carrier, ("From", "P-Asserted-Identity")) if in_sip else set[str]()
+    found = _identities(item.by_sip, ("From", "P-Asserted-Identity"))
     uri = uri_of(item.cpim.from_.uri) if item.cpim and item.cpim.from_ else None
     return found | ({party_of(uri)} if uri is not None and not _is_hidden(uri) else set())
 
 
 def _addressed(item: CpimItem) -> set[str]:
     """Whom a MESSAGE was for: Request-URI, To, CPIM To, and the members of a list it carries."""
-    request = item.carrier.request
-    texts = [request.uri] if request else []
-    texts += [item.carrier.sip.get("To") or ""]
+    texts = [_request_uri(item), (item.by_sip.sip.get("To") if item.by_sip else None) or ""]
     texts += [address.uri for address in item.cpim.addresses("To")] if item.cpim else []
     texts += [uri.decode("utf-8", "replace") for uri in re.findall(rb'\buri="([^"]+)"', item.carrier.raw)]
     return {party_of(uri) for text in texts if (uri := uri_of(text)) is not None and not _is_hidden(uri)}
@@ -683,7 +705,7 @@ def _hidden(item: CpimItem, imdn: Imdn, flow: Flow) -> bool:
 
 def _is_anonymous(item: CpimItem) -> bool:
     address = item.cpim.from_ if item.cpim else None
-    hidden = item.layer is Layer.SIP and is_anonymous(item.carrier.from_)
+    hidden = item.by_sip is not None and is_anonymous(item.by_sip.from_)
     return hidden or (address is not None and address.uri.lower() == ANONYMOUS)
 
 

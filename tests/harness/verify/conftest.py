@@ -30,12 +30,17 @@ ROUTE = "Route: <sip:10.0.0.1:5060;lr>, <sip:orig@scscf.example.org;lr>"
 
 @dataclass(frozen=True)
 class Step:
-    """One message. handset: who sends it. after: seconds since the step before."""
+    """One message. handset: who sends it. after: seconds since the step before. msrp: the number of the MSRP
+    connection it goes over, 0 for SIP. event: no message but the end of that connection, with this text.
+    """
 
     handset: bool
     text: str
     after: float = 0.1
     transport: Transport = Transport.TCP
+    msrp: int = 0
+    event: str = ""
+    missing: int = 0
 
 
 @dataclass
@@ -107,6 +112,9 @@ class Script:
             trace.event(Layer.LAB, "test-start", name="flow", at=now)
         for step in self.steps:
             now += step.after
+            if step.msrp:
+                self._msrp(trace, step, now)
+                continue
             own, far = HANDSET, NETWORK
             if step.transport is Transport.TCP:
                 own = Address(own.host, 40000)
@@ -123,6 +131,26 @@ class Script:
                 at=now,
             )
         return trace
+
+    def _msrp(self, trace: Timeline, step: Step, now: float) -> None:
+        own, far = Address("10.0.0.5", 50000 + step.msrp), Address("10.0.0.1", 20000)
+        if step.event:
+            ends = {"local": str(far), "remote": str(own), "connection": step.msrp}
+            side = "opened_by" if step.event.startswith(("accepted", "opened")) else "closed_by"
+            ends[side] = str(own if step.handset else far)
+            trace.event(Layer.MSRP, "connection", step.event, at=now, **ends)
+            return
+        source, destination = (own, far) if step.handset else (far, own)
+        trace.packet(
+            Layer.MSRP,
+            step.transport,
+            source,
+            destination,
+            step.text.encode("utf-8", "surrogateescape"),
+            connection=step.msrp,
+            missing=step.missing,
+            at=now,
+        )
 
 
 def measured(text: str) -> str:

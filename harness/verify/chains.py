@@ -1,0 +1,115 @@
+"""CPIM objects by their ids, and the notifications on each, whatever carried them (RFC 5438 7.1.2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from harness.bodies.cpim import CpimMessage, parse_cpim
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
+from harness.bodies.imdn import parse_imdn
+from harness.bodies.multipart import Part, split_multipart
+from harness.errors import BodySyntaxError
+from harness.sip.message import Request, Response
+from harness.verify.items import CpimItem, Notification, SipEntry
+from harness.verify.msrp_items import ChunkedMessage
+
+CPIM = "message/cpim"
+CPIM_OCTETS = 4 * 1024 * 1024
+"""A CPIM object in MSRP up to this size is read as a whole, of a larger one the beginning only."""
+_BEGINNING = 64 * 1024
+
+
+class Chains:
+    """Feed it CPIM objects in order."""
+
+    def __init__(self) -> None:
+        self._cpim: list[CpimItem] = []
+        self._originals: dict[str, list[CpimItem]] = defaultdict(list)
+        self._notifications: dict[str, list[Notification]] = defaultdict(list)
+
+    def add(self, item: CpimItem) -> None:
+        """Take a CPIM object into the chains."""
+        self._cpim.append(item)
+        if item.message_id:
+            self._originals[item.message_id].append(item)
+        for imdn in item.imdns:
+            self._notifications[imdn.message_id or ""].append(Notification(item, imdn))
+
+    @property
+    def items(self) -> list[CpimItem]:
+        """All CPIM objects so far."""
+        return list(self._cpim)
+
+    def originals(self, message_id: str | None) -> list[CpimItem]:
+        """CPIM messages (IMDNs too) that carry this imdn.Message-ID, oldest first."""
+        return list(self._originals.get(message_id or "", ()))
+
+    def notifications(self, message_id: str | None) -> list[Notification]:
+        """IMDNs that report on this message-id, oldest first."""
+        return list(self._notifications.get(message_id or "", ()))
+
+
+def cpim_of_sip(entry: SipEntry, message: Request | Response) -> Iterator[CpimItem]:
+    """The CPIM objects of a SIP body."""
+    for offset, raw in _cpim_objects(entry, message):
+        yield _read(CpimItem(entry, offset, raw, None))
+
+
+def cpim_of_msrp(message: ChunkedMessage) -> CpimItem | None:
+    """The CPIM object of a complete MSRP message, None for another content. Raises OSError."""
+    if message.content_type != CPIM or not message.complete or not message.total:
+        return None
+    beginning = message.total > CPIM_OCTETS
+    raw = message.read(_BEGINNING if beginning else CPIM_OCTETS)
+    offset = len(message.first.raw)
+    return _read(CpimItem(message.last, offset, raw, None, beginning=beginning))
+
+
+def _read(item: CpimItem) -> CpimItem:
+    try:
+        item.cpim = parse_cpim(item.raw)
+    except BodySyntaxError as error:
+        item.error = error
+    if not item.beginning:
+        _read_imdns(item)
+    return item
+
+
+def _cpim_objects(entry: SipEntry, message: Request | Response) -> Iterator[tuple[int, bytes]]:
+    """CPIM objects of the body with the octet in the message where each starts."""
+    kind = entry.content_type
+    if kind is None:
+        return
+    if kind.essence == "message/cpim":
+        yield message.body_offset, message.body
+    elif kind.type.lower() == "multipart":
+        for part in _parts(message.body, kind.parameters.get("boundary")):
+            if part.content_type is not None and part.content_type.essence == "message/cpim":
+                yield message.body_offset + part.content_offset, part.content
+
+
+def _parts(body: bytes, boundary: str | None) -> tuple[Part, ...]:
+    try:
+        return split_multipart(body, boundary or "").parts
+    except BodySyntaxError:
+        return ()
+
+
+def _read_imdns(item: CpimItem) -> None:
+    cpim = item.cpim
+    kind = cpim.content_type if cpim else None
+    if cpim is None or kind is None:
+        return
+    entities: list[CpimMessage | Part] = []
+    if kind.essence == IMDN_TYPE:
+        entities.append(cpim)
+    elif kind.type == "multipart":
+        parts = _parts(cpim.content, kind.parameters.get("boundary"))
+        entities += [each for each in parts if each.content_type and each.content_type.essence == IMDN_TYPE]
+    for entity in entities:
+        try:
+            if entity.decodable:
+                item.imdns.append(parse_imdn(entity.decoded()))
+        except BodySyntaxError as error:
+            item.imdn_error = error

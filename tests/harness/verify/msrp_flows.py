@@ -1,0 +1,96 @@
+"""MSRP as it goes over the wire, hand-written after RFC 4975: a chat session of the handset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.harness.verify.conftest import Script, Step, answer, imdn_body, in_dialog, session_mo, text_body
+
+ANONYMOUS = "sip:anonymous@anonymous.invalid"
+UE_PATH = "msrp://10.0.0.5:9/k3Jx8Qw2Zr7Lt5Yv9Bn1;tcp"
+FAR_PATH = "msrp://10.0.0.1:20000/p4Mz6Hs8Dc2Vf0Gk7Ja3;tcp"
+
+
+def send(
+    handset: bool, tid: str, *headers: str, body: str | None = None, flag: str = "$", **how: int
+) -> Step:
+    """A SEND of one side; headers stand between From-Path and the empty line."""
+    return request("SEND", handset, tid, *headers, body=body, flag=flag, **how)
+
+
+def request(
+    method: str, handset: bool, tid: str, *headers: str, body: str | None = None, flag: str = "$", **how: int
+) -> Step:
+    to, from_ = (FAR_PATH, UE_PATH) if handset else (UE_PATH, FAR_PATH)
+    lines = [f"MSRP {tid} {method}", f"To-Path: {to}", f"From-Path: {from_}", *headers]
+    content = [] if body is None else ["", body]
+    return Step(handset, "\r\n".join([*lines, *content, f"-------{tid}{flag}", ""]), msrp=1, **how)
+
+
+def content(
+    handset: bool, tid: str, message_id: str, body: str, kind: str = "message/cpim", *headers: str
+) -> Step:
+    """A message in one chunk."""
+    octets = len(body.encode())
+    lines = [f"Message-ID: {message_id}", f"Byte-Range: 1-{octets}/{octets}", *headers]
+    return send(handset, tid, *lines, f"Content-Type: {kind}", body=body)
+
+
+def ok(asked: Step, status: str = "200 OK") -> Step:
+    """The response to a request: one hop back (RFC 4975 7.2)."""
+    lines = asked.text.split("\r\n")
+    tid = lines[0].split(" ")[1]
+    paths = {name: value.split(" ")[0] for name, _, value in (line.partition(": ") for line in lines[1:3])}
+    text = (
+        f"MSRP {tid} {status}\r\nTo-Path: {paths['From-Path']}\r\nFrom-Path: {paths['To-Path']}\r\n"
+        f"-------{tid}$\r\n"
+    )
+    return replace(asked, handset=not asked.handset, text=text, after=0.1)
+
+
+def answered(*asked: Step) -> list[Step]:
+    return [step for request in asked for step in (request, ok(request))]
+
+
+def opened(handset: bool = True) -> Step:
+    return Step(handset, "", msrp=1, event="accepted from there" if handset else "opened to there")
+
+
+def closed(handset: bool = True, text: str = "closed: by the other end") -> Step:
+    return Step(handset, "", msrp=1, event=text)
+
+
+def chat() -> Script:
+    """A session of the handset: steps 0 to 4 set it up, 5 opens the connection.
+
+    6 the bodiless SEND, 8 a text of the handset, 10 and 12 its delivered and displayed, 14 a text of the far
+    end, 16 and 18 the handset's delivered and displayed; each with its 200. Then BYE, 200 and the end.
+    """
+    setup = session_mo()
+    mo, mt = "Msg1aB2cD3eF4gH5iJ6k", "Msg7aB2cD3eF4gH5iJ6k"
+
+    def text(message_id: str) -> str:
+        return text_body(ANONYMOUS, ANONYMOUS, message_id)
+
+    def imdn(own_id: str, message_id: str, kind: str, status: str) -> str:
+        return imdn_body(ANONYMOUS, ANONYMOUS, own_id, message_id, kind, status)
+
+    messages = answered(
+        send(True, "aX7kQ2mP9sLw", "Message-ID: 0pEn7kQ2mP9s", "Byte-Range: 1-0/0"),
+        content(True, "bX8kR2mP9sLw", "Ue1kQ2mP9sLw", text(mo)),
+        content(
+            False, "cX9kS2mP9sLw", "Nw1kQ2mP9sLw", imdn("Not1aB2cD3eF4gH5iJ6k", mo, "delivery", "delivered")
+        ),
+        content(
+            False, "dX1kT2mP9sLw", "Nw2kQ2mP9sLw", imdn("Not2aB2cD3eF4gH5iJ6k", mo, "display", "displayed")
+        ),
+        content(False, "eX2kU2mP9sLw", "Nw3kQ2mP9sLw", text(mt)),
+        content(
+            True, "fX3kV2mP9sLw", "Ue2kQ2mP9sLw", imdn("Not3aB2cD3eF4gH5iJ6k", mt, "delivery", "delivered")
+        ),
+        content(
+            True, "gX4kW2mP9sLw", "Ue3kQ2mP9sLw", imdn("Not4aB2cD3eF4gH5iJ6k", mt, "display", "displayed")
+        ),
+    )
+    bye = in_dialog("BYE", 2, "bye", 'Reason: SIP;cause=200;text="Call completed"', "Supported: timer")
+    return Script([*setup.steps[:5], opened(), *messages, bye, answer(bye, "200 OK", ""), closed()])
