@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from devices.simulated import screen, ui_tree
+from devices.simulated import screen, system_windows
+from devices.simulated.app_window import app_window
 from devices.simulated.baseband import Baseband, Change, Functionality, Registration
 from devices.simulated.file_tree import FileTree
 from devices.simulated.logcat import Logcat, RadioLog
@@ -19,7 +20,7 @@ from devices.simulated.messaging_app import ACTIVITY, CONVERSATION_ACTIVITY, Mes
 from devices.simulated.properties import Properties, factory_properties
 from devices.simulated.ui_tree import Metrics, Node
 
-LAUNCHER_ACTIVITY = f"{ui_tree.LAUNCHER}/.NexusLauncherActivity"
+LAUNCHER_ACTIVITY = f"{system_windows.LAUNCHER}/.NexusLauncherActivity"
 SWIPE_SLOP = 8
 # RSRP in dBm below which a bar goes (CellSignalStrengthLte.updateLevel of AOSP, default thresholds)
 _LEVELS = (-128.0, -118.0, -108.0, -98.0)
@@ -83,6 +84,9 @@ class AndroidSystem:
         self.logcat = Logcat(clock)
         self.radio_log = RadioLog(self.logcat)
         self.app = MessagingApp(clock, files=self.files)
+        for name, value in self.app.acceptance.properties().items():
+            self.properties.publish(name, value)
+        self.properties.subscribe(self.app.acceptance.property_changed)
         self.settings: dict[tuple[str, str], str] = {
             ("global", "airplane_mode_on"): str(int(baseband.airplane)),
             ("global", "mobile_data"): "1",
@@ -109,14 +113,12 @@ class AndroidSystem:
         if not self.awake:
             return None
         if self.locked:
-            return ui_tree.keyguard(self.metrics, self.clock())
+            return system_windows.keyguard(self.metrics, self.clock())
         if self.front is Front.SHADE:
-            return ui_tree.shade(self.metrics, list(self.app.notifications.values()))
+            return system_windows.shade(self.metrics, list(self.app.notifications.values()))
         if self.front is Front.LAUNCHER or not self.app.running:
-            return ui_tree.launcher(self.metrics)
-        if self.app.current is None:
-            return ui_tree.conversation_list(self.metrics, self.app)
-        return ui_tree.conversation(self.metrics, self.app, self.app.current)
+            return system_windows.launcher(self.metrics)
+        return app_window(self.metrics, self.app)
 
     async def picture(self) -> bytes:
         """The screen as PNG. Drawn in a thread: the RCS client's timers share this loop."""

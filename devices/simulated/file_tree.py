@@ -30,7 +30,7 @@ class FileTreeError(OSError):
 class Entry:
     """A file, or a directory when `data` is None. `mtime` in seconds since the Unix epoch."""
 
-    data: bytes | None
+    data: bytes | bytearray | None
     mode: int
     mtime: int
 
@@ -80,7 +80,7 @@ class FileTree:
         entry = self.stat(path)
         if entry.data is None:
             raise FileTreeError("Is a directory")
-        return entry.data
+        return bytes(entry.data)
 
     def write(
         self, path: str, data: bytes, *, mode: int = 0o660, mtime: int | None = None, append: bool = False
@@ -93,11 +93,16 @@ class FileTree:
         if old is not None and old.data is None:
             raise FileTreeError("Is a directory")
         self._writable(whole)
-        content = (old.data or b"") + data if append and old is not None else data
-        if sum(entry.size for entry in self._entries.values()) + len(content) > CAPACITY:
+        if sum(entry.size for entry in self._entries.values()) + len(data) > CAPACITY:
             raise FileTreeError("No space left on device")
         when = int(self._clock()) if mtime is None else mtime
-        self._entries[whole] = Entry(content, stat.S_IFREG | (mode & 0o777), when)
+        if append and old is not None and old.data is not None:
+            # In place: what arrives piece by piece is not copied for every piece.
+            grown = old.data if isinstance(old.data, bytearray) else bytearray(old.data)
+            grown += data
+            old.data, old.mtime = grown, when
+            return
+        self._entries[whole] = Entry(data, stat.S_IFREG | (mode & 0o777), when)
 
     def make_directory(self, path: str, *, parents: bool = False) -> None:
         """mkdir, with -p when `parents`."""

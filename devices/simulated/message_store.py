@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from devices.simulated.acceptance import Acceptance
 from devices.simulated.conversations import (
     Attachment,
     AttachmentState,
@@ -30,23 +30,6 @@ from devices.simulated.messaging_service import MessagingService, NotServed
 DOWNLOADS = "/sdcard/Download"
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Acceptance:
-    """What is accepted without asking the user: chats, groups, and files up to this many octets."""
-
-    chats: bool = True
-    groups: bool = True
-    files_up_to: int = 10 * 1024 * 1024
-
-    def covers(self, kind: OfferKind, size: int) -> bool:
-        """Is the user not asked?"""
-        return {
-            OfferKind.CHAT: self.chats,
-            OfferKind.GROUP: self.groups,
-            OfferKind.FILE: size <= self.files_up_to,
-        }[kind]
 
 
 class MessageStore:

@@ -78,10 +78,10 @@ class MessagingApp(MessageStore):
 
     def attach(self, key: str, path: str, type: str) -> bool:
         """SEND: open the conversation with a file in its compose box. False when there is no such file."""
+        self.open_conversation(key)
         if not self.files.exists(path):
             self.snackbar = "Couldn't load attachment"
             return False
-        self.open_conversation(key)
         size = self.files.stat(path).size
         self._conversation(key).attached = Attachment(posixpath.basename(path), type, size, path)
         return True
@@ -112,6 +112,7 @@ class MessagingApp(MessageStore):
     def touched(self, what: str, argument: str) -> None:
         """A view of the app that is not of the system was touched: see the `touch` of the views."""
         self.snackbar = ""
+        self.pages.menu = self.pages.menu and what == "menu"
         if (act := _TOUCHES.get(what)) is not None:
             act(self, argument)
 
@@ -172,13 +173,11 @@ class MessagingApp(MessageStore):
 
     def start_chat(self) -> None:
         """From the conversation's menu: texts go in a session from now on."""
-        self.pages.menu = False
         if self.current is not None:
             self.conversations[self.current].chat = True
 
     def end_chat(self) -> None:
         """From the conversation's menu: the session ends, texts go as standalone messages."""
-        self.pages.menu = False
         if self.current is not None:
             number = self.current
             self.conversations[number].chat = False

@@ -70,6 +70,17 @@ _TEXTS = {
     Style.CLOCK: _Text(84, "#ffffff", centred=True),
     Style.BADGE: _Text(14, "#ffffff", bold=True, centred=True),
     Style.FAB: _Text(18, "#041e49", centred=True),
+    Style.FILE_NAME_OUT: _Text(18, "#ffffff", bold=True),
+    Style.FILE_NAME_IN: _Text(18, INK, bold=True),
+    Style.FILE_LINE_OUT: _Text(14, "#d3e3fd"),
+    Style.FILE_LINE_IN: _Text(14, PALE),
+    Style.BUTTON: _Text(17, "#ffffff", centred=True),
+    Style.BUTTON_PLAIN: _Text(17, BLUE, centred=True),
+    Style.NOTE: _Text(14, PALE, centred=True),
+    Style.SENDER: _Text(14, PALE),
+    Style.ITEM: _Text(18, INK),
+    Style.SNACKBAR: _Text(16, "#ffffff", centred=True),
+    Style.CHIP: _Text(17, "#041e49", centred=True),
 }
 
 
@@ -201,6 +212,37 @@ def _more(canvas: Canvas, node: Node, metrics: Metrics) -> None:
         canvas.ellipse((x - dot, y + offset - dot, x + dot, y + offset + dot), fill=INK)
 
 
+def _file(fill: str, ink: str) -> Callable[[Canvas, Node, Metrics], None]:
+    """A card with a sheet of paper, its corner folded."""
+
+    def paint(canvas: Canvas, node: Node, metrics: Metrics) -> None:
+        full, px = node.full or node.bounds, metrics.px
+        canvas.rounded_rectangle(_inner(full), radius=px(22), fill=fill)
+        x, y = full.left + px(24), full.top + px(18)
+        sheet = [(0, 0), (22, 0), (32, 10), (32, 44), (0, 44)]
+        canvas.polygon([(x + px(a), y + px(b)) for a, b in sheet], outline=ink, width=max(1, px(2)))
+        canvas.line([(x + px(a), y + px(b)) for a, b in [(22, 0), (22, 10), (32, 10)]], fill=ink, width=px(2))
+
+    return paint
+
+
+def _progress(canvas: Canvas, node: Node, metrics: Metrics) -> None:
+    left, top, right, bottom = node.bounds
+    radius = metrics.px(2)
+    canvas.rounded_rectangle((left, top, right - 1, bottom - 1), radius=radius, fill="#c4c7cc")
+    filled = left + round((right - left) * node.share)
+    if filled - 1 > left:
+        canvas.rounded_rectangle((left, top, filled - 1, bottom - 1), radius=radius, fill="#146c2e")
+
+
+def _cross(canvas: Canvas, node: Node, metrics: Metrics) -> None:
+    x, y = (node.bounds.left + node.bounds.right) // 2, (node.bounds.top + node.bounds.bottom) // 2
+    outer, arm, thick = metrics.px(15), metrics.px(6), metrics.px(2)
+    canvas.ellipse((x - outer, y - outer, x + outer, y + outer), fill="#ffffff")
+    canvas.line((x - arm, y - arm, x + arm, y + arm), fill=INK, width=thick)
+    canvas.line((x - arm, y + arm, x + arm, y - arm), fill=INK, width=thick)
+
+
 _SHAPES: dict[Style, Callable[[Canvas, Node, Metrics], None]] = {
     Style.PAGE: _page(PAPER),
     Style.DARK: _page(NIGHT),
@@ -218,6 +260,15 @@ _SHAPES: dict[Style, Callable[[Canvas, Node, Metrics], None]] = {
     Style.BADGE: _rounded(BLUE, 14),
     Style.FAB: _rounded("#c2e7ff", 20),
     Style.CARD: _rounded("#f3f6fc", 20),
+    Style.FILE_OUT: _file(BLUE, "#ffffff"),
+    Style.FILE_IN: _file(GREY, BLUE),
+    Style.PROGRESS: _progress,
+    Style.CROSS: _cross,
+    Style.BUTTON: _rounded(BLUE, 22),
+    Style.BUTTON_PLAIN: _rounded("#ffffff", 22),
+    Style.MENU: _rounded("#eceff6", 12),
+    Style.SNACKBAR: _rounded("#322f35", 8),
+    Style.CHIP: _rounded("#c2e7ff", 12),
 }
 
 

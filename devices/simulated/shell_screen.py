@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
-from devices.simulated import ui_tree
+from devices.simulated import system_windows, ui_tree
 from devices.simulated.android_shell import Call, ShellCommand
 from devices.simulated.android_system import AndroidSystem, Front
 from devices.simulated.file_tree import FileTreeError
 from devices.simulated.messaging_app import ACTIVITY, CONVERSATION_ACTIVITY, PACKAGE
 
 SENDTO, SEND, VIEW, MAIN = (f"android.intent.action.{name}" for name in ("SENDTO", "SEND", "VIEW", "MAIN"))
+STREAM, RECIPIENT = "android.intent.extra.STREAM", "address"
+SHARE_ACTIVITY = f"{PACKAGE}/.ui.conversationlist.ShareIntentActivity"
 UIAUTOMATOR = "debug.rcslab.uiautomator"
 DUMP_FILE = "/sdcard/window_dump.xml"
 _FAILURES = {
@@ -76,7 +79,7 @@ def read_intent(words: list[str]) -> Intent:
                 intent.mime = take(word)
             case "-W":
                 intent.wait = True
-            case "--es" | "-e":
+            case "--es" | "-e" | "--eu":
                 name = take(word)
                 intent.strings[name] = take(word)
             case "--ez":
@@ -145,12 +148,19 @@ def _resolve(android: AndroidSystem, intent: Intent) -> str | None:
     ours = intent.package in ("", PACKAGE) and intent.component.partition("/")[0] in ("", PACKAGE)
     if intent.action == MAIN and not intent.component:
         android.show(Front.LAUNCHER)
-        return None if intent.package else f"{ui_tree.LAUNCHER}/.NexusLauncherActivity"
+        return None if intent.package else f"{system_windows.LAUNCHER}/.NexusLauncherActivity"
     if not ours:
         return None
     if intent.action in (SENDTO, VIEW) and re.match(r"(?i)(smsto|sms|mmsto):", intent.data):
         exit_on_sent = intent.booleans.get("exit_on_sent", False)
         android.app.open_conversation(intent.data, intent.strings.get("sms_body"), exit_on_sent=exit_on_sent)
+        android.show(Front.MESSAGING)
+        return CONVERSATION_ACTIVITY
+    if intent.action == SEND and (stream := intent.strings.get(STREAM, "")).startswith("file://"):
+        _share(android, unquote(stream.removeprefix("file://")), intent)
+        return SHARE_ACTIVITY if android.app.current is None else CONVERSATION_ACTIVITY
+    if intent.action == VIEW and re.match(r"(?i)sips?:", intent.data):
+        android.app.join_group(intent.data)
         android.show(Front.MESSAGING)
         return CONVERSATION_ACTIVITY
     if intent.component and intent.component.split("/")[1] in (
@@ -161,6 +171,16 @@ def _resolve(android: AndroidSystem, intent: Intent) -> str | None:
         android.show(Front.MESSAGING)
         return ACTIVITY
     return None
+
+
+def _share(android: AndroidSystem, path: str, intent: Intent) -> None:
+    """With a recipient the file goes to the compose box, else the user picks one."""
+    recipient = intent.strings.get(RECIPIENT)
+    if recipient is None:
+        android.app.share(path, intent.mime)
+    else:
+        android.app.attach(recipient, path, intent.mime)
+    android.show(Front.MESSAGING)
 
 
 _KEYS = {

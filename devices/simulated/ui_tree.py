@@ -1,27 +1,18 @@
 """The view tree of the simulated screen: what `uiautomator dump` writes and screen.py draws.
 
-Resource ids are those of Google Messages (View builds, with the Compose send button of 2024 and later). The
-XML is written as KXmlSerializer of Android does: attribute quoting, numeric entities, '.' for what XML
-cannot hold.
+The XML is written as KXmlSerializer of Android does: attribute quoting, numeric entities, '.' for what XML
+cannot hold. What the windows hold is in system_windows.py and the *_view modules.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from devices.simulated import lettering
-from devices.simulated.conversations import Conversation, Message, Notification
-from devices.simulated.messaging_app import PACKAGE, MessagingApp
-
-LAUNCHER = "com.google.android.apps.nexuslauncher"
-SYSTEM_UI = "com.android.systemui"
-HINT_CHAT, HINT_SMS = "RCS message", "Text message"
-COMPOSE_LINES = 6
+from devices.simulated.messaging_app import PACKAGE
 
 
 class Box(NamedTuple):
@@ -82,6 +73,22 @@ class Style(Enum):
     FAB = "fab"
     CARD = "card"
     CLOCK = "clock"
+    FILE_OUT = "file-out"
+    FILE_IN = "file-in"
+    FILE_NAME_OUT = "file-name-out"
+    FILE_NAME_IN = "file-name-in"
+    FILE_LINE_OUT = "file-line-out"
+    FILE_LINE_IN = "file-line-in"
+    PROGRESS = "progress"
+    CROSS = "cross"
+    BUTTON = "button"
+    BUTTON_PLAIN = "button-plain"
+    NOTE = "note"
+    SENDER = "sender"
+    MENU = "menu"
+    ITEM = "item"
+    SNACKBAR = "snackbar"
+    CHIP = "chip"
 
 
 Touch = tuple[str, str]
@@ -91,7 +98,8 @@ Touch = tuple[str, str]
 class Node:
     """One view.
 
-    `full` is the box before clipping, `lines` the text broken for drawing, `touch` what a tap does.
+    `full` is the box before clipping, `lines` the text broken for drawing, `share` how much of a progress bar
+    is filled (0 to 1), `touch` what a tap does.
     """
 
     kind: str
@@ -108,6 +116,7 @@ class Node:
     hint: str = ""
     style: Style = Style.NONE
     lines: tuple[str, ...] = ()
+    share: float = 0.0
     full: Box | None = None
     touch: Touch | None = None
     children: list[Node] = field(default_factory=list)
@@ -152,80 +161,8 @@ def blank(metrics: Metrics, package: str, style: Style) -> Node:
     )
 
 
-def keyguard(metrics: Metrics, when: float) -> Node:
-    """The lock screen."""
-    px = metrics.px
-    root = blank(metrics, SYSTEM_UI, Style.DARK)
-    clock = time.strftime("%H:%M", time.gmtime(when))
-    box = Box(px(60), px(240), metrics.width - px(60), px(360))
-    root.add(
-        Node(
-            "android.widget.TextView",
-            box,
-            clock,
-            f"{SYSTEM_UI}:id/keyguard_clock",
-            package=SYSTEM_UI,
-            style=Style.CLOCK,
-        )
-    )
-    return root
-
-
-def launcher(metrics: Metrics) -> Node:
-    """The home screen with one icon."""
-    px = metrics.px
-    root = blank(metrics, LAUNCHER, Style.DARK)
-    box = Box(px(40), px(980), px(140), px(1090))
-    root.add(
-        Node(
-            "android.widget.TextView",
-            box,
-            "Messages",
-            f"{LAUNCHER}:id/icon",
-            "Messages",
-            LAUNCHER,
-            clickable=True,
-            style=Style.FAB,
-            lines=("Messages",),
-            touch=("app", ""),
-        )
-    )
-    return root
-
-
-def shade(metrics: Metrics, notifications: list[Notification]) -> Node:
-    """The notification shade pulled down."""
-    px = metrics.px
-    root = blank(metrics, SYSTEM_UI, Style.DARK)
-    box = Box(px(20), px(120), metrics.width - px(20), metrics.height - px(80))
-    stack = Node(
-        "android.view.ViewGroup",
-        box,
-        resource_id=f"{SYSTEM_UI}:id/notification_stack_scroller",
-        package=SYSTEM_UI,
-    )
-    root.add(stack)
-    top = box.top
-    for notification in notifications:
-        row = Box(box.left, top, box.right, top + px(96))
-        card = Node(
-            "android.widget.FrameLayout",
-            row,
-            package=SYSTEM_UI,
-            clickable=True,
-            style=Style.CARD,
-            touch=("open", notification.key),
-        )
-        title = Box(row.left + px(20), top + px(14), row.right - px(20), top + px(46))
-        body = Box(row.left + px(20), top + px(48), row.right - px(20), top + px(82))
-        card.add(_label(title, notification.title, Style.NAME_UNREAD, "android:id/title", SYSTEM_UI))
-        card.add(_label(body, notification.text, Style.SUBTITLE, "android:id/text", SYSTEM_UI))
-        stack.add(card)
-        top += px(104)
-    return root
-
-
-def _label(box: Box, text: str, style: Style, resource_id: str = "", package: str = PACKAGE) -> Node:
+def label(box: Box, text: str, style: Style, resource_id: str = "", package: str = PACKAGE) -> Node:
+    """One line of text."""
     return Node(
         "android.widget.TextView",
         box,
@@ -238,259 +175,34 @@ def _label(box: Box, text: str, style: Style, resource_id: str = "", package: st
     )
 
 
-def conversation_list(metrics: Metrics, app: MessagingApp) -> Node:
-    """The list of conversations, latest first."""
-    px = metrics.px
-    root = blank(metrics, PACKAGE, Style.PAGE)
-    root.add(_label(Box(px(24), px(56), px(400), px(104)), "Messages", Style.TITLE))
-    area = Box(0, px(120), metrics.width, metrics.height - px(48))
-    rows = root.add(
-        Node(
-            "androidx.recyclerview.widget.RecyclerView", area, resource_id="android:id/list", scrollable=True
-        )
-    )
-    top = area.top
-    for conversation in app.conversations.values():
-        if top + px(84) > area.bottom:
-            break
-        rows.add(_list_row(metrics, conversation, top))
-        top += px(84)
-    fab = Box(
-        metrics.width - px(184), metrics.height - px(140), metrics.width - px(24), metrics.height - px(76)
-    )
-    root.add(
-        Node(
-            "android.widget.Button",
-            fab,
-            "Start chat",
-            f"{PACKAGE}:id/start_chat_fab",
-            "Start chat",
-            clickable=True,
-            focusable=True,
-            style=Style.FAB,
-            lines=("Start chat",),
-        )
-    )
-    return root
-
-
-def _list_row(metrics: Metrics, conversation: Conversation, top: int) -> Node:
-    px = metrics.px
-    right = metrics.width
-    row = Node(
-        "android.view.ViewGroup",
-        Box(0, top, right, top + px(84)),
-        resource_id=f"{PACKAGE}:id/swipeableContainer",
+def button(box: Box, text: str, resource_id: str, touch: Touch, style: Style = Style.BUTTON) -> Node:
+    """A button with a word on it."""
+    return Node(
+        "android.widget.Button",
+        box,
+        text,
+        resource_id,
         clickable=True,
         focusable=True,
-        touch=("open", conversation.key),
+        lines=(text,),
+        full=box,
+        style=style,
+        touch=touch,
     )
-    row.add(
-        Node("android.widget.ImageView", Box(px(20), top + px(16), px(72), top + px(68)), style=Style.AVATAR)
-    )
-    style = Style.NAME_UNREAD if conversation.unread else Style.NAME
-    name = Box(px(92), top + px(12), right - px(90), top + px(42))
-    row.add(_label(name, conversation.title, style, f"{PACKAGE}:id/conversation_name"))
-    last = conversation.messages[-1] if conversation.messages else None
-    snippet = ("You: " if last and last.outgoing else "") + (last.text if last else "")
-    if conversation.draft:
-        snippet = f"Draft: {conversation.draft}"
-    box = Box(px(92), top + px(44), right - px(90), top + px(72))
-    row.add(
-        _label(
-            box,
-            snippet,
-            style if conversation.unread else Style.SUBTITLE,
-            f"{PACKAGE}:id/conversation_snippet",
-        )
-    )
-    if conversation.unread:
-        badge = Box(right - px(56), top + px(28), right - px(28), top + px(56))
-        row.add(
-            Node(
-                "android.widget.TextView",
-                badge,
-                str(conversation.unread),
-                style=Style.BADGE,
-                description=f"{conversation.unread} unread",
-                lines=(str(conversation.unread),),
-            )
-        )
-    return row
 
 
-def conversation(metrics: Metrics, app: MessagingApp, number: str) -> Node:
-    """One conversation: title, bubbles, compose box."""
-    px = metrics.px
-    content = app.conversations[number]
-    root = blank(metrics, PACKAGE, Style.PAGE)
-    compose = _compose_row(metrics, content, HINT_CHAT if app.chat_mode else HINT_SMS)
-    area = Box(0, px(116), metrics.width, compose.bounds.top)
-    root.add(_bubbles(metrics, content, area, app.scroll))
-    bar = root.add(Node("android.view.ViewGroup", Box(0, px(44), metrics.width, px(116)), style=Style.BAR))
-    bar.add(
-        Node(
-            "android.widget.ImageButton",
-            Box(px(8), px(52), px(64), px(108)),
-            description="Navigate up",
-            clickable=True,
-            focusable=True,
-            style=Style.BACK,
-            touch=("back", ""),
-        )
-    )
-    bar.add(Node("android.widget.ImageView", Box(px(68), px(58), px(112), px(102)), style=Style.AVATAR))
-    bar.add(_label(Box(px(126), px(58), metrics.width - px(80), px(102)), number, Style.TITLE))
-    bar.add(
-        Node(
-            "android.widget.ImageView",
-            Box(metrics.width - px(64), px(52), metrics.width - px(8), px(108)),
-            description="More options",
-            clickable=True,
-            focusable=True,
-            style=Style.MORE,
-        )
-    )
-    root.add(compose)
-    return root
-
-
-def _compose_row(metrics: Metrics, content: Conversation, hint: str) -> Node:
-    px = metrics.px
-    size, bottom = px(19), metrics.height - px(52)
-    left, right = px(72), metrics.width - px(84)
-    lines = lettering.wrap(content.draft, size, right - left - px(36)) if content.draft else [hint]
-    shown = lines[-COMPOSE_LINES:]
-    height = max(px(56), len(shown) * lettering.line_height(size) + px(28))
-    row = Node("android.view.ViewGroup", Box(0, bottom - height - px(16), metrics.width, bottom))
-    middle = bottom - px(8) - px(28)
-    plus = Box(px(12), middle - px(24), px(60), middle + px(24))
-    row.add(
-        Node(
-            "android.view.View",
-            plus,
-            resource_id="ComposeRowIcon:Shortcuts",
-            description="Show attachment options",
-            clickable=True,
-            style=Style.PLUS,
-        )
-    )
-    box = Box(left, bottom - px(8) - height, right, bottom - px(8))
-    row.add(
-        Node(
-            "android.widget.EditText",
-            box,
-            content.draft or hint,
-            f"{PACKAGE}:id/compose_message_text",
-            hint=hint,
-            clickable=True,
-            focusable=True,
-            focused=bool(content.draft),
-            lines=tuple(shown),
-            full=box,
-            style=Style.COMPOSE if content.draft else Style.COMPOSE_HINT,
-            touch=("focus", ""),
-        )
-    )
-    send = Box(metrics.width - px(70), middle - px(27), metrics.width - px(16), middle + px(27))
-    ready = bool(content.draft.strip())
-    outer = Node(
-        "android.view.View",
-        send,
-        resource_id="Compose:Draft:Send",
-        clickable=ready,
+def icon(box: Box, description: str, touch: Touch | None, style: Style, resource_id: str = "") -> Node:
+    """A button with a sign on it."""
+    return Node(
+        "android.widget.ImageButton",
+        box,
+        resource_id=resource_id,
+        description=description,
+        clickable=True,
         focusable=True,
-        description="Send message" if ready else "",
-        enabled=ready,
+        style=style,
+        touch=touch,
     )
-    style = Style.SEND if ready else Style.SEND_IDLE
-    outer.add(Node("android.widget.Button", send, enabled=ready, style=style, touch=("send", "")))
-    row.add(outer)
-    return row
-
-
-def _bubbles(metrics: Metrics, content: Conversation, area: Box, scroll: int) -> Node:
-    """Rows from the bottom upwards; only what is at least partly in the area exists, as in a RecyclerView."""
-    px = metrics.px
-    rows = Node("android.view.View", area, resource_id="message_list", scrollable=True)
-    bottom = area.bottom - px(8) + scroll
-    for index in range(len(content.messages) - 1, -1, -1):
-        message = content.messages[index]
-        previous = content.messages[index - 1] if index else None
-        row = _row(metrics, content.title, message, index, bottom, previous)
-        bottom = row.bounds.top - px(6)
-        if row.bounds.top < area.bottom and row.bounds.bottom > area.top:
-            rows.children.insert(0, _clip(row, area))
-        if bottom <= area.top:
-            break
-    return rows
-
-
-def _row(
-    metrics: Metrics, number: str, message: Message, index: int, bottom: int, previous: Message | None
-) -> Node:
-    px = metrics.px
-    size, small, inset = px(19), px(14), px(16)
-    lines = lettering.wrap(message.text, size, metrics.width * 0.72)
-    widest = max(lettering.width(line, size) for line in lines)
-    across = round(max(widest, px(24))) + 2 * inset
-    under = px(24) if message.outgoing else 0
-    height = len(lines) * lettering.line_height(size) + px(20)
-    top = bottom - under - height
-    left = metrics.width - px(16) - across if message.outgoing else px(16)
-    who = "You" if message.outgoing else number
-    row = Node(
-        "android.view.ViewGroup",
-        Box(0, top, metrics.width, bottom),
-        description=f"{who} said {message.text}",
-        focusable=True,
-    )
-    bubble = Box(left, top, left + across, top + height)
-    failed = message.status is not None and message.status.name == "NOT_SENT"
-    touch = ("retry", str(index)) if failed else None
-    row.add(
-        Node(
-            "android.widget.TextView",
-            bubble,
-            message.text,
-            f"{PACKAGE}:id/message_text",
-            clickable=failed,
-            focusable=True,
-            lines=tuple(lines),
-            full=bubble,
-            touch=touch,
-            style=Style.BUBBLE_OUT if message.outgoing else Style.BUBBLE_IN,
-        )
-    )
-    if message.outgoing and message.status is not None:
-        text = str(message.status)
-        span = round(lettering.width(text, small)) + px(8)
-        box = Box(metrics.width - px(20) - span, top + height + px(2), metrics.width - px(20), bottom)
-        row.add(
-            Node(
-                "android.widget.TextView",
-                box,
-                text,
-                f"{PACKAGE}:id/message_status",
-                lines=(text,),
-                full=box,
-                style=Style.FAILED if failed else Style.STATUS,
-                clickable=failed,
-                touch=touch,
-            )
-        )
-    if previous is None or message.time - previous.time > 3600:
-        stamp = time.strftime("%A · %H:%M", time.gmtime(message.time))
-        box = Box(px(20), top - px(40), metrics.width - px(20), top - px(12))
-        row.add(_label(box, stamp, Style.STAMP))
-        row.bounds = Box(0, box.top, metrics.width, bottom)
-    return row
-
-
-def _clip(node: Node, area: Box) -> Node:
-    node.bounds = node.bounds.clip(area)
-    node.children = [_clip(child, area) for child in node.children if not child.bounds.clip(area).empty]
-    return node
 
 
 # What stripInvalidXMLChars of AccessibilityNodeInfoDumper replaces; U+FFFE and lone surrogates would make the

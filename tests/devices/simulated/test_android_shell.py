@@ -221,3 +221,35 @@ def test_notifications_can_be_hidden(handset: Handset) -> None:
     assert "secret" not in handset.text("dumpsys notification")
     handset.text("cmd statusbar expand-notifications")
     assert 'resource-id="android:id/text"' in handset.text("uiautomator dump /dev/tty")
+
+
+SEND = "am start -a android.intent.action.SEND -t text/plain --eu android.intent.extra.STREAM"
+
+
+def test_a_file_is_shared_with_a_number(handset: Handset) -> None:
+    handset.text("echo -n hello > '/sdcard/Download/a b.txt'")
+    said = handset.text(f"{SEND} 'file:///sdcard/Download/a%20b.txt' --es address '{ALICE}'")
+    assert said == "Starting: Intent { act=android.intent.action.SEND typ=text/plain (has extras) }\n"
+    attached = handset.android.app.conversations[ALICE].attached
+    assert attached is not None
+    assert (attached.name, attached.type, attached.size) == ("a b.txt", "text/plain", 5)
+
+
+def test_a_file_shared_with_nobody_waits_for_the_user(handset: Handset) -> None:
+    handset.text("echo hello > /sdcard/Download/a.txt")
+    assert handset.text(f"{SEND} file:///sdcard/Download/a.txt")
+    assert handset.android.app.pages.shared == ("/sdcard/Download/a.txt", "text/plain")
+    handset.text(f"{SEND} file:///sdcard/none.txt --es address {ALICE}")
+    assert handset.android.app.snackbar == "Couldn't load attachment"
+
+
+def test_properties_say_what_is_accepted(handset: Handset) -> None:
+    assert handset.text("getprop debug.rcslab.auto_download") == "10000000\n"
+    handset.text("setprop debug.rcslab.accept_chats 0; setprop debug.rcslab.auto_download many")
+    acceptance = handset.android.app.acceptance
+    assert (acceptance.accept_chats, acceptance.accept_groups, acceptance.auto_download) == (0, 1, 10_000_000)
+
+
+def test_files_grow_in_place(handset: Handset) -> None:
+    handset.text("echo -n one > /sdcard/a; echo -n two >> /sdcard/a; echo -n three >> /sdcard/a")
+    assert handset.text("cat /sdcard/a") == "onetwothree"

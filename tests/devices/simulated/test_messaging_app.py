@@ -215,7 +215,7 @@ def test_invitations_are_accepted_unless_the_settings_ask(
     app.offered(key, "o1", what, sender=ALICE, subject="Trip")
     assert service.asked == [("answer_offer", "o1", True)]
     assert app.conversations[key].offers == [] and app.notifications == {}
-    app.acceptance.chats = app.acceptance.groups = False
+    app.acceptance.accept_chats = app.acceptance.accept_groups = 0
     app.offered(key, "o2", what, sender=ALICE, subject="Trip")
     assert [offer.id for offer in app.conversations[key].offers] == ["o2"]
     assert app.notifications[key].text == f"{ALICE} invites you to the group Trip"
@@ -224,7 +224,7 @@ def test_invitations_are_accepted_unless_the_settings_ask(
 
 
 def test_an_offer_that_was_withdrawn_cannot_be_accepted(app: MessagingApp) -> None:
-    app.acceptance.chats = False
+    app.acceptance.accept_chats = 0
     app.offered(ALICE, "o1", OfferKind.CHAT)
     app.offer_over("o1", "the caller gave up")
     assert app.conversations[ALICE].offers == []
@@ -319,7 +319,7 @@ def test_a_failed_file_may_be_sent_again(app: MessagingApp, service: Service) ->
 
 
 def test_small_files_are_downloaded_and_large_ones_ask(app: MessagingApp, service: Service) -> None:
-    app.acceptance.files_up_to = 100
+    app.acceptance.auto_download = 100
     app.offered(ALICE, "small", OfferKind.FILE, name="a.txt", type="text/plain", size=100)
     app.offered(BOB, "large", OfferKind.FILE, name="b.txt", type="text/plain", size=101)
     assert service.asked == [("answer_offer", "small", True)]
