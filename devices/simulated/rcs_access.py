@@ -125,11 +125,16 @@ class RcsAccess:
         )
 
     def learn(self, response: Response) -> None:
-        """Take Service-Route and the associated identities of a 200 to REGISTER; what is unreadable is not
-        used.
+        """Take Service-Route and the associated identities of a 200 to REGISTER, in place of those before.
+
+        What is unreadable is not used; without Service-Route there is none any more (RFC 3608 6.1).
         """
         self.service_route = tuple(str(value) for value in _readable(response.values("Service-Route")))
         self.associated = tuple(str(value.uri) for value in _readable(response.values("P-Associated-URI")))
+
+    def forget_route(self) -> None:
+        """Without a registration there is no service route (RFC 3608 6.1)."""
+        self.service_route = ()
 
     # -- requests
 

@@ -141,6 +141,8 @@ class RcsRegistration:
         return longest * random.uniform(0.5, 1.0)
 
     def _set(self, registered: bool) -> None:
+        if not registered:  # refused, over or lost
+            self.access.forget_route()
         if registered != self.registered:
             self.registered = registered
             self._on_change(registered)

@@ -9,9 +9,10 @@ from itertools import chain
 
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
-from harness.errors import UsageError
+from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.peer.limits import AS_USUAL, PeerLimits
+from harness.sip.headers import NameAddr
 from harness.sip.security_agreement import SecurityServer, preferences_clash
 
 
@@ -177,6 +178,9 @@ class PeerConfig:
             raise UsageError("Security-Server needs mechanisms, each with a q of its own (RFC 3329 2.2)")
         if not self.listen:
             raise UsageError("the peer needs one address or more to listen on")
+        for value in self.service_route or ():
+            if not _is_loose_route(value):
+                raise UsageError(f"Service-Route {value}: expected <sip:host;lr> (RFC 3608 5)")
         if self.far_party is None:
             self.far_party = FarParty.of("+491710000001", self.domain)
 
@@ -196,6 +200,15 @@ class PeerConfig:
         """The far party; always set after construction."""
         assert self.far_party is not None
         return self.far_party
+
+
+def _is_loose_route(value: str) -> bool:
+    """Whether it is a Route value with lr."""
+    try:
+        route = NameAddr.parse(value)
+    except SipSyntaxError:
+        return False
+    return route.bracketed and "lr" in route.uri.parameters
 
 
 @dataclass(frozen=True, slots=True)

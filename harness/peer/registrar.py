@@ -417,7 +417,8 @@ class Registrar:
             headers.extend(("Path", value) for value in (*self._own_path(incoming), *binding.path))
         route = self._config.service_route
         if route is None:
-            route = (self._pcscf.route(incoming.local, "orig"),)
+            # RFC 3608 6.3: a query is told what the registration was told, wherever it comes in.
+            route = (self._pcscf.route(binding.flow.local, "orig"),)
         headers.extend(("Service-Route", value) for value in route)
         headers.append(("P-Associated-URI", ", ".join(f"<{uri}>" for uri in binding.associated)))
         return headers

@@ -346,6 +346,49 @@ async def test_refresh_is_due_at_half_or_ten_minutes_before(tools: Any, granted:
         assert rig.baseband.ims_registered
 
 
+async def test_the_service_route_is_that_of_the_last_200(tools: Any) -> None:
+    """RFC 3608 6.1: several values in order, whatever header fields they come in; then another, then none."""
+    one, two, three = "<sip:one.example;lr>", "<sip:two.example;lr>;x=y", "<sip:three.example;lr>"
+    answers: tuple[tuple[tuple[str, ...], str], ...] = (
+        ((f"Service-Route: {one}, {two}", f"Service-Route: {three}"), f", {one}, {two}, {three}"),
+        ((f"Service-Route: {three}",), f", {three}"),
+        ((), ""),
+    )
+    async with tools.rig(transport="TCP") as rig:
+        rig.attach()
+        for place, (rows, expected) in enumerate(answers):
+            register = await rig.network.receive("REGISTER")
+            assert register.all("Route") == []
+            rig.contact = register.header("Contact").split(">")[0].strip("<")
+            rig.network.answer(register, "200 OK", f"Contact: <{rig.contact}>;expires=100", *rows)
+            if place == 0:
+                rig.subscribe = await rig.network.receive("SUBSCRIBE")
+                bound = ("Expires: 600000", "Contact: <sip:net@127.0.0.1>")
+                rig.network.answer(rig.subscribe, "200 OK", *bound)
+                await tools.settled()
+                await rig.network.notified(rig)
+            await tools.settled()
+            rig.write(f"text {place}")
+            text = await rig.network.receive("MESSAGE")
+            assert text.header("Route") == f"<sip:127.0.0.1:{rig.network.port};lr>{expected}"
+            rig.network.answer(text, "200 OK")
+            await tools.settled()
+            await tools.advance(51)
+
+
+async def test_a_refused_refresh_ends_the_service_route(tools: Any) -> None:
+    """RFC 3608 6.1."""
+    async with tools.rig(transport="TCP") as rig:
+        await rig.register(expires=100)
+        await rig.network.notified(rig)
+        access = rig.client._connection.access
+        assert access.service_route == (tools.ROUTE,)
+        await tools.advance(51)
+        rig.network.answer(await rig.network.receive("REGISTER"), "503 Service Unavailable", "Retry-After: 9")
+        await tools.settled()
+        assert access.service_route == ()
+
+
 async def test_refresh_uses_the_last_nonce_and_counts_it(tools: Any) -> None:
     async with tools.rig(password="geheim", transport="TCP") as rig:
         rig.attach()

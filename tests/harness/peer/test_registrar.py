@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import NotSeen, UsageError
-from harness.peer.config import Subscriber
+from harness.peer.config import PeerConfig, Subscriber
 from harness.peer.registrar import Change
 
 AOR = "sip:+491701234567@ims.example"
@@ -37,6 +37,31 @@ def test_a_register_binds_and_is_answered_as_ims_does(bench: Any, ue: str) -> No
     assert binding.belongs_to("+491701234567")
     assert binding.belongs_to("tel:+49-170-1234567")
     assert peer.bindings[AOR] == binding
+
+
+def test_a_query_is_told_the_service_route_of_the_registration(bench: Any) -> None:
+    """RFC 3608 6.3, by whatever address of the peer the query comes."""
+    peer = bench.start(listen=(("127.0.0.1", 0), ("::1", 0)))
+    registered = bench.handset(address=1).register(call_id="one")
+    asked = bench.handset(address=0).register(contact="", call_id="two")
+    assert asked.header("Contact") is not None
+    route = f"<sip:orig@[::1]:{peer.addresses.sip_udp[1].port};lr>"
+    assert [registered.all("Service-Route"), asked.all("Service-Route")] == [[route], [route]]
+
+
+def test_service_routes_stand_in_their_order_and_only_where_something_is_bound(bench: Any) -> None:
+    """RFC 3608 6.1 and 6.3: the topmost is visited first; without one the handset forgets what it had."""
+    routes = ("<sip:edge.ims.example;lr>", "<sip:orig@home.ims.example;lr;x=1>")
+    bench.start(service_route=routes)
+    handset = bench.handset()
+    assert ", ".join(handset.register().all("Service-Route")) == ", ".join(routes)
+    assert handset.register(contact=f"<{handset.contact}>;expires=0").header("Service-Route") is None
+
+
+@pytest.mark.parametrize("value", ["sip:home.ims.example;lr", "<sip:home.ims.example>", "<home>", ""])
+def test_a_service_route_that_is_no_loose_route_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="RFC 3608 5"):
+        PeerConfig("ims.example", service_route=("<sip:edge.ims.example;lr>", value))
 
 
 def test_path_only_for_a_handset_that_knows_it(bench: Any) -> None:
