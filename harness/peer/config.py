@@ -142,7 +142,8 @@ class PeerConfig:
     request_timeout *: seconds a request to the handset waits for its final response at most.
     security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists. session_interval,
     session_least: seconds of the session timer the peer asks for (None: it asks for none), and the least it
-    takes (RFC 4028). limits: see PeerLimits.
+    takes (RFC 4028). limits: see PeerLimits. conference_factory, deferred_messages: URIs of these services,
+    made from the domain when empty; groups: those of pre-defined groups.
     """
 
     domain: str
@@ -168,6 +169,9 @@ class PeerConfig:
     request_timeout: float = 40.0
     session_interval: int | None = 1800
     session_least: int = 90
+    conference_factory: str = ""
+    groups: tuple[str, ...] = ()
+    deferred_messages: str = ""
     server: str = field(default_factory=server_name)
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)
@@ -183,6 +187,8 @@ class PeerConfig:
                 raise UsageError(f"Service-Route {value}: expected <sip:host;lr> (RFC 3608 5)")
         if self.far_party is None:
             self.far_party = FarParty.of("+491710000001", self.domain)
+        self.conference_factory = self.conference_factory or f"sip:conference-factory@{self.domain}"
+        self.deferred_messages = self.deferred_messages or f"sip:deferred-messages@{self.domain}"
 
     @property
     def msrp_listen(self) -> list[tuple[str, int]]:

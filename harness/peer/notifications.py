@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from harness.agent.msrp.services import CPIM
 from harness.bodies.cpim import build_cpim
 from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
 from harness.bodies.timestamp import format_timestamp
@@ -18,14 +19,20 @@ from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import HandsetError, NotSeen
 from harness.evidence.timeline import Entry, Packet, Timeline, Transport
+from harness.msrp.chunking import Outcome
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
-from harness.peer.chat import ChatMessage
 from harness.peer.config import FarParty
 from harness.peer.identities import anonymous
 from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.pcscf import Pcscf
-from harness.peer.received import ReceivedMessage, ReceivedNotification, notifications_in
+from harness.peer.received import (
+    Carrier,
+    HandsetMessage,
+    ReceivedMessage,
+    ReceivedNotification,
+    notifications_in,
+)
 from harness.peer.registrar import Registrar
 
 IMDN_NAMESPACE = "urn:ietf:params:imdn"
@@ -118,16 +125,32 @@ _SPOILS: Mapping[Wrong, Callable[[_Draft], _Draft]] = {
 
 @dataclass(frozen=True, slots=True)
 class SentNotification:
-    """A notification of the far party and how it ended; response None when there was no final one."""
+    """A notification of the far party and how it ended.
+
+    sending: of the MESSAGE that carried it; outcome: of the SEND in a session.
+    """
 
     kind: NotificationKind
     message_id: str
-    sending: Sending
+    sending: Sending | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def carrier(self) -> Carrier:
+        """What carried it."""
+        return Carrier.MSRP if self.sending is None else Carrier.MESSAGE
 
     @property
     def status(self) -> int | None:
-        """Status of the handset's response."""
-        return self.sending.response.status if self.sending.response is not None else None
+        """Status of the handset's response, None without a final one."""
+        if self.sending is not None and self.sending.response is not None:
+            return self.sending.response.status
+        return self.outcome.status if self.outcome is not None else None
+
+    def __str__(self) -> str:
+        failure = self.sending.failure if self.sending is not None else "no answer"
+        end = self.status if self.status is not None else failure
+        return f"{self.kind} for {self.message_id}: {end}"
 
 
 class Notifications:
@@ -173,19 +196,19 @@ class Notifications:
         finally:
             departure.stop()
 
-    def on_text(self, message: ReceivedMessage) -> None:
-        """Notify of a text by the policy; of a refused one never (RFC 5438 12.1.3.1)."""
+    def on_text(self, message: HandsetMessage) -> None:
+        """Notify of a message by the policy; of a refused one never (RFC 5438 12.1.3.1)."""
         plan = self.plan(message) if message.accepted else []
         if plan:
             self._start(message, plan)
 
-    def _start(self, message: ReceivedMessage, plan: _Plan, call_id: str | None = None) -> None:
+    def _start(self, message: HandsetMessage, plan: _Plan, call_id: str | None = None) -> None:
         self._pcscf.spawn(
             self._carry_out(message, plan, self._policy.wrong, call_id),
             f"notifications for {message.message_id}",
         )
 
-    def plan(self, message: ReceivedMessage | ChatMessage) -> list[tuple[NotificationKind, timedelta]]:
+    def plan(self, message: HandsetMessage) -> list[tuple[NotificationKind, timedelta]]:
         """What the policy sends for a message and how long after it, in order."""
         policy = self._policy
         delays = {NotificationKind.DELIVERED: policy.delivered, NotificationKind.DISPLAYED: policy.displayed}
@@ -208,7 +231,7 @@ class Notifications:
         return plan
 
     async def _carry_out(
-        self, message: ReceivedMessage, plan: _Plan, wrong: frozenset[Wrong], call_id: str | None
+        self, message: HandsetMessage, plan: _Plan, wrong: frozenset[Wrong], call_id: str | None
     ) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -219,7 +242,7 @@ class Notifications:
 
     async def send(
         self,
-        message: ReceivedMessage,
+        message: HandsetMessage,
         kind: NotificationKind,
         *,
         wrong: frozenset[Wrong] = frozenset(),
@@ -230,23 +253,27 @@ class Notifications:
     ) -> SentNotification:
         """Notify the handset of one of its messages, whether asked for or not, and wait for its answer.
 
-        wrong: only those that are in the content matter here. headers, cpim: SIP and CPIM headers to change.
-        A handset that gives no final response shows in the result.
+        In the session of the message while it lives and its service has it so (OMA CPM), else by MESSAGE.
+        wrong: only those that are in the content matter here. headers, transport, call_id: SIP headers to
+        change, and what a MESSAGE takes; cpim: CPIM headers. A handset that gives no final response shows in
+        the result.
         """
         body = self.document(message, kind, wrong=wrong, cpim=cpim or {})
-        request = self._request(message, body, headers or {}, call_id or new_id())
-        sending = await self._sender.send(request, transport)
-        sent = SentNotification(kind, message.message_id or "", sending)
+        handle = message.inside
+        if handle is not None:
+            outcome = await handle.send(body, CPIM, anyway=True)
+            sent = SentNotification(kind, message.message_id or "", outcome=outcome)
+        else:
+            request = self._request(message, body, headers or {}, call_id or new_id())
+            sending = await self._sender.send(request, transport)
+            sent = SentNotification(kind, message.message_id or "", sending)
         self.sent.append(sent)
-        outcome = sent.status if sent.status is not None else sending.failure
-        self._pcscf.journal.add(
-            EventKind.NOTIFICATION_SENT, f"{kind} for {message.message_id}: {outcome}", sent
-        )
+        self._pcscf.journal.add(EventKind.NOTIFICATION_SENT, str(sent), sent)
         return sent
 
     def document(
         self,
-        message: ReceivedMessage | ChatMessage,
+        message: HandsetMessage,
         kind: NotificationKind,
         *,
         wrong: frozenset[Wrong] | None = None,
@@ -259,9 +286,7 @@ class Notifications:
                 draft = _SPOILS[spoil](draft)
         return draft.octets()
 
-    def _draft(
-        self, message: ReceivedMessage | ChatMessage, kind: NotificationKind, changes: HeaderChanges
-    ) -> _Draft:
+    def _draft(self, message: HandsetMessage, kind: NotificationKind, changes: HeaderChanges) -> _Draft:
         """RFC 5438 7.2.1: To is the From of the message; routes of the message are copied in order."""
         cpim = message.cpim
         to = cpim.to if cpim is not None else None
@@ -285,14 +310,16 @@ class Notifications:
         )
 
     def _request(
-        self, message: ReceivedMessage, body: bytes, headers: HeaderChanges, call_id: str
+        self, message: HandsetMessage, body: bytes, headers: HeaderChanges, call_id: str
     ) -> MtRequest:
         config = self._pcscf.config
         binding = self._registrar.binding_of(message.sender)
         if binding is not None:
             target = Target.of(binding, message.sender)
-        else:
+        elif message.incoming is not None:
             target = Target.back(message.incoming, message.sender)
+        else:
+            raise NotSeen(f"{message.sender} was expected to be registered, to be notified of its message")
         return MtRequest(
             target=target,
             originator=FarParty.of(message.recipient, config.domain),
@@ -330,12 +357,19 @@ class Notifications:
         answer = self._answers.take() or Answer(200)
         ids = (("Conversation-ID", message.conversation_id), ("Contribution-ID", message.contribution_id))
         repeated = [(name, value) for name, value in ids if value] if answer.accepts else []
-        for notification in notifications_in(message, answer.status):
+        self._keep(message, answer.status)
+        self._pcscf.answer(message.incoming, answer, repeated)
+
+    def came_inside(self, message: HandsetMessage) -> None:
+        """Record an IMDN that came in a session, where MSRP has answered it."""
+        self._keep(message, 200)
+
+    def _keep(self, message: HandsetMessage, status: int | None) -> None:
+        for notification in notifications_in(message, status):
             self.received.append(notification)
             self._pcscf.journal.add(
-                EventKind.NOTIFICATION_RECEIVED, f"{notification}, answer {answer.status}", notification
+                EventKind.NOTIFICATION_RECEIVED, f"{notification}, answer {status}", notification
             )
-        self._pcscf.answer(message.incoming, answer, repeated)
 
     def of(self, message_id: str | None, kind: str | None = None) -> list[ReceivedNotification]:
         """The handset's notifications for a message (any when None), of a kind (any when None)."""

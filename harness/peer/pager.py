@@ -24,7 +24,7 @@ from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.notifications import IMDN_NAMESPACE, Notifications
 from harness.peer.pcscf import Pcscf
-from harness.peer.received import ReceivedMessage, is_notification, read_message, sender_of
+from harness.peer.received import ReceivedMessage, read_message, sender_of
 from harness.peer.registrar import Registrar
 from harness.sip.message import Request, Response
 
@@ -119,7 +119,7 @@ class Pager:
         """Answer a MESSAGE of the handset and record it."""
         timeline = self._pcscf.timeline
         message = read_message(incoming, len(timeline), timeline.now())
-        if is_notification(message):
+        if message.is_notification:
             self._notifications.on_notification(message)
             return
         answer, challenge = self._decide(message)
@@ -226,6 +226,7 @@ class Pager:
             message = event.subject
             return (
                 event.kind is EventKind.MESSAGE_RECEIVED
+                and isinstance(message, ReceivedMessage)
                 and not message.challenged
                 and (text is None or message.text == text)
                 and (predicate is None or predicate(message))

@@ -20,8 +20,10 @@ from harness.evidence.timeline import Address, Layer, Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator
 from harness.peer.bindings import Binding
+from harness.peer.chat import Chats
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
+from harness.peer.invitations import Invitations
 from harness.peer.journal import Journal, PeerEvent, Predicate
 from harness.peer.mt_request import MtSender
 from harness.peer.notifications import Notifications
@@ -30,7 +32,6 @@ from harness.peer.pcscf import Pcscf
 from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
 from harness.peer.security_agreement import SecurityAgreement
-from harness.peer.session import Sessions
 from harness.sip.general_headers import Accept
 from harness.sip.message import Request
 from harness.sip.security_agreement import OPTION_TAG
@@ -54,9 +55,9 @@ _OUT_OF_DIALOG = frozenset({"ACK", "BYE", "CANCEL", "INFO", "NOTIFY", "PRACK", "
 class Peer:
     """Everything the network is to a handset, on one SIP address (UDP, TCP, TLS) or several.
 
-    Make it anywhere, start and stop it in the loop it lives in. `registrar`, `pager` and `notifications`
-    offer what tests set and wait for; their coroutines run in that loop, their lists may be read from any
-    thread.
+    Make it anywhere, start and stop it in the loop it lives in. `registrar`, `pager`, `notifications` and the
+    services behind `invitations` (`chats`, ...) offer what tests set and wait for; their coroutines run in
+    that loop, their lists may be read from any thread.
     """
 
     def __init__(self, config: PeerConfig, timeline: Timeline, timers: Timers | None = None) -> None:
@@ -87,7 +88,8 @@ class Peer:
             tls=config.msrp_tls.settings if config.msrp_tls is not None else None,
             part="peer",
         )
-        self.sessions = Sessions(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
+        self.invitations = Invitations(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
+        self.chats = Chats(self.invitations)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config)
         # On all addresses of the machine only a request shows which of them are ours.
@@ -99,7 +101,7 @@ class Peer:
             "MESSAGE": self.pager.on_message,
             "OPTIONS": self._on_options,
             "SUBSCRIBE": self._on_subscribe,
-            "INVITE": self.sessions.on_invite,
+            "INVITE": self.invitations.on_invite,
         }
 
     # Life
@@ -109,7 +111,7 @@ class Peer:
 
         Raises AddressTaken when an address is in use, UsageError for TLS files that are no use.
         """
-        self.sessions.start()
+        self.invitations.start()
         addresses = await self.pcscf.start()
         try:
             msrp = [await self.msrp.listen(*place) for place in self.config.msrp_listen]
@@ -132,7 +134,7 @@ class Peer:
         self.journal.close()
         self.registrar.stop()
         self.event_notifier.forget()
-        await self.sessions.stop()
+        await self.invitations.stop()
         await asyncio.gather(self.pcscf.stop(), self.msrp.close())
         self.addresses = None
 
@@ -178,7 +180,7 @@ class Peer:
         elif method == "MESSAGE":
             self.pager.answer_next(status, headers, count, reason=reason)
         elif method == "INVITE":
-            self.sessions.answer_next(status, headers, count, reason=reason)
+            self.invitations.answer_next(status, headers, count, reason=reason)
         elif method in self._handlers:
             queue = self._answers.setdefault(method, AnswerQueue())
             queue.add(Answer(status, headers or {}, reason), count)
@@ -187,7 +189,7 @@ class Peer:
 
     def answer_as_usual(self) -> None:
         """Forget every answer asked for and not given yet."""
-        for part in (self.registrar, self.pager, self.notifications, self.sessions):
+        for part in (self.registrar, self.pager, self.notifications, self.invitations):
             part.answer_as_usual()
         self._answers.clear()
 
@@ -202,7 +204,7 @@ class Peer:
             self._reached.add(incoming.local)
             self.timeline.event(Layer.LAB, "parties", network=[str(incoming.local)])
         try:
-            if self._repeated(incoming) or self.sessions.in_session(incoming):
+            if self._repeated(incoming) or self.invitations.in_session(incoming):
                 return
             refusal = self._inspect(incoming)
             if refusal is not None:
@@ -247,7 +249,7 @@ class Peer:
     @property
     def _allowed(self) -> list[str]:
         """Methods served, outside of dialogs and in sessions."""
-        return list(dict.fromkeys((*self._handlers, *self.sessions.methods)))
+        return list(dict.fromkeys((*self._handlers, *self.invitations.methods)))
 
     def _of_no_dialog(self, request: Request) -> bool:
         """A To tag names a dialog (12.2.2); the peer keeps those of its subscriptions."""
@@ -266,6 +268,8 @@ class Peer:
             understood = {tag.lower() for tag in self.config.understood}
             if self._agreement.understood:
                 understood.add(OPTION_TAG)
+            if request.method == "INVITE":
+                understood.update(self.invitations.option_tags)
             unknown = [tag for tag in request.values(name) if tag.lower() not in understood]
             if unknown:
                 return list(dict.fromkeys(unknown))

@@ -1,12 +1,17 @@
-"""What the handset sent in a MESSAGE, as tests ask for it. What cannot be read is None, never an error."""
+"""What the handset sent, as tests ask for it. What cannot be read is None, never an error."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from harness.agent.msrp.services import COMPOSING
+from harness.agent.msrp.session import SessionHandle
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
+from harness.bodies.encoding import DECODED_LIMIT
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import Imdn, parse_imdn
 from harness.bodies.multipart import Part, split_multipart
@@ -15,12 +20,123 @@ from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.peer.identities import bare, number_of
 from harness.sip.message import Request
 
+_SHOWN_OCTETS = 1000  # of a text, in what is said of it
+
+
+class Carrier(StrEnum):
+    """What carried a message or a notification."""
+
+    MESSAGE = "MESSAGE"
+    MSRP = "MSRP"
+
+
+class HandsetMessage:
+    """A message of the handset, whatever carried it.
+
+    number: of the timeline when it was complete; time: seconds since the Unix epoch. incoming: the MESSAGE,
+    or the INVITE of its session, None when that was ours. content_type, content: those inside CPIM, where it
+    is CPIM, without encodings. sender, recipient: identity URIs of the handset and of the far party.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # a field or a property of each kind of message
+
+        @property
+        def carrier(self) -> Carrier: ...
+        @property
+        def number(self) -> int: ...
+        @property
+        def time(self) -> float: ...
+        @property
+        def incoming(self) -> Incoming | None: ...
+        @property
+        def cpim(self) -> CpimMessage | None: ...
+        @property
+        def content_type(self) -> str: ...
+        @property
+        def content(self) -> bytes: ...
+        @property
+        def fault(self) -> str: ...
+        @property
+        def accepted(self) -> bool: ...
+        @property
+        def sender(self) -> str: ...
+        @property
+        def recipient(self) -> str: ...
+        @property
+        def conversation_id(self) -> str | None: ...
+        @property
+        def contribution_id(self) -> str | None: ...
+
+    @property
+    def inside(self) -> SessionHandle | None:
+        """The MSRP session its notifications go into, None when they go by MESSAGE."""
+        return None
+
+    @property
+    def size(self) -> int:
+        """Octets of the content."""
+        return len(self.content)
+
+    @property
+    def text(self) -> str | None:
+        """The content decoded, None when it is no text."""
+        if not self.content_type.strip().lower().startswith("text/"):
+            return None
+        return self.content.decode("utf-8", "replace")
+
+    @property
+    def message_id(self) -> str | None:
+        """imdn.Message-ID."""
+        return self.cpim.imdn("Message-ID") if self.cpim is not None else None
+
+    @property
+    def dispositions(self) -> frozenset[str]:
+        """Values of imdn.Disposition-Notification in lower case."""
+        rows = self.cpim.imdn_all("Disposition-Notification") if self.cpim is not None else []
+        tokens = (token.partition(";")[0].strip().lower() for row in rows for token in row.split(","))
+        return frozenset(filter(None, tokens))
+
+    @property
+    def date_time(self) -> str | None:
+        """DateTime of the CPIM object as it was written."""
+        return self.cpim.get("DateTime") if self.cpim is not None else None
+
+    @property
+    def from_number(self) -> str | None:
+        """E.164 number of the sender, None when its identity has none."""
+        return number_of(self.sender)
+
+    @property
+    def to_number(self) -> str | None:
+        """E.164 number of the far party."""
+        return number_of(self.recipient)
+
+    @property
+    def is_notification(self) -> bool:
+        """True for an IMDN, single or aggregated (RFC 5438 8.3)."""
+        essence = self.content_type.partition(";")[0].strip().lower()
+        if essence == IMDN_TYPE:
+            return True
+        several = essence == "multipart/mixed" and self.size <= DECODED_LIMIT
+        return several and b"imdn+xml" in self.content.lower()
+
+    @property
+    def is_composing(self) -> bool:
+        """True for an isComposing document (RFC 3994)."""
+        return self.content_type.partition(";")[0].strip().lower() == COMPOSING
+
+    def __str__(self) -> str:
+        is_text = self.content_type.strip().lower().startswith("text/") and self.size <= _SHOWN_OCTETS
+        what = repr(self.text) if is_text else f"{self.size} octets {self.content_type}"
+        return f"{what} from {self.sender} to {self.recipient}, imdn.Message-ID {self.message_id}"
+
 
 @dataclass(frozen=True, slots=True)
-class ReceivedMessage:
+class ReceivedMessage(HandsetMessage):
     """A MESSAGE that carries no notification.
 
-    time: seconds since the Unix epoch; number: its place on the timeline. content: without its encodings.
     status: what it was answered, None for silence; challenged: it was only asked for credentials and is to
     come again. All else is read from request and CPIM object when it is asked for.
     """
@@ -41,16 +157,14 @@ class ReceivedMessage:
         object.__setattr__(self, "challenged", challenged)
 
     @property
+    def carrier(self) -> Carrier:
+        """A MESSAGE."""
+        return Carrier.MESSAGE
+
+    @property
     def request(self) -> Request:
         """The request as received."""
         return self.incoming.message
-
-    @property
-    def text(self) -> str | None:
-        """The content decoded, None when it is no text."""
-        if not self.content_type.strip().lower().startswith("text/"):
-            return None
-        return self.content.decode("utf-8", "replace")
 
     @property
     def sender(self) -> str:
@@ -63,23 +177,6 @@ class ReceivedMessage:
         return str(self.request.to.uri)
 
     @property
-    def message_id(self) -> str | None:
-        """imdn.Message-ID."""
-        return self.cpim.imdn("Message-ID") if self.cpim is not None else None
-
-    @property
-    def dispositions(self) -> frozenset[str]:
-        """Values of imdn.Disposition-Notification in lower case."""
-        rows = self.cpim.imdn_all("Disposition-Notification") if self.cpim is not None else []
-        tokens = (token.partition(";")[0].strip().lower() for row in rows for token in row.split(","))
-        return frozenset(filter(None, tokens))
-
-    @property
-    def date_time(self) -> str | None:
-        """DateTime of the CPIM object as it was written."""
-        return self.cpim.get("DateTime") if self.cpim is not None else None
-
-    @property
     def conversation_id(self) -> str | None:
         """Conversation-ID of the request."""
         return self.request.get("Conversation-ID")
@@ -90,37 +187,29 @@ class ReceivedMessage:
         return self.request.get("Contribution-ID")
 
     @property
-    def from_number(self) -> str | None:
-        """E.164 number of the sender, None when its identity has none."""
-        return number_of(self.sender)
-
-    @property
-    def to_number(self) -> str | None:
-        """E.164 number of the far party."""
-        return number_of(self.recipient)
-
-    @property
     def accepted(self) -> bool:
         """True when it was answered with a 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
-    def __str__(self) -> str:
-        what = repr(self.text) if self.text is not None else f"{len(self.content)} octets {self.content_type}"
-        return f"{what} from {self.sender} to {self.recipient}, imdn.Message-ID {self.message_id}"
-
 
 @dataclass(frozen=True, slots=True)
 class ReceivedNotification:
-    """One IMDN of the handset. message_id: of the message reported; kind: its status ("delivered", ...)."""
+    """One IMDN of the handset. message_id: of the message reported; kind: its status ("delivered", ...).
+
+    carrier: how it came. incoming: the MESSAGE, or the INVITE of its session, None when that was ours.
+    recipient: identity URI of the far party it came to.
+    """
 
     number: int
     time: float
-    incoming: Incoming
+    carrier: Carrier
+    incoming: Incoming | None
     cpim: CpimMessage | None
     imdn: Imdn | None
     message_id: str | None
     kind: str | None
     sender: str
+    recipient: str
     conversation_id: str | None
     fault: str = ""
     status: int | None = None
@@ -184,16 +273,8 @@ def service_in(request: Request) -> Service | None:
     return next((found for icsi in named if (found := service_of(icsi)) is not None), None)
 
 
-def is_notification(message: ReceivedMessage) -> bool:
-    """True for an IMDN, single or aggregated (RFC 5438 8.3)."""
-    essence = message.content_type.partition(";")[0].strip().lower()
-    if essence == IMDN_TYPE:
-        return True
-    return essence == "multipart/mixed" and b"imdn+xml" in message.content.lower()
-
-
-def notifications_in(message: ReceivedMessage, status: int | None) -> list[ReceivedNotification]:
-    """The notifications a MESSAGE carries; one that cannot be read has a fault instead of an Imdn."""
+def notifications_in(message: HandsetMessage, status: int | None) -> list[ReceivedNotification]:
+    """The notifications a message carries; one that cannot be read has a fault instead of an Imdn."""
     found: list[ReceivedNotification] = []
     for document, undecoded in _documents(message):
         imdn, fault = (None, undecoded) if undecoded else _imdn(document)
@@ -201,12 +282,14 @@ def notifications_in(message: ReceivedMessage, status: int | None) -> list[Recei
             ReceivedNotification(
                 number=message.number,
                 time=message.time,
+                carrier=message.carrier,
                 incoming=message.incoming,
                 cpim=message.cpim,
                 imdn=imdn,
                 message_id=imdn.message_id if imdn else None,
                 kind=imdn.status if imdn else None,
                 sender=message.sender,
+                recipient=message.recipient,
                 conversation_id=message.conversation_id,
                 fault=fault,
                 status=status,
@@ -215,7 +298,7 @@ def notifications_in(message: ReceivedMessage, status: int | None) -> list[Recei
     return found
 
 
-def _documents(message: ReceivedMessage) -> list[tuple[bytes, str]]:
+def _documents(message: HandsetMessage) -> list[tuple[bytes, str]]:
     """The octets of each document, and why they could not be decoded."""
     whole = [(message.content, message.fault)]
     kind = message.cpim.content_type if message.cpim is not None else None

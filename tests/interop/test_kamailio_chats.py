@@ -133,23 +133,23 @@ def test_a_chat_of_the_handset(tmp_path: Path, hop: Transport, behind: Transport
             assert outcome.session is not None, outcome
             assert len(outcome.session.dialog.route_set) >= 2  # the proxy first, then the P-CSCF
             assert str(handset.way.hop.port) in outcome.session.dialog.route_set[0]
-            chat = await peer.sessions.wait_chat(timeout=10)
+            chat = await peer.chats.wait_session(timeout=10)
 
             handle = await asyncio.wait_for(call.opened(), 10)
             cpim = [("From", f"<{OWN}>"), ("To", f"<{FAR}>"), ("NS", "imdn <urn:ietf:params:imdn>")]
             cpim += [("imdn.Message-ID", "m1"), ("imdn.Disposition-Notification", "positive-delivery")]
             text = build_cpim(cpim, [("Content-Type", "text/plain")], b"through a proxy")
             assert (await handle.send(text, "message/cpim")).good
-            await peer.sessions.wait_message("through a proxy", timeout=10)
+            await peer.chats.wait_message("through a proxy", timeout=10)
             await handset.next(b"<delivered/>")
-            assert (await peer.sessions.send_text(chat, "and back")).status == 200
+            assert (await peer.chats.send_text(chat, "and back")).status == 200
             await handset.next(b"and back")
 
             assert (await outcome.session.update()).status == 200
             session = chat.call.session
             assert session is not None
             assert (await session.update()).status == 200
-            response = await peer.sessions.end(chat)
+            response = await peer.chats.end(chat)
             assert response is not None
             assert response.status == 200
             assert outcome.session.has_ended()
@@ -166,11 +166,11 @@ def test_a_chat_of_the_far_party(tmp_path: Path, hop: Transport, behind: Transpo
             binding = peer.registrar.binding_of(OWN)
             assert binding is not None
             assert binding.path
-            chat = await peer.sessions.invite(Target.of(binding))
+            chat = await peer.chats.invite(Target.of(binding))
             assert chat.accepted, chat.outcome
             call = await asyncio.wait_for(handset.calls.get(), 10)
             await asyncio.wait_for(call.opened(), 10)
-            assert (await peer.sessions.send_text(chat, "knock knock")).status == 200
+            assert (await peer.chats.send_text(chat, "knock knock")).status == 200
             await handset.next(b"knock knock")
             assert call.session is not None
             assert (await call.session.update()).status == 200

@@ -18,6 +18,7 @@ from harness.agent.loop_thread import LoopThread
 from harness.evidence.timeline import Timeline
 from harness.peer.config import PeerConfig
 from harness.peer.peer import Peer
+from tests.harness.peer.msrp_handset import SESSION, sdp
 
 DOMAIN = "ims.example"
 UE = f"sip:+491701234567@{DOMAIN};user=phone"
@@ -295,3 +296,32 @@ def far() -> str:
 @pytest.fixture
 def ue() -> str:
     return UE
+
+
+@pytest.fixture
+def invite(bench: Bench, ue: str, far: str) -> Callable[..., Wire]:
+    """Sends an INVITE of a handset; what came first."""
+
+    def ask(
+        handset: Handset,
+        *rows: str,
+        uri: str = far,
+        body: str | None = None,
+        kind: str = "application/sdp",
+        service: str | None = SESSION,
+        **options: Any,
+    ) -> Wire:
+        named = [f"P-Preferred-Service: {service}"] if service else []
+        return handset.ask(
+            "INVITE",
+            uri,
+            f"Contact: <{handset.contact}>",
+            f"P-Preferred-Identity: <{ue}>",
+            *named,
+            *rows,
+            f"Content-Type: {kind}",
+            body=sdp("msrp://127.0.0.1:9/ue1;tcp", "active") if body is None else body,
+            **({"to": uri, "cseq": 1, "call_id": "chat-1"} | options),
+        )
+
+    return ask

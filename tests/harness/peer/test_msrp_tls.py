@@ -17,9 +17,8 @@ from harness.errors import UsageError
 from harness.evidence.timeline import Layer, Packet, Transport
 from harness.peer.config import MsrpTlsListening
 from harness.peer.mt_request import Target
-from tests.harness.peer.test_session import MsrpClient, cpim, follow, invite, path_of, sdp
+from tests.harness.peer.msrp_handset import MsrpClient, cpim, follow, path_of, sdp
 
-__all__ = ["invite"]  # a fixture
 OWN = "msrps://127.0.0.1:9/ue1;tcp"
 
 
@@ -78,7 +77,7 @@ def test_a_chat_of_the_handset_over_tls(bench, invite, served, own, ue, far) -> 
     assert msrp.server.hex(":").upper() == told["sha-256"]
     assert msrp.send() == "MSRP uesend1 200 OK"
     assert msrp.send(cpim("whisper", ue, far, "display")) == "MSRP uesend2 200 OK"
-    assert bench.call(peer.sessions.wait_message("whisper", timeout=5)).sender == ue
+    assert bench.call(peer.chats.wait_message("whisper", timeout=5)).sender == ue
     notification = msrp.read()
     assert "<displayed/>" in notification
     msrp.answer(notification)
@@ -122,7 +121,7 @@ def test_what_the_peer_offers_is_a_setting(bench, served, ue, offered) -> None:
     peer = bench.start(msrp_tls=MsrpTlsListening(0, served.settings, offered))
     handset = bench.handset()
     handset.register()
-    inviting = bench.begin(peer.sessions.invite(Target.of(peer.registrar.binding_of(ue))))
+    inviting = bench.begin(peer.chats.invite(Target.of(peer.registrar.binding_of(ue))))
     asked = handset.receive()
     assert path_of(asked).startswith("msrps://" if offered else "msrp://")
     assert ("TCP/TLS/MSRP" in asked.body) is offered

@@ -12,7 +12,7 @@ from harness.evidence.timeline import Address, Transport
 from harness.peer.answers import Answer, AnswerQueue, changed
 from harness.peer.config import FarParty, PeerConfig, Subscriber
 from harness.peer.identities import bare, canonical, number_of, same_user
-from harness.peer.received import is_notification, notifications_in, read_message
+from harness.peer.received import notifications_in, read_message
 from harness.sip.message import build_request
 
 
@@ -72,7 +72,7 @@ def test_any_body_can_be_read(body: bytes, content_type: str) -> None:
     )
     at = Address("127.0.0.1", 5060)
     message = read_message(Incoming(request, Transport.UDP, at, at, None), 1, 0.0)
-    is_notification(message)
+    assert message.is_notification in (True, False)
     assert all(isinstance(str(each), str) for each in notifications_in(message, 200))
     assert message.sender == "sip:ue@b.example"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,126 +15,27 @@ from harness.agent.session.user import Cause
 from harness.errors import NotSeen, UsageError
 from harness.peer.journal import EventKind
 from harness.peer.mt_request import Target
+from harness.peer.received import Carrier
 from harness.sip.session_headers import Reason
-
-SESSION = "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.session"
-LARGE = "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.largemsg"
-ROWS = ("Supported: timer", "Conversation-ID: conv-7", "Contribution-ID: contrib-7")
-
-
-def sdp(
-    uri: str,
-    setup: str,
-    *,
-    proto: str = "TCP/MSRP",
-    types: str = "message/cpim",
-    wrapped: str = "text/plain message/imdn+xml",
-) -> str:
-    return (
-        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-        f"m=message 9 {proto} *\r\na=path:{uri}\r\na=setup:{setup}\r\na=accept-types:{types}\r\n"
-        f"a=accept-wrapped-types:{wrapped}\r\na=sendrecv\r\n"
-    )
-
-
-class MsrpClient:
-    """The MSRP side of a handset that connects."""
-
-    def __init__(self, own: str, remote: str) -> None:
-        self.own, self.remote = own, remote
-        found = re.match(r"msrps?://([^:/]+):(\d+)/", remote)
-        assert found is not None
-        self.socket = socket.create_connection((found[1], int(found[2])), 5)
-        self.buffer = b""
-        self.count = 0
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def read(self) -> str:
-        """One request or response."""
-        while (end := re.search(rb"-------(\w+)[$+#]\r\n", self.buffer)) is None:
-            piece = self.socket.recv(65535)
-            assert piece, "the peer closed the connection"
-            self.buffer += piece
-        found, self.buffer = self.buffer[: end.end()], self.buffer[end.end() :]
-        return found.decode()
-
-    def send(self, body: str | bytes = "", *rows: str, kind: str = "message/cpim") -> str:
-        """A SEND in one chunk, bodiless without a body; the status line of its response."""
-        self.count += 1
-        octets = body.encode() if isinstance(body, str) else body
-        identifier = f"uesend{self.count}"
-        lines = [
-            f"MSRP {identifier} SEND",
-            f"To-Path: {self.remote}",
-            f"From-Path: {self.own}",
-            f"Message-ID: m{self.count}",
-            f"Byte-Range: 1-{len(octets)}/{len(octets)}",
-            *rows,
-            *([f"Content-Type: {kind}", ""] if octets else []),
-        ]
-        content = b"\r\n" + octets if octets else b""
-        end = f"\r\n-------{identifier}$\r\n".encode()
-        self.socket.sendall("\r\n".join(lines).encode() + content + end)
-        return self.read().split("\r\n")[0]
-
-    def answer(self, request: str) -> None:
-        identifier = request.split(" ")[1]
-        self.socket.sendall(
-            f"MSRP {identifier} 200 OK\r\nTo-Path: {self.remote}\r\nFrom-Path: {self.own}\r\n"
-            f"-------{identifier}$\r\n".encode()
-        )
-
-
-def cpim(text: str, ue: str, far: str, disposition: str = "positive-delivery, display") -> str:
-    return (
-        f"From: <{ue}>\r\nTo: <{far}>\r\nDateTime: 2015-02-17T06:54:27Z\r\n"
-        "NS: imdn <urn:ietf:params:imdn>\r\n"
-        f"imdn.Message-ID: mid-1\r\nimdn.Disposition-Notification: {disposition}\r\n\r\n"
-        f"Content-Type: text/plain;charset=UTF-8\r\nContent-Length: {len(text.encode())}\r\n\r\n{text}"
-    )
-
-
-@pytest.fixture
-def invite(bench: Any, ue: str, far: str) -> Callable[..., Any]:
-    """Sends an INVITE of a handset; what came first."""
-
-    def ask(handset: Any, *rows: str, body: str | None = None, service: str = SESSION, **options: Any) -> Any:
-        body = sdp("msrp://127.0.0.1:9/ue1;tcp", "active") if body is None else body
-        return handset.ask(
-            "INVITE",
-            far,
-            f"Contact: <{handset.contact}>",
-            f"P-Preferred-Identity: <{ue}>",
-            f"P-Preferred-Service: {service}",
-            *rows,
-            "Content-Type: application/sdp",
-            body=body,
-            **({"to": far, "cseq": 1, "call_id": "chat-1"} | options),
-        )
-
-    return ask
-
-
-def follow(handset: Any, accepted: Any, method: str, cseq: int, *rows: str) -> None:
-    """A request of the handset in the dialog of this 200."""
-    target = re.search("<(.*?)>", accepted.header("Contact"))[1]
-    text = handset.request(
-        method, target, *rows, to=accepted.header("To"), cseq=cseq, call_id=accepted.header("Call-ID")
-    )
-    handset.send(text)
-
-
-def path_of(message: Any) -> str:
-    return re.search("(?m)^a=path:(.*?)\r?$", message.body)[1]
+from tests.harness.peer.msrp_handset import (
+    IDS,
+    LARGE,
+    SESSION,
+    MsrpClient,
+    accept,
+    cpim,
+    follow,
+    imdn,
+    path_of,
+    sdp,
+)
 
 
 def test_a_chat_of_the_handset(bench: Any, invite: Any, ue: str, far: str) -> None:
     peer = bench.start()
     peer.notifications.policy(timedelta(0), timedelta(0))
     handset = bench.handset()
-    accepted = invite(handset, *ROWS, "Session-Expires: 1800", "Allow: INVITE,UPDATE,BYE")
+    accepted = invite(handset, *IDS, "Session-Expires: 1800", "Allow: INVITE,UPDATE,BYE")
     assert accepted.status == 200
     assert (accepted.header("Conversation-ID"), accepted.header("Contribution-ID")) == ("conv-7", "contrib-7")
     assert accepted.header("Session-Expires") == "1800;refresher=uac"
@@ -143,13 +43,13 @@ def test_a_chat_of_the_handset(bench: Any, invite: Any, ue: str, far: str) -> No
     assert "oma.cpm.session" in accepted.header("Contact")
     assert "a=setup:passive" in accepted.body
     follow(handset, accepted, "ACK", 1)
-    chat = bench.call(peer.sessions.wait_chat(timeout=5))
+    chat = bench.call(peer.chats.wait_session(timeout=5))
     assert chat.conversation_id == "conv-7"
 
     msrp = MsrpClient("msrp://127.0.0.1:9/ue1;tcp", path_of(accepted))
     assert msrp.send() == "MSRP uesend1 200 OK"
     assert msrp.send(cpim("hi there", ue, far)) == "MSRP uesend2 200 OK"
-    message = bench.call(peer.sessions.wait_message("hi there", timeout=5))
+    message = bench.call(peer.chats.wait_message("hi there", timeout=5))
     assert (message.message_id, message.sender, message.recipient) == ("mid-1", ue, far)
     for kind in ("delivered", "displayed"):
         notification = msrp.read()
@@ -158,18 +58,23 @@ def test_a_chat_of_the_handset(bench: Any, invite: Any, ue: str, far: str) -> No
         assert "<message-id>mid-1</message-id>" in notification
         msrp.answer(notification)
 
-    sending = bench.begin(peer.sessions.send_text(chat, "and hello to you"))
+    sending = bench.begin(peer.chats.send_text(chat, "and hello to you"))
     text = msrp.read()
     assert "and hello to you" in text
     assert f"To-Path: {msrp.own}" in text
     msrp.answer(text)
-    assert sending().status == 200
+    sent = sending()
+    assert sent.status == 200
+    assert msrp.send(imdn("delivered", sent.message_id, ue, far)) == "MSRP uesend3 200 OK"
+    seen = bench.call(peer.notifications.wait_notification(sent.message_id, "delivered", timeout=5))
+    assert (seen.carrier, seen.sender, seen.recipient) == (Carrier.MSRP, ue, far)
+    assert [each.carrier for each in peer.notifications.sent] == [Carrier.MSRP] * 2
 
     follow(handset, accepted, "UPDATE", 2, "Supported: timer", "Session-Expires: 1800;refresher=uac")
     assert handset.receive().header("Session-Expires") == "1800;refresher=uac"
     follow(handset, accepted, "BYE", 3)
     assert handset.receive().status == 200
-    bench.call(peer.wait_event(lambda event: event.kind is EventKind.CHAT_ENDED, 5))
+    bench.call(peer.wait_event(lambda event: event.kind is EventKind.SESSION_ENDED, 5))
     assert (chat.ending.cause, chat.ending.by_us) == (Cause.BYE, False)
     assert msrp.socket.recv(1) == b""  # no session uses the connection any more
     msrp.close()
@@ -183,7 +88,7 @@ def chat_of(bench: Any, invite: Any) -> Callable[[], MsrpClient]:
 
     def begin() -> MsrpClient:
         handset = bench.handset()
-        accepted = invite(handset, *ROWS)
+        accepted = invite(handset, *IDS)
         follow(handset, accepted, "ACK", 1)
         return MsrpClient("msrp://127.0.0.1:9/ue1;tcp", path_of(accepted))
 
@@ -195,13 +100,13 @@ def test_compressed_messages_are_read(bench: Any, chat_of: Any, ue: str, far: st
     msrp = chat_of()
     plain = cpim("hi there", ue, far, "display")
     assert msrp.send(zlib.compress(plain.encode()), "Content-Encoding: deflate") == "MSRP uesend1 200 OK"
-    bench.call(peer.sessions.wait_message("hi there", timeout=5))
+    bench.call(peer.chats.wait_message("hi there", timeout=5))
     inner = plain.replace("Content-Type: text/plain", "Content-Encoding: deflate\r\nContent-Type: text/plain")
     head = re.sub("Content-Length.*\r\n", "", inner.removesuffix("hi there")).encode()
     assert msrp.send(head + zlib.compress(b"and again")) == "MSRP uesend2 200 OK"
-    bench.call(peer.sessions.wait_message("and again", timeout=5))
+    bench.call(peer.chats.wait_message("and again", timeout=5))
     assert msrp.send(zlib.compress(bytes(5_000_000)), "Content-Encoding: deflate") == "MSRP uesend3 200 OK"
-    received = EventKind.CHAT_MESSAGE_RECEIVED
+    received = EventKind.MESSAGE_RECEIVED
     bomb = bench.call(peer.wait_event(lambda event: event.kind is received and event.subject.fault, 5))
     assert "more than 1048576 octets" in bomb.subject.fault
     msrp.close()
@@ -214,12 +119,31 @@ def test_a_message_above_the_limit_is_stopped(bench: Any, chat_of: Any) -> None:
     msrp.close()
 
 
+def test_a_chat_the_far_party_gives_up(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    target = Target.of(peer.registrar.binding_of(ue))
+    chat = bench.call(peer.chats.invite(target, wait=False))
+    asked = handset.receive()
+    handset.answer(asked, "180 Ringing", f"Contact: <{handset.contact}>")
+    ending = bench.begin(peer.chats.cancel(chat, Reason("SIP", 200, "Call completed elsewhere")))
+    cancel = handset.receive()
+    assert cancel.start == f"CANCEL {handset.contact} SIP/2.0"
+    assert cancel.header("Via") == asked.header("Via")
+    handset.answer(cancel)
+    handset.answer(asked, "487 Request Terminated")
+    assert handset.receive().start.startswith("ACK ")
+    assert ending() is chat
+    assert (chat.status, chat.accepted) == (487, False)
+
+
 def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
     peer = bench.start(hops=1)
     handset = bench.handset()
     handset.register()
     target = Target.of(peer.registrar.binding_of(ue))
-    inviting = bench.begin(peer.sessions.invite(target))
+    inviting = bench.begin(peer.chats.invite(target))
     asked = handset.receive()
     assert asked.start == f"INVITE {handset.contact} SIP/2.0"
     assert len(asked.all("Via")) == 2
@@ -230,23 +154,7 @@ def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
     own = f"Contact: <{handset.contact}>"
     handset.answer(asked, "180 Ringing", own)
     answer = sdp("msrp://127.0.0.1:9/ue2;tcp", "active")
-    rows = [f"Record-Route: {value}" for value in asked.all("Record-Route")]
-    lines = [
-        "SIP/2.0 200 OK",
-        *(f"Via: {value}" for value in asked.all("Via")),
-        f"From: {asked.header('From')}",
-        f"To: {asked.header('To')};tag=ue",
-        f"Call-ID: {asked.header('Call-ID')}",
-        f"CSeq: {asked.header('CSeq')}",
-        own,
-        *rows,
-        "Content-Type: application/sdp",
-        f"Content-Length: {len(answer)}",
-        "",
-        answer,
-    ]
-    handset.send("\r\n".join(lines))
-    ack = handset.receive()
+    ack = accept(handset, asked, answer)
     assert ack.start == f"ACK {handset.contact} SIP/2.0"
     assert ack.header("Route") is None  # the peer is the P-CSCF itself
     chat = inviting()
@@ -254,7 +162,7 @@ def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
     assert chat.status == 200
 
     msrp = MsrpClient("msrp://127.0.0.1:9/ue2;tcp", path_of(asked))
-    sending = bench.begin(peer.sessions.send_text(chat, "knock knock"))
+    sending = bench.begin(peer.chats.send_text(chat, "knock knock"))
     assert msrp.send() == "MSRP uesend1 200 OK"  # nothing comes before the handset's first SEND
     text = msrp.read()
     assert "knock knock" in text
@@ -262,14 +170,14 @@ def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
     msrp.answer(text)
     assert sending().status == 200
 
-    ending = bench.begin(peer.sessions.end(chat, Reason("SIP", 200, "Call completed")))
+    ending = bench.begin(peer.chats.end(chat, Reason("SIP", 200, "Call completed")))
     bye = handset.receive()
     assert bye.start == f"BYE {handset.contact} SIP/2.0"
     assert bye.header("Reason") == 'SIP;cause=200;text="Call completed"'
     handset.answer(bye)
     assert ending().status == 200
     with pytest.raises(UsageError):
-        bench.call(peer.sessions.send_text(chat, "too late"))
+        bench.call(peer.chats.send_text(chat, "too late"))
 
 
 def test_a_handset_that_declines(bench: Any, ue: str) -> None:
@@ -277,7 +185,7 @@ def test_a_handset_that_declines(bench: Any, ue: str) -> None:
     handset = bench.handset()
     handset.register()
     target = Target.of(peer.registrar.binding_of(ue))
-    inviting = bench.begin(peer.sessions.invite(target, headers={"Conversation-ID": "mine", "Subject": "x"}))
+    inviting = bench.begin(peer.chats.invite(target, headers={"Conversation-ID": "mine", "Subject": "x"}))
     asked = handset.receive()
     assert (asked.header("Conversation-ID"), asked.header("Subject")) == ("mine", "x")
     handset.answer(asked, "603 Decline")
@@ -285,7 +193,7 @@ def test_a_handset_that_declines(bench: Any, ue: str) -> None:
     chat = inviting()
     assert (chat.accepted, chat.status) == (False, 603)
     with pytest.raises(UsageError, match="never became"):
-        bench.call(peer.sessions.end(chat))
+        bench.call(peer.chats.end(chat))
 
 
 def test_a_chat_is_offered_the_address_its_sip_came_to(bench: Any, invite: Any) -> None:
@@ -342,7 +250,7 @@ def test_what_the_peer_does_not_want_is_488(
 
 def test_it_rings_until_the_handset_gives_up(bench: Any, invite: Any, far: str) -> None:
     peer = bench.start()
-    peer.sessions.answer_next(200, delay=3600)
+    peer.invitations.answer_next(200, delay=3600)
     handset = bench.handset()
     ringing = invite(handset, branch="same")
     assert ringing.status == 180
@@ -350,19 +258,21 @@ def test_it_rings_until_the_handset_gives_up(bench: Any, invite: Any, far: str) 
     handset.send(handset.request("CANCEL", far, to=far, cseq=1, call_id="chat-1", branch="same"))
     answers = sorted((handset.receive() for _ in range(2)), key=lambda answer: answer.status)
     assert [answer.status for answer in answers] == [200, 487]
+    chat = bench.call(peer.chats.wait_cancelled(timeout=5))
+    assert (chat.status, chat.ending.cause) == (487, Cause.CANCELLED)
     tags = {answer.header("To").partition("tag=")[2] for answer in (*answers, ringing)}
     assert len(tags) == 1
     bench.call(asyncio.sleep(0))  # what sent the 487 has returned to the loop of the peer
-    assert peer.sessions.user_agent.sessions == []
+    assert peer.invitations.user_agent.sessions == []
 
 
 def test_the_session_timer_of_the_peer(bench: Any, invite: Any) -> None:
     bench.start(session_interval=600, session_least=300)
-    refused = invite(bench.handset(), *ROWS, "Session-Expires: 200", call_id="one")
+    refused = invite(bench.handset(), *IDS, "Session-Expires: 200", call_id="one")
     assert (refused.status, refused.header("Min-SE")) == (422, "300")
-    accepted = invite(bench.handset(), *ROWS, "Session-Expires: 1800", call_id="two")
+    accepted = invite(bench.handset(), *IDS, "Session-Expires: 1800", call_id="two")
     assert accepted.header("Session-Expires") == "600;refresher=uac"
-    offered = invite(bench.handset(), *ROWS, call_id="three")
+    offered = invite(bench.handset(), *IDS, call_id="three")
     assert offered.header("Session-Expires") == "600;refresher=uac"
 
 
@@ -371,16 +281,16 @@ def test_a_far_party_that_is_dialled_by_no_number(bench: Any, invite: Any) -> No
     handset = bench.handset()
     accepted = invite(handset, to="tel:12345;phone-context=ims.example")
     assert accepted.status == 200
-    chat = bench.call(peer.sessions.wait_chat(timeout=5))
+    chat = bench.call(peer.chats.wait_session(timeout=5))
     assert chat.party.sip == "tel:12345;phone-context=ims.example"
 
 
 def test_a_far_party_that_wants_no_chats(bench: Any, invite: Any) -> None:
     peer = bench.start()
-    peer.sessions.accepting = False
+    peer.chats.accepting = False
     assert invite(bench.handset()).status == 488
     with pytest.raises(NotSeen):
-        bench.call(peer.sessions.wait_chat(timeout=0.01))
+        bench.call(peer.chats.wait_session(timeout=0.01))
 
 
 def test_a_cancel_that_comes_too_late_changes_nothing(bench: Any, invite: Any, far: str) -> None:
@@ -400,7 +310,7 @@ def test_stopping_the_peer_ends_its_chats(bench: Any, invite: Any) -> None:
     handset = bench.handset()
     accepted = invite(handset)
     follow(handset, accepted, "ACK", 1)
-    chat = bench.call(peer.sessions.wait_chat(timeout=5))
+    chat = bench.call(peer.chats.wait_session(timeout=5))
     bench.call(peer.stop())
     assert chat.ending.cause is Cause.CLOSED
     bench.call(peer.start())

@@ -1,0 +1,394 @@
+"""What every MSRP service of the far party has: its sessions from the INVITE to the BYE, and their messages.
+
+invitations.py tells how a service is added. A service overrides what it does otherwise than this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from harness.agent.msrp.content import Content as MsrpContent
+from harness.agent.msrp.services import CPIM, Flow
+from harness.agent.msrp.session import MsrpUser
+from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
+from harness.agent.msrp.terms import MsrpTerms
+from harness.agent.session.invite_server import IncomingInvite
+from harness.agent.session.user import Ending
+from harness.bodies.cpim import build_cpim
+from harness.bodies.sdp_attributes import Setup
+from harness.cpm.tokens import new_id, new_uuid
+from harness.errors import UsageError
+from harness.evidence.timeline import Address
+from harness.msrp.session import SendOptions
+from harness.peer.answers import Answer, Header, HeaderChanges, changed
+from harness.peer.config import FarParty
+from harness.peer.invitations import Invitations
+from harness.peer.journal import EventKind, PeerEvent, Recent
+from harness.peer.mt_invite import Invited
+from harness.peer.mt_request import Target
+from harness.peer.pager import DISPOSITION, cpim_rows
+from harness.peer.received import sender_of
+from harness.peer.service_session import (
+    SentInSession,
+    ServiceCall,
+    ServiceSession,
+    ServiceUser,
+    SessionMessage,
+    read_session_message,
+)
+from harness.peer.service_table import SERVICE_OF, Asked
+from harness.sip.message import Response
+from harness.sip.session_headers import Reason
+
+S = TypeVar("S", bound=ServiceSession)
+_AS_USUAL = SendOptions()
+_IN_SESSION = (
+    EventKind.INVITED,
+    EventKind.SESSION_BEGUN,
+    EventKind.MESSAGE_RECEIVED,
+    EventKind.SESSION_ENDED,
+)
+
+
+class MsrpService(Generic[S]):
+    """One service.
+
+    Args: make makes a session of this service of the arguments of ServiceSession.
+
+    flows: what it serves, for INVITEs of the handset. largest: octets of the largest message taken, None for
+    any; may be changed. notifies_inside: whether notifications go into the session while it lives.
+    option_tags: extensions it understands. accepting: whether an INVITE nobody has said anything about is
+    accepted; else 488.
+    """
+
+    flows: ClassVar[tuple[Flow, ...]] = ()
+    largest: int | None = None
+    notifies_inside: ClassVar[bool] = False
+    option_tags: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, invitations: Invitations, make: Callable[..., S]) -> None:
+        self.invitations = invitations
+        self.accepting = True
+        self.sessions: Recent[S] = Recent()
+        self._pcscf, self._make = invitations.pcscf, make
+        invitations.register(self)
+
+    # -- what a service says otherwise
+
+    def takes(self, asked: Asked) -> bool:
+        """Whether an INVITE of the handset is for it."""
+        return asked.flow in self.flows
+
+    def usual(self, session: S) -> Answer:
+        """The answer to an INVITE of the handset when no test asked for another."""
+        return Answer(200) if self.accepting else self.invitations.unwanted(SERVICE_OF[session.flow])
+
+    def session_of(self, invite: IncomingInvite, asked: Asked) -> S:
+        """The session an INVITE of the handset asks for."""
+        assert asked.flow is not None, "a service takes INVITEs of its flows"
+        request = invite.request
+        return self._new(
+            asked.flow,
+            sender_of(request),
+            self.dialled(str(request.to.uri)),
+            request.get("Conversation-ID"),
+            request.get("Contribution-ID"),
+            invite.incoming.local,
+        )
+
+    def terms(self, session: S) -> Sequence[MsrpTerms | None]:
+        """What it wants of each m-line when it answers."""
+        return [self.invitations.terms(session.flow, session.local, answers=True, largest=self.largest)]
+
+    def contact(self, asked: Asked, uri: str) -> str:
+        """The Contact of its answers. uri: that of the peer where the INVITE came to."""
+        assert asked.flow is not None, "a service takes INVITEs of its flows"
+        return f"<{uri}>;{SERVICE_OF[asked.flow].feature_tag}"
+
+    def answer_headers(self, session: S) -> list[Header]:
+        """What its 200 shows besides what all do."""
+        return []
+
+    def begun(self, session: S) -> None:
+        """A session was accepted, by either side."""
+
+    def received(self, session: S, message: SessionMessage) -> None:
+        """A message came; it is in the journal, and its notifications follow by themselves."""
+
+    def ended(self, session: S) -> None:
+        """A session is over."""
+
+    def user(self, session: S, place: int) -> MsrpUser:
+        """Who is told of the MSRP session of an m-line."""
+        return MsrpUser(message=lambda message: self._received(session, message))
+
+    # -- sessions
+
+    def dialled(self, identity: str) -> FarParty:
+        """The far party the handset calls so."""
+        try:
+            return FarParty.of(identity, self._pcscf.config.domain)
+        except UsageError:
+            return FarParty(identity)  # neither a number nor a SIP URI: it is called what it was dialled as
+
+    def calling(
+        self,
+        flow: Flow,
+        target: Target,
+        *,
+        sender: FarParty | None = None,
+        conversation_id: str | None = None,
+        contribution_id: str | None = None,
+    ) -> S:
+        """A session the far party is to begin; nothing is sent yet. sender: the configured one when None."""
+        party = sender or self._pcscf.config.party
+        session = self._new(flow, target.identity, party, conversation_id, contribution_id, target.flow.local)
+        session.target = target
+        return session
+
+    def _new(
+        self,
+        flow: Flow,
+        handset: str,
+        party: FarParty,
+        conversation_id: str | None,
+        contribution_id: str | None,
+        local: Address,
+    ) -> S:
+        return self._make(
+            flow,
+            handset,
+            party,
+            conversation_id or new_uuid(),
+            contribution_id or new_uuid(),
+            local,
+            notifies_inside=self.notifies_inside,
+        )
+
+    def prepare(self, session: S, terms: Sequence[MsrpTerms | None], *, strict: bool = True) -> None:
+        """Give it what it wants of each m-line. strict: see MsrpCall."""
+        session.call = ServiceCall(
+            self.invitations.msrp, terms, session.local.host, _Told(self, session), strict=strict
+        )
+
+    def offered(self, session: S, setup: Setup = Setup.ACTPASS) -> MsrpTerms:
+        """What its INVITE offers."""
+        return self.invitations.terms(
+            session.flow, session.local, answers=False, setup=setup, largest=self.largest
+        )
+
+    async def call(self, session: S, invited: Invited | None = None, *, wait: bool = True) -> S:
+        """Send the INVITE of a prepared session and wait for its answer, which shows in the session.
+
+        wait: False leaves that to `answered`. Raises UsageError.
+        """
+        self.invitations.invite(session, invited or Invited())
+        return await self.answered(session) if wait else session
+
+    async def answered(self, session: S) -> S:
+        """Wait for the end of our INVITE. Raises UsageError when there is none."""
+        known = session.outcome is not None
+        outcome = await self.invitations.answered(session)
+        if outcome.session is not None and not known:
+            self.begin(session)
+        return session
+
+    async def cancel(self, session: S, reason: Reason | None = None) -> S:
+        """Give up our INVITE and wait for its end; a 2xx that crosses gets a BYE. Raises UsageError."""
+        self.invitations.cancel(session, reason)
+        return await self.answered(session)
+
+    def begin(self, session: S) -> None:
+        """A session was accepted."""
+        self.sessions.append(session)
+        self._pcscf.journal.add(EventKind.SESSION_BEGUN, str(session), session)
+        self.begun(session)
+
+    def end_with(self, session: S, ending: Ending) -> None:
+        """A session is over."""
+        session.ending = ending
+        who = "by the peer" if ending.by_us else "by the handset"
+        self._pcscf.journal.add(EventKind.SESSION_ENDED, f"{session}: {ending.cause} {who}", session)
+        self.ended(session)
+
+    async def end(
+        self, session: S, reason: Reason | None = None, headers: Iterable[Header] = ()
+    ) -> Response | None:
+        """Hang up. None when it is over already, or the handset gave no answer. Raises UsageError."""
+        if not session.accepted or session.call.session is None:
+            raise UsageError(f"{session} never became a session")
+        return await session.call.session.bye(reason, headers)
+
+    # -- messages
+
+    def _received(self, session: S, message: MsrpMessage) -> None:
+        timeline, notifications = self._pcscf.timeline, self.invitations.notifications
+        read = read_session_message(session, message, len(timeline), timeline.now())
+        session.received.append(read)
+        if read.is_notification:
+            notifications.came_inside(read)
+        elif read.is_composing:
+            self._pcscf.journal.add(EventKind.COMPOSING, str(read), read)
+        else:
+            self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, str(read), read)
+            if not message.again:
+                notifications.on_text(read)
+        self.received(session, read)
+
+    async def send(
+        self,
+        session: S,
+        content: bytes,
+        content_type: str,
+        *,
+        disposition: Sequence[str] = DISPOSITION,
+        message_id: str | None = None,
+        sender: FarParty | None = None,
+        recipient: str | None = None,
+        cpim: HeaderChanges | None = None,
+        mime: HeaderChanges | None = None,
+        options: SendOptions = _AS_USUAL,
+        anyway: bool = False,
+        text: str | None = None,
+    ) -> SentInSession:
+        """Send a message in CPIM and wait for its outcome.
+
+        sender, recipient: who CPIM says it is from and to, those of the session when None. cpim, mime: CPIM
+        headers and headers of the content to change, add or leave out. options: chunks, reports. anyway: also
+        a type the handset did not say it takes. text: what the content says, for who reads the journal.
+        Raises UsageError, TransportFailed.
+        """
+        identifier = message_id or new_id()
+        party, to = sender or session.party, recipient or session.handset
+        rows = cpim_rows(self._pcscf.timeline.now(), party, to, identifier, disposition)
+        kind = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
+        octets = build_cpim(
+            changed(rows, cpim or {}), changed(kind, mime or {}), content, strict=not (cpim or mime)
+        )
+        number = len(self._pcscf.timeline)
+        handle = await session.call.opened()
+        outcome = await handle.send(octets, CPIM, options, anyway=anyway)
+        return self.told(
+            SentInSession(
+                session,
+                identifier,
+                content_type,
+                len(content),
+                outcome,
+                number,
+                self._pcscf.timeline.now(),
+                text,
+            )
+        )
+
+    async def send_bare(
+        self,
+        session: S,
+        content: MsrpContent,
+        content_type: str,
+        *,
+        options: SendOptions = _AS_USUAL,
+        anyway: bool = False,
+    ) -> SentInSession:
+        """Send content without CPIM, as files and isComposing go; the size in the result is what was written.
+
+        Raises UsageError, TransportFailed, OSError.
+        """
+        number = len(self._pcscf.timeline)
+        handle = await session.call.opened()
+        outcome = await handle.send(content, content_type, options, anyway=anyway)
+        now = self._pcscf.timeline.now()
+        return self.told(SentInSession(session, "", content_type, outcome.octets, outcome, number, now))
+
+    def told(self, sent: SentInSession) -> SentInSession:
+        """Put a message of ours into the journal."""
+        self._pcscf.journal.add(EventKind.MESSAGE_SENT, str(sent), sent)
+        return sent
+
+    # -- waiting
+
+    async def wait_invited(self, *, timeout: float, after: int = 0) -> S:
+        """The first INVITE of the handset later than timeline number `after`. Raises NotSeen."""
+        return await self._wait_session(EventKind.INVITED, "an INVITE", timeout, after)
+
+    async def wait_session(self, *, timeout: float, after: int = 0) -> S:
+        """The first session begun later than timeline number `after`, by either side. Raises NotSeen."""
+        return await self._wait_session(EventKind.SESSION_BEGUN, "a session", timeout, after)
+
+    async def wait_ended(self, session: S | None = None, *, timeout: float, after: int = 0) -> S:
+        """The first session (this one, else any) that ended. Raises NotSeen."""
+        return await self._wait_session(
+            EventKind.SESSION_ENDED, "the end of a session", timeout, after, session
+        )
+
+    async def wait_cancelled(self, *, timeout: float, after: int = 0) -> S:
+        """The first INVITE of the handset that ended before it had an answer. Raises NotSeen."""
+        return await self._wait_session(EventKind.CANCELLED, "a cancelled INVITE", timeout, after)
+
+    async def _wait_session(
+        self, kind: EventKind, what: str, timeout: float, after: int, session: S | None = None
+    ) -> S:
+        def wanted(event: PeerEvent) -> bool:
+            if event.kind is not kind or event.subject.flow not in self.flows:
+                return False
+            return session is None or event.subject is session
+
+        event = await self._pcscf.journal.wait(
+            wanted,
+            timeout,
+            after=after,
+            expected=f"{what} ({' or '.join(self.flows)})",
+            kinds=(*_IN_SESSION, EventKind.CANCELLED, EventKind.ANSWERED, EventKind.WITHHELD),
+        )
+        found: S = event.subject
+        return found
+
+    async def wait_message(
+        self,
+        text: str | None = None,
+        *,
+        timeout: float,
+        after: int = 0,
+        session: S | None = None,
+        predicate: Callable[[SessionMessage], bool] = lambda _: True,
+    ) -> SessionMessage:
+        """The first message in a session (this one, else any) with this text (any content when None).
+
+        Raises NotSeen.
+        """
+
+        def wanted(event: PeerEvent) -> bool:
+            message = event.subject
+            return (
+                event.kind is EventKind.MESSAGE_RECEIVED
+                and isinstance(message, SessionMessage)
+                and message.session.flow in self.flows
+                and (session is None or message.session is session)
+                and (text is None or message.text == text)
+                and predicate(message)
+            )
+
+        what = "a message" if text is None else f"a message {text!r}"
+        event = await self._pcscf.journal.wait(
+            wanted,
+            timeout,
+            after=after,
+            expected=f"{what} ({' or '.join(self.flows)})",
+            kinds=_IN_SESSION,
+        )
+        assert isinstance(event.subject, SessionMessage)
+        return event.subject
+
+
+class _Told(ServiceUser, Generic[S]):
+    """Tells a service what happens in one of its sessions."""
+
+    def __init__(self, service: MsrpService[S], session: S) -> None:
+        self._service, self._session = service, session
+
+    def ended(self, ending: Ending) -> None:
+        self._service.end_with(self._session, ending)
+
+    def of_line(self, place: int) -> MsrpUser:
+        return self._service.user(self._session, place)

@@ -1,0 +1,181 @@
+"""Which MSRP service a first INVITE of the handset asks for: what it shows, and the table to a flow.
+
+ICSI values TS 24.229 7.2A.8.2, recipient lists RFC 5366 and RFC 5365, files RFC 5547 8; URIs are configured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.agent.msrp.negotiation import read_description
+from harness.agent.msrp.services import Flow
+from harness.bodies.file_attributes import read_file
+from harness.bodies.mime import parse_content_type
+from harness.bodies.multipart import Part, split_multipart
+from harness.bodies.sdp_attributes import Direction
+from harness.bodies.session_description import SessionDescription
+from harness.cpm.services import Service
+from harness.errors import BodySyntaxError
+from harness.peer.config import PeerConfig
+from harness.peer.identities import canonical
+from harness.peer.received import service_in
+from harness.sip.message import Request
+
+_LIST = "recipient-list"  # RFC 5363 4.1
+
+
+class ServiceAddress(StrEnum):
+    """What a Request-URI of the network stands for, when it is no user."""
+
+    FACTORY = "conference factory"
+    GROUP = "pre-defined group"
+    FOCUS = "focus of a group session"
+    DEFERRED = "deferred messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a first INVITE shows of what it wants.
+
+    service: by P-Preferred-Service, else Accept-Contact; None when neither names a CPM service. address: what
+    its Request-URI stands for, None for a user. parts: of a multipart body, the session description among
+    them. listed: whether it brings a recipient list. direction: of the first m-line, None without an offer.
+    file: whether that line selects a file by more than its size, as messages do too (RFC 5547 6).
+    """
+
+    request: Request
+    service: Service | None
+    address: ServiceAddress | None
+    parts: tuple[Part, ...]
+    listed: bool
+    direction: Direction | None
+    file: bool
+
+    @property
+    def flow(self) -> Flow | None:
+        """The first row it fits, None for what is no session of a messaging service."""
+        return next((row.flow for row in ROWS if row.fits(self)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of INVITE. None in a column stands for anything; source: where it was seen."""
+
+    flow: Flow
+    source: str
+    services: frozenset[Service | None] | None = None
+    addresses: frozenset[ServiceAddress] | None = None
+    listed: bool | None = None
+    receives: bool | None = None
+    file: bool | None = None
+
+    def fits(self, asked: Asked) -> bool:
+        """Whether every column does."""
+        receives = asked.direction is not None and not asked.direction.sends
+        return (
+            (self.services is None or asked.service in self.services)
+            and (self.addresses is None or asked.address in self.addresses)
+            and self.listed in (None, asked.listed)
+            and self.receives in (None, receives)
+            and self.file in (None, asked.file)
+        )
+
+
+_GROUPS = frozenset({ServiceAddress.FACTORY, ServiceAddress.GROUP, ServiceAddress.FOCUS})
+_CHATS: frozenset[Service | None] = frozenset({Service.SESSION, Service.SESSION_GROUP, None})
+_LARGE: frozenset[Service | None] = frozenset({Service.LARGE, Service.LARGE_GROUP})
+_FILES: frozenset[Service | None] = frozenset({Service.FILE_TRANSFER})
+_UNNAMED: frozenset[Service | None] = frozenset({None})
+
+ROWS: tuple[Row, ...] = (
+    Row(Flow.DEFERRED, "field trace", frozenset({Service.DEFERRED})),
+    Row(Flow.DEFERRED, "OMA CPM", _UNNAMED, frozenset({ServiceAddress.DEFERRED})),
+    Row(Flow.LARGE, "field trace, TS 33.127 D.1", _LARGE),
+    Row(Flow.FILE_PULL, "RFC 5547 8.2.2", _FILES, receives=True),
+    Row(Flow.FILE_PUSH, "RFC 5547 8.2.1, field trace", _FILES),
+    Row(Flow.GROUP, "rcsjta, public clients", _CHATS, _GROUPS),
+    Row(Flow.GROUP, "public clients", frozenset({Service.SESSION_GROUP})),
+    Row(Flow.GROUP, "RFC 5366", _CHATS, listed=True),
+    Row(Flow.FILE_PULL, "RFC 5547 8.2.2, rcsjta", _UNNAMED, receives=True, file=True),
+    Row(Flow.FILE_PUSH, "RFC 5547 8.2.1, rcsjta", _UNNAMED, file=True),
+    Row(Flow.SESSION, "field trace, AOSP", frozenset({Service.SESSION, None})),
+)
+
+SERVICE_OF: Mapping[Flow, Service] = {
+    Flow.LARGE: Service.LARGE,
+    Flow.DEFERRED: Service.DEFERRED,
+    Flow.SESSION: Service.SESSION,
+    Flow.GROUP: Service.SESSION_GROUP,
+    Flow.FILE_PUSH: Service.FILE_TRANSFER,
+    Flow.FILE_PULL: Service.FILE_TRANSFER,
+}
+"""What an INVITE of ours names for a flow."""
+
+
+def configured_addresses(config: PeerConfig) -> dict[str, ServiceAddress]:
+    """The URIs that are no users, in canonical form."""
+    named = (
+        (ServiceAddress.FACTORY, (config.conference_factory,)),
+        (ServiceAddress.DEFERRED, (config.deferred_messages,)),
+        (ServiceAddress.GROUP, config.groups),
+    )
+    return {canonical(uri): address for address, uris in named for uri in uris}
+
+
+def asked_of(request: Request, addresses: Mapping[str, ServiceAddress]) -> Asked:
+    """What an INVITE asks for. A body that cannot be read shows nothing. Raises SipSyntaxError."""
+    parts = parts_of(request)
+    description = read_description(request.body, request.get("Content-Type")) if request.body else None
+    offer = description if isinstance(description, SessionDescription) else None
+    return Asked(
+        request,
+        service_in(request),
+        addresses.get(canonical(str(request.request_uri))),
+        parts,
+        listed=any(disposition_of(part) == _LIST for part in parts),
+        direction=offer.direction_of(offer.media[0]) if offer is not None and offer.media else None,
+        file=offer is not None and _selects_file(offer),
+    )
+
+
+def parts_of(request: Request) -> tuple[Part, ...]:
+    """The parts of a multipart body; none where it is not multipart, or cannot be split."""
+    try:
+        kind = parse_content_type(request.get("Content-Type") or "")
+        if kind.type != "multipart":
+            return ()
+        return split_multipart(request.body, kind.parameters.get("boundary", "")).parts
+    except BodySyntaxError:
+        return ()
+
+
+def disposition_of(part: Part) -> str:
+    """Its Content-Disposition without parameters, in lower case."""
+    return (part.get("Content-Disposition") or "").partition(";")[0].strip().lower()
+
+
+def part_of(parts: Iterable[Part], essence: str, disposition: str | None = None) -> Part | None:
+    """The first part of this type, and of this disposition when one is given."""
+    return next(
+        (
+            part
+            for part in parts
+            if part.content_type is not None
+            and part.content_type.essence == essence
+            and disposition in (None, disposition_of(part))
+        ),
+        None,
+    )
+
+
+def _selects_file(offer: SessionDescription) -> bool:
+    for media in offer.media:
+        try:
+            file = read_file(media)
+        except BodySyntaxError:
+            continue
+        if file is not None and (file.selector.name or file.selector.type or file.selector.hashes):
+            return True
+    return False
