@@ -15,7 +15,7 @@ from enum import StrEnum
 from harness.errors import SipSyntaxError, UsageError
 from harness.peer.config import Authentication, PeerConfig, Subscriber
 from harness.sip.aka import digest_password, make_nonce, resync
-from harness.sip.digest import algorithm_of, build_challenge, is_aka, verify_credentials
+from harness.sip.digest import algorithm_of, build_challenge, digest_verify, is_aka, verify_credentials
 from harness.sip.headers import Credentials
 from harness.sip.message import Request
 from harness.sip.milenage import Milenage
@@ -136,6 +136,21 @@ class Authenticator:
             return Outcome.STALE
         return self._counted(known, credentials)
 
+    def protects(self, request: Request, credentials: Credentials | None, server: str, verify: str) -> bool:
+        """Whether digest-verify is right for the list the peer sent (RFC 3329 2.2).
+
+        server: the value of Security-Server. Without credentials for a nonce of ours nothing is protected.
+        """
+        known = self._nonces.get(credentials.parameters.get("nonce") or "") if credentials else None
+        password = self._password(credentials, known) if credentials and known else None
+        if credentials is None or password is None:
+            return False
+        try:
+            expected = digest_verify(credentials, request.method, password, server, request.body)
+        except SipSyntaxError:
+            return False
+        return secrets.compare_digest(expected, verify)
+
     def _counted(self, known: _Nonce, credentials: Credentials) -> Outcome:
         """RFC 7616 3.4: a count that was seen before is a replay. Without qop nothing is counted."""
         if not credentials.parameters.get("qop"):
@@ -150,16 +165,20 @@ class Authenticator:
         return Outcome.RIGHT
 
     def _right(self, request: Request, credentials: Credentials, known: _Nonce) -> bool:
+        password = self._password(credentials, known)
+        return password is not None and verify_credentials(
+            credentials, request.method, password, request.body
+        )
+
+    def _password(self, credentials: Credentials, known: _Nonce) -> bytes | None:
+        """What answers a nonce with the algorithm of the credentials."""
         if (credentials.parameters.get("username") or "") != known.subscriber.impi:
-            return False
+            return None
         named = algorithm_of(credentials).lower()
         if known.rand is not None and not is_aka(named):
             # RFC 3310 3.3 example: a client may leave the algorithm out; the hash of AKAv1-MD5 is that of MD5
             named = f"akav1-{named}"
-        password = known.secrets.get(named)
-        return password is not None and verify_credentials(
-            credentials, request.method, password, request.body
-        )
+        return known.secrets.get(named)
 
     def _unknown_nonce(self, request: Request, credentials: Credentials, subscriber: Subscriber) -> Outcome:
         """RFC 7616 3.3: stale is true only when the response is right for the nonce that is not."""

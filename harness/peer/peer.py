@@ -91,7 +91,7 @@ class Peer:
         self.invitations = Invitations(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.chats = Chats(self.invitations)
         self.addresses: PeerAddresses | None = None
-        self._agreement = SecurityAgreement(config)
+        self._agreement = SecurityAgreement(config, authenticator)
         # On all addresses of the machine only a request shows which of them are ours.
         self._everywhere = any(is_wildcard(host) for host, _ in config.listen)
         self._reached: set[Address] = set()

@@ -83,7 +83,7 @@ class Registrar:
         self._pcscf = pcscf
         self._config = pcscf.config
         self._authenticator = authenticator
-        self._agreement = SecurityAgreement(pcscf.config)
+        self._agreement = SecurityAgreement(pcscf.config, authenticator)
         self._bindings = Bindings()
         self._wrong: dict[str, int] = {}
         self._listeners: list[ChangeListener] = []

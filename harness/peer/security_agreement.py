@@ -1,13 +1,20 @@
-"""What the peer answers to a security agreement (RFC 3329, TS 24.229 5.2.2). It has TLS, and no IPsec."""
+"""What the peer answers to a security agreement (RFC 3329, TS 24.229 5.2.2). It has TLS and Digest, no IPsec.
+
+Digest begins with the 401 of the registrar (policy `challenge`): 494 and 421 bring no challenge, since there
+only TLS counts as protection. With either, a digest-verify that comes has to be right (2.2).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from harness.agent.sip.agent import Incoming
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Header
+from harness.peer.authentication import Authenticator, credentials_in
 from harness.peer.config import PeerConfig, SecurityPolicy
 from harness.sip.message import Request
-from harness.sip.security_agreement import OPTION_TAG, SecurityVerify, mirrored
+from harness.sip.security_agreement import DIGEST, OPTION_TAG, SecurityVerify, mirrored
 
 _NEVER = frozenset({"ACK", "CANCEL"})  # the headers have no place there (RFC 3329 2.6)
 
@@ -15,8 +22,8 @@ _NEVER = frozenset({"ACK", "CANCEL"})  # the headers have no place there (RFC 33
 class SecurityAgreement:
     """The policy of the peer, which may change while it runs."""
 
-    def __init__(self, config: PeerConfig) -> None:
-        self._config = config
+    def __init__(self, config: PeerConfig, authenticator: Authenticator) -> None:
+        self._config, self._authenticator = config, authenticator
 
     @property
     def understood(self) -> bool:
@@ -31,7 +38,20 @@ class SecurityAgreement:
         if incoming.transport is not Transport.TLS and policy is not SecurityPolicy.CHALLENGE:
             return self._unprotected(request)
         verify = request.typed_list(SecurityVerify)
-        return self._required() if verify and not mirrored(verify, self._config.mechanisms) else None
+        if not verify or (mirrored(verify, self._config.mechanisms) and self._protected(request, verify)):
+            return None
+        return self._required()
+
+    def _protected(self, request: Request, verify: Sequence[SecurityVerify]) -> bool:
+        """Whether every digest-verify is right; the client adds it to the digest mechanism (2.4)."""
+        values = [value for each in verify if (value := each.parameters.get("d-ver")) is not None]
+        if not values:
+            return True
+        headers = ("Proxy-Authorization", "Authorization")
+        found = (credentials_in(request, header, self._config.domain) for header in headers)
+        credentials = next((each for each in found if each is not None), None)
+        server = ", ".join(map(str, self._config.mechanisms))
+        return all(self._authenticator.protects(request, credentials, server, value) for value in values)
 
     def challenged(self, request: Request) -> list[Header]:
         """What a 401 says besides its challenge: the list, where the handset began an agreement."""
@@ -53,7 +73,11 @@ class SecurityAgreement:
         return 494, self._list()
 
     def _list(self) -> list[Header]:
-        return [("Security-Server", str(each)) for each in self._config.mechanisms]
+        """A field for each, or one field where a digest is made of it: of several 2.2 does not say how."""
+        values = [str(each) for each in self._config.mechanisms]
+        if any(each.name.lower() == DIGEST for each in self._config.mechanisms):
+            values = [", ".join(values)]
+        return [("Security-Server", value) for value in values]
 
 
 def _names(request: Request, header: str) -> bool:

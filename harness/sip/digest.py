@@ -94,21 +94,25 @@ def digest_response(
     nc: str = "",
     cnonce: str = "",
     body: bytes = b"",
+    security_server: str | None = None,
 ) -> str:
     """The response directive in lower-case hexadecimal (RFC 7616 3.4.1); nc as it is written, 8 digits.
 
+    security_server: the value of that header field, for the digest-verify that protects it (RFC 3329 2.2).
     An empty method gives the rspauth of Authentication-Info (3.5). Raises SipSyntaxError for an unknown
     algorithm or qop.
     """
     secret = _hash(algorithm, f"{username}:{realm}:".encode() + password)
     request = f"{method}:{uri}".encode()
-    if qop is None:
-        return _hash(algorithm, f"{secret}:{nonce}:{_hash(algorithm, request)}".encode())
-    kind = qop.lower()
-    if kind not in ("auth", "auth-int"):
-        raise SipSyntaxError("qop", qop, 0, "RFC 7616 3.4", "neither auth nor auth-int")
+    kind = None if qop is None else qop.lower()
+    if kind not in (None, "auth", "auth-int"):
+        raise SipSyntaxError("qop", str(qop), 0, "RFC 7616 3.4", "neither auth nor auth-int")
     if kind == "auth-int":
         request += b":" + _hash(algorithm, body).encode()
+    if security_server is not None:
+        request += b":" + security_server.encode()
+    if kind is None:
+        return _hash(algorithm, f"{secret}:{nonce}:{_hash(algorithm, request)}".encode())
     text = f"{secret}:{nonce}:{nc}:{cnonce}:{qop}:{_hash(algorithm, request)}"
     return _hash(algorithm, text.encode())
 
@@ -183,12 +187,25 @@ def verify_credentials(
     return hmac.compare_digest(wanted.encode(), given.lower().encode("utf-8", "backslashreplace"))
 
 
+def digest_verify(
+    credentials: Challenge, method: str, password: bytes, security_server: str, body: bytes = b""
+) -> str:
+    """The d-ver of Security-Verify in a request with these credentials (RFC 3329 2.2).
+
+    security_server: the value of that header field, white space as single spaces. Raises SipSyntaxError for
+    credentials that lack what goes into it.
+    """
+    return _response_to(credentials, method, password, body, security_server)
+
+
 def response_auth(credentials: Challenge, password: bytes, body: bytes = b"") -> str:
     """The rspauth directive of Authentication-Info that answers these credentials (RFC 7616 3.5)."""
     return _response_to(credentials, "", password, body)
 
 
-def _response_to(credentials: Challenge, method: str, password: bytes, body: bytes) -> str:
+def _response_to(
+    credentials: Challenge, method: str, password: bytes, body: bytes, security_server: str | None = None
+) -> str:
     username, realm, uri, nonce = (
         _directive(credentials, name) for name in ("username", "realm", "uri", "nonce")
     )
@@ -204,6 +221,7 @@ def _response_to(credentials: Challenge, method: str, password: bytes, body: byt
         nc=credentials.parameters.get("nc") or "",
         cnonce=credentials.parameters.get("cnonce") or "",
         body=body,
+        security_server=security_server,
     )
 
 

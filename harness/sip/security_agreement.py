@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from harness.sip.grammar import NO_PARAMETERS, Parameters
 from harness.sip.header_value import demand_token, read_value
 
-OPTION_TAG = "sec-agree"
+OPTION_TAG, DIGEST = "sec-agree", "digest"
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _DIGEST_VERIFY = re.compile(r'"[0-9a-f]{32}"')
 _OF_THE_CLIENT = frozenset({"d-ver"})  # the client adds it to what it mirrors (2.2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import ssl
 from typing import Any
 
@@ -67,6 +69,43 @@ def test_the_401_of_the_registrar_carries_the_list(start) -> None:
     assert (answer.status, answer.all("Security-Server")) == (494, LIST)
     answer = handset.register(call_id="four")
     assert (answer.status, answer.header("Security-Server")) == (401, None)
+
+
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+def test_a_list_that_digest_protects_must_be_the_one_that_was_sent(start, qop) -> None:
+    """RFC 3329 2.2 and 2.4: d-ver is a request-digest with Security-Server in its A2, calculated by hand."""
+    peer = start(SecurityPolicy.CHALLENGE, challenged=True)
+    peer.peer.config.mechanisms = tuple(map(SecurityServer.parse, ("tls;q=0.2", "digest;d-alg=MD5;q=0.1")))
+    peer.peer.config.qop = (qop,)
+    handset = peer.handset()
+    asked = ("Security-Client: digest", *TAGS)
+    challenged = handset.register(*asked)
+    sent = "tls;q=0.2, digest;d-alg=MD5;q=0.1"
+    assert (challenged.status, challenged.all("Security-Server")) == (401, [sent])
+    nonce = re.search('nonce="(.*?)"', challenged.header("WWW-Authenticate"))[1]
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    def answered(number: int, server: str | None) -> int:
+        count, body = f"{number:08x}", f":{md5('')}" if qop == "auth-int" else ""
+        response, verify = (
+            md5(f"{md5('ue@ims.example:ims.example:secret')}:{nonce}:{count}:c:{qop}:{md5(a2)}")
+            for a2 in (f"REGISTER:sip:ims.example{body}", f"REGISTER:sip:ims.example{body}:{server}")
+        )
+        credentials = (
+            f'Authorization: Digest username="ue@ims.example", realm="ims.example", nonce="{nonce}", '
+            f'uri="sip:ims.example", response="{response}", qop={qop}, nc={count}, cnonce="c", algorithm=MD5'
+        )
+        added = f';d-ver="{verify}"' if server is not None else ""
+        rows = (f"Security-Verify: tls;q=0.2,digest;d-alg=MD5;q=0.1{added}", credentials)
+        return handset.register(*asked, *rows, call_id=f"try-{number}").status
+
+    assert answered(1, sent) == 200
+    assert answered(2, "tls;q=0.3, digest;d-alg=MD5;q=0.1") == 494  # somebody changed the list on its way
+    assert answered(3, None) == 200  # nothing said, nothing to be checked
+    nonce = "0" * 32
+    assert answered(4, sent) == 494
 
 
 def test_who_asks_without_tls_is_told_to_use_it(start, trusting) -> None:
