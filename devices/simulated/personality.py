@@ -28,6 +28,14 @@ class IdStyle(StrEnum):
         return new_uuid()
 
 
+class MsrpPort(StrEnum):
+    """The port of a client that connects, in its SDP (RFC 4975 8.1, RFC 4145 4.1, RFC 6135 4.2.2)."""
+
+    DISCARD = "9 on the m-line and in the path"
+    REAL = "its own, in both"
+    DISCARD_ON_M_LINE = "9 on the m-line, its own in the path"
+
+
 @dataclass(frozen=True, slots=True)
 class Personality:
     """What distinguishes one RCS client from another on the wire.
@@ -35,7 +43,8 @@ class Personality:
     own_identity: the public identity it sends from: the default one the network associated, or the one made
     of the IMSI, which it registered. tcp_only: SIP over TCP whatever the size. contact_in_message: Contact
     with the instance id in MESSAGE. via_transport: a transport parameter on its Via. own_conversation:
-    notifications carry its own stored Conversation-ID instead of the received one.
+    notifications carry its own stored Conversation-ID instead of the received one. offered_port,
+    answered_port: what its SDP says where it is the one to connect.
     """
 
     name: str
@@ -48,6 +57,8 @@ class Personality:
     ids: IdStyle = IdStyle.UUID
     no_rport: bool = False
     own_conversation: bool = False
+    offered_port: MsrpPort = MsrpPort.DISCARD
+    answered_port: MsrpPort = MsrpPort.DISCARD
 
 
 PERSONALITIES = {
@@ -56,7 +67,7 @@ PERSONALITIES = {
         Personality("reference", "the documents"),
         Personality(
             "samsung-ims-5.0",
-            "field trace of 2015: pager-mode text and notifications, SIP over TCP on IPv6",
+            "field traces of 2015: texts, notifications, session and file transfer, SIP over TCP on IPv6",
             user_agent="Samsung IMS 5.0",
             own_identity=True,
             tcp_only=True,
@@ -65,6 +76,8 @@ PERSONALITIES = {
             ids=IdStyle.SHA1,
             no_rport=True,
             own_conversation=True,
+            offered_port=MsrpPort.DISCARD_ON_M_LINE,
+            answered_port=MsrpPort.REAL,
         ),
     )
 }

@@ -20,12 +20,17 @@ from harness.cpm.identity import imei_urn
 from harness.cpm.tokens import new_call_id, new_tag
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
+from harness.sip.digest import answer_challenge, first_supported
 from harness.sip.headers import NameAddr
 from harness.sip.message import Request, Response, build_request, build_response
 from harness.sip.milenage import Milenage
 from harness.sip.uri import parse_uri
 
-ALLOW = "ACK, CANCEL, MESSAGE, NOTIFY, OPTIONS"
+METHODS = (
+    *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE"),
+    *("INFO", "REFER", "NOTIFY", "MESSAGE", "PRACK"),
+)
+ALLOW = ", ".join(METHODS)
 Headers = list[tuple[str, str]]
 
 
@@ -185,12 +190,15 @@ class RcsAccess:
     def addressed(self, make: RequestMaker, hop: Hop | None = None) -> Request:
         """The request with the Via of the hop it goes to; above 1300 octets over TCP."""
         hop = hop or self.hop()
-        request = make(self._via(hop))
+        request = make(self.via_for(hop))
         chosen = choose_transport(request, hop.transport)
-        return request if chosen is hop.transport else request.with_header("Via", self._via(self.hop(chosen)))
+        return (
+            request if chosen is hop.transport else request.with_header("Via", self.via_for(self.hop(chosen)))
+        )
 
-    def _via(self, hop: Hop) -> str:
-        via = self.agent.via_for(hop, self.local)
+    def via_for(self, hop: Hop, local: Address | None = None) -> str:
+        """A Via for a request to a hop, written as this client does."""
+        via = self.agent.via_for(hop, local or self.local)
         if self.personality.no_rport and hop.transport is not Transport.UDP:
             via = via.replace(";rport", "")
         return f"{via};transport={hop.transport}" if self.personality.via_transport else via
@@ -203,6 +211,17 @@ class RcsAccess:
         return await self.agent.request(
             request, self.hop(Transport(request.via.transport.upper())), local=self.local
         )
+
+    def credentials(self, request: Request, response: Response) -> Headers | None:
+        """What answers the challenge to a request (RFC 3261 22.2, 22.3); None when nothing can."""
+        name = {401: "Authorization", 407: "Proxy-Authorization"}.get(response.status)
+        password, challenge = self.settings.password, first_supported(response.challenges)
+        if name is None or password is None or challenge is None or name in request:
+            return None
+        value = answer_challenge(
+            challenge, request.method, request.uri, self.impi, password.encode(), request.body
+        )
+        return [(name, value)]
 
     # -- responses
 

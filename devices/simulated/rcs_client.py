@@ -13,15 +13,22 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from devices.simulated.baseband import Baseband, Change, Pdn
+from devices.simulated.conversations import MessageStatus
 from devices.simulated.defects import Defects, Stage
 from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.messaging_service import NotServed
 from devices.simulated.personality import Personality
-from devices.simulated.rcs_access import ALLOW, RcsAccess, RcsSettings
-from devices.simulated.rcs_registration import FEATURES, RcsRegistration, SimCounter
-from devices.simulated.rcs_texts import ACCEPTED, RcsTexts
+from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
+from devices.simulated.rcs_conversations import Conversations
+from devices.simulated.rcs_flows import service_for
+from devices.simulated.rcs_notifications import RcsNotifications
+from devices.simulated.rcs_outbox import Outbox
+from devices.simulated.rcs_registration import RcsRegistration, SimCounter
+from devices.simulated.rcs_sessions import UNDERSTOOD, RcsSessions, SessionService
+from devices.simulated.rcs_texts import ACCEPTED, RcsTexts, TextShelf, WrittenText
 from harness.agent.sip.agent import Incoming, SipAgent
-from harness.errors import RcsLabError
+from harness.cpm.services import Service, iari_feature, icsi_feature
+from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Entry, Timeline
 from harness.sip.grammar import is_token
 from harness.sip.message import Request, Response
@@ -30,8 +37,9 @@ from harness.sip.transaction import Timers
 _log = logging.getLogger(__name__)
 
 SERVED = ("MESSAGE", "NOTIFY", "OPTIONS")
-UNDERSTOOD = frozenset({"path", "gruu", "timer"})
+ONLY_IN_DIALOGS = frozenset({"BYE", "CANCEL", "INFO", "PRACK", "UPDATE"})
 FAREWELL_SECONDS = 2.0
+IARIS = ("rcse.im",)
 
 Answer = Callable[[Response], None]
 
@@ -50,6 +58,7 @@ class Connection:
     pdn: Pdn
     access: RcsAccess
     registration: RcsRegistration
+    sessions: RcsSessions
     running: asyncio.Task[None]
 
 
@@ -66,7 +75,13 @@ class RcsClient:
     ) -> None:
         self.baseband, self.app, self.settings = baseband, app, settings
         self.personality, self.defects = personality, defects
-        self.texts = RcsTexts(app, settings, personality, defects)
+        self.outbox = Outbox()
+        self.notifications = RcsNotifications(app, self.outbox, personality, defects)
+        self.conversations = Conversations(personality.ids.make)
+        shelf = TextShelf(app, self.notifications, self.conversations, personality, defects)
+        self.texts = RcsTexts(shelf, self.outbox, settings)
+        self.services: tuple[SessionService, ...] = ()
+        self._shelf = shelf
         self._sim = SimCounter()
         self._connection: Connection | None = None
         self._was_registered = False
@@ -96,18 +111,31 @@ class RcsClient:
             turn.cancel()
         await asyncio.gather(*turns, return_exceptions=True)
         await self._down()
+        await self.notifications.close()
 
     # -- what the messaging app asks
 
     def send_text(self, key: str, text: str, chat: bool) -> str:
-        """Queue a text; it waits while there is no registration."""
+        """Queue a text; it waits while there is no registration. Returns its imdn.Message-ID."""
         if chat:
             raise NotServed("Chat is not available")
-        return self.texts.send_text(key, text)
+        written = self._shelf.write(text)
+        try:
+            self._texting(written).send(key, written)
+        except UsageError as error:
+            _log.warning("cannot send: %s", error)
+            self.app.outcome(written.message_id, MessageStatus.NOT_SENT)
+        return written.message_id
+
+    def _texting(self, written: WrittenText) -> RcsTexts:
+        """The service a text goes by: the pager mode up to the limit (RCC.07)."""
+        if len(written.content) > self.settings.pager_limit:
+            raise UsageError(f"{len(written.content)} octets are no pager-mode message")
+        return self.texts
 
     def conversation_shown(self, key: str) -> None:
         """The conversation is on screen."""
-        self.texts.shown(key)
+        self.notifications.shown(key)
 
     def end_chat(self, number: str) -> None:
         """There are no chats yet."""
@@ -179,33 +207,40 @@ class RcsClient:
             await agent.close()
             return
         access = RcsAccess(agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects)
-        registration = RcsRegistration(access, self._sim, lambda _: self.show_registration())
+        sessions = RcsSessions(access, agent.timeline, self.services)
+        await sessions.open()
+        registration = RcsRegistration(access, self._sim, lambda _: self.show_registration(), self.features)
         running = asyncio.create_task(registration.run())
-        self._connection = Connection(pdn, access, registration, running)
+        self._connection = Connection(pdn, access, registration, sessions, running)
 
     async def _down(self) -> None:
         connection = self._connection
         if connection is None:
             return
         await _cancelled(connection.running)
-        await self.texts.outbox.close()
+        await self.outbox.close()
         connection.registration.lost()
         self._connection = None
         self.show_registration()
+        await connection.sessions.lost()
         await connection.access.agent.close()
 
     async def _farewell(self) -> None:
-        """The radio is about to be switched off: deregister first (TS 24.229 5.1.1.6)."""
+        """The radio is about to be switched off: end sessions, then deregister (TS 24.229 5.1.1.6)."""
         async with self._turn:
             connection = self._connection
             if connection is None:
                 return
             await _cancelled(connection.running)
-            self.texts.outbox.pause()
-            try:
-                await asyncio.wait_for(connection.registration.end(), FAREWELL_SECONDS)
-            except TimeoutError:
-                _log.warning("no answer to the deregistration")
+            self._pause()
+            for what, saying in (
+                ("the end of sessions", connection.sessions.farewell()),
+                ("the deregistration", connection.registration.end()),
+            ):
+                try:
+                    await asyncio.wait_for(saying, FAREWELL_SECONDS)
+                except TimeoutError:
+                    _log.warning("no answer to %s", what)
 
     def show_registration(self) -> None:
         """Tell modem and outbox what the registration is now."""
@@ -214,15 +249,30 @@ class RcsClient:
         self.baseband.ims_registered = self.registered or claimed
         _log.info("IMS %s", "registered" if self.registered else "not registered")
         if self._connection is not None and self.registered:
-            self.texts.outbox.open(self._connection.access)
+            self.outbox.open(self._connection.access)
+            for service in self.services:
+                service.ready(self._connection.sessions)
         else:
-            self.texts.outbox.pause()
+            self._pause()
+
+    def _pause(self) -> None:
+        """Nothing new begins for now."""
+        self.outbox.pause()
+        for service in self.services:
+            service.gone()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The feature tags of what there is, each once with all its URNs (RFC 3840 9)."""
+        flows = [flow for service in self.services for flow in service.flows]
+        icsis = [Service.PAGER, *(service_for(flow).announced for flow in flows)]
+        return icsi_feature(*dict.fromkeys(each.value for each in icsis)), iari_feature(*IARIS)
 
     # -- what the network sends
 
     def _received(self, incoming: Incoming) -> None:
         connection = self._connection
-        if connection is None or incoming.message.method == "ACK":
+        if connection is None:
             return
         access, answered = connection.access, False
 
@@ -240,6 +290,8 @@ class RcsClient:
 
     def _serve(self, connection: Connection, incoming: Incoming, answer: Answer) -> None:
         access, message = connection.access, incoming.message
+        if connection.sessions.receive(incoming):
+            return
         refusal = self._refusal(access, message)
         if refusal is not None:
             answer(refusal)
@@ -249,7 +301,7 @@ class RcsClient:
             connection.registration.notified(incoming)
         else:
             headers = [
-                ("Contact", ";".join([f"<{access.contact_uri}>", *FEATURES])),
+                ("Contact", ";".join([f"<{access.contact_uri}>", *self.features])),
                 ("Allow", ALLOW),
                 ("Accept", ACCEPTED),
                 ("Supported", ", ".join(sorted(UNDERSTOOD))),
@@ -257,11 +309,15 @@ class RcsClient:
             answer(access.response(message, 200, headers))
 
     def _refusal(self, access: RcsAccess, message: Request) -> Response | None:
-        """RFC 3261 8.2: method, dialog, Require. None when the request may be served."""
+        """RFC 3261 8.2: method, dialog, Require. None when the request may be served.
+
+        REFER is declined, as nothing here follows one (RFC 3515 2.4.2).
+        """
         if message.method not in SERVED:
-            if message.to.tag or message.method == "CANCEL":
+            if message.to.tag or message.method in ONLY_IN_DIALOGS:
                 return access.response(message, 481)
-            return access.response(message, 405, [("Allow", ALLOW)])
+            status = 603 if message.method in METHODS else 405
+            return access.response(message, status, [("Allow", ALLOW)])
         if message.to.tag and message.method != "NOTIFY":
             return access.response(message, 481)
         unknown = [tag for tag in message.values("Require") if tag.lower() not in UNDERSTOOD]

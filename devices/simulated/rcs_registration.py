@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,6 @@ from harness.agent.events.subscriber import EventSubscriber, Wish
 from harness.agent.scheduler import RunningLoop
 from harness.agent.sip.agent import Incoming
 from harness.bodies.reginfo import ContactState, parse_reginfo
-from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.cpm.tokens import new_call_id, new_tag
 from harness.errors import BodySyntaxError, RcsLabError, SipSyntaxError
 from harness.sip import aka
@@ -34,7 +33,6 @@ from harness.sip.transaction import Timers
 
 _log = logging.getLogger(__name__)
 
-FEATURES = (icsi_feature(Service.PAGER.value), iari_feature("rcse.im"))
 LONGEST_WAIT = 1800.0
 ATTEMPTS_WITH_CREDENTIALS = 3
 LAST_NOTIFY_SECONDS = 0.5
@@ -64,14 +62,20 @@ class _Secret:
 
 
 class RcsRegistration:
-    """Keeps one client registered from `run` until `end`.
+    """Keeps one client registered from `run` until `end`, with the feature tags of its services.
 
     registered is True between a 200 with our Contact and whatever ends it; on_change is called with it at
     each change.
     """
 
-    def __init__(self, access: RcsAccess, sim: SimCounter, on_change: Callable[[bool], None]) -> None:
-        self.access, self.sim = access, sim
+    def __init__(
+        self,
+        access: RcsAccess,
+        sim: SimCounter,
+        on_change: Callable[[bool], None],
+        features: Sequence[str],
+    ) -> None:
+        self.access, self.sim, self._features = access, sim, features
         self.registered = False
         self._on_change = on_change
         self._call_id = new_call_id(access.local.host)
@@ -202,7 +206,9 @@ class RcsRegistration:
     async def _attempt(self, expires: int, authorization: str) -> Response:
         access = self.access
         self._cseq += 1
-        contact = ";".join([f"<{access.contact_uri}>", access.instance, *FEATURES, f"expires={expires}"])
+        contact = ";".join(
+            [f"<{access.contact_uri}>", access.instance, *self._features, f"expires={expires}"]
+        )
         headers = [
             ("Contact", contact),
             ("Supported", "timer,path,gruu"),

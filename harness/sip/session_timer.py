@@ -27,13 +27,15 @@ class TimerPolicy:
 
     interval: seconds we ask for or offer, None when we want no timer (one the other end asks for is still
     kept). least: shorter intervals are refused with 422, and asked for with this as Min-SE when above 90.
-    refresher: who is to refresh where the choice is ours, in the roles of the transaction; None leaves it to
-    the other end, and to the UAC where the other end leaves it to us.
+    shows_least: 90 is said too, which is the default (5). refresher: who is to refresh where the choice is
+    ours, in the roles of the transaction; None leaves it to the other end, and to the UAC where the other end
+    leaves it to us.
     """
 
     interval: int | None = None
     least: int = LEAST_SECONDS
     refresher: Refresher | None = None
+    shows_least: bool = False
 
     def __post_init__(self) -> None:
         if self.least < LEAST_SECONDS:
@@ -86,8 +88,8 @@ class SessionTimer:
         return [("Session-Expires", str(value)), *shown]
 
     def _least_to_ask(self, policy: TimerPolicy) -> int | None:
-        known = [self._min_se or 0, policy.least if policy.least > LEAST_SECONDS else 0]
-        return max(known) or None
+        shown = policy.least > LEAST_SECONDS or policy.shows_least
+        return max(self._min_se or 0, policy.least if shown else 0) or None
 
     def too_small(self, request: Request, response: Response) -> bool:
         """Take in a 422. True when the request is worth repeating: with the headers it would have now (7.3).

@@ -127,10 +127,14 @@ class MsrpEndpoint:
         self.addresses.clear()
         self.tls_addresses.clear()
 
-    async def drop_connections(self) -> None:
-        """Lose every connection at once, as when the radio is lost."""
+    def cut(self) -> None:
+        """From now on nothing leaves on any connection."""
         for connection in self._connections:
             connection.abort("dropped")
+
+    async def drop_connections(self) -> None:
+        """Lose every connection at once, as when the radio is lost, and wait until they are gone."""
+        self.cut()
         await self._connections.ended()
 
     # -- sessions

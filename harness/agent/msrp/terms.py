@@ -31,7 +31,8 @@ class MsrpTerms:
     ours. secure: whether we offer TLS. fingerprints: of our certificate. direction: what we are ready to do;
     an answer takes away what the offer does not allow. cema: whether we do RFC 6714; strict_cema: whether
     that makes us refuse an offer whose c= and m= differ from its path, as RFC 6714 4.3 demands: real handsets
-    put port 9 on the m-line and another in the path.
+    put port 9 on the m-line and another in the path. m_port: what we write there ourselves, as they do;
+    None for the port of our URI.
     """
 
     uri: str | None
@@ -47,6 +48,7 @@ class MsrpTerms:
     max_size: int | None = None
     cema: bool = False
     strict_cema: bool = False
+    m_port: int | None = None
     chatroom: tuple[str, ...] | None = None
     file: FileDescription | None = None
 
@@ -95,7 +97,7 @@ class OwnMedia:
         shown = parse_msrp_uri(self.path[0] if self.cema else self.path[-1])
         return MediaDescription(
             "message",
-            shown.port or DISCARD_PORT,
+            self.terms.m_port or shown.port or DISCARD_PORT,
             "TCP/TLS/MSRP" if self.tls else "TCP/MSRP",
             ("*",),
             connections=(connection_to(shown.host),),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.agent.background import Background
 from harness.agent.scheduler import Scheduler, TimerHandle
-from harness.agent.session.outgoing import Outgoing
+from harness.agent.session.outgoing import Outgoing, ViaOf
 from harness.agent.session.user import Content, Header
 from harness.agent.sip.agent import SipAgent
 from harness.errors import RcsLabError
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "MESSAGE", "REFER", "NOTIFY")
 SUPPORTED = ("100rel", "timer")
+_WITHOUT_LOCATION = frozenset({"ACK", "CANCEL"})
 
 # Given a 401 or 407 and the request it refuses: headers for the next attempt, None to give up.
 Authorize = Callable[[Request, Response], "list[Header] | None"]
@@ -39,7 +40,10 @@ class SessionContext:
     """The part of a user agent its sessions work with.
 
     allow, supported: methods and option tags shown to the other end. headers: rows every message of ours
-    carries (Server, User-Agent). authorize: answers challenges. closing: nothing new is begun.
+    carries (Server, User-Agent). location: rows of every message but ACK, CANCEL and the response to that
+    (RFC 7976 2), asked for as each is made. via_of: our Via for a hop, that of the agent by default.
+    understood: option tags a request may require, those shown by default. authorize: answers challenges.
+    closing: nothing new is begun.
     """
 
     agent: SipAgent
@@ -49,6 +53,9 @@ class SessionContext:
     allow: tuple[str, ...] = ALLOW
     supported: tuple[str, ...] = SUPPORTED
     headers: tuple[Header, ...] = ()
+    location: Callable[[], Iterable[Header]] = tuple
+    via_of: ViaOf | None = None
+    understood: Container[str] | None = None
     authorize: Authorize | None = None
     randomness: random.Random = field(default_factory=random.Random)
     dialogs: Dialogs = field(default_factory=Dialogs)
@@ -60,7 +67,12 @@ class SessionContext:
     @property
     def outgoing(self) -> Outgoing:
         """What sends requests."""
-        return Outgoing(self.agent)
+        return Outgoing(self.agent, self.via_of)
+
+    def own_rows(self, method: str) -> list[Header]:
+        """The rows a message of ours carries, of this method or in response to it."""
+        located = () if method in _WITHOUT_LOCATION else self.location()
+        return [*self.headers, *located]
 
     # -- dialogs
 
@@ -87,7 +99,7 @@ class SessionContext:
         reason: str | None = None,
     ) -> Response:
         """A response with the rows every message of ours carries. Raises UsageError."""
-        rows = [*headers, *self.headers, *(content.rows if content is not None else ())]
+        rows = [*headers, *self.own_rows(request.method), *(content.rows if content is not None else ())]
         body = content.body if content is not None else b""
         return build_response(request, status, reason, rows, body, to_tag=to_tag)
 

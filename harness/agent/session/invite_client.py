@@ -135,7 +135,11 @@ class OutgoingInvite:
         self._settle(InviteOutcome(None, response))
 
     def _draft(self, number: int, headers: list[Header]) -> Request:
-        rows = [*self.context.shown, *self.context.headers, *self._timer.request_headers(initial=True)]
+        rows = [
+            *self.context.shown,
+            *self.context.own_rows("INVITE"),
+            *self._timer.request_headers(initial=True),
+        ]
         return self.invitation.draft(number, [*rows, *headers])
 
     async def _send(self, draft: Request) -> tuple[Sent, Response]:

@@ -190,7 +190,7 @@ class InviteSession:
             [
                 *(self.timer.request_headers(initial=False) if refreshing else []),
                 *(self.context.shown if refreshing else self.context.extensions),
-                *self.context.headers,
+                *self.context.own_rows(method),
                 *headers,
                 *(content.rows if content is not None else []),
             ],

@@ -18,6 +18,10 @@ _VIA_OCTETS = 100  # about what a Via of ours adds to a request that has none ye
 _TRANSPORTS = {"udp": Transport.UDP, "tcp": Transport.TCP, "tls": Transport.TLS}
 
 
+# Our Via for a request to a hop from an address of ours, None for any.
+ViaOf = Callable[[Hop, Address | None], str]
+
+
 class Way(Protocol):
     """How the requests of a dialog leave."""
 
@@ -82,6 +86,7 @@ class Outgoing:
     """Sends the drafts of a user agent, requests without a Via, in transactions or (ACK) without."""
 
     agent: SipAgent
+    via_of: ViaOf | None = None
 
     async def request(
         self,
@@ -139,7 +144,7 @@ class Outgoing:
         await self.agent.send(sent.request.raw, sent.hop, local=way.local)
 
     def _addressed(self, draft: Request, hop: Hop, way: Way) -> Request:
-        return draft.with_prepended("Via", self.agent.via_for(hop, way.local))
+        return draft.with_prepended("Via", (self.via_of or self.agent.via_for)(hop, way.local))
 
 
 class _Heard:

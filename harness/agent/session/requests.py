@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from harness.agent.session.context import SessionContext
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.invite_session import InviteSession
 from harness.agent.session.user import Cause, Ending, SessionRequest
@@ -26,7 +27,7 @@ def serve(session: InviteSession, incoming: Incoming) -> None:
         session.respond(incoming, 481)
         return
     refused = session.dialog.receive(request)
-    unknown = not_understood(request, session.context.supported)
+    unknown = not_understood(request, session.context)
     if refused is not None:
         session.respond(incoming, refused)
     elif unknown:
@@ -48,10 +49,11 @@ def _serve_in_order(session: InviteSession, incoming: Incoming) -> None:
         session.context.agent.respond(incoming, response)
 
 
-def not_understood(request: Request, understood: tuple[str, ...]) -> list[str]:
+def not_understood(request: Request, context: SessionContext) -> list[str]:
     """Option tags in Require that are not known here (8.2.2.3); a CANCEL or ACK may have none."""
     if request.method in ("ACK", "CANCEL"):
         return []
+    understood = context.supported if context.understood is None else context.understood
     return [tag for tag in request.values("Require") if tag.lower() not in understood]
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 
 from harness.agent.scheduler import Scheduler
 from harness.agent.session.context import ALLOW, SUPPORTED, Authorize, SessionContext
 from harness.agent.session.invite_client import Invitation, OutgoingInvite
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.invite_session import InviteSession
-from harness.agent.session.outgoing import UriWay, Way
+from harness.agent.session.outgoing import UriWay, ViaOf, Way
 from harness.agent.session.requests import not_understood, serve
 from harness.agent.session.user import Cause, Content, Ending, Header, SessionUser
 from harness.agent.sip.agent import Incoming, SipAgent
@@ -39,7 +39,8 @@ class UserAgent:
     and answers, at once or later. contact_of, way_of: our Contact value and the way back for an INVITE that
     came (by default the address it came to, and straight to its Contact). policy: session timers, which are
     kept only when `timer` is supported. authorize:
-    answers 401 and 407. allow, supported, headers: what every message of ours shows.
+    answers 401 and 407. allow, supported, headers: what every message of ours shows; location, via_of,
+    understood: see SessionContext.
     """
 
     def __init__(
@@ -54,6 +55,9 @@ class UserAgent:
         allow: tuple[str, ...] = ALLOW,
         supported: tuple[str, ...] = SUPPORTED,
         headers: tuple[Header, ...] = (),
+        location: Callable[[], Iterable[Header]] = tuple,
+        via_of: ViaOf | None = None,
+        understood: Container[str] | None = None,
         timers: Timers | None = None,
         scheduler: Scheduler | None = None,
         randomness: random.Random | None = None,
@@ -69,6 +73,9 @@ class UserAgent:
             allow=allow,
             supported=supported,
             headers=headers,
+            location=location,
+            via_of=via_of,
+            understood=understood,
             authorize=authorize,
             randomness=randomness or random.Random(),
         )
@@ -119,7 +126,7 @@ class UserAgent:
     def _invited(self, incoming: Incoming) -> None:
         request = incoming.message
         key = _merged(request)
-        unknown = not_understood(request, self.context.supported)
+        unknown = not_understood(request, self.context)
         if key in self._incoming:
             self._refuse(incoming, 482)  # 8.2.2.2: the same request on another path
         elif unknown:
@@ -170,8 +177,11 @@ class UserAgent:
             invite.cancelled(incoming.message)
 
     def _invite_of(self, incoming: Incoming) -> IncomingInvite | None:
-        invites = [*self._incoming.values(), *(each for s in self.sessions for each in s.served.values())]
-        return next((invite for invite in invites if invite.incoming is incoming), None)
+        return next((invite for invite in self._all_incoming() if invite.incoming is incoming), None)
+
+    def _all_incoming(self) -> list[IncomingInvite]:
+        """Initial ones and re-INVITEs."""
+        return [*self._incoming.values(), *(each for s in self.sessions for each in s.served.values())]
 
     def _refuse(
         self,
@@ -202,6 +212,13 @@ class UserAgent:
     def start(self) -> None:
         """Go on after `close`; a new user agent has begun already."""
         self.context.closing = False
+
+    async def abandon(self) -> None:
+        """End everything and send nothing, as when the network is gone."""
+        self.context.closing = True
+        for invite in self._all_incoming():
+            invite.stay_silent()
+        await self.close()
 
     async def close(self) -> None:
         """End everything at once: INVITEs that wait get 487, sessions no BYE. Nothing runs afterwards."""

@@ -184,14 +184,15 @@ class Network:
         await settled()
         assert self.inbox.empty(), f"expected nothing, got\n{self.inbox.get_nowait()}"
 
-    def answer(self, request: Wire, status: str, *headers: str) -> None:
+    def answer(self, request: Wire, status: str, *headers: str, body: str = "") -> None:
         """Answer in the way every server has to (RFC 3261 8.2.6)."""
         to = request.header("To")
         lines = [f"SIP/2.0 {status}"]
         lines += [f"Via: {value}" for value in request.all("Via")]
         lines += [f"From: {request.header('From')}", f"To: {to}" + ("" if ";tag=" in to else ";tag=net")]
         lines += [f"Call-ID: {request.header('Call-ID')}", f"CSeq: {request.header('CSeq')}", *headers]
-        request.reply_to("\r\n".join([*lines, "Content-Length: 0", "", ""]).encode())
+        lines += [f"Content-Length: {len(body.encode())}", "", body]
+        request.reply_to("\r\n".join(lines).encode())
 
     def accept(self, register: Wire, *headers: str, expires: int = 600_000) -> None:
         """200 to a REGISTER that binds its Contact."""
@@ -285,6 +286,27 @@ class Network:
         )
         options = {"disposition": None, "message_id": f"own-{status}"} | options
         return self.text(client, xml, inner="message/imdn+xml", **options)
+
+    def invite(
+        self, client: str, sdp: str, service: str = "oma.cpm.session", *extra: str, **options: Any
+    ) -> str:
+        """Wire text of an INVITE to the client."""
+        tag = service.removesuffix(".group")
+        rows = (
+            f"Contact: <sip:far@{self.host}:{self.port}>",
+            f"P-Asserted-Identity: <{FAR}>, <tel:{FAR_NUMBER}>",
+            f"P-Asserted-Service: urn:urn-7:3gpp-service.ims.icsi.{service}",
+            f'Accept-Contact: *;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.{tag}"',
+            f"Record-Route: <sip:{self.host}:{self.port};lr>",
+            "Supported: timer",
+            "Allow: INVITE, ACK, CANCEL, BYE, UPDATE",
+            "Conversation-ID: conv-1",
+            "Contribution-ID: contrib-1",
+            "Session-Expires: 1800",
+            *extra,
+            *(["Content-Type: application/sdp"] if sdp else []),
+        )
+        return self.request("INVITE", client, *rows, body=sdp, **options)
 
     def reginfo(self, subscribe: Wire, contact: str, event: str, *, state: str = "terminated") -> str:
         """Wire text of a NOTIFY in the dialog of that SUBSCRIBE."""

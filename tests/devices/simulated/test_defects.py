@@ -219,7 +219,7 @@ class Exchange:
         """All the handset had to say has been said and answered."""
         for turn in range(5000):
             await asyncio.sleep(0)  # loopback delivers at once
-            if turn > 80 and not self.client.texts.outbox.busy:
+            if turn > 80 and not self.client.outbox.busy:
                 return
         raise AssertionError("the handset does not come to rest")
 

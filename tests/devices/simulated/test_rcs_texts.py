@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.simulated.conversations import MessageStatus
-from devices.simulated.rcs_texts import MEMORY
+from devices.simulated.rcs_conversations import MEMORY
 
 SENDING, SENT, NOT_SENT = MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.NOT_SENT
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -435,8 +435,10 @@ async def test_unknown_require_is_refused_by_name(tools: Any, require: str, name
 async def test_other_methods_are_refused(tools: Any) -> None:
     async with tools.rig() as rig:
         await rig.register()
-        refused = await rig.network.ask("INVITE", rig.contact)
-        assert (refused.status, refused.header("Allow")) == (405, "ACK, CANCEL, MESSAGE, NOTIFY, OPTIONS")
+        refused = await rig.network.ask("SUBSCRIBE", rig.contact)
+        allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER, NOTIFY, MESSAGE, PRACK"
+        assert (refused.status, refused.header("Allow")) == (405, allowed)
+        assert (await rig.network.ask("REFER", rig.contact, "Refer-To: <sip:x@y>")).status == 603
         assert (await rig.network.ask("BYE", rig.contact, to=f"<{tools.OWN}>;tag=x")).status == 481
         assert (await rig.network.ask("MESSAGE", rig.contact, to=f"<{tools.OWN}>;tag=x")).status == 481
         options = await rig.network.ask("OPTIONS", rig.contact)
@@ -597,12 +599,13 @@ def test_mutated_octets_never_break_the_client(
 async def test_what_is_remembered_is_bounded(tools: Any) -> None:
     async with tools.rig() as rig:
         await rig.register()
-        texts = rig.client.texts
+        notifications, conversations = rig.client.notifications, rig.client.conversations
         for number in range(MEMORY + 50):
             rig.write("x", f"+1202{number:07}")
-            texts.send_text(f"+1202{number:07}", "x")
-        for held in (texts._sent, texts._received, texts._unseen, texts._conversations):
-            assert len(held) <= MEMORY
+            rig.client.send_text(f"+1202{number:07}", "x", False)
+        held = (notifications._sent, notifications._received, notifications._unseen, conversations._known)
+        assert [len(each) <= MEMORY for each in held] == [True] * 4
+        assert len(notifications._sent) == len(conversations._known) == MEMORY
 
 
 async def test_a_queue_that_is_empty_is_gone(tools: Any) -> None:
@@ -611,5 +614,5 @@ async def test_a_queue_that_is_empty_is_gone(tools: Any) -> None:
         rig.write("x")
         rig.network.answer(await rig.network.receive("MESSAGE"), "200 OK")
         await tools.settled()
-        assert rig.client.texts.outbox._queues == {}
-        assert rig.client.texts.outbox._workers == {}
+        assert rig.client.outbox._queues == {}
+        assert rig.client.outbox._workers == {}
