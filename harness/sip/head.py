@@ -118,10 +118,6 @@ class Head:
         """The rows that are header fields, in order."""
         return tuple(self.field(number) for number, key in enumerate(self.keys) if key is not None)
 
-    def name(self, number: int) -> str:
-        """The name of a row as it was sent."""
-        return _name(self.rows[number])
-
     def octets(self) -> bytes:
         """The head as it is on the wire, the empty line with it."""
         return b"".join((self.start_line, b"\r\n", *self.rows, b"\r\n"))
@@ -141,18 +137,6 @@ class Head:
         return Head(
             self.line, self.start_line, offset, kept, tuple(keys), end, proper=True, before=self._before
         )
-
-    def with_row(self, number: int, row: bytes) -> Head:
-        """A tidy head with another row of the same name in one place."""
-        head = Head.__new__(Head)
-        head.line, head.start_line, head._offset, head._before = (
-            self.line, self.start_line, self._offset, self._before
-        )  # fmt: skip
-        head.keys, head.numbers, head.proper = self.keys, self.numbers, True
-        head.rows = (*self.rows[:number], row, *self.rows[number + 1 :])
-        head.body_offset = self._offset + sum(map(len, head.rows)) + 2
-        head._fields = None
-        return head
 
     def faults(self) -> list[Fault]:
         """What is wrong with start line, line ends and rows."""
@@ -277,7 +261,8 @@ def value_of(row: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
-def _name(row: bytes) -> str:
+def name_of(row: bytes) -> str:
+    """The name of a row as it was sent."""
     return row.partition(b":")[0].rstrip(b" \t").decode("utf-8", "backslashreplace")
 
 
@@ -286,11 +271,11 @@ def _tidied(row: bytes) -> bytes:
     if row.endswith(b"\r\n") and row.count(b"\n") == row.count(b"\r") == row.count(b"\r\n"):
         return row
     value = _LINE_ENDS.sub(" ", value_of(row))
-    return f"{_name(row)}: {value}\r\n".encode()
+    return f"{name_of(row)}: {value}\r\n".encode()
 
 
 def _field(row: bytes, key: str | None, offset: int) -> HeaderField:
-    name = _name(row)
+    name = name_of(row)
     canonical = key if key in KNOWN_HEADERS else name
     return HeaderField(name, canonical, value_of(row), offset, row)
 

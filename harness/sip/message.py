@@ -16,7 +16,7 @@ from harness.errors import SipSyntaxError, UsageError
 from harness.sip.caller_preferences import AcceptContact
 from harness.sip.fault import Fault, fault_of
 from harness.sip.grammar import is_token, list_elements, parse_number, split_list
-from harness.sip.head import Head, HeaderField, read_head, value_of, written_head
+from harness.sip.head import Head, HeaderField, name_of, read_head, value_of, written_head
 from harness.sip.header_lines import (
     checked_line,
     checked_lines,
@@ -47,13 +47,12 @@ _T = TypeVar("_T")
 _H = TypeVar("_H", bound=HeaderType)
 _Parse = Callable[[str, int], _T]
 
-# Headers whose texts come again: a handset writes some alike in message after message, and a response repeats
-# those of its request. Each text is parsed once for all. Not those that hold what a secret made.
+# Headers whose texts come again: a handset writes some alike in message after message. Each text is parsed
+# once for all. Not those with an id of the message in them, nor those that hold what a secret made.
 _REPEATED = frozenset(
     {
-        "Via", "From", "To", "CSeq", "Contact", "Route", "Record-Route", "Path", "Service-Route",
-        "P-Asserted-Identity", "P-Preferred-Identity", "Accept-Contact", "Content-Type", "Content-Length",
-        "Max-Forwards", "Expires",
+        "To", "CSeq", "Contact", "Route", "Record-Route", "Path", "Service-Route", "P-Asserted-Identity",
+        "P-Preferred-Identity", "Accept-Contact", "Content-Type", "Content-Length", "Max-Forwards", "Expires",
     }
 )  # fmt: skip
 _LONGEST_HEAD = 8192  # octets: in a longer one nothing is looked up
@@ -227,7 +226,7 @@ class SipMessage:
 
     def _optional(self, name: str, parse: _Parse[_T]) -> _T | None:
         typed = self._typed
-        value: _T | None
+        value: _T
         if name in typed:
             value = typed[name]
             return value
@@ -238,10 +237,9 @@ class SipMessage:
         number = numbers[0]
         read = _parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _parsed
         try:
-            value = read(parse, head.rows[number])
+            value = typed[name] = read(parse, head.rows[number])
         except SipSyntaxError:
             value = self._located(number, 0, head.text(number), parse)
-        typed[name] = value
         return value
 
     def _list(self, name: str, parse: _Parse[_T], may_be_empty: bool = False) -> list[_T]:
@@ -271,9 +269,6 @@ class SipMessage:
             raise SipSyntaxError(name, "", self.body_offset, clause, "absent")
         return values
 
-    def _number(self, name: str, clause: str, limit: int = 2**32 - 1) -> int | None:
-        return self._optional(name, _number_reader(name, clause, limit))
-
     def typed(self, kind: type[_H]) -> _H | None:
         """The header whose type `kind` is (see header_value.py); None when absent. Raises SipSyntaxError."""
         return self._optional(header_key(kind.header), kind.parse)
@@ -288,7 +283,7 @@ class SipMessage:
 
     @property
     def vias(self) -> list[Via]:
-        """Every Via value, the topmost first."""
+        """Every Via value as it was sent, the topmost first."""
         return self._required_list("Via", Via.parse, "RFC 3261 8.1.1.7")
 
     @property
@@ -299,8 +294,9 @@ class SipMessage:
             number = self._head.first("Via")
             if number is None:
                 raise SipSyntaxError("Via", "", self.body_offset, "RFC 3261 8.1.1.7", "absent")
-            index, text = list_elements(self._head.text(number))[0]
-            via = self._typed["via"] = self._located(number, index, text, Via.parse)
+            text = self._head.text(number)
+            index, first = list_elements(text)[0] if "," in text else (0, text)
+            via = self._typed["via"] = self._located(number, index, first, Via.parse)
         return via
 
     @property
@@ -372,17 +368,17 @@ class SipMessage:
     @property
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (RFC 3261 20.22); None when absent."""
-        return self._number("Max-Forwards", "RFC 3261 20.22", 255)
+        return self._optional("Max-Forwards", _MAX_FORWARDS)
 
     @property
     def content_length(self) -> int | None:
         """Content-Length in octets as declared; None when absent."""
-        return self._number("Content-Length", "RFC 3261 20.14")
+        return self._optional("Content-Length", _CONTENT_LENGTH)
 
     @property
     def expires(self) -> int | None:
         """Expires in seconds; None when absent."""
-        return self._number("Expires", "RFC 3261 20.19")
+        return self._optional("Expires", _EXPIRES)
 
     @property
     def content_type(self) -> MediaType | None:
@@ -481,16 +477,9 @@ class SipMessage:
         top = head.first("Via")
         if top is None:
             return self.with_prepended("Via", str(via))
-        text, value = head.text(top), str(via)
-        if "," in text:
-            value = ", ".join([value, *(text for _, text in list_elements(text)[1:])])
-        line = line_of(head.name(top), value)
-        copy = self._copy(head.with_row(top, line), self.body)
-        if head is self._head:  # what was read of the other rows holds for the copy too
-            typed = copy._typed = self._typed | {"via": via}
-            typed.pop("Via*", None)
-            typed.pop("check", None)
-        return copy
+        rows = list(head.rows)
+        rows[top] = _with_first(rows[top], via)
+        return self._copy(head.with_rows(rows, head.keys), self.body)
 
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
         """A copy with another body; Content-Length follows, Content-Type where one is given."""
@@ -515,13 +504,21 @@ class SipMessage:
 class Request(SipMessage):
     """A request. method and uri (the Request-URI) are as written."""
 
-    __slots__ = ("method", "uri")
+    __slots__ = ("_stamped", "method", "uri")
 
     is_request = True
 
     def __init__(self, line: RequestLine, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
         super().__init__(head, raw, rest)
         self.method, self.uri = line
+        self._stamped: Via | None = None
+
+    def stamp(self, via: Via) -> None:
+        """Say what its receiver makes of the topmost Via value (18.2.1), before anybody else sees it.
+
+        `via` is that from now on, and what responses repeat. Rows and octets stay as they were received.
+        """
+        self._typed["via"] = self._stamped = via
 
     @property
     def request_uri(self) -> Uri:
@@ -606,9 +603,13 @@ def parse_head(data: bytes) -> Request | Response:
     return parse_message(data[:cut] + b"\r\n")
 
 
-@lru_cache(maxsize=64)
-def _number_reader(name: str, clause: str, limit: int) -> _Parse[int]:
+def _decimal(name: str, clause: str, limit: int = 2**32 - 1) -> _Parse[int]:
     return lambda text, offset: parse_number(text, name, offset, clause, limit)
+
+
+_MAX_FORWARDS = _decimal("Max-Forwards", "RFC 3261 20.22", 255)
+_CONTENT_LENGTH = _decimal("Content-Length", "RFC 3261 20.14")
+_EXPIRES = _decimal("Expires", "RFC 3261 20.19")
 
 
 def _parsed(parse: _Parse[Any], row: bytes) -> Any:
@@ -693,11 +694,20 @@ def _copied(request: Request, tag: str | None) -> list[bytes]:
     """The rows every response repeats."""
     head = request._head.tidied()
     rows, numbers = head.rows, head.numbers
-    return [
+    copied = [
         _tagged(rows[number], tag) if name == "To" else rows[number]
         for name in COPIED
         for number in numbers.get(name, ())
     ]
+    if request._stamped is not None:
+        copied[0] = _with_first(copied[0], request._stamped)
+    return copied
+
+
+def _with_first(row: bytes, via: Via) -> bytes:
+    """A row of Via with another value in place of its first."""
+    others = [text for _, text in list_elements(value_of(row))[1:]] if b"," in row else []
+    return line_of(name_of(row), ", ".join([str(via), *others]))
 
 
 def _tagged(line: bytes, tag: str | None) -> bytes:

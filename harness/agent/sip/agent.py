@@ -19,7 +19,7 @@ from harness.agent.sip.keep_alive import FlowKeepAlive
 from harness.agent.sip.timer_queues import TimerQueues
 from harness.agent.sip.transaction_run import TransactionRun
 from harness.agent.sip.transport import CONNECT_SECONDS, SipTransport
-from harness.agent.sip.via_routing import answer_target, choose_transport, stamped, with_transport
+from harness.agent.sip.via_routing import answer_target, choose_transport, stamp, with_transport
 from harness.agent.sip.ways_out import Arrival, Hop, Line, Stream
 from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.agent.sockets.tcp_connection import TcpConnection
@@ -57,8 +57,8 @@ _log = logging.getLogger(__name__)
 class Incoming(NamedTuple):
     """A request that opened a server transaction, or an ACK for the user (RFC 3261 17.2.1, 13.3.1.4).
 
-    message: as received, with `received` and `rport` in the top Via. local: where it arrived. connection:
-    the id of the connection on the timeline, None over UDP.
+    message: as received; its `via` and the responses to it have `received` and `rport`. local: where it
+    arrived. connection: the id of the connection on the timeline, None over UDP.
     """
 
     message: Request
@@ -291,7 +291,7 @@ class SipAgent:
         try:
             if absent:
                 raise SipSyntaxError("request", request.start_line, 0, "RFC 3261 8.1.1", f"{absent} absent")
-            request = stamped(request, arrival.source)
+            stamp(request, arrival.source)
             key = server_key(request)
             found = self._served.find(request, key)
             if found is None and request.method != "ACK":

@@ -42,7 +42,8 @@ def missing(request: Request) -> str:
 
 def refusal_of(request: Request, transport: Transport) -> Refusal | None:
     """Why a request cannot be handed up, or None. Other faults are left to whoever judges the timeline."""
-    for fault in request.faults:
+    faults = request.faults
+    for fault in faults:
         if fault.what == "SIP-Version" and fault.clause == "RFC 3261 7.1" and "not 2.0" in fault.text:
             return Refusal(505, _reason("Version Not Supported", fault.text))
         cut_short = fault.what == "Content-Length" or "no empty line" in fault.text
@@ -53,7 +54,7 @@ def refusal_of(request: Request, transport: Transport) -> Refusal | None:
             read(request)
         except SipSyntaxError as error:
             return Refusal(400, _reason("Bad Request", f"{name}: {error}"))
-    for fault in request.faults:
+    for fault in faults:
         if fault.clause == "RFC 3261 7.3.1" and fault.what in ONCE and "more than once" in fault.text:
             return Refusal(400, _reason("Bad Request", f"{fault.what}: {fault.text}"))
     method = request.cseq.method

@@ -29,8 +29,8 @@ def with_transport(request: Request, transport: Transport) -> Request:
     return request.with_top_via(Via(via.protocol, transport, via.host, via.port, via.parameters))
 
 
-def stamped(request: Request, source: Address) -> Request:
-    """The request as a server hands it up: `received` and `rport` filled into the top Via.
+def stamp(request: Request, source: Address) -> None:
+    """Fill `received` and `rport` into the top Via of a request that came from there.
 
     `received` is added when sent-by is a name or another address than the source (18.2.1), and always when
     rport was asked for (RFC 3581 4). A `received` the sender wrote itself is replaced: responses go to the
@@ -38,10 +38,9 @@ def stamped(request: Request, source: Address) -> Request:
     """
     via = request.via
     asked = via.parameters.get("rport", "") is None
-    if not (asked or "received" in via.parameters or not same_host(via.host, source.host)):
-        return request
-    values = {"received": source.host} | ({"rport": str(source.port)} if asked else {})
-    return request.with_top_via(via.with_parameters(values))
+    if asked or "received" in via.parameters or not same_host(via.host, source.host):
+        values = {"received": source.host} | ({"rport": str(source.port)} if asked else {})
+        request.stamp(via.with_parameters(values))
 
 
 def datagram_target(via: Via) -> Address:
@@ -57,7 +56,8 @@ def datagram_target(via: Via) -> Address:
 def answer_target(request: Request, source: Address) -> Address:
     """Where a response over UDP goes when the top Via may be unreadable: then back to where it came from."""
     try:
-        return datagram_target(stamped(request, source).via)
+        stamp(request, source)
+        return datagram_target(request.via)
     except SipSyntaxError:
         return source
 

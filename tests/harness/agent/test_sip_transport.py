@@ -697,7 +697,7 @@ def test_a_large_request_goes_over_tcp_and_its_via_says_so(in_loop) -> None:
             request = message(near.agent.via_for(hop), body=LARGE)
             response = await near.agent.request(request, hop)
             assert {each.transport for each in far.packets} == {TCP}
-            assert response.via == replace(request.via, transport="TCP", parameters=response.via.parameters)
+            assert response.via == request.via._replace(transport="TCP", parameters=response.via.parameters)
             assert response.via.branch == request.via.branch
             await near.ask(hop, body=LARGE[:300])
             assert far.packets[-1].transport is UDP
