@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,7 @@ from harness.sip.message import Request, Response
 log = logging.getLogger(__name__)
 
 DISPOSITION = ("positive-delivery", "display")
+_ACCEPTED = Answer(200)
 _CHALLENGE = 407
 
 
@@ -174,7 +175,7 @@ class Pager:
     def _usual(self, message: ReceivedMessage) -> Answer:
         if message.fault:
             return Answer(400, reason="the message/cpim body cannot be read")
-        return Answer(200)
+        return _ACCEPTED
 
     def _check_repeat(self, request: Request) -> tuple[Answer, list[Header]] | None:
         """RFC 3261 22.3: credentials that came with the request. None when nothing speaks against it."""
@@ -384,5 +385,5 @@ def cpim_rows(
 
 
 def _challenges(answer: Answer) -> bool:
-    own: Mapping[str, object] = {name.lower(): None for name in answer.headers}
+    own = (name.lower() for name in answer.headers)
     return answer.status == _CHALLENGE and "proxy-authenticate" not in own

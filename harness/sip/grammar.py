@@ -106,11 +106,12 @@ class Parameters(Mapping[str, str | None]):
 
     def _values(self) -> dict[str, str | None]:
         """Names in lower case and values as written."""
-        if self._index is None:
-            self._index = {}
+        index = self._index
+        if index is None:
+            index = self._index = {}
             for name, value in self.pairs:
-                self._index.setdefault(name.lower(), value)
-        return self._index
+                index.setdefault(name.lower(), value)
+        return index
 
     def __getitem__(self, name: str) -> str | None:
         value = self._values()[name.lower()]

@@ -37,16 +37,18 @@ def lines_as_told(headers: Iterable[tuple[str, str]], body: bytes) -> list[bytes
 
 def checked_lines(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[list[bytes], list[str]]:
     """The same, and the keys of the lines. Raises UsageError for what is no SIP, or a wrong length."""
-    rows = list(headers)
-    keys = [header_key(name) for name, _ in rows]
-    if "Content-Length" not in keys:
-        rows.append(("Content-Length", str(len(body))))
-        keys.append("Content-Length")
-        return [checked_line(name, value) for name, value in rows], keys
-    for key, (_, value) in zip(keys, rows, strict=True):
+    lines: list[bytes] = []
+    keys: list[str] = []
+    for name, value in headers:
+        key = header_key(name)
         if key == "Content-Length":
             demand(value == str(len(body)), f"Content-Length beside a body of {len(body)} octets", value)
-    return [checked_line(name, value) for name, value in rows], keys
+        keys.append(key)
+        lines.append(checked_line(name, value))
+    if "Content-Length" not in keys:
+        keys.append("Content-Length")
+        lines.append(b"Content-Length: %d\r\n" % len(body))
+    return lines, keys
 
 
 def demand(good: bool, what: str, text: str) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from harness.errors import SipSyntaxError
 from harness.sip.grammar import (
@@ -94,12 +94,15 @@ _VIA = re.compile(
     rf"([{TOKEN_CHARACTERS}]+)[ \t]*/[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*/[ \t]*([{TOKEN_CHARACTERS}]+)"
     rf"[ \t]+({_HOST})(?:[ \t]*:[ \t]*([0-9]{{1,5}}))?[ \t]*(?=;|$)"
 )
+_PORT = re.compile(r"[0-9]{1,5}")
 _MEDIA = re.compile(rf"([{TOKEN_CHARACTERS}]+)[ \t]*/[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*(?=;|$)")
 _SCHEME = re.compile(rf"([{TOKEN_CHARACTERS}]+)(?:[ \t]+|$)")
 _AUTH_PARAMETER = re.compile(
     rf'([{TOKEN_CHARACTERS}]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*+"|[^ \t,"]+)', re.DOTALL
 )
-_CSEQ = re.compile(rf"([0-9]{{1,9}}) ([{TOKEN_CHARACTERS}]+)")  # what needs no closer look
+# What needs no closer look, as most values are.
+_CSEQ = re.compile(rf"([0-9]{{1,9}}) ([{TOKEN_CHARACTERS}]+)")
+_PLAIN_ADDRESS = re.compile(rf"<([!#-;=?-~]+)>(?:;(tag)=([{TOKEN_CHARACTERS}]+))?")
 _WORDS = re.compile(rf"[{TOKEN_CHARACTERS}]+(?:[ \t]+[{TOKEN_CHARACTERS}]+)*+")
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]+"
 CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?")
@@ -123,8 +126,7 @@ def header_key(name: str) -> str:
     return _LONG_FORMS.get(lower, lower)
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One Via value (RFC 3261 20.42, RFC 3581). host is without brackets; port None where none is written."""
 
     protocol: str
@@ -161,7 +163,7 @@ class Via:
     def rport(self) -> int | None:
         """The port filled into rport, None when it is absent or still empty."""
         value = self.parameters.get("rport")
-        return int(value) if value and re.fullmatch("[0-9]{1,5}", value) else None
+        return int(value) if value and _PORT.fullmatch(value) else None
 
     @property
     def wants_rport(self) -> bool:
@@ -200,6 +202,10 @@ class NameAddr:
 
     @classmethod
     def parse(cls, text: str, offset: int = 0) -> Self:
+        plain = _PLAIN_ADDRESS.fullmatch(text)
+        if plain:
+            uri, tag, value = plain.groups()
+            return cls(None, parse_uri(uri, offset + 1), Parameters([(tag, value)]) if tag else NO_PARAMETERS)
         display, index = _display_name(text, offset)
         if text[index : index + 1] != "<":
             return cls._parse_bare(text, offset)
