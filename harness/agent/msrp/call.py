@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from harness.agent.msrp.answer import answer_offer
 from harness.agent.msrp.endpoint import MsrpEndpoint
@@ -120,7 +121,7 @@ class MsrpCall(SessionUser):
         early = self.session.dialog.state is DialogState.EARLY
         send = self.session.update if early else self.session.reinvite
         try:
-            return await send(self.offer(terms))
+            return await send(partial(self.offer, terms))
         finally:
             self._offered = None
             self._expect_nothing()

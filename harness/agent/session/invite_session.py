@@ -16,7 +16,7 @@ from harness.agent.session.cancellation import Cancellation
 from harness.agent.session.context import SessionContext
 from harness.agent.session.outgoing import Sent, Way
 from harness.agent.session.refresh import SessionRefresh
-from harness.agent.session.user import Cause, Content, Ending, Header, SessionUser
+from harness.agent.session.user import Cause, Content, Ending, Header, Offer, SessionUser
 from harness.agent.sip.agent import Incoming
 from harness.errors import UsageError
 from harness.sip.dialog import ENDS_DIALOG, TARGET_REFRESH, Dialog, DialogState
@@ -77,20 +77,22 @@ class InviteSession:
         self._demand_alive(method)
         return await self._transact(method, content, headers)
 
-    async def update(self, content: Content | None = None, headers: Iterable[Header] = ()) -> Response:
+    async def update(self, content: Offer = None, headers: Iterable[Header] = ()) -> Response:
         """Send UPDATE (RFC 3311), with an offer or without; the final response.
 
-        491 is tried once more after the time of RFC 3311 5.3. Raises as `request`, and UsageError for an
+        491 is tried once more after the time of RFC 3311 5.3; content that is made is made anew then (RFC
+        3264 8: the o-line follows what was sent meanwhile). Raises as `request`, and UsageError for an
         offer while another one waits for its answer.
         """
         async with self._update_turn:
             self._demand_alive("UPDATE")
             return await self._transact("UPDATE", content, headers)
 
-    async def reinvite(self, content: Content | None, headers: Iterable[Header] = ()) -> Response:
+    async def reinvite(self, content: Offer, headers: Iterable[Header] = ()) -> Response:
         """Send a re-INVITE (14.1); the final response, acknowledged already.
 
-        Waits for INVITEs under way in either direction. 491 is tried once more after the time of 14.1.
+        Waits for INVITEs under way in either direction. 491 is tried once more after the time of 14.1, with
+        content as `update`.
         Without content the other end makes the offer, and the user answers it in the ACK. Cancelling the wait
         gives the re-INVITE up with CANCEL; a 2xx that crosses it is acknowledged. Raises as `update`.
         """
@@ -111,7 +113,7 @@ class InviteSession:
             raise
 
     async def _reinvite(
-        self, content: Content | None, headers: Iterable[Header], cancellation: Cancellation
+        self, content: Offer, headers: Iterable[Header], cancellation: Cancellation
     ) -> Response:
         async with self._invite_turn:
             await self._others_settled()
@@ -152,7 +154,7 @@ class InviteSession:
     async def _transact(
         self,
         method: str,
-        content: Content | None,
+        offer: Offer,
         headers: Iterable[Header],
         cancellation: Cancellation | None = None,
     ) -> Response:
@@ -160,6 +162,7 @@ class InviteSession:
         given, credentials = list(headers), list[Header]()
         glared = False
         for _ in range(ATTEMPTS):
+            content = offer() if callable(offer) else offer
             draft = self._draft(method, content, [*given, *credentials])
             sent, response = await self._send(draft, content, cancellation)
             if cancellation is not None and cancellation.wanted:

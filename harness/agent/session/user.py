@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,6 +49,10 @@ class Content(NamedTuple):
             and row.canonical not in ("Content-Length", "Content-Type")
         ]
         return cls(message.get("Content-Type") or "", message.body, tuple(rows))
+
+
+Offer = Content | Callable[[], Content | None] | None
+"""Content of a request, or what makes it when the request is sent: meanwhile a session may have changed."""
 
 
 class Cause(StrEnum):

@@ -26,20 +26,22 @@ from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import Invitation, InviteOutcome
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.outgoing import FixedWay, Way
-from harness.agent.session.user import Cause
+from harness.agent.session.user import Cause, Content
 from harness.agent.session.user_agent import UserAgent
 from harness.agent.sip.agent import Incoming, SipAgent
 from harness.agent.sip.ways_out import Hop
 from harness.agent.sockets.tls import TlsSettings
 from harness.bodies.file_attributes import FileDescription, FileHash, FileSelector
+from harness.bodies.offer_answer import check_revision
 from harness.bodies.sdp import parse_sdp
 from harness.bodies.sdp_attributes import Direction, Fingerprint, Setup, certificate_fingerprint
 from harness.errors import UsageError
 from harness.evidence.capture import write_capture
-from harness.evidence.timeline import Layer, Packet, Timeline, Transport
+from harness.evidence.timeline import Address, Layer, Packet, Timeline, Transport
 from harness.msrp.uri import new_session_uri
 from harness.sip.message import build_response
 from tests.harness.agent.conftest import Watch
+from tests.harness.agent.far_end import session_bench
 from tests.harness.agent.session_border import SessionBorder
 
 TEXT = "text/plain"
@@ -508,3 +510,52 @@ def test_wireshark_finds_nothing_malformed_in_a_chat(in_loop: Any, tmp_path: Pat
     assert set(answered) == set(sent)
     paths = shown("-Y", "sdp", "-T", "fields", "-e", "sdp.media_attr")
     assert len(paths) == 2 and all("path:msrp://" in each for each in paths)
+
+
+def terms_at(address: Address) -> MsrpTerms:
+    return MsrpTerms(str(new_session_uri(*address)), accepts=(TEXT,))
+
+
+def test_an_offer_that_waited_out_glare_follows_the_answer_given_meanwhile(in_loop) -> None:
+    """RFC 3264 8: one version up from the description before, whoever asked for that one."""
+
+    def theirs(direction: str, version: int) -> Content:
+        return Content("application/sdp", (
+            f"v=0\r\no=far 1 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            "m=message 9 TCP/MSRP *\r\na=path:msrp://127.0.0.1:9/far;tcp\r\na=setup:active\r\n"
+            f"a=accept-types:text/plain\r\na={direction}\r\n"
+        ).encode())  # fmt: skip
+
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            endpoint = MsrpEndpoint(Timeline())
+            address = await endpoint.listen("127.0.0.1")
+            terms = replace(terms_at(address), setup=Setup.ACTPASS, max_size=100)
+            call = MsrpCall(endpoint, [terms], new_origin("127.0.0.1"))
+            session = await call.accept(await bench.invited(body=theirs("sendrecv", 1)))
+            first = await bench.far.response("200")
+            to = first.get("To")
+            bench.far.request("ACK", 1, to=to, contact=False)
+            changing = asyncio.create_task(call.change([replace(terms, max_size=50)]))
+            asked = await bench.far.next("INVITE")
+            bench.far.answer(asked, "491 Request Pending")
+            await bench.far.next("ACK")
+            bench.far.request("INVITE", 2, to=to, body=theirs("sendonly", 2))
+            answered = await bench.far.response("200")
+            bench.far.request("ACK", 2, to=to, contact=False)
+            await bench.far.nothing()
+            bench.clock.advance(2)
+            again = await bench.far.next("INVITE")
+            said = [parse_sdp(each.body) for each in (first, asked, answered, again)]
+            versions = [each.origin.version - said[0].origin.version for each in said]
+            assert versions == [0, 1, 1, 2]
+            sizes = [each.media[0].attribute("max-size").value for each in said]
+            assert sizes == ["100", "50", "100", "50"]
+            assert check_revision(said[2], said[3]) == ()
+            bench.far.answer(again, "200 OK", body=theirs("sendrecv", 3))
+            await bench.far.next("ACK")
+            assert (await changing).status == 200
+            assert session is not None and call.handle.plan.max_size == 50
+            await endpoint.close()
+
+    in_loop(scenario())

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from harness.agent.session.user import Cause
+from harness.agent.session.user import Cause, Content
 from harness.errors import UsageError
+from harness.sip.session_timer import TimerPolicy
 from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
 
 
@@ -108,6 +109,58 @@ def test_after_491_the_request_is_tried_once_more(in_loop, owner: bool, method: 
             bench.far.answer(second, "491 Request Pending")
             assert (await changing).status == 491
             assert not session.has_ended()
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_an_offer_that_is_made_is_made_anew_after_491(in_loop, method: str) -> None:
+    """RFC 3264 8: what was sent meanwhile comes before it."""
+
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            session = await bench.calling()
+            offers = [OFFER, ANSWER]
+            change = session.reinvite if method == "INVITE" else session.update
+            changing = asyncio.create_task(change(lambda: offers.pop(0)))
+            first = await bench.far.next(method)
+            bench.far.answer(first, "491 Request Pending")
+            if method == "INVITE":
+                await bench.far.next("ACK")
+            await bench.far.nothing()
+            assert (first.body, offers) == (OFFER.body, [ANSWER])
+            bench.clock.advance(4)
+            second = await bench.far.next(method)
+            assert second.body == ANSWER.body
+            bench.far.answer(second, "488 Not Acceptable Here")
+            assert (await changing).status == 488
+
+    in_loop(scenario())
+
+
+def test_a_refresh_that_waits_repeats_what_was_said_last(in_loop) -> None:
+    """RFC 4028 7.4, RFC 3264 8: an answer of ours in between is the description in force."""
+
+    async def scenario() -> None:
+        async with session_bench(policy=TimerPolicy(interval=200, least=90)) as bench:
+            user = User()
+            session = await bench.calling("Session-Expires: 200;refresher=uac", "Require: timer", user=user)
+            bench.far.request("INVITE", 7, to=session.dialog.local, from_=session.dialog.remote,
+                              call_id="call-2", body=ANSWER)  # fmt: skip
+            await bench.far.nothing()
+            bench.clock.advance(100)
+            await bench.far.response("100")
+            await bench.far.nothing()  # ours waits for theirs
+            said = Content("application/sdp", b"v=0\r\no=near 1 2 IN IP4 192.0.2.2\r\n")
+            await user.reinvites[0].accept(said)
+            await bench.far.response("200")
+            bench.far.request(
+                "ACK", 7, to=session.dialog.local, from_=session.dialog.remote, call_id="call-2"
+            )
+            refresh = await bench.far.next("INVITE")
+            assert refresh.body == said.body
+            bench.far.answer(refresh, "200 OK", body=ANSWER)
+            await bench.far.next("ACK")
 
     in_loop(scenario())
 
