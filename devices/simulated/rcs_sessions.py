@@ -144,7 +144,7 @@ class SessionCall(MsrpCall):
         if not self.alive:
             return False
         try:
-            outcome = await self.handle.send(document, CPIM)
+            outcome = await self.handle.send(document, CPIM, control=True)
         except RcsLabError as error:
             _log.info("not sent in the session with %s: %s", self.parties.target, error)
             return False

@@ -20,6 +20,7 @@ from harness.bodies.mime import TOKEN, parse_content_type
 from harness.bodies.multipart import split_multipart
 from harness.bodies.offer_answer import revised
 from harness.bodies.sdp import SdpFault, parse_sdp
+from harness.bodies.sdp_attributes import Direction
 from harness.bodies.session_description import Attribute, MediaDescription, Origin, SessionDescription, Time
 from harness.errors import BodySyntaxError, MsrpSyntaxError
 from harness.msrp.uri import parse_msrp_uri
@@ -179,7 +180,10 @@ def plan_of(own: OwnMedia, remote: MsrpMedia, role: Role, *, cema: bool) -> Msrp
         tls=own.tls,
         fingerprints=() if relayed else remote.fingerprints,
         cema=cema,
-        direction=own.direction,
+        direction=Direction.of(
+            sends=own.direction.sends and remote.direction.receives,
+            receives=own.direction.receives and remote.direction.sends,
+        ),
         accepts=terms.accepts,
         accepts_wrapped=terms.accepts_wrapped,
         remote_accepts=remote.accepts,

@@ -27,8 +27,8 @@ class MsrpPlan:
     TCP/TLS/MSRP and msrps. fingerprints: those of the other side's certificate, empty where it has to be
     verified by name (RFC 4975 5.4, 14.4), as that of a relay (RFC 6135 4.3). cema: addresses come from c=
     and m=, so the path of the other side may name another address than the one it connects from or listens
-    on (RFC 6714). direction: ours. accepts, accepts_wrapped: types we announced; remote_*: what the other
-    side announced, which binds what we send (RFC 4975 8.6).
+    on (RFC 6714). direction: ours, of what both allow (RFC 3264 6.1, RFC 4975 8.9). accepts, accepts_wrapped:
+    types we announced; remote_*: what the other side announced, which binds what we send (RFC 4975 8.6).
     max_size, remote_max_size: octets of one whole message, None for no limit. chatroom: what the other side
     can do in a chat room, None when it says nothing (RFC 7701 8). remote_file: what the other side says of
     the file it sends or wants (RFC 5547).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.agent.msrp.content import Content, SpooledContent, source_of
 from harness.agent.msrp.plan import MsrpPlan
+from harness.agent.msrp.services import COMPOSING, IMDN
 from harness.bodies.sdp_attributes import type_accepted
 from harness.errors import UsageError
 from harness.msrp.chunking import Outcome, OutgoingMessage
@@ -70,6 +71,7 @@ class MsrpUser:
 
 
 _AS_USUAL = SendOptions()
+_CONTROL = (IMDN, COMPOSING)
 
 
 class SessionHandle:
@@ -113,14 +115,17 @@ class SessionHandle:
         content_type: str,
         options: SendOptions = _AS_USUAL,
         *,
+        control: bool = False,
         anyway: bool = False,
     ) -> Outcome:
         """Send a message and wait for its outcome. Cancelling the wait aborts the message.
 
-        anyway: send what the other side did not say it takes. Raises UsageError for that without it
-        (RFC 4975 8.6), for what would not be MSRP and in a failed session; OSError for a file.
+        control: it is no payload but a report or the like, in CPIM, which no direction binds (RFC 4975 8.9).
+        anyway: send what the other side did not say it takes, in a direction there is not as well. Raises
+        UsageError for that without it (8.6, 8.9), for what would not be MSRP and in a failed session; OSError
+        for a file.
         """
-        message = self.post(content, content_type, options, anyway=anyway)
+        message = self.post(content, content_type, options, control=control, anyway=anyway)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._outcomes[message] = future
         if message.outcome is not None:
@@ -140,15 +145,24 @@ class SessionHandle:
         content_type: str,
         options: SendOptions = _AS_USUAL,
         *,
+        control: bool = False,
         anyway: bool = False,
     ) -> OutgoingMessage:
         """Begin to send a message; `user.sent` has the outcome. Raises as `send`."""
-        if not anyway and not type_accepted(self.plan.remote_accepts, content_type):
-            taken = " ".join(self.plan.remote_accepts)
-            raise UsageError(f"the other side takes {taken}, not {content_type} (RFC 4975 8.6)")
+        if not anyway:
+            self._demand_taken(content_type, control)
         message = self.session.send(source_of(content), content_type, options)
         self.flush()
         return message
+
+    def _demand_taken(self, content_type: str, control: bool) -> None:
+        plan = self.plan
+        if not type_accepted(plan.remote_accepts, content_type):
+            taken = " ".join(plan.remote_accepts)
+            raise UsageError(f"the other side takes {taken}, not {content_type} (RFC 4975 8.6)")
+        if not (plan.direction.sends or control or type_accepted(_CONTROL, content_type)):
+            text = f"the session is {plan.direction} for us: no payload can be sent in it (RFC 4975 8.9)"
+            raise UsageError(f"{text}; offer it anew, or send with anyway=True to see what comes of it")
 
     def keep_alive(self) -> OutgoingMessage:
         """Send a SEND without a body (RFC 4975 7.1)."""

@@ -272,6 +272,48 @@ def test_a_direction_changed_later_keeps_the_session(in_loop: Any) -> None:
             assert (await ours.change([replace(terms, direction=Direction.SENDONLY)])).status == 200
             assert ours.handle is kept
             assert theirs.handle.plan.direction is Direction.RECVONLY
+            with pytest.raises(UsageError, match="recvonly for us"):
+                theirs.handle.post(b"against the direction", TEXT)
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (Direction.SENDRECV, Direction.SENDRECV),
+        (Direction.SENDONLY, Direction.SENDRECV),
+        (Direction.RECVONLY, Direction.SENDRECV),
+        (Direction.SENDRECV, Direction.SENDONLY),
+        (Direction.SENDRECV, Direction.RECVONLY),
+        (Direction.INACTIVE, Direction.SENDRECV),
+        (Direction.SENDONLY, Direction.SENDONLY),
+    ],
+)
+def test_the_direction_binds_what_is_no_report(in_loop: Any, ours: Direction, theirs: Direction) -> None:
+    """RFC 4975 8.9, RFC 3264 6.1: payload goes where both sides let it, the rest anywhere."""
+
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting(direction=theirs, accepts=("*",))]
+            pair = await begun(near, far, near.wanting(direction=ours, accepts=("*",)))
+            handles = [await each.opened() for each in pair]
+            may = (ours.sends and theirs.receives, theirs.sends and ours.receives)
+            ends = (far, near)
+            for handle, allowed, end in zip(handles, may, ends, strict=True):
+                assert handle.plan.direction.sends is allowed
+                handle.keep_alive()
+                assert (await handle.send(b"<imdn/>", "message/imdn+xml")).status == 200
+                assert (await handle.send(b"a report", "message/cpim", control=True)).status == 200
+                if allowed:
+                    assert (await handle.send(b"payload", TEXT)).status == 200
+                else:
+                    with pytest.raises(
+                        UsageError, match=rf"is {handle.plan.direction} for us.*RFC 4975 8\.9"
+                    ):
+                        await handle.send(b"payload", TEXT)
+                    assert (await handle.send(b"payload", TEXT, anyway=True)).status == 200
+                assert [await end.received() for _ in range(3)] == [b"<imdn/>", b"a report", b"payload"]
 
     in_loop(scenario())
 
