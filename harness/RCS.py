@@ -25,7 +25,7 @@ from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
 from harness.keywords.registration import Registration
-from harness.keywords.test_record import TestRecord, folder_name
+from harness.keywords.test_record import TestRecord, claim_folder, folder_name
 from harness.keywords.topic import BenchAccess
 from harness.lab.bench import Bench
 from harness.lab.model import load_lab
@@ -159,8 +159,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             return
         output = _output_folder()
         self._stopped = _was_stopped(result)
-        taken = {done.evidence.folder.name for done in self.records if done.evidence}
-        folder = output / "evidence" / folder_name(data.full_name, taken)
+        folder = self._evidence_folder(output / "evidence", data.full_name)
         record.end(result.passed, result.skipped, folder, stopped=self._stopped)
         self.records.append(record)
         if record.evidence is not None:
@@ -171,6 +170,13 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             result.status = "FAIL"
             lines = failure_lines(record.failing)
             result.message = "\n".join([result.message, *lines] if result.message else lines)
+
+    def _evidence_folder(self, parent: Path, test: str) -> Path:
+        """A folder no other test has. What an earlier run of plain `robot` left in one is replaced."""
+        if self._own_bench is None:
+            return claim_folder(parent, test)
+        taken = {done.evidence.folder.name for done in self.records if done.evidence}
+        return parent / folder_name(test, taken)
 
     def close(self) -> None:
         """Called by Robot at the end of the run: end the bench if it was opened here."""

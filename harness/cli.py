@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -18,7 +19,7 @@ from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import ExitCode, LabError, UsageError
 
 if TYPE_CHECKING:
-    from harness.suite_run import RunResult, TestDone
+    from harness.run.request import Progress, RunResult
     from harness.verify.catalogue import Rule
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -108,24 +109,32 @@ def _fail(text: str, code: int) -> NoReturn:
 def run(
     context: typer.Context,
     lab: LabOption = None,
-    bench: Annotated[str | None, typer.Option(help="Bench to lease (default: a free one).")] = None,
+    bench: Annotated[
+        list[str] | None,
+        typer.Option(help="Bench to lease (default: a free one); repeat to run on several at once."),
+    ] = None,
+    benches: Annotated[
+        int | None, typer.Option(min=1, help="Run on so many free benches at once.", show_default="1")
+    ] = None,
     personality: Annotated[
         str | None, typer.Option(help="Personality of the simulated handset, e.g. samsung-ims-5.0.")
     ] = None,
     profile: Annotated[Profile | None, typer.Option(help="Profile that findings are judged under.")] = None,
 ) -> None:
-    """Run Robot suites on a bench.
+    """Run Robot suites on a bench, or shared out over several.
 
     Paths up to the first other option are suites (default: those that come with the project); everything from
     there on goes to Robot, e.g. --exclude selftest --variable NAME:value.
     """
     from harness.lab.model import load_lab
-    from harness.suite_run import RunRequest, run_suites
+    from harness.run.request import RunRequest
+    from harness.run.suites import run_suites
 
     first_option = next((i for i, word in enumerate(context.args) if word.startswith("-")), len(context.args))
     request = RunRequest(
         load_lab(lab),
-        bench,
+        tuple(bench or ()),
+        benches or len(bench or "1"),
         [Path(word) for word in context.args[:first_option]],
         context.args[first_option:],
         personality,
@@ -138,15 +147,18 @@ def run(
     raise typer.Exit(result.exit_code)
 
 
-def _print_test(done: TestDone) -> None:
-    width = len(str(done.total))
-    notes = f"  ({done.findings} finding{'s' * (done.findings > 1)})" if done.findings else ""
-    name = done.name.split(".", 1)[-1]
+def _print_test(progress: Progress) -> None:
+    end, width = progress.end, len(str(progress.total))
+    count = len(end.findings)
+    notes = f"  ({count} finding{'s' * (count > 1)})" if count else ""
+    where = f"{progress.bench}  " if progress.bench else ""
+    name = end.name.split(".", 1)[-1]
     print(
-        f"[{done.number:{width}}/{done.total}] {done.verdict.upper():6} {name}  {done.seconds:.1f} s{notes}"
+        f"{where}[{progress.number:{width}}/{progress.total}] {end.verdict.upper():6} {name}"
+        f"  {end.seconds:.1f} s{notes}"
     )
-    if done.message and done.verdict != "pass":
-        print("\n".join(f"      {line}" for line in done.message.splitlines()))
+    if end.message and end.verdict != "pass":
+        print("\n".join(f"      {line}" for line in end.message.splitlines()))
     sys.stdout.flush()
 
 
@@ -155,12 +167,18 @@ def _print_result(result: RunResult) -> None:
         print(f"rcslab: infra: {result.infra}", file=sys.stderr)
     if result.stopped:
         print(f"rcslab: stopped by {result.stopped}", file=sys.stderr)
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in result.verdicts.items()) or "no test ran"
     seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in result.seconds.items())
-    print(f"\n{verdicts}; {seconds}")
+    print(f"\n{_verdicts(result.verdicts)}; {seconds}")
+    if len(result.benches) > 1:
+        for name, bench in result.benches.items():
+            print(f"bench {name}:  {bench.infra or _verdicts(bench.verdicts)}")
     if (result.folder / "log.html").exists():
         print(f"log:      {result.folder / 'log.html'}")
     print(f"summary:  {result.folder / 'summary.json'}")
+
+
+def _verdicts(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counted.items()) or "no test ran"
 
 
 @app.command()

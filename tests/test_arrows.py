@@ -38,7 +38,7 @@ ARROWS = {
     | REAL
     | {"harness.peer", "harness.verify", "harness.lab"},
 }
-TOP = {"harness.cli", "harness.suite_run", "harness.RCS", "harness"}
+TOP = {"harness.cli", "harness.run", "harness.RCS", "harness"}
 PRINTERS = {"harness/cli.py"}
 
 

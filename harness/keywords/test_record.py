@@ -6,7 +6,7 @@ The library's listener calls this; keywords read the findings of the running tes
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, count
@@ -138,7 +138,26 @@ class TestRecord:
 
 def folder_name(test: str, taken: Container[str] = ()) -> str:
     """A test's name as a folder name that is not taken: letters and digits of any script, dots and dashes."""
+    return next(free for free in _folder_names(test) if free not in taken)
+
+
+def claim_folder(parent: Path, test: str) -> Path:
+    """The folder of a test, made at once: benches that write into the same parent never share one.
+
+    Where none can be made, writing the evidence says so.
+    """
+    for name in _folder_names(test):
+        try:
+            (parent / name).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError:
+            pass
+        return parent / name
+    raise AssertionError("names do not end")
+
+
+def _folder_names(test: str) -> Iterator[str]:
     readable = re.sub(r"[^\w.]+", "-", test).strip("-")
     name = readable.encode()[:LONGEST_NAME].decode(errors="ignore") or "test"
-    numbered = (f"{name}-{number}" for number in count(2))
-    return next(free for free in chain([name], numbered) if free not in taken)
+    return chain([name], (f"{name}-{number}" for number in count(2)))

@@ -7,12 +7,9 @@ started before anything else, cleans up after a run that was killed.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
-import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -21,17 +18,16 @@ from harness.agent.loop_thread import LoopThread
 from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
-from harness.errors import ChildDied, HandsetError, LabError, LeaseTaken, NotOnBench, UsageError
+from harness.errors import ChildDied, HandsetError, LabError, NotOnBench, UsageError
 from harness.evidence.lanes import PEER
 from harness.evidence.timeline import Address, Layer, Timeline
-from harness.lab import warden
 from harness.lab.closing import close_all
 from harness.lab.equipment import Equipment, Folders, HandsetOnBench
-from harness.lab.leases import Lease, acquire, lease_path
+from harness.lab.leases import Lease, acquire_free, lease_path
 from harness.lab.limits_part import LimitsPart
 from harness.lab.model import BenchPart, HandsetPart, LabFile, Tolerances
 from harness.lab.peer_part import MsrpTlsPart
-from harness.lab.processes import Child
+from harness.lab.processes import Child, warden_process
 from harness.lab.simulation import refuse_personality
 from harness.peer.config import (
     FarParty,
@@ -92,17 +88,24 @@ class Bench:
         *,
         personality: str | None = None,
         profile: str | None = None,
+        lease: Lease | None = None,
     ) -> Bench:
         """Lease the named bench, or the first free one, and bring it up. folder takes its logs.
+
+        lease is that of the named bench where somebody leased it for us.
 
         Raises: LabError (infra) with what failed; UsageError for a bench or personality that does not exist.
         """
         refuse_unusable(lab_file, name, personality)
         candidates = [name] if name else list(lab_file.lab.benches)
         folders = Folders(folder, Path(tempfile.gettempdir()) / f"rcslab-{secrets.token_hex(6)}")
-        guard = _start_warden(folders, [lease_path(lab_file.path, each) for each in candidates])
+        leases = [lease_path(lab_file.path, each) for each in candidates]
+        guard = warden_process(folders.logs / "warden.log", leases, folders.runtime)
         try:
-            lease = _lease(lab_file, candidates)
+            if lease is None:
+                (lease,) = acquire_free(lab_file.path, candidates, 1)
+            else:
+                lease.claim()
         except BaseException:
             guard.stop()
             raise
@@ -321,26 +324,6 @@ def refuse_unusable(lab_file: LabFile, bench: str | None, personality: str | Non
             fingerprint_context(part.peer.msrp_tls.settings, server=True)
     if personality is not None:
         refuse_personality(lab_file.lab, bench, personality)
-
-
-def _start_warden(folders: Folders, leases: Sequence[Path]) -> Child:
-    """What cleans up when we are killed; first of all, so that nothing is there before it."""
-    argv = [sys.executable, *warden.COMMAND, "--remove", str(folders.runtime), "--owner", str(os.getpid())]
-    for lease in leases:
-        argv += ["--unlock", str(lease)]
-    return Child("warden", argv, folders.logs / "warden.log")
-
-
-def _lease(lab_file: LabFile, candidates: Sequence[str]) -> Lease:
-    """The lease of the first candidate that is free. Raises: LeaseTaken."""
-    taken: LeaseTaken | None = None
-    for candidate in candidates:
-        try:
-            return acquire(lab_file.path, candidate)
-        except LeaseTaken as error:
-            taken = error
-    assert taken is not None, "a lab has one bench or more"
-    raise taken
 
 
 async def _forget(peer: Peer) -> None:

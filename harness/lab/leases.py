@@ -13,6 +13,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import LeaseTaken
@@ -27,10 +28,28 @@ def lease_folder() -> Path:
 
 
 class Lease:
-    """A held lease of one bench. Release it, or die: both free it."""
+    """A held lease of one bench. Release it, or die: both free it.
+
+    Its file descriptor can be handed to a child process, which makes it its own with `claim`.
+    """
 
     def __init__(self, path: Path, bench: str, descriptor: int) -> None:
         self.path, self.bench, self._descriptor = path, bench, descriptor
+
+    @property
+    def descriptor(self) -> int:
+        """What holds the lock."""
+        return self._descriptor
+
+    def claim(self) -> None:
+        """Say in the file that this process holds it."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), 0)
+
+    def hand_over(self) -> None:
+        """Close our end of a lease that a child process was given: it is held as long as that lives."""
+        os.close(self._descriptor)
+        self._descriptor = -1
 
     def release(self) -> None:
         """Free the bench. Harmless when called twice."""
@@ -79,9 +98,39 @@ def acquire(lab_file: Path, bench: str) -> Lease:
         if _still_the_file(descriptor, path):
             break
         os.close(descriptor)  # its owner removed the file between open and lock
-    os.truncate(descriptor, 0)
-    os.write(descriptor, json.dumps({"pid": os.getpid(), "since": time.time()}).encode())
-    return Lease(path, bench, descriptor)
+    lease = Lease(path, bench, descriptor)
+    lease.claim()
+    return lease
+
+
+def acquire_free(lab_file: Path, benches: Sequence[str], count: int) -> list[Lease]:
+    """Lease the first `count` of these benches that are free.
+
+    Raises: LeaseTaken when so many are not, naming who holds the others; none is leased then.
+    """
+    leases: list[Lease] = []
+    taken: list[LeaseTaken] = []
+    for bench in benches:
+        if len(leases) == count:
+            break
+        try:
+            leases.append(acquire(lab_file, bench))
+        except LeaseTaken as error:
+            taken.append(error)
+    if len(leases) == count:
+        return leases
+    for lease in leases:
+        lease.release()
+    if count == 1:
+        raise taken[-1]
+    held = ", ".join(f"{error.part}: {error.actual}" for error in taken)
+    raise LeaseTaken(
+        f"benches {', '.join(benches)}",
+        str(lab_file),
+        f"{count} free benches",
+        f"{len(leases)} ({held})",
+        "wait for those runs, or ask for fewer benches",
+    )
 
 
 def _still_the_file(descriptor: int, path: Path) -> bool:

@@ -10,12 +10,14 @@ import json
 import os
 import selectors
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ChildDied
+from harness.lab import warden
 
 GRACE_SECONDS = 1.5
 LOG_TAIL_LINES = 5
@@ -116,3 +118,13 @@ class Child:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+def warden_process(log: Path, leases: Sequence[Path], *folders: Path) -> Child:
+    """A process that removes folders and our leases when we are killed (harness.lab.warden)."""
+    argv = [sys.executable, *warden.COMMAND, "--owner", str(os.getpid())]
+    for folder in folders:
+        argv += ["--remove", str(folder)]
+    for lease in leases:
+        argv += ["--unlock", str(lease)]
+    return Child("warden", argv, log)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
@@ -29,6 +29,8 @@ class StopSignals:
         self.number: int | None = None
         self.patient = False
         """Whether the first signal is only noted, because what is under way ends soon by itself."""
+        self.relay: Callable[[int], None] | None = None
+        """Who is given each signal in place of us: the processes that do the work end, and we after them."""
         self._before: dict[int, Any] = {}
 
     @property
@@ -87,7 +89,9 @@ class StopSignals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         first = self.number is None
         self.note(number)
-        if not (first and self.patient):
+        if self.relay is not None:
+            self.relay(number)
+        elif not (first and self.patient):
             raise Stopped(signal.Signals(number).name)
 
 

@@ -98,6 +98,12 @@ def test_a_lab_file_that_is_not_there_is_named(here, rcslab):
         (["--personality", "nobody"], "no personality 'nobody'; there are: reference"),
         (["--profile", "nobody"], "'nobody' is not one of 'ietf', 'rcs51', 'up2'"),
         (["--bench"], "requires an argument"),
+        (["--bench", "a", "--bench", "z"], "no bench 'z'; this lab has: a, b"),
+        (["--bench", "a", "--bench", "a"], "a bench is named twice: a, a"),
+        (["--bench", "a", "--benches", "2"], "give it once for each, without --benches"),
+        (["--benches", "3"], "this lab has 2 benches, not 3: a, b"),
+        (["--benches", "0"], "Invalid value for '--benches'"),
+        (["suite.robot", "--benches", "2", "--include", "nobody"], "contains no tests matching tag 'nobody'"),
     ],
 )
 def test_a_run_that_cannot_be_meant_starts_nothing(here, rcslab, arguments, words):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.suite_run import RunResult, _exit_code
+from harness.run.request import RunResult, exit_code
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from harness.suite_run import RunResult, _exit_code
 )
 def test_the_exit_code_tells_the_worst(verdicts: dict[str, int], robot: int, code: int) -> None:
     result = RunResult(Path(), verdicts=Counter(verdicts), tests=Counter(pass_=sum(verdicts.values())))
-    assert _exit_code(result, robot) == code
+    assert exit_code(result, robot) == code
