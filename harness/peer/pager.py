@@ -14,17 +14,18 @@ from harness.bodies.cpim import build_cpim, format_cpim_address
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
-from harness.errors import NotSeen, UsageError
+from harness.errors import NotSeen
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
-from harness.peer.authentication import Authenticator, Outcome, credentials_in
-from harness.peer.config import Authentication, FarParty, Subscriber
-from harness.peer.identities import canonical, names
+from harness.peer.authentication import Authenticator
+from harness.peer.config import FarParty
+from harness.peer.identities import canonical
 from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.notifications import IMDN_NAMESPACE, Notifications
 from harness.peer.pcscf import Pcscf
-from harness.peer.received import ReceivedMessage, read_message, sender_of
+from harness.peer.proxy_authentication import ProxyAuthentication
+from harness.peer.received import ReceivedMessage, read_message
 from harness.peer.registrar import Registrar
 from harness.sip.message import Request, Response
 
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 DISPOSITION = ("positive-delivery", "display")
 _ACCEPTED = Answer(200)
-_CHALLENGE = 407
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,11 @@ class Pager:
     ) -> None:
         self._pcscf = pcscf
         self._registrar = registrar
-        self._authenticator = authenticator
+        self._proxy = ProxyAuthentication(pcscf.config, authenticator)
         self._notifications = notifications
         self._sender = sender
         self._answers = AnswerQueue()
         self._conversations: dict[tuple[str, str], str] = {}
-        self._wrong: set[str] = set()
         self.received: Recent[ReceivedMessage] = Recent()
         self.sent: Recent[SentMessage] = Recent()
 
@@ -108,8 +107,7 @@ class Pager:
         answer is held back.
         """
         answer = Answer(status, headers or {}, reason, delay=delay)
-        if _challenges(answer) and self._with_password() is None:
-            raise UsageError("407 needs a subscriber with a password, or a Proxy-Authenticate header")
+        self._proxy.demand_possible(answer)
         self._answers.add(answer, count)
 
     def answer_as_usual(self) -> None:
@@ -162,52 +160,16 @@ class Pager:
 
     def _decide(self, message: ReceivedMessage) -> tuple[Answer, list[Header]]:
         """The answer, and the challenge that goes with it."""
-        refused = self._check_repeat(message.request)
+        refused = self._proxy.refusal(message.request)
         if refused is not None:
             return refused
         answer = self._answers.take() or self._usual(message)
-        if _challenges(answer):
-            subscriber = self._subscriber(message.request)
-            if subscriber is not None:
-                return answer, self._challenge(subscriber)
-        return answer, []
+        return answer, self._proxy.challenge(answer, message.request)
 
     def _usual(self, message: ReceivedMessage) -> Answer:
         if message.fault:
             return Answer(400, reason="the message/cpim body cannot be read")
         return _ACCEPTED
-
-    def _check_repeat(self, request: Request) -> tuple[Answer, list[Header]] | None:
-        """RFC 3261 22.3: credentials that came with the request. None when nothing speaks against it."""
-        credentials = credentials_in(request, "Proxy-Authorization", self._pcscf.config.domain)
-        subscriber = self._subscriber(request) if credentials is not None else None
-        if credentials is None or subscriber is None:
-            return None
-        outcome = self._authenticator.check(request, credentials, subscriber)
-        log.info("MESSAGE of %s: %s", subscriber.impi, outcome)
-        if outcome in (Outcome.RIGHT, Outcome.ABSENT):
-            self._wrong.discard(subscriber.impi)
-            return None
-        if outcome is Outcome.WRONG:
-            if subscriber.impi in self._wrong:
-                self._wrong.discard(subscriber.impi)
-                return Answer(403), []
-            self._wrong.add(subscriber.impi)
-        return Answer(_CHALLENGE), self._challenge(subscriber, stale=outcome is Outcome.STALE)
-
-    def _challenge(self, subscriber: Subscriber, *, stale: bool = False) -> list[Header]:
-        rows = self._authenticator.challenge(subscriber, Authentication.DIGEST, stale=stale)
-        return [("Proxy-Authenticate", row) for row in rows]
-
-    def _subscriber(self, request: Request) -> Subscriber | None:
-        sender = sender_of(request)
-        for subscriber in self._pcscf.config.subscribers:
-            if subscriber.password and names(sender, (*subscriber.impus, f"sip:{subscriber.impi}")):
-                return subscriber
-        return self._with_password()
-
-    def _with_password(self) -> Subscriber | None:
-        return next((known for known in self._pcscf.config.subscribers if known.password), None)
 
     async def wait_message(
         self,
@@ -382,8 +344,3 @@ def cpim_rows(
     if disposition:
         rows.append(("imdn.Disposition-Notification", ", ".join(disposition)))
     return rows
-
-
-def _challenges(answer: Answer) -> bool:
-    own = (name.lower() for name in answer.headers)
-    return answer.status == _CHALLENGE and "proxy-authenticate" not in own

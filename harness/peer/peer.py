@@ -29,6 +29,7 @@ from harness.peer.mt_request import MtSender
 from harness.peer.notifications import Notifications
 from harness.peer.pager import Pager
 from harness.peer.pcscf import Pcscf
+from harness.peer.proxy_authentication import ProxyAuthentication
 from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
 from harness.peer.security_agreement import SecurityAgreement
@@ -96,6 +97,7 @@ class Peer:
         self._everywhere = any(is_wildcard(host) for host, _ in config.listen)
         self._reached: set[Address] = set()
         self._answers: dict[str, AnswerQueue] = {}
+        self._proxy = ProxyAuthentication(config, authenticator)
         self._handlers: dict[str, Handler] = {
             "REGISTER": self.registrar.on_register,
             "MESSAGE": self.pager.on_message,
@@ -174,7 +176,10 @@ class Peer:
         *,
         reason: str | None = None,
     ) -> None:
-        """Answer the next `count` requests of a method with this status, or not at all (None)."""
+        """Answer the next `count` requests of a method with this status, or not at all (None).
+
+        407 of SUBSCRIBE and OPTIONS is that of `Pager.answer_next`. Raises UsageError.
+        """
         if method == "REGISTER":
             self.registrar.answer_next(status, headers, count, reason=reason)
         elif method == "MESSAGE":
@@ -182,8 +187,9 @@ class Peer:
         elif method == "INVITE":
             self.invitations.answer_next(status, headers, count, reason=reason)
         elif method in self._handlers:
-            queue = self._answers.setdefault(method, AnswerQueue())
-            queue.add(Answer(status, headers or {}, reason), count)
+            answer = Answer(status, headers or {}, reason)
+            self._proxy.demand_possible(answer)
+            self._answers.setdefault(method, AnswerQueue()).add(answer, count)
         else:
             raise UsageError(f"the peer has no answers for {method}; it has for {', '.join(self._handlers)}")
 
@@ -288,9 +294,14 @@ class Peer:
             return 415, [("Accept", ", ".join(self.config.accepted_bodies))]
         return None
 
-    def _asked(self, method: str) -> Answer | None:
-        queue = self._answers.get(method)
-        return queue.take() if queue is not None else None
+    def _asked(self, request: Request) -> tuple[Answer, list[Header]] | None:
+        """What wrong credentials get, else what a test asked for; None for the usual answer."""
+        refused = self._proxy.refusal(request)
+        if refused is not None:
+            return refused
+        queue = self._answers.get(request.method)
+        answer = queue.take() if queue is not None else None
+        return (answer, self._proxy.challenge(answer, request)) if answer is not None else None
 
     def _on_options(self, incoming: Incoming) -> None:
         """RFC 3261 11.2; the Contact shows what the far party can do."""
@@ -303,13 +314,13 @@ class Peer:
             ("Supported", ", ".join(sorted(self.config.understood))),
             ("Allow-Events", ", ".join(self.event_notifier.packages)),
         ]
-        answer = self._asked("OPTIONS") or Answer(200)
-        self.pcscf.answer(incoming, answer, headers if answer.accepts else [])
+        answer, challenge = self._asked(incoming.message) or (Answer(200), [])
+        self.pcscf.answer(incoming, answer, headers if answer.accepts else challenge)
 
     def _on_subscribe(self, incoming: Incoming) -> None:
-        answer = self._asked("SUBSCRIBE")
-        if answer is not None:
-            self.pcscf.answer(incoming, answer)
+        asked = self._asked(incoming.message)
+        if asked is not None:
+            self.pcscf.answer(incoming, *asked)
             return
         self.event_notifier.on_subscribe(incoming)
 

@@ -92,14 +92,16 @@ def test_silence(bench: Any) -> None:
     assert [message.status for message in peer.pager.received] == [None]
 
 
-def proxy_credentials(challenge: str, uri: str, password: str) -> str:
+def proxy_credentials(challenge: str, uri: str, password: str, method: str = "MESSAGE") -> str:
     realm = re.search(r'realm="([^"]*)"', challenge)[1]  # type: ignore[index]
     nonce = re.search(r'nonce="([^"]*)"', challenge)[1]  # type: ignore[index]
 
     def h(text: str) -> str:
         return hashlib.md5(text.encode()).hexdigest()
 
-    response = h(f"{h(f'ue@ims.example:{realm}:{password}')}:{nonce}:00000001:abc:auth:{h(f'MESSAGE:{uri}')}")
+    response = h(
+        f"{h(f'ue@ims.example:{realm}:{password}')}:{nonce}:00000001:abc:auth:{h(f'{method}:{uri}')}"
+    )
     return (
         f'Proxy-Authorization: Digest username="ue@ims.example",realm="{realm}",nonce="{nonce}",uri="{uri}",'
         f'response="{response}",algorithm=MD5,qop=auth,nc=00000001,cnonce="abc"'

@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from lxml import etree
 
+from harness.errors import UsageError
+from harness.peer.config import Subscriber
+from tests.harness.peer.test_pager import proxy_credentials
+
+TARGET = "sip:+491701234567@ims.example;user=phone"
+SUBSCRIBER = Subscriber("ue@ims.example", (TARGET, "tel:+491701234567"), password="pw")
 NS = "{urn:ietf:params:xml:ns:reginfo}"
 
 
 def subscribe(handset: Any, *extra: str, to: str | None = None, expires: int = 600, cseq: int = 50) -> Any:
-    target = "sip:+491701234567@ims.example;user=phone"
     return handset.ask(
         "SUBSCRIBE",
-        target,
+        TARGET,
         "Event: reg",
         "Accept: application/reginfo+xml",
         f"Expires: {expires}",
         f"Contact: <{handset.contact}>",
         *extra,
-        to=to or target,
+        to=to or TARGET,
         call_id="sub-1",
         cseq=cseq,
     )
@@ -178,3 +184,49 @@ def test_subscriptions_that_were_forgotten_are_told_nothing(bench: Any) -> None:
 
 async def forgotten(peer: Any) -> None:
     peer.event_notifier.forget()
+
+
+def test_a_subscribe_is_challenged_where_a_test_asks_for_it(bench: Any) -> None:
+    """RFC 3261 22.3: the repeat with credentials is taken, and so is a refresh with the next nonce count."""
+    peer = bench.start(subscribers=(SUBSCRIBER,))
+    peer.answer_next("SUBSCRIBE", 407)
+    handset = bench.handset()
+    handset.register()
+    challenged = subscribe(handset)
+    assert challenged.status == 407
+    challenge = challenged.header("Proxy-Authenticate")
+    credentials = proxy_credentials(challenge, TARGET, "pw", "SUBSCRIBE")
+    accepted = subscribe(handset, credentials, cseq=51)
+    assert (accepted.status, accepted.header("Expires")) == (200, "600")
+    notified(handset)
+    again = subscribe(handset, credentials, to=accepted.header("To"), cseq=52)
+    assert again.status == 407
+    assert "stale=true" in again.header("Proxy-Authenticate").lower()
+
+
+def test_a_subscribe_with_wrong_credentials_is_challenged_once_more_and_then_refused(bench: Any) -> None:
+    peer = bench.start(subscribers=(SUBSCRIBER,))
+    peer.answer_next("SUBSCRIBE", 407)
+    handset = bench.handset()
+    handset.register()
+    rows: tuple[str, ...] = ()
+    statuses = []
+    for cseq in (50, 51, 52):
+        answer = subscribe(handset, *rows, cseq=cseq)
+        statuses.append(answer.status)
+        if answer.status == 407:
+            challenge = answer.header("Proxy-Authenticate")
+            rows = (proxy_credentials(challenge, TARGET, "no", "SUBSCRIBE"),)
+    assert statuses == [407, 407, 403]
+    assert subscribe(handset, cseq=53).status == 200  # nobody asked for another challenge
+
+
+def test_a_challenge_of_a_subscribe_needs_a_password_or_a_header_of_its_own(bench: Any) -> None:
+    peer = bench.start()
+    with pytest.raises(UsageError, match="needs a subscriber with a password"):
+        peer.answer_next("SUBSCRIBE", 407)
+    own = 'Digest realm="x", nonce="y"'
+    peer.answer_next("SUBSCRIBE", 407, {"Proxy-Authenticate": own})
+    handset = bench.handset()
+    handset.register()
+    assert subscribe(handset).header("Proxy-Authenticate") == own
