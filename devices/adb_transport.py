@@ -99,7 +99,7 @@ class AdbTransportLink:
         if self._shell_v2 is None:
             self._shell_v2 = "shell_v2" in self._ask("features", until).split(",")
         run = self._run_v2 if self._shell_v2 else self._run_v1
-        code, out, err = self._guarded(
+        code, out, err = self.guarded(
             lambda: run(line, until), f"the end of `{line[:80]}` within {limit:g} s"
         )
         result = ShellResult(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
@@ -119,28 +119,28 @@ class AdbTransportLink:
         until = time.monotonic() + limit
 
         def read() -> bytes:
-            with _Closing(self._open(f"exec:{command}", until)) as connection:
+            with Closing(self.open(f"exec:{command}", until)) as connection:
                 parts: list[bytes] = []
                 while part := _some(connection, 262144, until):
                     parts.append(part)
                 return b"".join(parts)
 
-        return self._guarded(read, f"the end of `{command[:80]}` within {limit:g} s")
+        return self.guarded(read, f"the end of `{command[:80]}` within {limit:g} s")
 
     def stream(self, command: str) -> AdbConnection:
         """A running command whose output comes as octets; the caller closes the connection."""
         until = time.monotonic() + self.deadline
-        return self._guarded(lambda: self._open(f"shell:{command}", until), f"`{command[:80]}` to start")
+        return self.guarded(lambda: self.open(f"shell:{command}", until), f"`{command[:80]}` to start")
 
     def request_reboot(self) -> None:
         """Ask adbd to restart the handset."""
         until = time.monotonic() + self.deadline
 
         def ask() -> None:
-            with _Closing(self._open("reboot:", until)) as connection:
+            with Closing(self.open("reboot:", until)) as connection:
                 _some(connection, 64, until)
 
-        self._guarded(ask, "the handset to take reboot:")
+        self.guarded(ask, "the handset to take reboot:")
         self._timeline.event(Layer.ADB, "reboot", serial=self.serial)
 
     def state(self) -> str:
@@ -190,7 +190,7 @@ class AdbTransportLink:
 
         for request in ("disconnect", "connect"):
             try:
-                with _Closing(
+                with Closing(
                     self.client.make_connection(timeout=max(0.1, until - time.monotonic()))
                 ) as connection:
                     connection.send_command(f"host:{request}:{self.serial}")
@@ -204,15 +204,16 @@ class AdbTransportLink:
                 continue  # "no such device" to disconnect
 
     def _ask(self, what: str, until: float) -> str:
-        return self._guarded(lambda: self._ask_raw(what, until), f"an answer to {what}")
+        return self.guarded(lambda: self._ask_raw(what, until), f"an answer to {what}")
 
     def _ask_raw(self, what: str, until: float) -> str:
-        with _Closing(self.client.make_connection(timeout=max(0.05, until - time.monotonic()))) as connection:
+        with Closing(self.client.make_connection(timeout=max(0.05, until - time.monotonic()))) as connection:
             connection.send_command(f"host-serial:{self.serial}:{what}")
             connection.check_okay()
             return str(connection.read_string_block())
 
-    def _open(self, service: str, until: float) -> AdbConnection:
+    def open(self, service: str, until: float) -> AdbConnection:
+        """A connection to a service of adbd, which the caller closes. Raises what adbutils raises."""
         device = self.client.device(self.serial)
         connection = device.open_transport(timeout=max(0.05, until - time.monotonic()))
         try:
@@ -225,10 +226,10 @@ class AdbTransportLink:
 
     def _run_v2(self, line: str, until: float) -> tuple[int, bytes, bytes]:
         outputs = {_STDOUT: bytearray(), _STDERR: bytearray()}
-        with _Closing(self._open(f"shell,v2,raw:{line}", until)) as connection:
+        with Closing(self.open(f"shell,v2,raw:{line}", until)) as connection:
             while True:
-                kind, length = _FRAME.unpack(_exactly(connection, _FRAME.size, until))
-                payload = _exactly(connection, length, until)
+                kind, length = _FRAME.unpack(exactly(connection, _FRAME.size, until))
+                payload = exactly(connection, length, until)
                 if kind == _EXIT:
                     return payload[0], bytes(outputs[_STDOUT]), bytes(outputs[_STDERR])
                 if kind in outputs:
@@ -236,7 +237,7 @@ class AdbTransportLink:
 
     def _run_v1(self, line: str, until: float) -> tuple[int, bytes, bytes]:
         """Old handsets lose the exit code: the shell echoes it at the end."""
-        with _Closing(self._open(f"shell:{line}\necho {_EXIT_MARK}$?", until)) as connection:
+        with Closing(self.open(f"shell:{line}\necho {_EXIT_MARK}$?", until)) as connection:
             output = bytearray()
             while part := _some(connection, 65536, until):
                 output += part
@@ -245,8 +246,8 @@ class AdbTransportLink:
             raise EOFError("the connection ended before the command")
         return int(code), body, b""
 
-    def _guarded(self, act: Callable[[], T], expected: str) -> T:
-        """Turn whatever adbutils raises into HandsetLost."""
+    def guarded(self, act: Callable[[], T], expected: str) -> T:
+        """Do something with adbutils and turn whatever it raises into HandsetLost."""
         from adbutils import AdbError
         from adbutils.errors import AdbConnectionError, AdbTimeout
 
@@ -276,7 +277,7 @@ class AdbTransportLink:
         from adbutils.errors import AdbConnectionError, AdbTimeout
 
         try:
-            with _Closing(self.client.make_connection(timeout=_PROBE_SECONDS)) as connection:
+            with Closing(self.client.make_connection(timeout=_PROBE_SECONDS)) as connection:
                 connection.send_command("host:version")
                 connection.check_okay()
         except (AdbTimeout, TimeoutError):
@@ -296,7 +297,7 @@ class AdbTransportLink:
         )
 
 
-class _Closing:
+class Closing:
     """Closes a connection without the 10 ms that AdbConnection.close() sleeps."""
 
     def __init__(self, connection: AdbConnection) -> None:
@@ -318,7 +319,8 @@ def _some(connection: AdbConnection, size: int, until: float) -> bytes:
     return bytes(connection.conn.recv(size))
 
 
-def _exactly(connection: AdbConnection, size: int, until: float) -> bytes:
+def exactly(connection: AdbConnection, size: int, until: float) -> bytes:
+    """So many octets. Raises EOFError when the connection ends first, TimeoutError at the deadline."""
     data = bytearray()
     while len(data) < size:
         part = _some(connection, size - len(data), until)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 
@@ -28,6 +29,27 @@ class ComposeMode(StrEnum):
     UNKNOWN = "unknown"
 
 
+class FileState(StrEnum):
+    """Where a file of a conversation is, in one vocabulary for all apps."""
+
+    UNKNOWN = ""
+    OFFERED = "offered"
+    WAITING = "waiting"
+    MOVING = "moving"
+    DONE = "done"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class OfferKind(StrEnum):
+    """What an app may accept by itself or ask its user about."""
+
+    CHAT = "chat"
+    GROUP = "group"
+    FILE = "file"
+
+
 @dataclass(frozen=True, slots=True)
 class HandsetIdentity:
     """Who the handset says it is. `imei` is None where the build does not let a shell read it."""
@@ -44,21 +66,44 @@ class HandsetIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ScreenMessage:
-    """One bubble as the user sees it."""
+    """One bubble with a text as the user sees it. `sender`: the member of a group who wrote it."""
 
     text: str
     outgoing: bool
     status: TextStatus
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenFile:
+    """One bubble with a file. `line` is what the app says about it; `status` is of an outgoing one."""
+
+    name: str
+    outgoing: bool
+    state: FileState
+    line: str
+    status: TextStatus = TextStatus.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """The conversation on screen. Messages scrolled away are not in it."""
+    """The conversation on screen. Messages scrolled away are not in it.
+
+    `offers` are the invitations that wait for an answer, `composing` the line that tells who types, `notes`
+    lines of the app itself, `in_chat` whether texts go in a session with the other side, `said` what the app
+    has just told its user.
+    """
 
     conversation: str
     messages: tuple[ScreenMessage, ...]
     draft: str
     mode: ComposeMode
+    files: tuple[ScreenFile, ...] = ()
+    offers: tuple[str, ...] = ()
+    composing: str = ""
+    notes: tuple[str, ...] = ()
+    in_chat: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +169,72 @@ class HandsetUi(Protocol):
 
     def conversation(self, number: str | None = None) -> Screen:
         """Read the conversation on screen; with a number, open that one first unless it is open."""
+
+    def wait_for_screen(self, holds: Callable[[Screen], bool], expected: str, timeout: float) -> Screen:
+        """Wait until the conversation on screen is as `holds` wants it. NotSeen after `timeout` seconds."""
+
+    def type_draft(self, number: str, text: str) -> None:
+        """Type into the compose box of the conversation with a number, and do not send it."""
+
+    def erase_draft(self, number: str) -> None:
+        """Take everything out of the compose box again, key by key."""
+
+    def send_draft(self) -> None:
+        """Press send in the conversation that is open."""
+
+    def start_chat(self, number: str) -> None:
+        """Let texts to a number go in a session from now on."""
+
+    def end_chat(self, number: str) -> None:
+        """End the session with a number; texts go as standalone messages. Nothing when there is no chat."""
+
+    def ask_before_accepting(self, what: OfferKind, ask: bool) -> None:
+        """Let the app ask its user before it accepts, or accept by itself."""
+
+    def accept(self, timeout: float, file: str | None = None) -> None:
+        """Accept the invitation of the open conversation, or the file of this name.
+
+        NotSeen when nothing is offered within `timeout` seconds.
+        """
+
+    def decline(self, timeout: float, file: str | None = None) -> None:
+        """Decline it."""
+
+    def create_group(self, subject: str, numbers: Sequence[str]) -> None:
+        """Found a group with these members; its conversation is open then."""
+
+    def join_group(self, uri: str) -> None:
+        """Join a group by its URI."""
+
+    def open_group(self, subject: str) -> None:
+        """Bring the conversation of a group on screen."""
+
+    def send_to_group(self, subject: str, text: str) -> None:
+        """Write a text to a group and press send."""
+
+    def members_of_group(self, subject: str) -> tuple[str, ...]:
+        """The members its details page lists."""
+
+    def add_to_group(self, subject: str, numbers: Sequence[str]) -> None:
+        """Bring more numbers into a group."""
+
+    def leave_group(self, subject: str) -> None:
+        """Leave a group."""
+
+    def send_file(self, number: str, file: Path, type: str, *, name: str | None = None) -> None:
+        """Put a file on the handset and send it to a number, as `name` when it shall have another one."""
+
+    def send_file_to_group(self, subject: str, file: Path, type: str, *, name: str | None = None) -> None:
+        """Put a file on the handset and send it to a group."""
+
+    def cancel_file(self, name: str) -> None:
+        """Touch the X of a file that is under way in the open conversation."""
+
+    def read_file(self, name: str, sink: Callable[[bytes], object]) -> str:
+        """Pull a file the app stored, piece by piece into `sink`; returns where it lay.
+
+        NotSeen when there is none of that name.
+        """
 
     def wait_for_text(
         self, text: str, timeout: float, *, outgoing: bool | None = None, status: TextStatus | None = None

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase
 from ruamel.yaml.error import MarkedYAMLError
 
-from devices.handset import TextStatus
+from devices.handset import FileState, OfferKind, TextStatus
 from harness.errors import LabFileError
 
 
@@ -48,7 +48,10 @@ class Match(_Strict):
 
 
 class Elements(_Strict):
-    """The elements a driver looks for, each a list of ways in order."""
+    """The elements a driver looks for, each a list of ways in order.
+
+    What an app does not have is left out: a test that needs it is skipped.
+    """
 
     compose_box: tuple[Match, ...] = Field(min_length=1)
     send_button: tuple[Match, ...] = Field(min_length=1)
@@ -56,6 +59,36 @@ class Elements(_Strict):
     message_status: tuple[Match, ...] = ()
     conversation_name: tuple[Match, ...] = ()
     conversation_snippet: tuple[Match, ...] = ()
+    conversation_title: tuple[Match, ...] = ()
+    message_sender: tuple[Match, ...] = ()
+    system_message: tuple[Match, ...] = ()
+    snackbar: tuple[Match, ...] = ()
+    menu: tuple[Match, ...] = ()
+    # Chats
+    start_chat: tuple[Match, ...] = ()
+    end_chat: tuple[Match, ...] = ()
+    chat_mark: tuple[Match, ...] = ()
+    composing: tuple[Match, ...] = ()
+    invitation: tuple[Match, ...] = ()
+    accept: tuple[Match, ...] = ()
+    decline: tuple[Match, ...] = ()
+    # Groups
+    new_conversation: tuple[Match, ...] = ()
+    recipient_box: tuple[Match, ...] = ()
+    recipient_chip: tuple[Match, ...] = ()
+    create_group: tuple[Match, ...] = ()
+    group_name_box: tuple[Match, ...] = ()
+    group_name_done: tuple[Match, ...] = ()
+    group_details: tuple[Match, ...] = ()
+    group_member: tuple[Match, ...] = ()
+    add_people: tuple[Match, ...] = ()
+    add_people_done: tuple[Match, ...] = ()
+    leave_group: tuple[Match, ...] = ()
+    # Files
+    draft_attachment: tuple[Match, ...] = ()
+    attachment_name: tuple[Match, ...] = ()
+    attachment_status: tuple[Match, ...] = ()
+    cancel_attachment: tuple[Match, ...] = ()
 
 
 class ComposeIntent(_Strict):
@@ -82,11 +115,32 @@ class ListIntent(_Strict):
     component: str
 
 
+class ShareIntent(_Strict):
+    """How to hand a file or a text to the app.
+
+    The extras are those of Android; recipient_extra names the one for a number, where the app knows one, else
+    the user picks the conversation.
+    """
+
+    action: str
+    stream_extra: str
+    text_extra: str
+    recipient_extra: str | None = None
+
+
+class JoinIntent(_Strict):
+    """How to join a group by its URI."""
+
+    action: str
+
+
 class Intents(_Strict):
     """Ways into the app."""
 
     compose: ComposeIntent
     list: ListIntent | None = None
+    share: ShareIntent | None = None
+    join: JoinIntent | None = None
 
 
 class Versions(_Strict):
@@ -113,8 +167,19 @@ class Hints(_Strict):
     sms: tuple[str, ...] = ()
 
 
+class Asking(_Strict):
+    """The system property that says whether the app asks before it accepts, and its values.
+
+    A handset where the property is not set does not have the switch.
+    """
+
+    property: str
+    asks: str
+    accepts: str
+
+
 class MessagingAppDefinition(_Strict):
-    """A messaging app: intents, UI ids, words."""
+    """A messaging app: intents, UI ids, words; the folders it stores received files in."""
 
     app: str
     package: str = Field(pattern=r"^[A-Za-z][\w]*(\.[A-Za-z]\w*)+$")
@@ -123,6 +188,9 @@ class MessagingAppDefinition(_Strict):
     elements: Elements
     direction: Direction = Direction()
     status_words: dict[TextStatus, tuple[str, ...]]
+    file_words: dict[FileState, tuple[str, ...]] = Field(default_factory=dict)
+    stored_files: tuple[str, ...] = ()
+    asking: dict[OfferKind, Asking] = Field(default_factory=dict)
     hints: Hints = Hints()
 
 

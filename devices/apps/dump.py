@@ -6,14 +6,16 @@ Pure functions over XML.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from lxml import etree
 
 from devices.apps.definition import Match, MessagingAppDefinition
-from devices.handset import ComposeMode, Screen, ScreenMessage, TextStatus
+from devices.handset import ComposeMode, FileState, Screen, ScreenFile, ScreenMessage, TextStatus
 
+S = TypeVar("S", TextStatus, FileState)
 _BOUNDS = re.compile(r"\[(-?\d+),(-?\d+)\]\[(-?\d+),(-?\d+)\]")
 # What uiautomator writes as '.', since XML 1.0 cannot hold it (stripInvalidXMLChars of AOSP)
 _INVALID = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufddf\ufffe\uffff]")
@@ -125,6 +127,11 @@ def _node(element: etree._Element, parent: int | None) -> UiNode:
     )
 
 
+def is_one_of(node: UiNode, ways: Sequence[Match]) -> bool:
+    """Is the view what one of these ways finds?"""
+    return any(_matches(node, way) for way in ways)
+
+
 def _matches(node: UiNode, way: Match) -> bool:
     return (
         (way.id is None or node.id == way.id)
@@ -135,15 +142,22 @@ def _matches(node: UiNode, way: Match) -> bool:
 
 
 def status_of(text: str, app: MessagingAppDefinition) -> TextStatus:
-    """The status a status line tells, e.g.
+    """The status a status line tells, e.g. "12:01 PM • Delivered"."""
+    return _told(text, app.status_words) or TextStatus.NONE
 
-    "12:01 PM • Delivered". Longer words win: "Not sent" before "Sent".
-    """
-    words = ((word, status) for status, known in app.status_words.items() for word in known)
-    for word, status in sorted(words, key=lambda pair: -len(pair[0])):
+
+def file_state_of(text: str, app: MessagingAppDefinition) -> FileState:
+    """Where a file is, by the line in its bubble, e.g. "1.2 MB • Complete"."""
+    return _told(text, app.file_words) or FileState.UNKNOWN
+
+
+def _told(text: str, words: Mapping[S, Sequence[str]]) -> S | None:
+    """What the words in a line mean. Longer words win: "Not sent" before "Sent"."""
+    pairs = ((word, meaning) for meaning, known in words.items() for word in known)
+    for word, meaning in sorted(pairs, key=lambda pair: -len(pair[0])):
         if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text):
-            return status
-    return TextStatus.NONE
+            return meaning
+    return None
 
 
 def is_hint(node: UiNode, app: MessagingAppDefinition) -> bool:
@@ -163,19 +177,49 @@ def compose_mode(node: UiNode, app: MessagingAppDefinition) -> ComposeMode:
 
 def read_conversation(dump: Dump, app: MessagingAppDefinition, number: str) -> Screen:
     """The conversation in a dump. A status line belongs to the bubble before it, in document order."""
-    bubbles = {id(node): node for node in dump.find_all(app.elements.message_text)}
-    lines = {id(node) for node in dump.find_all(app.elements.message_status)} - set(bubbles)
-    messages: list[ScreenMessage] = []
+    elements = app.elements
+    bubbles = _read_bubbles(dump, app)
+    box = dump.find(elements.compose_box)
+    composing, said = dump.find(elements.composing), dump.find(elements.snackbar)
+    return Screen(
+        number,
+        tuple(bubble for bubble in bubbles if isinstance(bubble, ScreenMessage)),
+        draft="" if box is None or is_hint(box, app) else box.text,
+        mode=ComposeMode.UNKNOWN if box is None else compose_mode(box, app),
+        files=tuple(bubble for bubble in bubbles if isinstance(bubble, ScreenFile)),
+        offers=tuple(node.text for node in dump.find_all(elements.invitation)),
+        composing=composing.text if composing else "",
+        notes=tuple(node.text for node in dump.find_all(elements.system_message)),
+        in_chat=dump.find(elements.chat_mark) is not None,
+        said=said.text if said else "",
+    )
+
+
+def _read_bubbles(dump: Dump, app: MessagingAppDefinition) -> list[ScreenMessage | ScreenFile]:
+    """Texts and files, oldest first. In a row the sender comes before its bubble, the state after it."""
+    elements = app.elements
+    roles: dict[int, str] = {}
+    for name in ("message_status", "message_sender", "attachment_status", "attachment_name", "message_text"):
+        roles |= {id(node): name for node in dump.find_all(getattr(elements, name))}
+    found: list[ScreenMessage | ScreenFile] = []
+    sender = ""
     for node in dump.nodes:
-        if id(node) in bubbles:
-            messages.append(ScreenMessage(node.text, _outgoing(dump, node, app), TextStatus.NONE))
-        elif id(node) in lines and messages and messages[-1].outgoing:
-            last = messages[-1]
-            messages[-1] = ScreenMessage(last.text, True, status_of(node.text or node.description, app))
-    box = dump.find(app.elements.compose_box)
-    draft = "" if box is None or is_hint(box, app) else box.text
-    mode = ComposeMode.UNKNOWN if box is None else compose_mode(box, app)
-    return Screen(number, tuple(messages), draft, mode)
+        role = roles.get(id(node))
+        last = found[-1] if found else None
+        if role == "message_sender":
+            sender = node.text
+        elif role == "message_text":
+            found.append(ScreenMessage(node.text, _outgoing(dump, node, app), TextStatus.NONE, sender))
+            sender = ""
+        elif role == "attachment_name":
+            found.append(ScreenFile(node.text, _outgoing(dump, node, app), FileState.UNKNOWN, ""))
+            sender = ""
+        elif role == "attachment_status" and isinstance(last, ScreenFile):
+            line = node.text or node.description
+            found[-1] = replace(last, state=file_state_of(line, app), line=line)
+        elif role == "message_status" and last is not None and last.outgoing:
+            found[-1] = replace(last, status=status_of(node.text or node.description, app))
+    return found
 
 
 def _outgoing(dump: Dump, bubble: UiNode, app: MessagingAppDefinition) -> bool:

@@ -39,7 +39,7 @@ class Pages:
     """Where the user is. `key` is the conversation a page belongs to, None on the others.
 
     `typed` stands in the field of a page that has one beside the compose box; `menu`: the overflow menu hangs
-    open; `shared` is the path and type of the file another app shares.
+    open; `shared` is what another app shares: a text, or the path and type of a file.
     """
 
     page: Page = Page.LIST
@@ -47,7 +47,7 @@ class Pages:
     menu: bool = False
     typed: str = ""
     picked: list[str] = field(default_factory=list)
-    shared: tuple[str, str] | None = None
+    shared: str | tuple[str, str] | None = None
 
     def show(self, page: Page, key: str | None = None) -> None:
         """Go to a page. People picked stay picked from NEW to NAME and back."""

@@ -141,6 +141,7 @@ class MessageStore:
         elif not self.acceptance.covers(what, size):
             line = f"{who} invites you to " + (f"the group {subject}" if subject else f"a {what.value}")
             conversation.offers.append(Offer(offer_id, what, line))
+            self._bring_up(conversation.key)
             self._announce(conversation, line)
         if self.acceptance.covers(what, size):
             self.answer(offer_id, True)
@@ -278,6 +279,7 @@ class MessageStore:
         conversation = self.conversations.setdefault(key, Conversation(key))
         if conversation.group is None:
             conversation.group = Group(subject)
+            self._bring_up(key)
         conversation.group.subject = conversation.group.subject or subject
         return conversation.group
 

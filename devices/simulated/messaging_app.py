@@ -86,11 +86,11 @@ class MessagingApp(MessageStore):
         self._conversation(key).attached = Attachment(posixpath.basename(path), type, size, path)
         return True
 
-    def share(self, path: str, type: str) -> None:
-        """SEND that names nobody: the user picks the conversation."""
+    def share(self, what: str | tuple[str, str]) -> None:
+        """SEND of a text, or a file by path and type, that names nobody: the user picks the conversation."""
         self.running = True
         self.pages.show(Page.SHARE)
-        self.pages.shared = path, type
+        self.pages.shared = what
 
     def open_list(self) -> None:
         """The list of conversations."""
@@ -282,8 +282,11 @@ def _start_with_picked(app: MessagingApp, _: str) -> None:
 
 
 def _share_with(app: MessagingApp, key: str) -> None:
-    if app.pages.shared is not None:
-        app.attach(key, *app.pages.shared)
+    shared = app.pages.shared
+    if isinstance(shared, str):
+        app.open_conversation(key, shared)
+    elif shared is not None:
+        app.attach(key, *shared)
 
 
 def _detach(app: MessagingApp, key: str) -> None:

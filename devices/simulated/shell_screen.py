@@ -18,7 +18,8 @@ from devices.simulated.file_tree import FileTreeError
 from devices.simulated.messaging_app import ACTIVITY, CONVERSATION_ACTIVITY, PACKAGE
 
 SENDTO, SEND, VIEW, MAIN = (f"android.intent.action.{name}" for name in ("SENDTO", "SEND", "VIEW", "MAIN"))
-STREAM, RECIPIENT = "android.intent.extra.STREAM", "address"
+STREAM, TEXT = "android.intent.extra.STREAM", "android.intent.extra.TEXT"
+RECIPIENT = "address"
 SHARE_ACTIVITY = f"{PACKAGE}/.ui.conversationlist.ShareIntentActivity"
 UIAUTOMATOR = "debug.rcslab.uiautomator"
 DUMP_FILE = "/sdcard/window_dump.xml"
@@ -156,8 +157,8 @@ def _resolve(android: AndroidSystem, intent: Intent) -> str | None:
         android.app.open_conversation(intent.data, intent.strings.get("sms_body"), exit_on_sent=exit_on_sent)
         android.show(Front.MESSAGING)
         return CONVERSATION_ACTIVITY
-    if intent.action == SEND and (stream := intent.strings.get(STREAM, "")).startswith("file://"):
-        _share(android, unquote(stream.removeprefix("file://")), intent)
+    if intent.action == SEND and (STREAM in intent.strings or TEXT in intent.strings):
+        _share(android, intent)
         return SHARE_ACTIVITY if android.app.current is None else CONVERSATION_ACTIVITY
     if intent.action == VIEW and re.match(r"(?i)sips?:", intent.data):
         android.app.join_group(intent.data)
@@ -173,11 +174,15 @@ def _resolve(android: AndroidSystem, intent: Intent) -> str | None:
     return None
 
 
-def _share(android: AndroidSystem, path: str, intent: Intent) -> None:
-    """With a recipient the file goes to the compose box, else the user picks one."""
+def _share(android: AndroidSystem, intent: Intent) -> None:
+    """With a recipient it goes to the compose box, else the user picks one."""
     recipient = intent.strings.get(RECIPIENT)
+    stream, text = intent.strings.get(STREAM), intent.strings.get(TEXT, "")
+    path = unquote((stream or "").removeprefix("file://"))
     if recipient is None:
-        android.app.share(path, intent.mime)
+        android.app.share(text if stream is None else (path, intent.mime))
+    elif stream is None:
+        android.app.open_conversation(recipient, text)
     else:
         android.app.attach(recipient, path, intent.mime)
     android.show(Front.MESSAGING)

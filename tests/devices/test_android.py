@@ -302,7 +302,7 @@ def test_uiautomator_that_never_works_is_a_fault_of_the_lab(handset: AndroidHand
 
 
 def test_wedged_uiautomator_is_killed(handset: AndroidHandset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.android.DUMP_TIMEOUT", 0.4)
+    monkeypatch.setattr("devices.android_screen.DUMP_TIMEOUT", 0.4)
     handset.set_property("debug.rcslab.uiautomator", "wedged")
     handset.open_conversation(ALICE)
 

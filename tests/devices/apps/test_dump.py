@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.apps import load_app
-from devices.apps.dump import DumpError, as_dumped, parse_dump, read_conversation, status_of
-from devices.handset import ComposeMode, ScreenMessage, TextStatus
+from devices.apps.dump import DumpError, as_dumped, file_state_of, parse_dump, read_conversation, status_of
+from devices.handset import ComposeMode, FileState, ScreenFile, ScreenMessage, TextStatus
 
 GOOGLE, SAMSUNG = load_app("google_messages"), load_app("samsung_messages")
 G = "com.google.android.apps.messaging"
@@ -219,3 +219,87 @@ def test_no_output_raises_anything_else(text: str) -> None:
 def test_as_dumped_is_stable(text: str) -> None:
     assert as_dumped(as_dumped(text)) == as_dumped(text)
     assert len(as_dumped(text)) == len(text)
+
+
+CHAT = hierarchy(
+    node("android.widget.TextView", "[100,60][900,100]", text="Alice", rid=f"{G}:id/conversation_title"),
+    node("android.widget.TextView", "[100,100][900,140]", text="Chat", rid=f"{G}:id/conversation_subtitle"),
+    node(
+        "android.widget.FrameLayout",
+        "[0,150][1080,290]",
+        node(
+            "android.widget.TextView", "[40,160][1040,200]", text="Join Alice?", rid=f"{G}:id/invitation_text"
+        ),
+        node("android.widget.Button", "[40,210][500,280]", text="Decline", rid=f"{G}:id/decline_button"),
+        node("android.widget.Button", "[540,210][1040,280]", text="Accept", rid=f"{G}:id/accept_button"),
+    ),
+    node(
+        "android.view.ViewGroup",
+        "[0,300][1080,500]",
+        node("android.widget.TextView", "[40,300][500,330]", text="Bob", rid=f"{G}:id/message_sender"),
+        node("android.widget.TextView", "[40,340][700,480]", text="look", rid=f"{G}:id/message_text"),
+    ),
+    node("android.widget.TextView", "[40,500][1040,540]", text="Bob left", rid=f"{G}:id/system_message"),
+    node(
+        "android.view.ViewGroup",
+        "[0,550][1080,800]",
+        node("android.widget.TextView", "[500,560][1040,600]", text="a.pdf", rid=f"{G}:id/attachment_name"),
+        node(
+            "android.widget.TextView",
+            "[500,610][1040,640]",
+            text="1.2 MB • Not sent",
+            rid=f"{G}:id/attachment_status",
+        ),
+        node(
+            "android.widget.TextView",
+            "[500,650][1040,690]",
+            text="Not sent. Touch to try again.",
+            rid=f"{G}:id/message_status",
+        ),
+    ),
+    node(
+        "android.widget.TextView",
+        "[40,900][700,940]",
+        text="Alice is typing...",
+        rid=f"{G}:id/typing_indicator",
+    ),
+    node("android.widget.TextView", "[40,950][700,990]", text="No network", rid=f"{G}:id/snackbar_text"),
+    node(
+        "android.widget.EditText",
+        "[40,1000][900,1100]",
+        text="RCS message",
+        rid=f"{G}:id/compose_message_text",
+    ),
+)
+
+
+def test_chats_files_and_offers_are_read() -> None:
+    screen = read_conversation(parse_dump(CHAT), GOOGLE, "Alice")
+    assert screen.messages == (ScreenMessage("look", False, TextStatus.NONE, "Bob"),)
+    assert screen.files == (
+        ScreenFile("a.pdf", True, FileState.FAILED, "1.2 MB • Not sent", TextStatus.NOT_SENT),
+    )
+    assert (screen.offers, screen.notes) == (("Join Alice?",), ("Bob left",))
+    assert (screen.composing, screen.said) == ("Alice is typing...", "No network")
+    assert screen.in_chat
+
+
+def test_an_app_without_words_for_files_leaves_their_state_open() -> None:
+    mute = GOOGLE.model_copy(update={"file_words": {}})
+    (file,) = read_conversation(parse_dump(CHAT), mute, "Alice").files
+    assert (file.state, file.line) == (FileState.UNKNOWN, "1.2 MB • Not sent")
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("1.2 MB • Complete", FileState.DONE),
+        ("500.0 kB of 1.2 MB • Transferring…", FileState.MOVING),
+        ("1 B • Download?", FileState.OFFERED),
+        ("Download failed", FileState.FAILED),
+        ("Canceled", FileState.CANCELLED),
+        ("what is this", FileState.UNKNOWN),
+    ],
+)
+def test_state_of_a_file_by_its_line(line: str, state: FileState) -> None:
+    assert file_state_of(line, GOOGLE) is state

@@ -164,7 +164,7 @@ def test_a_file_under_way_shows_how_far_it_is_and_can_be_cancelled(
 def test_a_shared_file_waits_for_its_conversation(android: AndroidSystem, service: StandInService) -> None:
     android.app.files.write("/sdcard/Download/a.txt", b"a")
     android.app.group_opened(GROUP, "Trip", [ALICE])
-    android.app.share("/sdcard/Download/a.txt", "text/plain")
+    android.app.share(("/sdcard/Download/a.txt", "text/plain"))
     tap_open(android, "Trip")
     assert shown(android, "draft_attachment") == ["a.txt"]
     tap(android, "Remove attachment")
