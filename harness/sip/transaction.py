@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import StrEnum, auto
 from typing import NamedTuple
 
 from harness.sip.headers import COOKIE
@@ -84,7 +84,7 @@ class State(StrEnum):
     TERMINATED = "terminated"
 
 
-class Input(Enum):
+class Input(StrEnum):
     """What a machine is told, besides a fired `Timer`."""
 
     PROVISIONAL = auto()  # a 1xx: received by a client, given by the user of a server
@@ -96,7 +96,7 @@ class Input(Enum):
     SILENCE = auto()  # the user will not answer
 
 
-class Do(Enum):
+class Do(StrEnum):
     """What a step does."""
 
     SEND = auto()  # the request of a client
@@ -207,7 +207,7 @@ SERVER_NON_INVITE: Table = {
 }
 
 
-class Machine(Enum):
+class Machine(StrEnum):
     """The four machines: where each starts and which timers run from entering a state."""
 
     CLIENT_INVITE = auto()

@@ -193,11 +193,11 @@ class SipAgent:
             raise UsageError(f"{message.method} with branch {via.branch}: no new transaction (17.1)")
         exchange = _Exchange(self, machine, line, hop, on_provisional, on_further)
         self._asked[machine.key] = exchange
-        exchange.run.perform(machine.start())
+        exchange.perform(machine.start())
         try:
             return await exchange.final
         except asyncio.CancelledError:
-            exchange.run.abandon()
+            exchange.abandon()
             raise
 
     async def send(self, data: bytes, hop: Hop, *, local: Address | None = None) -> None:
@@ -235,16 +235,16 @@ class SipAgent:
             return
         machine = service.machine
         if isinstance(response, bytes):
-            service.run.perform(machine.respond_octets(response))
+            service.perform(machine.respond_octets(response))
         else:
-            service.run.perform(machine.respond(response))
+            service.perform(machine.respond(response))
         service.answered()
 
     def stay_silent(self, incoming: Incoming) -> None:
         """Never answer this request: repeats are recorded and absorbed."""
         service = self._service_of(incoming)
         if service is not None:
-            service.run.perform(service.machine.stay_silent())
+            service.perform(service.machine.stay_silent())
 
     def cancelled_by(self, cancel: Incoming) -> Incoming | None:
         """The INVITE a CANCEL means while its transaction lives (RFC 3261 9.2). The user answers both."""
@@ -270,7 +270,7 @@ class SipAgent:
         """A connection broke: the requests that went over it fail."""
         for exchange in tuple(self._asked.values()):
             if isinstance(exchange.line, Stream) and exchange.line.connection is connection:
-                exchange.run.transport_failed(error)
+                exchange.transport_failed(error)
 
     def _received_response(self, response: Response) -> None:
         try:
@@ -283,7 +283,7 @@ class SipAgent:
             what = "no transaction" if exchange is None else "a transaction, but not its sent-by"
             self._note(f"response {response.status} dropped: it matches {what}")
             return
-        exchange.run.perform(exchange.machine.receive(response))
+        exchange.perform(exchange.machine.receive(response))
 
     def _received_request(self, request: Request, arrival: Arrival, refusal: Refusal | None) -> None:
         """A new request, a repeat or an ACK. Without what a transaction needs it is refused at once."""
@@ -301,7 +301,7 @@ class SipAgent:
             self._refuse_statelessly(request, arrival, error)
             return
         if found is not None:
-            self._services[found.key].run.perform(found.receive(request))
+            self._services[found.key].perform(found.receive(request))
         elif request.method != "ACK":
             self._serve(machine, arrival, refusal)
         elif refusal is None:
@@ -324,7 +324,7 @@ class SipAgent:
         service = _Service(self, machine, incoming, arrival, refusal)
         self._served.add(machine)
         self._services[machine.key] = service
-        service.run.perform(machine.start())
+        service.perform(machine.start())
 
     def _hand_up(self, incoming: Incoming) -> None:
         """Call the user. What it raises is a defect of ours: answered 500, and the agent goes on."""
@@ -349,9 +349,9 @@ class SipAgent:
     def _end_transactions(self, actual: str) -> None:
         for exchange in tuple(self._asked.values()):
             exchange.fail(TransportFailed(exchange.hop.transport, exchange.hop.address, actual))
-            exchange.run.abandon()
+            exchange.abandon()
         for service in tuple(self._services.values()):
-            service.run.abandon()
+            service.abandon()
 
     def _note(self, text: str) -> None:
         self.timeline.event(Layer.SIP, "note", text)
@@ -366,7 +366,7 @@ class SipAgent:
             del self._services[service.machine.key]
 
 
-class _Exchange:
+class _Exchange(TransactionRun[ClientTransaction]):
     """The user side of a client transaction: whoever awaits the final response."""
 
     def __init__(
@@ -378,11 +378,11 @@ class _Exchange:
         on_provisional: Callable[[Response], None] | None,
         on_further: Callable[[Response], None] | None,
     ) -> None:
-        self.agent, self.machine, self.line, self.hop = agent, machine, line, hop
+        super().__init__(machine, agent._timer_queues)
+        self.agent, self.line, self.hop = agent, line, hop
         self.on_provisional, self.on_further = on_provisional, on_further
         self.sent_by = _sent_by(machine.request)
         self.final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.run = TransactionRun(machine, agent._timer_queues, self)
 
     def send(self, data: bytes) -> None:
         self.line.write(data)
@@ -420,13 +420,13 @@ class _Exchange:
         self.agent._forget_exchange(self)
 
 
-class _Service:
+class _Service(TransactionRun[ServerTransaction]):
     """The user side of a server transaction: hands the request up and finds the way back.
 
     incoming: None once only repeats are answered. Thousands of a load are kept so, for 32 s (timer J).
     """
 
-    __slots__ = ("agent", "arrival", "incoming", "machine", "method", "refusal", "run", "via")
+    __slots__ = ("agent", "arrival", "incoming", "method", "refusal", "via")
 
     def __init__(
         self,
@@ -436,11 +436,11 @@ class _Service:
         arrival: Arrival,
         refusal: Refusal | None,
     ) -> None:
-        self.agent, self.machine = agent, machine
+        super().__init__(machine, agent._timer_queues)
+        self.agent = agent
         self.incoming: Incoming | None = incoming
         self.method, self.via = incoming.message.method, incoming.message.via
         self.arrival, self.refusal = arrival, refusal
-        self.run = TransactionRun(machine, agent._timer_queues, self)
 
     def answered(self) -> None:
         if self.machine.let_go():
@@ -452,7 +452,7 @@ class _Service:
     def _not_sent(self, error: TransportFailed) -> None:
         if self.machine.done:  # a non-INVITE over TCP ends with its response (timer J is zero)
             self.failed(Cause.TRANSPORT, error)
-        self.run.transport_failed(error)
+        self.transport_failed(error)
 
     def deliver(self, message: Request | Response) -> None:
         assert isinstance(message, Request)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 from harness.agent.failures import TransportFailed
 from harness.agent.scheduler import Scheduler, TimerHandle
@@ -23,36 +24,38 @@ from harness.sip.transaction import (
 )
 
 
-class TransactionUser(Protocol):
-    """Who a transaction belongs to."""
+_Machine = TypeVar("_Machine", bound=Transaction)
 
+
+class TransactionRun(ABC, Generic[_Machine]):
+    """One machine with its running timers. What becomes of its actions is said by who it belongs to."""
+
+    __slots__ = ("_error", "_scheduler", "_timers", "machine")
+
+    def __init__(self, machine: _Machine, scheduler: Scheduler) -> None:
+        self.machine, self._scheduler = machine, scheduler
+        self._timers: dict[Timer, TimerHandle] | None = None
+        self._error: TransportFailed | None = None
+
+    @abstractmethod
     def send(self, data: bytes) -> None:
         """Send over the transport the transaction is bound to. Raises TransportFailed."""
 
+    @abstractmethod
     def deliver(self, message: Request | Response) -> None:
         """A message for the user of the transaction."""
 
+    @abstractmethod
     def failed(self, cause: Cause, error: TransportFailed | None) -> None:
         """The transaction failed; error says how when the transport did."""
 
+    @abstractmethod
     def refused(self, refusal: Refused) -> None:
         """A response was not sent because a clause forbids it."""
 
+    @abstractmethod
     def done(self) -> None:
         """The transaction has ended."""
-
-
-class TransactionRun:
-    """One machine with its running timers."""
-
-    __slots__ = ("_error", "_machine", "_scheduler", "_timers", "_user")
-
-    def __init__(self, machine: Transaction, scheduler: Scheduler, user: TransactionUser) -> None:
-        self._machine, self._scheduler = machine, scheduler
-        # It points back here; let go of at the end, so that no message waits for the collector of cycles.
-        self._user: Any = user
-        self._timers: dict[Timer, TimerHandle] | None = None
-        self._error: TransportFailed | None = None
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Do what the machine asked for, and what follows from it."""
@@ -62,25 +65,23 @@ class TransactionRun:
     def transport_failed(self, error: TransportFailed) -> None:
         """What was sent did not get out."""
         self._error = error
-        self.perform(self._machine.transport_failed())
+        self.perform(self.machine.transport_failed())
 
     def abandon(self) -> None:
         """Forget the transaction: nobody waits for it any more."""
         timers, self._timers = self._timers, None
         for handle in (timers or {}).values():
             handle.cancel()
-        user, self._user = self._user, None
-        if user is not None:
-            user.done()
+        self.done()
 
     def _send(self, action: Send) -> None:
         try:
-            self._user.send(action.data)
+            self.send(action.data)
         except TransportFailed as error:
             self.transport_failed(error)
 
     def _start(self, action: StartTimer) -> None:
-        if self._machine.done:  # a failed send may have ended it in the same breath
+        if self.machine.done:  # a failed send may have ended it in the same breath
             return
         timer = action.timer
         if self._timers is None:
@@ -94,14 +95,14 @@ class TransactionRun:
     def _fired(self, timer: Timer) -> None:
         if self._timers is not None:
             self._timers.pop(timer, None)
-        self.perform(self._machine.fire(timer))
+        self.perform(self.machine.fire(timer))
 
 
-_PERFORM: Mapping[type[Action], Callable[[TransactionRun, Any], None]] = {
+_PERFORM: Mapping[type[Action], Callable[[TransactionRun[Any], Any], None]] = {
     Send: TransactionRun._send,
     StartTimer: TransactionRun._start,
-    Deliver: lambda run, action: run._user.deliver(action.message),
-    Failed: lambda run, action: run._user.failed(action.cause, run._error),
-    Refused: lambda run, action: run._user.refused(action),
+    Deliver: lambda run, action: run.deliver(action.message),
+    Failed: lambda run, action: run.failed(action.cause, run._error),
+    Refused: lambda run, action: run.refused(action),
     Done: lambda run, _: run.abandon(),
 }
