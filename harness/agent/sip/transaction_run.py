@@ -23,7 +23,6 @@ from harness.sip.transaction import (
     Transaction,
 )
 
-
 _Machine = TypeVar("_Machine", bound=Transaction)
 
 
