@@ -41,7 +41,9 @@ class RcsSettings:
     pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). tls: whom it
     trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC 5922 7.3). pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
-    registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1).
+    registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1). idle_seconds: without a
+    message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
+    most_chats: at once, more get 486.
     """
 
     domain: str
@@ -52,6 +54,9 @@ class RcsSettings:
     pager_limit: int = 1300
     retry_seconds: float = 1.0
     t1: float = 0.5
+    idle_seconds: float = 300.0
+    ring_seconds: float = 60.0
+    most_chats: int = 20
     k: bytes | None = field(default=None, repr=False)
     opc: bytes | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)

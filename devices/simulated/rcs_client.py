@@ -19,6 +19,7 @@ from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.messaging_service import NotServed
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
+from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
 from devices.simulated.rcs_flows import service_for
 from devices.simulated.rcs_notifications import RcsNotifications
@@ -80,7 +81,8 @@ class RcsClient:
         self.conversations = Conversations(personality.ids.make)
         shelf = TextShelf(app, self.notifications, self.conversations, personality, defects)
         self.texts = RcsTexts(shelf, self.outbox, settings)
-        self.services: tuple[SessionService, ...] = ()
+        self.chats = RcsChat(shelf, settings)
+        self.services: tuple[SessionService, ...] = (self.chats,)
         self._shelf = shelf
         self._sim = SimCounter()
         self._connection: Connection | None = None
@@ -111,24 +113,24 @@ class RcsClient:
             turn.cancel()
         await asyncio.gather(*turns, return_exceptions=True)
         await self._down()
+        for service in self.services:
+            await service.close()
         await self.notifications.close()
 
     # -- what the messaging app asks
 
     def send_text(self, key: str, text: str, chat: bool) -> str:
         """Queue a text; it waits while there is no registration. Returns its imdn.Message-ID."""
-        if chat:
-            raise NotServed("Chat is not available")
         written = self._shelf.write(text)
         try:
-            self._texting(written).send(key, written)
+            (self.chats if chat else self._standalone(written)).send(key, written)
         except UsageError as error:
             _log.warning("cannot send: %s", error)
             self.app.outcome(written.message_id, MessageStatus.NOT_SENT)
         return written.message_id
 
-    def _texting(self, written: WrittenText) -> RcsTexts:
-        """The service a text goes by: the pager mode up to the limit (RCC.07)."""
+    def _standalone(self, written: WrittenText) -> RcsTexts:
+        """The mode a standalone text goes by: the pager mode up to the limit (RCC.07)."""
         if len(written.content) > self.settings.pager_limit:
             raise UsageError(f"{len(written.content)} octets are no pager-mode message")
         return self.texts
@@ -138,14 +140,17 @@ class RcsClient:
         self.notifications.shown(key)
 
     def end_chat(self, number: str) -> None:
-        """There are no chats yet."""
+        """The user ends the chat with this number."""
+        self.chats.end(number)
 
     def typing(self, key: str, on: bool) -> None:
-        """Nobody is told: there are no chats yet."""
+        """The user types in a chat."""
+        self.chats.typing(key, on)
 
     def answer_offer(self, offer_id: str, accept: bool) -> None:
-        """Nothing is offered yet."""
-        raise NotServed("Invitations cannot be answered")
+        """The user, or a setting, answers an invitation."""
+        if not any(service.answer(offer_id, accept) for service in self.services):
+            raise NotServed("The invitation is over")
 
     def create_group(self, subject: str, members: Sequence[str]) -> str:
         """There are no groups yet."""

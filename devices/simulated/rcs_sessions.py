@@ -5,9 +5,8 @@ to the network, the services outlive it.
 
 A service is added so:
 
-1. A module rcs_<service>.py holds a class with what `SessionService` lists: the flows it serves, `invited`
-   for an INVITE that came, `ready` when it may send and `gone` when it may not any more. It keeps what waits
-   to be sent, and no RcsSessions of before `gone`.
+1. A module rcs_<service>.py holds a class with what `SessionService` lists. It outlives connections: it keeps
+   what waits to be sent, and no RcsSessions of before `gone`.
 2. `RcsClient` makes it and lists it in `services`. The feature tag of its flows is in REGISTER and OPTIONS
    from then on.
 3. It begins a session with `sessions.invite(flow, target, ...)` and waits for `call.begun()`. It answers an
@@ -67,7 +66,9 @@ _UNANSWERED = (None, 408)  # status of an MSRP message whose response never came
 class SessionService(Protocol):
     """One service over MSRP, as the client has it."""
 
-    flows: Sequence[Flow]
+    @property
+    def flows(self) -> Sequence[Flow]:
+        """What it takes INVITEs for, and announces."""
 
     def invited(self, arrival: Arrival) -> None:
         """An INVITE for one of its flows came: answer it, now or later."""
@@ -77,6 +78,12 @@ class SessionService(Protocol):
 
     def gone(self) -> None:
         """Nothing can be sent until `ready` is told again: not registered, or not connected any more."""
+
+    def answer(self, offer_id: str, accept: bool) -> bool:
+        """The user answers what MessagingApp.offered told. False when it is no offer of this service."""
+
+    async def close(self) -> None:
+        """The handset is switched off: stop timers and tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,9 @@ class Media:
 class Hooks:
     """What the service is told of a session.
 
-    msrp: makes who is told of its MSRP session. ended: once it is over, or the attempt at it. progressed:
-    provisional responses. requested: a request in the dialog; True when it was answered.
+    msrp: makes who is told of its MSRP session. ended: once it is over; `begun` tells of an INVITE of ours
+    that made none. progressed: provisional responses. requested: a request in the dialog; True when it was
+    answered.
     """
 
     msrp: Callable[[SessionCall], MsrpUser] = lambda _: MsrpUser()
@@ -167,7 +175,7 @@ class SessionCall(MsrpCall):
 
     def ended(self, session: InviteSession, ending: Ending) -> None:
         super().ended(session, ending)
-        if self.session in (None, session):
+        if self.session is session:
             self.hooks.ended(self, ending)
 
 

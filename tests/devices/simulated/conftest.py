@@ -412,7 +412,7 @@ class Rig:
     def shown(self) -> list[str]:
         """The texts that came, of all conversations."""
         held = self.app.conversations.values()
-        return [message.text for one in held for message in one.messages if not message.outgoing]
+        return [text.text for one in held for text in one.messages if not (text.outgoing or text.note)]
 
     async def text(self, *arguments: Any, **options: Any) -> Wire:
         """Send a text to the client and return its answer."""

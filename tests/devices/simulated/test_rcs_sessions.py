@@ -46,6 +46,12 @@ class NotingService:
     def gone(self) -> None:
         self.sessions = None
 
+    def answer(self, offer_id: str, accept: bool) -> bool:
+        return False
+
+    async def close(self) -> None:
+        return
+
     def call(self, target: str) -> SessionCall:
         assert self.sessions is not None
         return self.sessions.invite(Flow.SESSION, target, ("conv-0", "contrib-0"), self.hooks)
