@@ -25,7 +25,7 @@ from harness.sip.refer import Referral
 from harness.sip.sipfrag import Sipfrag
 from harness.sip.subscription import Ended
 from harness.sip.transaction import Timers
-from tests.harness.agent.foreign_end import Side
+from tests.harness.agent.event_side import Side
 from tests.interop.test_sipp_agent import HOST, MODES, SIPP, ended, free_port, start_sipp, until_listening
 
 pytestmark = [

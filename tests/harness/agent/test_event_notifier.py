@@ -13,7 +13,8 @@ from harness.agent.sip.bad_requests import Refusal
 from harness.sip.event_packages import EventPackage
 from harness.sip.subscription import Ended
 from tests.harness.agent.conftest import ManualClock
-from tests.harness.agent.foreign_end import ForeignEnd, Side, Text, both_ends
+from tests.harness.agent.event_side import Side, both_ends
+from tests.harness.agent.far_end import FarEnd, Text
 
 __all__ = ["both_ends"]
 
@@ -25,7 +26,7 @@ class Weather:
 
     package = WEATHER
 
-    def __init__(self, side: Side, foreign: ForeignEnd) -> None:
+    def __init__(self, side: Side, foreign: FarEnd) -> None:
         self.side, self.foreign = side, foreign
         self.granted = True
         self.routes: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class Weather:
 
 
 class Lab:
-    def __init__(self, side: Side, foreign: ForeignEnd, clock: ManualClock) -> None:
+    def __init__(self, side: Side, foreign: FarEnd, clock: ManualClock) -> None:
         self.side, self.foreign, self.clock = side, foreign, clock
         self.notifier = EventNotifier(side.respond, side.spawn, clock, lambda: clock.now)
         self.topic = Weather(side, foreign)
@@ -62,7 +63,7 @@ class Lab:
         self.cseq = self.cseq + 1 if cseq is None else cseq
         self.foreign.send(
             "SUBSCRIBE sip:town@ours.example SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.foreign.host}:{self.foreign.port};branch=z9hG4bKs{self.cseq}{tag}",
+            f"Via: SIP/2.0/UDP {self.foreign.address};branch=z9hG4bKs{self.cseq}{tag}",
             "Max-Forwards: 70",
             "From: <sip:foreign@example.net>;tag=theirs",
             f"To: <sip:town@ours.example>{tag and f';tag={tag}'}",
@@ -75,13 +76,13 @@ class Lab:
     async def subscribed(self, *extra: str, tag: str = "", answer: str = "200 OK") -> tuple[Text, Text]:
         self.subscribe("Event: weather", *extra, tag=tag)
         accepted = await self.foreign.response(200)
-        notify = await self.foreign.request("NOTIFY ")
+        notify = await self.foreign.next("NOTIFY ")
         self.foreign.answer(notify, answer)
         await self.side.settled()
         return accepted, notify
 
     async def notified(self, answer: str = "200 OK") -> Text:
-        notify = await self.foreign.request("NOTIFY ")
+        notify = await self.foreign.next("NOTIFY ")
         self.foreign.answer(notify, answer)
         await self.side.settled()
         return notify
@@ -106,9 +107,9 @@ def test_a_subscriber_is_told_at_once(run: Any) -> None:
         )
         assert accepted["Expires"] == "600"
         assert accepted["Contact"] == lab.side.contact
-        assert accepted.all("Record-Route") == ["<sip:127.0.0.1:9;lr>, <sip:p2.example>"]
+        assert accepted.get_all("Record-Route") == ["<sip:127.0.0.1:9;lr>, <sip:p2.example>"]
         assert notify.start == f"NOTIFY {lab.foreign.uri} SIP/2.0"
-        assert notify.all("Route") == ["<sip:127.0.0.1:9;lr>", "<sip:p2.example>"]
+        assert notify.get_all("Route") == ["<sip:127.0.0.1:9;lr>", "<sip:p2.example>"]
         assert notify.tag("From") == accepted.tag("To")
         assert notify.tag("To") == "theirs"
         assert notify["Event"] == "weather"
@@ -136,8 +137,8 @@ def test_each_change_is_told_in_order(run: Any) -> None:
         lab.clock.advance(100)
         lab.notifier.changed(subscription)
         lab.notifier.changed(subscription, b"rain")
-        first = await lab.foreign.request("NOTIFY ")
-        assert lab.foreign.nothing()  # the next one waits for the answer to this
+        first = await lab.foreign.next("NOTIFY ")
+        assert lab.foreign.idle  # the next one waits for the answer to this
         lab.foreign.answer(first, "200 OK")
         second = await lab.notified()
         assert (first.body, first["CSeq"]) == ("sun 1", "2 NOTIFY")
@@ -163,14 +164,14 @@ def test_a_refresh_counts_anew_and_moves_the_target(run: Any) -> None:
     async def test(lab: Lab) -> None:
         accepted, _ = await lab.subscribed("Expires: 600")
         lab.clock.advance(500)
-        moved = f"Contact: <sip:moved@{lab.foreign.host}:{lab.foreign.port}>"
+        moved = f"Contact: <sip:moved@{lab.foreign.address}>"
         lab.subscribe("Event: weather", "Expires: 300", moved, tag=accepted.tag("To"), contact=False)
         assert (await lab.foreign.response(200))["Expires"] == "300"
         notify = await lab.notified()
         assert notify.start.startswith("NOTIFY sip:moved@")
         assert notify["Subscription-State"] == "active;expires=300"
         lab.clock.advance(299)
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
         lab.clock.advance(1)
         assert (await lab.notified())["Subscription-State"] == "terminated;reason=timeout"
 
@@ -204,7 +205,7 @@ def test_what_is_not_decided_is_not_told(run: Any) -> None:
         lab.topic.granted = False
         _, notify = await lab.subscribed("Expires: 600")
         assert (notify["Subscription-State"], notify.body) == ("pending;expires=600", "")
-        assert not notify.all("Content-Type")
+        assert not notify.get_all("Content-Type")
         (subscription,) = lab.notifier.of(lab.topic)
         lab.notifier.changed(subscription)
         lab.notifier.grant(subscription)
@@ -253,7 +254,7 @@ def test_what_waits_for_a_subscriber_who_is_gone_is_not_sent(run: Any) -> None:
         lab.notifier.changed(subscription)
         lab.notifier.changed(subscription)
         await lab.notified("481 Gone")
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
 
     run(test)
 
@@ -275,7 +276,7 @@ def test_what_cannot_be_taken_is_refused(
         lab.subscribe(*headers)
         answer = await lab.foreign.response(status)
         assert answer[shown[0]] == shown[1]
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
         assert not lab.topic.said
 
     run(test)
@@ -351,8 +352,8 @@ def test_a_proxy_of_ours_is_on_the_way_of_both(run: Any) -> None:
     async def test(lab: Lab) -> None:
         lab.topic.routes = ("<sip:proxy.example;lr>",)
         accepted, notify = await lab.subscribed("Record-Route: <sip:p1.example;lr>")
-        assert accepted.all("Record-Route") == ["<sip:proxy.example;lr>", "<sip:p1.example;lr>"]
-        assert notify.all("Record-Route") == ["<sip:proxy.example;lr>"]
-        assert notify.all("Route") == ["<sip:p1.example;lr>"]
+        assert accepted.get_all("Record-Route") == ["<sip:proxy.example;lr>", "<sip:p1.example;lr>"]
+        assert notify.get_all("Record-Route") == ["<sip:proxy.example;lr>"]
+        assert notify.get_all("Route") == ["<sip:p1.example;lr>"]
 
     run(test)

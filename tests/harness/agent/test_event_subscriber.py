@@ -14,7 +14,8 @@ from harness.sip.event_packages import EventPackage
 from harness.sip.message import Request
 from harness.sip.subscription import Ended, State
 from tests.harness.agent.conftest import ManualClock
-from tests.harness.agent.foreign_end import ForeignEnd, Side, Text, both_ends
+from tests.harness.agent.event_side import Side, both_ends
+from tests.harness.agent.far_end import FarEnd, Text
 
 __all__ = ["both_ends"]
 
@@ -22,7 +23,7 @@ WEATHER = EventPackage("weather", "text/plain", default=1000, longest=5000)
 
 
 class Lab:
-    def __init__(self, side: Side, foreign: ForeignEnd, clock: ManualClock) -> None:
+    def __init__(self, side: Side, foreign: FarEnd, clock: ManualClock) -> None:
         self.side, self.foreign, self.clock = side, foreign, clock
         self.subscriber = EventSubscriber(side.respond, side.spawn, clock, lambda: clock.now)
         side.handlers["NOTIFY"] = self.subscriber.on_notify
@@ -46,7 +47,7 @@ class Lab:
 
     async def subscribe(self, **changes: Any) -> tuple[Subscription, Text]:
         subscription = self.subscriber.subscribe(replace(self.wish, **changes))
-        return subscription, await self.foreign.request("SUBSCRIBE ")
+        return subscription, await self.foreign.next("SUBSCRIBE ")
 
     async def subscribed(self, **changes: Any) -> tuple[Subscription, Text]:
         """One that is active for 1000 seconds."""
@@ -71,7 +72,7 @@ class Lab:
         branch = f"z9hG4bKn{cseq}{tag}{request.tag('From')}"
         self.foreign.send(
             f"NOTIFY sip:ours@{self.side.agent.addresses[0]} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.foreign.host}:{self.foreign.port};branch={branch}",
+            f"Via: SIP/2.0/UDP {self.foreign.address};branch={branch}",
             "Max-Forwards: 70",
             f"From: <sip:town@foreign.example>;tag={tag}",
             f"To: {request['From']}",
@@ -137,9 +138,9 @@ def test_the_route_is_that_of_the_notify(run: Any) -> None:
         )
         await lab.foreign.response(200)
         lab.subscriber.refresh(subscription)
-        again = await lab.foreign.request("SUBSCRIBE ")
+        again = await lab.foreign.next("SUBSCRIBE ")
         assert again.start == f"SUBSCRIBE {lab.foreign.uri} SIP/2.0"
-        assert again.all("Route") == ["<sip:one.example;lr>", "<sip:two.example;lr>"]
+        assert again.get_all("Route") == ["<sip:one.example;lr>", "<sip:two.example;lr>"]
         assert again.tag("To") == "foreign"
         assert again["Call-ID"] == request["Call-ID"]
         assert again.tag("From") == request.tag("From")
@@ -153,9 +154,9 @@ def test_it_is_refreshed_at_half_time_and_ends_without_notify(run: Any) -> None:
     async def test(lab: Lab) -> None:
         await lab.subscribed()
         lab.clock.advance(499)
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
         lab.clock.advance(1)
-        again = await lab.foreign.request("SUBSCRIBE ")
+        again = await lab.foreign.next("SUBSCRIBE ")
         assert again["Expires"] == "1000"
         lab.foreign.answer(again, "200 OK", "Expires: 1000")
         await lab.side.settled()
@@ -171,7 +172,7 @@ def test_leaving_is_over_with_the_last_notify(run: Any) -> None:
     async def test(lab: Lab) -> None:
         subscription, _ = await lab.subscribed()
         lab.subscriber.leave(subscription)
-        last = await lab.foreign.request("SUBSCRIBE ")
+        last = await lab.foreign.next("SUBSCRIBE ")
         assert last["Expires"] == "0"
         lab.foreign.answer(last, "200 OK", "Expires: 0")
         lab.notify(last, "terminated;reason=timeout", 2, body="rain")
@@ -190,9 +191,9 @@ def test_the_notifier_may_end_it_and_be_asked_again(run: Any) -> None:
         lab.notify(request, "terminated;reason=probation;retry-after=20", 2)
         await lab.foreign.response(200)
         lab.clock.advance(19.9)
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
         lab.clock.advance(0.1)
-        again = await lab.foreign.request("SUBSCRIBE ")
+        again = await lab.foreign.next("SUBSCRIBE ")
         assert again["Call-ID"] != request["Call-ID"]
         assert again.tag("From") != request.tag("From")
         assert ";tag=" not in again["To"]
@@ -216,7 +217,7 @@ def test_a_423_is_followed(run: Any) -> None:
     async def test(lab: Lab) -> None:
         _, request = await lab.subscribe(expires=60)
         lab.foreign.answer(request, "423 Interval Too Brief", "Min-Expires: 300")
-        again = await lab.foreign.request("SUBSCRIBE ")
+        again = await lab.foreign.next("SUBSCRIBE ")
         assert (again["Expires"], again["CSeq"]) == ("300", "2 SUBSCRIBE")
         assert again["Call-ID"] == request["Call-ID"]
         assert again.tag("From") == request.tag("From")
@@ -257,7 +258,7 @@ def test_forks_are_subscriptions_of_their_own_until_timer_n(run: Any) -> None:
         first, second = lab.subscriber
         assert (first.machine.ends_at, second.machine.ends_at) == (1000, 131)
         lab.subscriber.refresh(second)
-        assert (await lab.foreign.request("SUBSCRIBE ")).tag("To") == "other"
+        assert (await lab.foreign.next("SUBSCRIBE ")).tag("To") == "other"
         lab.clock.advance(1)
         lab.notify(request, "active;expires=100", 1, tag="late", body="hail")
         await lab.foreign.response(481)

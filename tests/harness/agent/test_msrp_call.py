@@ -41,7 +41,7 @@ from harness.evidence.timeline import Address, Layer, Packet, Timeline, Transpor
 from harness.msrp.uri import new_session_uri
 from harness.sip.message import build_response
 from tests.harness.agent.conftest import Watch
-from tests.harness.agent.far_end import session_bench
+from tests.harness.agent.session_bench import session_bench
 from tests.harness.agent.session_border import SessionBorder
 
 TEXT = "text/plain"

@@ -22,13 +22,14 @@ from harness.sip.refer import Referral
 from harness.sip.sipfrag import Sipfrag
 from harness.sip.subscription import Ended
 from tests.harness.agent.conftest import ManualClock
-from tests.harness.agent.foreign_end import ForeignEnd, Side, Text, both_ends
+from tests.harness.agent.event_side import Side, both_ends
+from tests.harness.agent.far_end import FarEnd, Text
 
 __all__ = ["both_ends"]
 
 
 class Lab:
-    def __init__(self, side: Side, foreign: ForeignEnd, clock: ManualClock) -> None:
+    def __init__(self, side: Side, foreign: FarEnd, clock: ManualClock) -> None:
         self.side, self.foreign, self.clock = side, foreign, clock
         self.notifier = EventNotifier(side.respond, side.spawn, clock, lambda: clock.now)
         self.subscriber = EventSubscriber(side.respond, side.spawn, clock, lambda: clock.now)
@@ -59,7 +60,7 @@ class Lab:
     def refer(self, *extra: str, cseq: int = 1, tag: str = "", method: str = "REFER") -> None:
         self.foreign.send(
             f"{method} sip:ours@{self.side.agent.addresses[0]} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.foreign.host}:{self.foreign.port};branch=z9hG4bKr{cseq}{method}",
+            f"Via: SIP/2.0/UDP {self.foreign.address};branch=z9hG4bKr{cseq}{method}",
             "Max-Forwards: 70",
             "From: <sip:foreign@example.net>;tag=theirs",
             f"To: <sip:ours@example.net>{tag and f';tag={tag}'}",
@@ -70,7 +71,7 @@ class Lab:
         )
 
     async def notified(self) -> Text:
-        notify = await self.foreign.request("NOTIFY ")
+        notify = await self.foreign.next("NOTIFY ")
         self.foreign.answer(notify, "200 OK")
         await self.side.settled()
         return notify
@@ -107,7 +108,7 @@ class Lab:
     def notify(self, request: Text, state: str, cseq: int, body: str, *, event: str = "refer") -> None:
         self.foreign.send(
             f"NOTIFY sip:ours@{self.side.agent.addresses[0]} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.foreign.host}:{self.foreign.port};branch=z9hG4bKn{cseq}{event}",
+            f"Via: SIP/2.0/UDP {self.foreign.address};branch=z9hG4bKn{cseq}{event}",
             "Max-Forwards: 70",
             "From: <sip:bob@foreign.example>;tag=foreign",
             f"To: {request['From']}",
@@ -175,7 +176,7 @@ def test_unsubscribing_does_not_end_the_reference(run: Any) -> None:
         await lab.foreign.response(200)
         assert (await lab.notified())["Subscription-State"] == "terminated;reason=timeout"
         reference.progress(200)
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
         assert reference.done
 
     run(test)
@@ -197,7 +198,7 @@ def test_without_a_subscription_nothing_is_told(run: Any) -> None:
         (reference,) = lab.followed
         reference.progress(200)
         await lab.side.settled()
-        assert lab.foreign.nothing()
+        assert lab.foreign.idle
 
     run(test)
 
@@ -249,7 +250,7 @@ def test_in_a_dialog_each_reference_has_the_number_of_its_refer(run: Any) -> Non
 def test_a_refer_of_ours_is_reported_until_it_is_over(run: Any) -> None:
     async def test(lab: Lab) -> None:
         async def foreign() -> Text:
-            request = await lab.foreign.request("REFER sip:bob@foreign.example")
+            request = await lab.foreign.next("REFER sip:bob@foreign.example")
             await lab.tell(request, "active;expires=60", 1, "SIP/2.0 100 Trying\r\n")  # before the 202
             lab.foreign.answer(request, "202 Accepted", f"Contact: <{lab.foreign.uri}>")
             return request
@@ -273,7 +274,7 @@ def test_a_refer_of_ours_is_reported_until_it_is_over(run: Any) -> None:
 def test_a_refer_that_is_refused_leaves_nothing(run: Any) -> None:
     async def test(lab: Lab) -> None:
         async def foreign() -> None:
-            lab.foreign.answer(await lab.foreign.request("REFER "), "603 Decline")
+            lab.foreign.answer(await lab.foreign.next("REFER "), "603 Decline")
 
         reported, _ = await gathered(lab.send(CAROL), foreign())
         assert (reported.response.status, reported.watch) == (603, None)
@@ -289,7 +290,7 @@ def test_whether_there_is_a_subscription_is_for_the_other_end_to_say(
 ) -> None:
     async def test(lab: Lab) -> None:
         async def foreign() -> Text:
-            request = await lab.foreign.request("REFER ")
+            request = await lab.foreign.next("REFER ")
             lab.foreign.answer(request, "200 OK", f"Contact: <{lab.foreign.uri}>", *answer)
             return request
 
@@ -306,7 +307,7 @@ def test_whether_there_is_a_subscription_is_for_the_other_end_to_say(
 def test_a_refer_without_a_notify_is_given_up(run: Any) -> None:
     async def test(lab: Lab) -> None:
         async def foreign() -> None:
-            lab.foreign.answer(await lab.foreign.request("REFER "), "200 OK")
+            lab.foreign.answer(await lab.foreign.next("REFER "), "200 OK")
 
         await gathered(lab.send(CAROL), foreign())
         lab.clock.advance(32)
@@ -322,7 +323,7 @@ def test_two_refers_in_a_dialog_are_told_apart(run: Any) -> None:
         )
 
         async def foreign() -> Text:
-            request = await lab.foreign.request(f"REFER {lab.foreign.uri} ")
+            request = await lab.foreign.next(f"REFER {lab.foreign.uri} ")
             lab.foreign.answer(request, "200 OK", f"Contact: <{lab.foreign.uri}>")
             return request
 
@@ -341,7 +342,7 @@ def test_two_refers_in_a_dialog_are_told_apart(run: Any) -> None:
 def test_a_report_that_cannot_be_read_is_told_as_such(run: Any) -> None:
     async def test(lab: Lab) -> None:
         async def foreign() -> Text:
-            request = await lab.foreign.request("REFER ")
+            request = await lab.foreign.next("REFER ")
             lab.foreign.answer(request, "200 OK")
             return request
 

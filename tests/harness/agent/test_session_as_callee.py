@@ -11,7 +11,7 @@ import pytest
 from harness.agent.session.user import Cause, Content
 from harness.errors import UsageError
 from harness.sip.dialog import DialogState
-from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
+from tests.harness.agent.session_bench import ANSWER, OFFER, User, session_bench
 
 RELIABLE = "Supported: 100rel"
 

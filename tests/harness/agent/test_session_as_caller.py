@@ -17,7 +17,7 @@ from harness.sip.dialog import DialogState
 from harness.sip.headers import Credentials
 from harness.sip.message import Request, Response, parse_message
 from harness.sip.session_headers import Reason
-from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
+from tests.harness.agent.session_bench import ANSWER, OFFER, User, session_bench
 
 
 def reliable(number: int) -> tuple[str, str]:

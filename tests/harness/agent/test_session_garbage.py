@@ -11,7 +11,7 @@ import pytest
 
 from harness.agent.session.user import Content
 from harness.sip.message import Request, Response
-from tests.harness.agent.far_end import ANSWER, FAR, NEAR, OFFER, Bench, User, session_bench
+from tests.harness.agent.session_bench import ANSWER, FAR, NEAR, OFFER, Bench, User, session_bench
 
 pytestmark = pytest.mark.filterwarnings(
     "error::RuntimeWarning", "error::pytest.PytestUnraisableExceptionWarning"

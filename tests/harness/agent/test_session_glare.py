@@ -9,7 +9,7 @@ import pytest
 from harness.agent.session.user import Cause, Content
 from harness.errors import UsageError
 from harness.sip.session_timer import TimerPolicy
-from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
+from tests.harness.agent.session_bench import ANSWER, OFFER, User, session_bench
 
 
 def test_reinvite_and_its_ack(in_loop) -> None:

@@ -9,7 +9,7 @@ import pytest
 from harness.agent.session.user import Cause
 from harness.sip.session_headers import Refresher
 from harness.sip.session_timer import TimerPolicy
-from tests.harness.agent.far_end import ANSWER, OFFER, User, session_bench
+from tests.harness.agent.session_bench import ANSWER, OFFER, User, session_bench
 
 TIMER = "Supported: timer"
 

@@ -15,7 +15,7 @@ from harness.agent.session.user_agent import UserAgent
 from harness.agent.sip.agent import Incoming, SipAgent
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.evidence.timeline import Address, Packet, Timeline, Transport
-from tests.harness.agent.far_end import ANSWER, OFFER, session_bench
+from tests.harness.agent.session_bench import ANSWER, OFFER, session_bench
 
 HOST = "127.0.0.1"
 
