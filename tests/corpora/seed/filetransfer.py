@@ -272,7 +272,7 @@ def notification() -> bytes:
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<imdn xmlns="urn:ietf:params:xml:ns:imdn">',
             f"  <message-id>{FILE_ID}</message-id>",
-            "  <datetime>2015-02-17T07:00:21-00:00</datetime>",
+            "  <datetime>2015-02-17T07:00:09-00:00</datetime>",
             "  <delivery-notification>",
             "    <status>",
             "      <delivered/>",

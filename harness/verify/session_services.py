@@ -1,0 +1,85 @@
+"""Which messaging service an INVITE sets up: by the service it names, and by the shape of its SDP.
+
+The names are CPM's (harness.cpm.services), the shapes those of the media a service uses: a chat goes both
+ways, a large message is sent once and announced by its size, a file has a selector that tells more than that.
+"""
+
+from __future__ import annotations
+
+from harness.bodies.sdp_attributes import Direction
+from harness.cpm.services import Service, service_of
+from harness.sip.message import Request, Response
+from harness.verify.comparison import accepted_icsis, contact_icsis, option_tags, stated_services
+from harness.verify.items import SipEntry
+from harness.verify.negotiation_items import Description, MsrpEnd, Role
+
+_ONE_WAY = {Direction.SENDONLY: Service.LARGE}
+
+
+def live_ends(description: Description) -> list[MsrpEnd]:
+    """The MSRP m-lines with which it offers or takes something: none of an OPTIONS, none with port 0."""
+    if description.role is Role.CAPABILITY:
+        return []
+    return [end for end in description.ends if end.port]
+
+
+def is_file(end: MsrpEnd) -> bool:
+    """The m-line of a file transfer, not of a large message that is announced by its size alone."""
+    selector = end.media.attribute("file-selector")
+    if selector is None:
+        return False
+    if "file-transfer-id" in end.media or end.file is None:
+        return True
+    found = end.file.selector
+    return bool(found.name or found.type or found.hashes) or not found
+
+
+def initial_invite(entry: SipEntry) -> SipEntry | None:
+    """The INVITE that made the session a message belongs to; None for anything else."""
+    request = entry if entry.request is not None else entry.transaction.request if entry.transaction else None
+    if request is not None and request.dialog is not None:
+        request = request.dialog.creation.request
+    return request if request is not None and request.method == "INVITE" and not request.to_tag else None
+
+
+def named_service(invite: SipEntry) -> Service | None:
+    """The service an INVITE names: in its service header, else Accept-Contact, else its Contact.
+
+    None where it names none, or several at the same place. Group forms count as their parent.
+    """
+    message = invite.sip
+    for urns in (stated_services(message), accepted_icsis(message), contact_icsis(message)):
+        services = {service.announced for urn in urns if (service := service_of(urn)) is not None}
+        if services:
+            return services.pop() if len(services) == 1 else None
+    return None
+
+
+def shown_service(end: MsrpEnd) -> Service | None:
+    """The service the m-line of an offer is for by its shape; None where that fits several."""
+    if is_file(end):
+        return Service.FILE_TRANSFER
+    if end.direction is Direction.SENDRECV:
+        return Service.SESSION if "file-selector" not in end.media else None
+    return _ONE_WAY.get(end.direction)
+
+
+def service_of_session(description: Description) -> Service | None:
+    """The service a description negotiates for: the one the INVITE names, else the one its offer shows."""
+    invite = initial_invite(description.entry)
+    named = named_service(invite) if invite is not None else None
+    if named is not None:
+        return named
+    offer = description.exchange.offer if description.exchange is not None else description
+    shapes = {shown_service(end) for end in offer.ends}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def is_chat(description: Description) -> bool:
+    """Whether it negotiates for a chat session, 1-1 or group."""
+    return service_of_session(description) is Service.SESSION
+
+
+def has_recipient_list(message: Request | Response) -> bool:
+    """Whether it names the extension of RFC 5366 or carries what that is for."""
+    return "recipient-list-invite" in option_tags(message, "Require") or b"recipient-list" in message.body
