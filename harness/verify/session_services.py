@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from harness.bodies.sdp_attributes import Direction
 from harness.cpm.services import Service, service_of
-from harness.sip.message import Request, Response
-from harness.verify.comparison import accepted_icsis, contact_icsis, option_tags, stated_services
+from harness.verify.comparison import accepted_icsis, contact_icsis, stated_services
 from harness.verify.items import SipEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 
-_ONE_WAY = {Direction.SENDONLY: Service.LARGE}
+# (direction of the offer, whether a size is announced) -> service.
+_SHAPES = {
+    (Direction.SENDRECV, False): Service.SESSION,
+    (Direction.SENDONLY, True): Service.LARGE,
+    (Direction.RECVONLY, False): Service.DEFERRED,
+}
 
 
 def live_ends(description: Description) -> list[MsrpEnd]:
@@ -28,10 +32,10 @@ def is_file(end: MsrpEnd) -> bool:
     selector = end.media.attribute("file-selector")
     if selector is None:
         return False
-    if "file-transfer-id" in end.media or end.file is None:
+    if end.file is None or not end.file.selector:
         return True
     found = end.file.selector
-    return bool(found.name or found.type or found.hashes) or not found
+    return bool(found.name or found.type or found.hashes)
 
 
 def initial_invite(entry: SipEntry) -> SipEntry | None:
@@ -59,9 +63,7 @@ def shown_service(end: MsrpEnd) -> Service | None:
     """The service the m-line of an offer is for by its shape; None where that fits several."""
     if is_file(end):
         return Service.FILE_TRANSFER
-    if end.direction is Direction.SENDRECV:
-        return Service.SESSION if "file-selector" not in end.media else None
-    return _ONE_WAY.get(end.direction)
+    return _SHAPES.get((end.direction, "file-selector" in end.media))
 
 
 def service_of_session(description: Description) -> Service | None:
@@ -78,8 +80,3 @@ def service_of_session(description: Description) -> Service | None:
 def is_chat(description: Description) -> bool:
     """Whether it negotiates for a chat session, 1-1 or group."""
     return service_of_session(description) is Service.SESSION
-
-
-def has_recipient_list(message: Request | Response) -> bool:
-    """Whether it names the extension of RFC 5366 or carries what that is for."""
-    return "recipient-list-invite" in option_tags(message, "Require") or b"recipient-list" in message.body

@@ -293,6 +293,15 @@ def contact_feature_tag_match(entry: SipEntry, flow: Flow) -> Iterator[Violation
         yield Violation(", ".join(sorted(expected)), ", ".join(sorted(shown_icsis)), "Contact")
 
 
+@rule("imdn.feature-tag", on=Kind.REQUEST, methods=("MESSAGE",))
+def service_of_notification(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    stated = set(stated_services(entry.sip)) & CPM_ICSIS
+    named = stated or accepted_icsis(entry.sip) & CPM_ICSIS
+    if is_notification(entry) and named and not any(covers(Service.PAGER.icsi, urn) for urn in named):
+        header = "P-Preferred-Service" if entry.sip.get("P-Preferred-Service") else "Accept-Contact"
+        yield Violation(f"{Service.PAGER.icsi}, as for a text", ", ".join(sorted(named)), header)
+
+
 @rule("ims.request-disposition", on=Kind.REQUEST, methods=("MESSAGE",))
 def request_disposition(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if not is_initial(entry) or not is_cpm(entry):

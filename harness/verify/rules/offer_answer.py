@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from harness.bodies.offer_answer import OfferAnswerFault, check_answer, check_revision
 from harness.bodies.sdp_attributes import Setup, type_accepted
+from harness.cpm.services import Service
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
@@ -16,9 +17,9 @@ from harness.verify.finding import Violation
 from harness.verify.negotiation_items import Description, Role
 from harness.verify.rules.sdp_connection import effective_setup
 from harness.verify.rules.sdp_form import at, at_attribute
-from harness.verify.session_services import live_ends
+from harness.verify.session_services import is_file, live_ends, service_of_session
 
-# RFC 4145 4.1: what may answer what; holdconn is handled as absent (RFC 6135 4.2.1).
+# RFC 4145 4.1: what may answer what.
 _SETUP_ANSWERS = {
     Setup.ACTIVE: (Setup.PASSIVE,),
     Setup.PASSIVE: (Setup.ACTIVE,),
@@ -55,8 +56,15 @@ def same_count(description: Description, flow: Flow) -> Iterator[Violation]:
 
 @rule("sdp.direction-pair", on=Kind.SDP)
 def directions_fit(description: Description, flow: Flow) -> Iterator[Violation]:
+    """Files, large and deferred messages have rules of their own for this."""
+    offer = offer_of(description)
+    one_way = service_of_session(description) in (Service.LARGE, Service.DEFERRED, Service.FILE_TRANSFER)
+    if offer is None or one_way or any(is_file(end) for end in offer.ends):
+        return
     yield from _answer_faults(
-        description, OfferAnswerFault.DIRECTION, "a direction the offer allows (sendonly and recvonly, or less)"
+        description,
+        OfferAnswerFault.DIRECTION,
+        "a direction the offer allows (sendonly and recvonly, or less)",
     )
 
 
@@ -85,14 +93,18 @@ def setups_fit(description: Description, flow: Flow) -> Iterator[Violation]:
     offer = offer_of(description)
     for end in live_ends(description) if offer is not None else ():
         offered = offer.end(end.index) if offer is not None else None
-        allowed = _SETUP_ANSWERS.get(effective_setup(offered) or Setup.HOLDCONN) if offered else None
-        if allowed is None or offered is None or not offered.port or effective_setup(end) in allowed:
+        asked = effective_setup(offered) if offered and offered.port else None
+        if offered is None or asked is None or offered.setup is Setup.HOLDCONN:
+            continue  # how to answer what may not be offered, RFC 4145 and RFC 6135 say differently
+        allowed = _SETUP_ANSWERS[asked]
+        if effective_setup(end) in allowed:
             continue
         found = end.attribute("setup")
         words = " or ".join(f"setup:{value}" for value in allowed)
-        asked = offered.attribute("setup") or "no a=setup"
         actual = str(found) if found else "none, which is passive"
-        yield at_attribute(end, found, f"{words} to {asked}", actual)
+        yield at_attribute(
+            end, found, f"{words} to {offered.attribute('setup') or 'no a=setup'} of the offer", actual
+        )
 
 
 @rule("sdp.types.intersection", on=Kind.SDP)

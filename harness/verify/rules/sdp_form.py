@@ -5,8 +5,10 @@ RFC 8866 5 and 9, RFC 4975 6, 8 and 9, RFC 6135 4.4.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from harness.bodies.fault import Fault
 from harness.bodies.sdp import SdpFault
 from harness.bodies.sdp_attributes import parse_format_list, parse_max_size, type_accepted
 from harness.bodies.session_description import Attribute
@@ -25,6 +27,7 @@ SHORT_SESSION_ID = 13
 
 _ONCE_REQUIRED = frozenset("vos")
 _PORTS = range(1, 65536)
+_DELIMITER = re.compile(rb"\r?\n--")
 _CONTAINERS = ("message/cpim", "multipart/")
 _ORDER_FAULTS = {
     SdpFault.ORDER: "the order of RFC 8866 5",
@@ -50,7 +53,7 @@ def at_attribute(end: MsrpEnd, found: Attribute | None, expected: str, actual: s
 
 @rule("sdp.order", on=Kind.SDP)
 def order(description: Description, flow: Flow) -> Iterator[Violation]:
-    for fault in description.sdp.faults if description.sdp else ():
+    for fault in _line_faults(description):
         expected = _ORDER_FAULTS.get(SdpFault(fault.what))
         if fault.what == SdpFault.TWICE and fault.text[:1] not in _ONCE_REQUIRED:
             expected = "a line that may stand once, once"
@@ -63,7 +66,7 @@ def order(description: Description, flow: Flow) -> Iterator[Violation]:
 def required(description: Description, flow: Flow) -> Iterator[Violation]:
     if description.error is not None and description.error.what != "m=":
         yield at(description, 0, "a session description", str(description.error))
-    for fault in description.sdp.faults if description.sdp else ():
+    for fault in _line_faults(description):
         if fault.what == SdpFault.MISSING:
             yield at(description, fault.offset, f"a line {fault.text}", "none")
         elif fault.what == SdpFault.VERSION:
@@ -92,9 +95,17 @@ def direction_once(description: Description, flow: Flow) -> Iterator[Violation]:
     yield from _faults(description, SdpFault.DIRECTION, "one direction for a level")
 
 
+def _line_faults(description: Description) -> list[Fault]:
+    """Faults of its lines. What follows a delimiter that ended no part is for sip.multipart.boundary."""
+    inside = len(description.raw) < len(description.entry.sip.body)
+    delimiter = _DELIMITER.search(description.raw) if inside else None
+    faults = description.sdp.faults if description.sdp else ()
+    return [fault for fault in faults if delimiter is None or fault.offset < delimiter.start()]
+
+
 def _faults(description: Description, what: SdpFault, expected: str) -> Iterator[Violation]:
     """The first fault of a kind."""
-    for fault in description.sdp.faults if description.sdp else ():
+    for fault in _line_faults(description):
         if fault.what == what:
             yield at(description, fault.offset, expected, f"{fault.what} {fault.text!r}")
             return
@@ -106,7 +117,9 @@ def _faults(description: Description, what: SdpFault, expected: str) -> Iterator
 @rule("sdp.m.message", on=Kind.SDP)
 def media_line(description: Description, flow: Flow) -> Iterator[Violation]:
     if description.error is not None and description.error.what == "m=":
-        yield at(description, description.error.offset, "m=message <port> TCP/MSRP *", description.error.value)
+        yield at(
+            description, description.error.offset, "m=message <port> TCP/MSRP *", description.error.value
+        )
     for end in description.ends:
         media = end.media
         if (media.media, media.formats) == ("message", ("*",)) and media.protocol in MSRP_PROTOCOLS:
@@ -256,7 +269,9 @@ def wrapped_needs_container(description: Description, flow: Flow) -> Iterator[Vi
             continue
         listed = [entry.lower() for entry in end.accept_types]
         if not any(entry.startswith((*_CONTAINERS, "*", "message/*")) for entry in listed):
-            yield at_attribute(end, found, "a container such as message/cpim in accept-types", " ".join(listed))
+            yield at_attribute(
+                end, found, "a container such as message/cpim in accept-types", " ".join(listed)
+            )
         again = [entry for entry in end.wrapped_types if entry.lower() in listed]
         if again:
             yield at_attribute(end, found, "no entry of accept-types again", " ".join(again))
@@ -280,4 +295,3 @@ def connection_attribute(description: Description, flow: Flow) -> Iterator[Viola
         found = end.attribute("connection")
         if found is not None:
             yield at_attribute(end, found, "no a=connection", str(found))
-

@@ -32,6 +32,10 @@ def multipart(
     return script.body(0, f"--b1\r\n{part}\r\n\r\n{body}\r\n{end}")
 
 
+def offer_of(script):
+    return script.steps[0].text.partition("\r\n\r\n")[2]
+
+
 def udp(script):
     script.steps = [replace(step, transport=UDP) for step in script.steps]
     return script.everywhere("SIP/2.0/TCP", "SIP/2.0/UDP").everywhere("rport=40000", "rport=5060")
@@ -246,7 +250,12 @@ TABLE = [
     ),
     ("sip.ack.2xx", H, "session_mo", lambda s: s.sub(4, "CSeq: 1 ACK", "CSeq: 2 ACK")),
     ("sip.ack.2xx", H, "session_mo", lambda s: s.everywhere("tag=faransw42", "tag=wrong", 4)),
-    ("sip.ack.2xx", H, "session_mo", lambda s: s.line(4, "Content-Type: application/sdp").body(4, "v=0\r\n")),
+    (
+        "sip.ack.2xx",
+        H,
+        "session_mo",
+        lambda s: s.line(4, "Content-Type: application/sdp").body(4, offer_of(s)),
+    ),
     ("sip.ack.2xx", H, "session_mo", lambda s: s.drop(4, 5, 6, 7, 8).copy(3, 4, after=0.5).wait(10).wait(22)),
     ("sip.ack.non-2xx", H, "refused_mo", lambda s: s.sub(3, ";tag=faransw42", ";tag=wrong")),
     ("sip.ack.non-2xx", H, "refused_mo", lambda s: s.line(3, "Require: timer")),

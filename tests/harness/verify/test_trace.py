@@ -1,4 +1,4 @@
-"""The published pager trace, rebuilt as a capture, gives exactly the findings of its score card."""
+"""The published traces, rebuilt as captures, give exactly the findings of their score cards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from harness.evidence.capture import capture_to_timeline
 from harness.verify.engine import Verifier
 
-PAGER = Path(__file__).parents[2] / "corpora/seed/pager.pcapng"
+SEED = Path(__file__).parents[2] / "corpora/seed"
+PAGER = SEED / "pager.pcapng"
 
 HANDSET = {
     "pager.no-contact",

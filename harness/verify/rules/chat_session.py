@@ -1,0 +1,192 @@
+"""Rules on the SDP of chat sessions, 1-1 and group, and on TLS for any MSRP session.
+
+RFC 4975 4, 6, 8.1 and 14.4, RFC 7701 5.2, RFC 8866 5.3, RFC 5009; what CPM clients put into their offers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.bodies.sdp_attributes import Direction, type_accepted
+from harness.cpm.services import CPM_ICSIS, Service
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import accepted_icsis, contact_icsis, covers
+from harness.verify.engine import Flow
+from harness.verify.finding import Party, Violation
+from harness.verify.items import SipEntry
+from harness.verify.negotiation_items import Description, MsrpEnd, Role
+from harness.verify.rules.ims_service import is_group
+from harness.verify.rules.sdp_form import at, at_attribute
+from harness.verify.session_services import initial_invite, is_chat, live_ends, named_service, shown_service
+
+_VOICE = re.compile(r"\b(?:voip|volte|voice|audio|video|call)\b", re.IGNORECASE)
+_COMPOSING = "application/im-iscomposing+xml"
+_WRAPPED = ("text/plain", "message/imdn+xml")
+_WRAPPED_IN_GROUPS = (*_WRAPPED, _COMPOSING)
+
+
+def another_service(description: Description, service: Service) -> Iterator[Violation]:
+    """For an offer that is made for a service: Accept-Contact, or else Contact, names another one of CPM.
+
+    Where the two differ, ims.contact.feature-tag-match tells.
+    """
+    entry = description.entry
+    if description.role is not Role.OFFER or initial_invite(entry) is not entry:
+        return
+    if {shown_service(end) for end in live_ends(description)} != {service}:
+        return
+    if named_service(entry) in (Service.LARGE, Service.DEFERRED) and service is Service.SESSION:
+        return  # only the direction is wrong: their rules on that tell
+    header, named = "Accept-Contact", accepted_icsis(entry.sip) & CPM_ICSIS
+    if not named:
+        header, named = "Contact", contact_icsis(entry.sip) & CPM_ICSIS
+    if named and not any(covers(service.icsi, urn) for urn in named):
+        yield Violation(service.icsi, ", ".join(sorted(named)), header, item=entry)
+
+
+@rule("session.icsi", on=Kind.SDP)
+def service_of_chat(description: Description, flow: Flow) -> Iterator[Violation]:
+    yield from another_service(description, Service.SESSION)
+
+
+def is_group_chat(description: Description) -> bool:
+    """A chat whose INVITE is for a group, or came from its focus; so is what the 2xx's Contact says."""
+    invite = initial_invite(description.entry)
+    if invite is None or not is_chat(description):
+        return False
+    focus = any("isfocus" in contact.parameters for contact in description.entry.contacts)
+    return focus or is_group(invite) or _names_group(invite)
+
+
+def _names_group(invite: SipEntry) -> bool:
+    names = ("P-Preferred-Service", "P-Asserted-Service")
+    return any(
+        value.strip().lower() == Service.SESSION_GROUP.icsi
+        for name in names
+        for value in invite.sip.values(name)
+    )
+
+
+# -- what a chat takes --------------------------------------------------------------------------------------
+
+
+def _takes(end: MsrpEnd, kind: str) -> bool:
+    return type_accepted(end.accept_types, kind) or type_accepted(end.wrapped_types, kind)
+
+
+@rule("session.sdp.accept-types", on=Kind.SDP)
+def composing_accepted(description: Description, flow: Flow) -> Iterator[Violation]:
+    """message/cpim itself is for sdp.accept-types.cpim."""
+    if not is_chat(description) or is_group_chat(description):
+        return
+    for end in live_ends(description):
+        if end.accept_types and not _takes(end, _COMPOSING):
+            found = end.media.attribute("accept-types")
+            yield at_attribute(end, found, f"{_COMPOSING} too", " ".join(end.accept_types))
+
+
+def _not_taken(end: MsrpEnd, kinds: tuple[str, ...]) -> Iterator[Violation]:
+    missing = [kind for kind in kinds if not _takes(end, kind)]
+    if end.accept_types and missing:
+        found = end.media.attribute("accept-wrapped-types")
+        listed = " ".join(end.wrapped_types) or "none"
+        yield at_attribute(end, found, f"{', '.join(missing)} in accept-wrapped-types", listed)
+
+
+@rule("session.sdp.wrapped-types", on=Kind.SDP)
+def wrapped_accepted(description: Description, flow: Flow) -> Iterator[Violation]:
+    if is_chat(description) and not is_group_chat(description):
+        for end in live_ends(description):
+            yield from _not_taken(end, _WRAPPED)
+
+
+@rule("session.group.wrapped-types", on=Kind.SDP)
+def wrapped_accepted_in_group(description: Description, flow: Flow) -> Iterator[Violation]:
+    if is_group_chat(description):
+        for end in live_ends(description):
+            yield from _not_taken(end, _WRAPPED_IN_GROUPS)
+
+
+@rule("session.group.accept-types", on=Kind.SDP)
+def cpim_alone_in_group(description: Description, flow: Flow) -> Iterator[Violation]:
+    """The focus lists CPIM alone; a handset that lists none at all is for sdp.accept-types.cpim."""
+    if description.sender is not Party.NETWORK or not is_group_chat(description):
+        return
+    for end in live_ends(description):
+        listed = [entry.lower() for entry in end.accept_types]
+        if listed and listed != ["message/cpim"] and "message/cpim" in listed:
+            found = end.media.attribute("accept-types")
+            yield at_attribute(end, found, "message/cpim alone, from a focus", " ".join(end.accept_types))
+
+
+@rule("session.sdp.direction", on=Kind.SDP)
+def both_ways(description: Description, flow: Flow) -> Iterator[Violation]:
+    invite = initial_invite(description.entry)
+    request = description.entry if description.entry.request else None
+    opening = request is invite if request is not None else _answers(description, invite)
+    if invite is None or not opening or named_service(invite) is not Service.SESSION:
+        return
+    for end in live_ends(description):
+        if end.direction is not Direction.SENDRECV:
+            yield at(description, end.media.offset, "sendrecv", end.direction)
+
+
+def _answers(description: Description, invite: SipEntry | None) -> bool:
+    transaction = description.entry.transaction
+    return transaction is not None and transaction.request is invite
+
+
+@rule("session.sdp.cosmetic", on=Kind.SDP)
+def names_a_call(description: Description, flow: Flow) -> Iterator[Violation]:
+    if description.sdp is None or not is_chat(description):
+        return
+    for line in description.sdp.lines:
+        if line.letter in "si" and _VOICE.search(line.value):
+            yield at(
+                description, line.offset, "a name that fits a chat, or s=-", f"{line.letter}={line.value}"
+            )
+            return
+
+
+@rule("ims.p-early-media", on=Kind.REQUEST, methods=("INVITE",))
+def early_media(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    found, description = entry.sip.get("P-Early-Media"), entry.description
+    if found is None or description is None or description.sdp is None:
+        return
+    if description.ends and len(description.ends) == len(description.sdp.media):
+        yield Violation("no P-Early-Media, since MSRP has no early media", found, "P-Early-Media")
+
+
+# -- TLS ----------------------------------------------------------------------------------------------------
+
+
+def _scheme_mismatch(end: MsrpEnd) -> Iterator[Violation]:
+    secure = "TLS" in end.media.protocol.upper().split("/")
+    for uri in end.path:
+        if uri.secure is not secure:
+            found = end.media.attribute("path")
+            wanted = "msrps" if secure else "msrp"
+            yield at_attribute(end, found, f"{wanted} with {end.media.protocol}", f"{uri.scheme}:")
+            return
+
+
+@rule("session.tls", on=Kind.SDP)
+def scheme_fits_protocol(description: Description, flow: Flow) -> Iterator[Violation]:
+    for end in live_ends(description):
+        if len(end.path) == 1:
+            yield from _scheme_mismatch(end)
+
+
+@rule("session.tls.other", on=Kind.SDP)
+def scheme_fits_protocol_elsewhere(description: Description, flow: Flow) -> Iterator[Violation]:
+    for end in live_ends(description):
+        if len(end.path) > 1 or description.sender is not Party.HANDSET:
+            yield from _scheme_mismatch(end)
+
+
+@rule("session.tls.fingerprint", on=Kind.SDP)
+def fingerprint_present(description: Description, flow: Flow) -> Iterator[Violation]:
+    for end in live_ends(description):
+        if "TLS" in end.media.protocol.upper().split("/") and end.attribute("fingerprint") is None:
+            yield at(description, end.media.offset, "a=fingerprint of the certificate", "none")
