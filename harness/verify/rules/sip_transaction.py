@@ -175,9 +175,7 @@ def require_unknown(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 @rule("sip.require.unlisted-accepted", on=Kind.RESPONSE)
 def require_unlisted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     transaction = entry.transaction
-    if transaction is None or transaction.method in ("ACK", "CANCEL") or not 101 <= entry.status < 300:
-        return
-    if any(earlier.place < entry.place and earlier.status > 100 for earlier in transaction.responses):
+    if transaction is None or transaction.method in ("ACK", "CANCEL") or transaction.accepted is not entry:
         return
     required = set(option_tags(transaction.request.sip, "Require")) & REGISTERED_OPTION_TAGS - _FOR_PROXIES
     if not required:

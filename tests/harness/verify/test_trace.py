@@ -79,3 +79,79 @@ def test_a_finding_points_at_header_and_octet(verifier):
     assert (finding.where.label, finding.where.header) == ("MESSAGE #1", "Contact")
     packet = next(iter(capture_to_timeline(PAGER)))
     assert packet.data[finding.where.octet :].startswith(b"Contact: <sip:00101")
+
+
+# Rule -> severity under rcs51, and under ietf where that differs.
+SESSION = {
+    "handset": {
+        "sdp.m.port9-active": ("INFO", "SHOULD"),
+        "session.sdp.cosmetic": ("INFO",),
+        "ims.p-early-media": ("INFO",),
+        "ims.ids.uuid": ("INFO",),
+        "ims.user-agent": ("INFO",),
+        "sip.via.transport-param": ("INFO",),
+    },
+    "network": {
+        "imdn.xml.datetime-value": ("INFO", "MUST fails"),
+        "sdp.path.session-id-entropy": ("MUST",),
+        "ims.ids.echo-in-2xx": ("SHOULD",),
+        "sip.allow.in-2xx": ("SHOULD",),
+    },
+}
+FILE_TRANSFER = {
+    "handset": {
+        "pager.no-contact": ("INFO", "MUST fails"),
+        "ims.sip-instance.non-register": ("INFO", "MUST fails"),
+        "sip.max-forwards.not-in-response": ("SHOULD",),
+        "sip.100.no-pani": ("INFO",),
+        "sip.contact.bye-response": ("INFO",),
+        "sip.require.unlisted-accepted": ("INFO",),
+        "imdn.same-conversation": ("SHOULD",),
+        "imdn.feature-tag": ("INFO",),
+        "ims.ppi.from-consistent": ("INFO",),
+        "ims.imsi-derived": ("SHOULD",),
+        "ims.ids.uuid": ("INFO",),
+        "ims.user-agent": ("INFO",),
+        "ft.range.answer-only": ("INFO",),
+        "ft.selector.hex-case": ("INFO",),
+        "sdp.accept-types.cpim.ft": ("SHOULD",),
+        "sip.via.transport-param": ("INFO",),
+    },
+    "network": {
+        "sdp.setup.offer-values": ("MUST fails", "SHOULD"),
+        "sdp.setup.offer-values.cema": ("", "MUST fails"),
+        "sdp.path.session-id-entropy": ("MUST",),
+        "ims.pai.present": ("INFO",),
+        "sip.allow.in-invite": ("SHOULD",),
+        "sip.supported.invite": ("SHOULD",),
+        "ims.contribution-id.entropy": ("INFO",),
+        "imdn.request.message-id.entropy": ("SHOULD",),
+        "sip.reason.text-matches": ("INFO",),
+        "sip.record-route.misuse": ("INFO",),
+        "sip.max-forwards.not-in-response": ("SHOULD",),
+        "ims.ids.echo-in-2xx": ("SHOULD",),
+        "ft.selector.hex-case": ("INFO",),
+        "sip.via.transport-param": ("INFO",),
+    },
+}
+
+
+@pytest.mark.parametrize("profile", ["rcs51", "ietf"])
+@pytest.mark.parametrize(
+    ("name", "card"), [("session", SESSION), ("filetransfer", FILE_TRANSFER)], ids=["session", "filetransfer"]
+)
+def test_a_session_gives_the_findings_of_its_score_card(name, card, profile):
+    verifier = Verifier(profile)
+    found: dict[str, dict[str, str]] = {"handset": {}, "network": {}}
+    for finding in verifier.judge(capture_to_timeline(SEED / f"{name}.pcapng")):
+        level = f"{finding.severity}{' fails' if finding.fails else ''}"
+        if not finding.rule.startswith("msrp."):
+            found[finding.party.value][finding.rule] = level
+    place = ("rcs51", "ietf").index(profile)
+    expected = {
+        party: {rule: levels[min(place, len(levels) - 1)] for rule, levels in rules.items()}
+        for party, rules in card.items()
+    }
+    assert found == {
+        party: {rule: level for rule, level in rules.items() if level} for party, rules in expected.items()
+    }
