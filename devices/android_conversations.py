@@ -104,7 +104,13 @@ class ConversationUi(AndroidScreen):
         return self._seen(dump)
 
     def wait_for_text(
-        self, text: str, timeout: float, *, outgoing: bool | None = None, status: TextStatus | None = None
+        self,
+        text: str,
+        timeout: float,
+        *,
+        outgoing: bool | None = None,
+        status: TextStatus | None = None,
+        sender: str | None = None,
     ) -> ScreenMessage:
         """Wait until the conversation on screen shows a text. The latest such bubble counts.
 
@@ -119,9 +125,11 @@ class ConversationUi(AndroidScreen):
                 if outgoing in (None, message.outgoing)
                 and _folded(message.text) == wanted
                 and status in (None, message.status)
+                and sender in (None, message.sender)
             ]
 
-        expected = f"{text[:60]!r}" + (f" with status {status.value}" if status else "")
+        expected = f"{text[:60]!r}" + (f" of {sender}" if sender else "")
+        expected += f" with status {status.value}" if status else ""
         return matching(self.wait_for_screen(lambda screen: bool(matching(screen)), expected, timeout))[-1]
 
     def wait_for_screen(self, holds: Callable[[Screen], bool], expected: str, timeout: float) -> Screen:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from devices.android_conversations import ConversationUi
 from devices.android_screen import typing_line
 from devices.apps.dump import Dump, UiNode, as_dumped
+from devices.handset import Screen
 from harness.errors import NotOnBench
 from harness.evidence.timeline import Layer
 
@@ -52,6 +53,15 @@ class GroupUi(ConversationUi):
         self._show_list()
         self._choose_listed(subject, until)
         self._opened(subject)
+
+    def group_conversation(self, subject: str) -> Screen:
+        """Read the conversation of a group and put it on the timeline; it is opened first if need be."""
+        titled = self._titled(subject)
+        dump = self.dump() if subject == self._open else None
+        if dump is None or titled(dump) is None:
+            self.open_group(subject)
+            dump = self.dump()
+        return self._seen(dump)
 
     def send_to_group(self, subject: str, text: str) -> None:
         """Share a text with a group, which may hold what no keyboard types, and press send."""

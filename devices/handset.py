@@ -209,6 +209,9 @@ class HandsetUi(Protocol):
     def open_group(self, subject: str) -> None:
         """Bring the conversation of a group on screen."""
 
+    def group_conversation(self, subject: str) -> Screen:
+        """Read the conversation of a group; it is opened first unless it is on screen."""
+
     def send_to_group(self, subject: str, text: str) -> None:
         """Write a text to a group and press send."""
 
@@ -237,9 +240,15 @@ class HandsetUi(Protocol):
         """
 
     def wait_for_text(
-        self, text: str, timeout: float, *, outgoing: bool | None = None, status: TextStatus | None = None
+        self,
+        text: str,
+        timeout: float,
+        *,
+        outgoing: bool | None = None,
+        status: TextStatus | None = None,
+        sender: str | None = None,
     ) -> ScreenMessage:
-        """Wait until the open conversation shows a text (with that status).
+        """Wait until the open conversation shows a text (with that status, of that member of a group).
 
         NotSeen after `timeout` seconds.
         """

@@ -16,7 +16,10 @@ from robotlibcore import DynamicCore
 
 from harness.cpm.identity import Msisdn
 from harness.errors import LabError, NotOnBench, UsageError
+from harness.keywords.chat_screen import ChatScreen
+from harness.keywords.file_screen import FileScreen
 from harness.keywords.findings import Findings
+from harness.keywords.group_screen import GroupScreen
 from harness.keywords.handset import HandsetKeywords
 from harness.keywords.log_drain import LogDrain
 from harness.keywords.log_page import failure_lines, show_evidence
@@ -37,6 +40,9 @@ TOPICS = (
     PagerKeywords,
     NotificationKeywords,
     HandsetKeywords,
+    ChatScreen,
+    GroupScreen,
+    FileScreen,
     ModemKeywords,
     Network,
     Findings,

@@ -1,0 +1,37 @@
+"""What keyword modules about the screen share: a conversation is brought there and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from devices.handset import Screen
+from harness.cpm.identity import Msisdn
+from harness.keywords.topic import Topic
+
+
+class ScreenTopic(Topic):
+    """A topic that looks at the screen of a handset."""
+
+    def show(self, number: Msisdn | None, group: str | None, handset: str | None) -> Screen:
+        """Bring the conversation on screen and read it."""
+        android = self.handset(handset).android
+        if group is not None:
+            return android.group_conversation(group)
+        return android.conversation(self.far_number(number))
+
+    def wait_on_screen(
+        self,
+        holds: Callable[[Screen], bool],
+        expected: str,
+        number: Msisdn | None,
+        group: str | None,
+        timeout: timedelta | None,
+        handset: str | None,
+    ) -> Screen:
+        """Waits, and does not look a second time when the first look is enough."""
+        screen = self.show(number, group, handset)
+        if holds(screen):
+            return screen
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.screen)
+        return self.handset(handset).android.wait_for_screen(holds, expected, seconds)
