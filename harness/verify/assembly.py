@@ -168,7 +168,10 @@ class Assembly:
             else:
                 for found in self._sip_streams.ended(event.fields.get("connection")):
                     yield self._learnt(found)
-        yield EventItem(event.number, event.time, event.layer, event.name, event.text, event.fields)
+        item = EventItem(event.number, event.time, event.layer, event.name, event.text, event.fields)
+        if event.layer is Layer.MSRP and "opened_by" in event.fields:
+            self.msrp.opened(item)
+        yield item
 
     def _learnt(self, found: SipEntry) -> SipEntry:
         self.parties.learn(found)

@@ -7,7 +7,7 @@ that. Who sent it is who sent that SDP, else who else spoke on its connection, e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.evidence.timeline import Address
 from harness.msrp.message import Flag
@@ -30,6 +30,8 @@ class MsrpAssembly:
         self.transactions: list[MsrpTransaction] = []
         self.messages: list[ChunkedMessage] = []
         """In the order of their first chunks, whether they became complete or not."""
+        self.openings: dict[int, EventItem] = {}
+        """By the number of a connection, the event of its being opened; known from the start."""
         self._negotiations = negotiations
         self._parties = parties
         self._by_tid: dict[tuple[object, Address, str], list[MsrpTransaction]] = defaultdict(list)
@@ -37,10 +39,16 @@ class MsrpAssembly:
         self._messages: dict[tuple[_Side, str], ChunkedMessage] = {}
         self._spoke: dict[tuple[object, Address], tuple[MsrpSession, bool]] = {}
         self._of_session: dict[MsrpSession, list[MsrpEntry]] = defaultdict(list)
+        self._of_sender: dict[tuple[object, Address], list[MsrpEntry]] = defaultdict(list)
+
+    def opened(self, event: EventItem) -> None:
+        """Learn of a connection that was opened (event: "connection", with opened_by)."""
+        self.openings[int(event.fields.get("connection", event.number))] = event
 
     def link(self, entry: MsrpEntry) -> Iterator[ChunkedMessage | CpimItem]:
         """Link an entry; gives the message that became complete, or was aborted, and the CPIM in it."""
         self.entries.append(entry)
+        self._of_sender[_line(entry), entry.source].append(entry)
         if entry.message is None:
             return
         self._bind(entry)
@@ -63,6 +71,14 @@ class MsrpAssembly:
     def transactions_with(self, entry: MsrpEntry) -> list[MsrpTransaction]:
         """Transactions with the id of a request, of its sender on its connection, in order."""
         return list(self._by_tid.get((_line(entry), entry.source, entry.tid), ()))
+
+    def entries_from(self, entry: MsrpEntry) -> Sequence[MsrpEntry]:
+        """All of the entry's sender on the entry's connection so far, in order."""
+        return self._of_sender.get((_line(entry), entry.source), ())
+
+    def entries_towards(self, entry: MsrpEntry) -> Sequence[MsrpEntry]:
+        """All of the far end on the entry's connection so far, in order."""
+        return self._of_sender.get((_line(entry), entry.destination), ())
 
     def sender(self, entry: MsrpEntry) -> Party:
         """Who sent an entry."""
@@ -121,6 +137,8 @@ class MsrpAssembly:
             message = self._messages[key] = ChunkedMessage(message_id, entry.session, again=message)
             self.messages.append(message)
         entry.part_of = message
+        if message.chunks:
+            entry.assumed = message.last.start + message.last.body.size
         message.chunks.append(entry)
         start = entry.start - 1
         if start >= 0 and message.coverage.fits(start):

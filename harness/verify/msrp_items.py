@@ -42,13 +42,23 @@ class Octets:
         return bytes(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a connection: how, when, and by which end (as its address is written; "" not known)."""
+
+    text: str
+    time: float
+    by: str = ""
+
+
 @dataclass(eq=False, repr=False, slots=True)
 class MsrpEntry:
     """A chunk, another request or a response: what the framing cut from one direction of a stream.
 
     number, time: of the packet that completed it; began: of the packet with its first octet. raw: start line
     and headers, up to the body. message: those parsed, None when the octets are no MSRP, then `error` says
-    why. cut: the connection ended within it, `body` is what had come.
+    why; in one that was cut by the end of its connection `body` is what had come. assumed: where its body
+    begins, when it is a later chunk that does not say so.
     """
 
     number: int
@@ -62,13 +72,18 @@ class MsrpEntry:
     body: Octets
     has_body: bool = False
     error: MsrpSyntaxError | None = None
-    cut: str = ""
+    cut: Ending | None = None
     """How its connection ended within it."""
     began: float = 0.0
+    assumed: int = 1
     place: int = 0
     """Order among all SIP and MSRP entries."""
     amid: bool = False
     """A message of the other direction was under way when it came."""
+    follows: MsrpEntry | None = None
+    """Octets that are no message: the message they come right behind in their stream."""
+    overrun: bool = False
+    """Octets that are no message come right behind it."""
     session: MsrpSession | None = None
     """By the session-ids of its paths; None when no SDP named them."""
     by_caller: bool | None = None
@@ -139,8 +154,8 @@ class MsrpEntry:
 
     @property
     def start(self) -> int:
-        """The place of its body in the message, from 1; 1 without a readable Byte-Range (7.1.1)."""
-        return self.byte_range.start if self.byte_range else 1
+        """The place of its body in the message, from 1 (7.1.1)."""
+        return self.byte_range.start if self.byte_range else self.assumed
 
     @property
     def to_path(self) -> tuple[MsrpUri, ...]:

@@ -17,7 +17,7 @@ from harness.evidence.timeline import Event, Packet
 from harness.msrp.framing import ChunkBlock, ChunkEnd, ChunkHead, FramingError, MsrpFramer, MsrpLimits
 from harness.msrp.message import START_LINE, Flag, MsrpRequest, MsrpResponse, message_of, start_line_of
 from harness.verify.finding import Party
-from harness.verify.msrp_items import MsrpEntry, Octets, Span
+from harness.verify.msrp_items import Ending, MsrpEntry, Octets, Span
 
 # What no rule forbids is judged, however large: these bound memory only.
 LIMITS = MsrpLimits(
@@ -31,10 +31,13 @@ _LEFT_OVER = 1024 * 1024  # octets of a message without end that are looked thro
 _FOLLOWED = re.compile(
     rb"\r?\n(?P<line>-{2,}[A-Za-z0-9.\-+%=]{0,40}[^\r\n]{0,2})\r?\n(?=MSRP [A-Za-z0-9.\-+%=]{1,32} [A-Z0-9])"
 )
+_NO_LINE_END = rb"[^\n](?P<line>-------%s[$+#])\r\n(?=\Z|MSRP )"
 
 
 class EndLineError(MsrpSyntaxError):
-    """A line that was meant to end a message and does not. offset counts from the start of the message."""
+    """A line meant to end a message that does not: what is "end-line" for a wrong one, "line end" for one
+    that no CRLF stands before. offset counts from the start of the message.
+    """
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class _Stream:
     body_octets: int = 0
     lost: bool = False
     """Its framing broke before: what follows may be a remainder."""
+    before: MsrpEntry | None = None
+    """The message the next octets follow."""
 
     def spans(self, start: int, end: int) -> Octets:
         """The octets of the stream from one place up to another."""
@@ -115,6 +120,7 @@ class MsrpStreams:
             entry = self._entry_of(stream, packet, event)
             if entry is not None:
                 entry.amid = other is not None and other.framer.pending_octets > 0
+                stream.before = entry
                 yield entry
 
     def ended(self, event: Event) -> Iterator[MsrpEntry]:
@@ -167,7 +173,10 @@ class MsrpStreams:
             return None
         self._pass_line_ends(stream)
         octets = stream.spans(stream.position, min(stream.received, stream.position + LIMITS.head_octets))
-        return self._entry(stream, packet, None, octets, error=error)
+        entry = self._entry(stream, packet, None, octets, error=error)
+        if stream.before is not None:
+            entry.follows, stream.before.overrun = stream.before, True
+        return entry
 
     def _left_over(self, stream: _Stream, end: Event) -> Iterator[MsrpEntry]:
         if stream.framer.broken or not stream.framer.pending_octets or not stream.packets:
@@ -177,10 +186,11 @@ class MsrpStreams:
         octets = stream.spans(stream.position, stream.received)
         raw = octets.read(_LEFT_OVER)
         start = START_LINE.match(raw)
-        wrong = _FOLLOWED.search(raw, start.end()) if start else None
+        wrong = _wrong_end(raw, start) if start else None
         if wrong is not None:
             text = wrong["line"].decode("ascii", "backslashreplace")
-            error = EndLineError("end-line", text, wrong.start("line"), "RFC 4975 7.1")
+            what = "line end" if wrong.re.pattern != _FOLLOWED.pattern else "end-line"
+            error = EndLineError(what, text, wrong.start("line"), "RFC 4975 7.1")
             yield self._entry(stream, packet, None, octets, error=error)
             yield from self._behind(stream, wrong.end(), end)
             return
@@ -210,7 +220,7 @@ class MsrpStreams:
             has_body=message is not None,
             head=raw[: body_start - stream.position],
         )
-        entry.cut = end.text
+        entry.cut = Ending(end.text, end.time, str(end.fields.get("closed_by", "")))
         return entry
 
     def _pass_line_ends(self, stream: _Stream) -> None:
@@ -252,6 +262,12 @@ def _line(packet: Packet) -> object:
     if packet.connection is not None:
         return packet.connection
     return frozenset((packet.source, packet.destination))
+
+
+def _wrong_end(raw: bytes, start: re.Match[bytes]) -> re.Match[bytes] | None:
+    """What was meant as the end of the message: the end-line behind no line end, or another line."""
+    glued = re.compile(_NO_LINE_END % re.escape(start[1])).search(raw, start.end())
+    return glued or _FOLLOWED.search(raw, start.end())
 
 
 def _head_of(head: bytes, flag: Flag) -> MsrpRequest | MsrpResponse:

@@ -1,7 +1,7 @@
 """One TCP connection of the agent, accepted or opened. Every piece is put on the timeline here, once.
 
-What cannot be seen from the octets (opened, closed, half a message, reset) is an event of the same layer. The
-number of the "opened" event is the id of the connection.
+What cannot be seen from the octets (opened, closed, half a message, reset) is an event of the same layer; its
+opened_by or closed_by is the end that did it. The number of the "opened" event is the id of the connection.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence, Sized
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from harness.agent.failures import TransportFailed
 from harness.agent.metrics import Counter, Metrics
@@ -21,6 +21,7 @@ from harness.evidence.timeline import Address, Layer, Timeline, Transport
 LINGER_SECONDS = 1.0
 LARGEST_BACKLOG = 16 * 1024 * 1024  # octets written and not taken by the other end before it is given up
 LARGEST_FLOW = 64 * 1024  # octets of them that are nothing to watch
+BY_THE_OTHER_END = "by the other end"
 _log = logging.getLogger(__name__)
 
 
@@ -109,7 +110,9 @@ class TcpConnection(asyncio.BaseProtocol):
         self.local = Address(*local[:2]) if local else Address("", 0)
         self.remote = Address(*remote[:2]) if remote else Address("", 0)
         self.number = self._event(
-            "connection", f"{'accepted from' if self.accepted else 'opened to'} {self.remote}"
+            "connection",
+            f"{'accepted from' if self.accepted else 'opened to'} {self.remote}",
+            opened_by=str(self.remote if self.accepted else self.local),
         )
         self._metrics.count(Counter.ACCEPTED if self.accepted else Counter.OPENED)
         self._watch.opened()
@@ -143,7 +146,12 @@ class TcpConnection(asyncio.BaseProtocol):
             self._metrics.count(Counter.CUT)
         if exc is not None:
             self._metrics.count(Counter.RESET)
-        self._event("connection", f"closed: {self._reason or _how(exc)}{self._left_over()}")
+        ours = self._reason not in ("", BY_THE_OTHER_END)
+        self._event(
+            "connection",
+            f"closed: {self._reason or _how(exc)}{self._left_over()}",
+            closed_by=str(self.local if ours else self.remote),
+        )
         try:
             self._user.connection_closed(self, self._broken_by(exc))
         finally:
@@ -241,13 +249,12 @@ class TcpConnection(asyncio.BaseProtocol):
         pending = len(self._framer.pending)
         return f", in the middle of a message ({pending} octets of it had come)" if pending else ""
 
-    def _event(self, name: str, text: str) -> int:
-        known = {"connection": self.number} if self.number else {}
-        entry = self._timeline.event(
-            self._layer, name, text, local=str(self.local), remote=str(self.remote), **known
-        )
-        return entry.number
+    def _event(self, name: str, text: str, **fields: Any) -> int:
+        if self.number:
+            fields["connection"] = self.number
+        fields |= {"local": str(self.local), "remote": str(self.remote)}
+        return self._timeline.event(self._layer, name, text, **fields).number
 
 
 def _how(error: Exception | None) -> str:
-    return "by the other end" if error is None else f"reset ({error})"
+    return BY_THE_OTHER_END if error is None else f"reset ({error})"

@@ -9,7 +9,7 @@ from harness.agent.failures import TransportFailed
 from harness.agent.metrics import Counter, Metrics
 from harness.agent.scheduler import Scheduler
 from harness.agent.sockets.connection_watch import DEFAULT_LIMITS, ConnectionLimits
-from harness.agent.sockets.tcp_connection import ConnectionUser, Framer, TcpConnection
+from harness.agent.sockets.tcp_connection import BY_THE_OTHER_END, ConnectionUser, Framer, TcpConnection
 from harness.agent.sockets.tls_session import TlsSession
 from harness.evidence.timeline import Layer, Timeline, Transport
 
@@ -69,7 +69,7 @@ class TlsConnection(TcpConnection):
             self._fail(session.failure)
             self._stop_listening(f"TLS failed: {session.failure}")
         elif session.ended:
-            self.close("by the other end")
+            self.close(BY_THE_OTHER_END)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ready.done():

@@ -333,9 +333,13 @@ def _in_transition(event: EventItem, flow: Flow) -> bool:
 def _radio_touched(event: EventItem, flow: Flow) -> bool:
     """Since the last registration the cell went off or somebody switched the radio: no signalling needed."""
     before = [state.since for state in flow.assembly.registrations if state.since <= event.time]
-    until = event.time + flow.settings.registration_window
+    return radio_switched(flow, max(before, default=0.0), event.time + flow.settings.registration_window)
+
+
+def radio_switched(flow: Flow, since: float, until: float) -> bool:
+    """Somebody switched a cell or the radio of the handset between two times."""
     for item in flow.assembly.items:
-        if not isinstance(item, EventItem) or item.time < max(before, default=0.0) or item.time > until:
+        if not isinstance(item, EventItem) or item.time < since or item.time > until:
             continue
         command = str(item.fields.get("command", ""))
         if item.layer is Layer.VISA and item.name in ("cell", "write"):

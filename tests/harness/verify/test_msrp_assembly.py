@@ -263,7 +263,7 @@ def test_what_the_end_of_a_connection_leaves_is_there():
     asked = content(True, "hA1kQ2mP9sL1", "BigkQ2mP9sLw", "half of it", "text/plain")
     script = with_steps(Step(True, asked.text[:-30], msrp=1))
     (broken,) = [entry for entry in assembled(script).msrp.entries if entry.cut]
-    assert broken.cut == "closed: by the other end" and broken.sender is Party.HANDSET
+    assert broken.cut.text == "closed: by the other end" and broken.sender is Party.HANDSET
     assert broken.request.message_id == "BigkQ2mP9sLw" and broken.session is not None
 
 

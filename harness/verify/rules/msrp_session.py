@@ -1,0 +1,346 @@
+"""Rules about MSRP and its session: paths, who opens, what may be sent (RFC 4975 5.4, 7.3, 8; RFC 6135)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness.bodies.cpim import CpimMessage
+from harness.bodies.multipart import Part, split_multipart
+from harness.bodies.sdp_attributes import type_accepted
+from harness.errors import BodySyntaxError
+from harness.evidence.timeline import Transport
+from harness.msrp.uri import MsrpUri
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import shown
+from harness.verify.engine import Flow
+from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.items import CpimItem, EventItem
+from harness.verify.msrp_assembly import opened_by
+from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.negotiation_items import MsrpEnd, MsrpSession
+
+Both = Iterator[Violation | Unverifiable]
+
+FIRST_SEND_SECONDS = 2.0
+_SETTLED = 1.0
+"""Seconds for which a path before a new offer and answer may still be in use."""
+_LAST_WORD = 1.0
+"""Seconds in which a message may cross a BYE."""
+_CONTROL = frozenset({"message/imdn+xml", "application/im-iscomposing+xml"})
+_OPAQUE = ("multipart/encrypted", "multipart/signed", "application/pkcs7", "application/x-pkcs7")
+
+
+# -- paths --------------------------------------------------------------------------------------------------
+
+
+@rule("msrp.to-path.matches-sdp", on=Kind.MSRP_REQUEST)
+def paths_match(entry: MsrpEntry, flow: Flow) -> Both:
+    """By session-ids; what differs at an address alone is told by sdp.cema.session-match."""
+    session = entry.session
+    if entry.method == "AUTH" or not entry.to_path or not entry.from_path:
+        return
+    if session is None or entry.by_caller is None:
+        yield from _paths_of_nobody(entry, flow)
+        return
+    for name, path, by_caller in (
+        ("To-Path", entry.to_path, not entry.by_caller),
+        ("From-Path", entry.from_path, entry.by_caller),
+    ):
+        named = _session_uris(session, by_caller, entry)
+        if named and path[-1].session_id not in {uri.session_id for uri in named}:
+            expected = f"{name} with the path of the SDP: {named[-1]}"
+            yield Violation(shown(expected, 200), shown(str(path[-1]), 200), name)
+        elif len(path) > 1 and named and not _uses_relays(session):
+            yield Violation(f"one URI in {name}, for no SDP names a relay", str(len(path)), name)
+
+
+def _paths_of_nobody(entry: MsrpEntry, flow: Flow) -> Both:
+    msrp = flow.assembly.msrp
+    spoken = (*msrp.entries_from(entry), *msrp.entries_towards(entry))
+    known = next((each.session for each in spoken if each.session is not None), None)
+    if known is None:
+        yield Unverifiable("the SDP that names its paths was not captured")
+        return
+    expected = "To-Path with a path of the session on this connection"
+    yield Violation(expected, shown(str(entry.to_path[-1]), 200), "To-Path")
+
+
+def _session_uris(session: MsrpSession, by_caller: bool, entry: MsrpEntry) -> list[MsrpUri]:
+    """What a side's SDP calls the session, or called it before an offer and answer that have just ended."""
+    ends = [end for end in session.ends_of(by_caller) if end.description.place < entry.place]
+    exchange = session.exchange_at(entry.place)
+    if exchange is not None and exchange.answer is not None and exchange.answer.time + _SETTLED < entry.began:
+        current = {exchange.offer, exchange.answer}
+        since = (
+            min(end.description.place for end in ends if end.description in current)
+            if any(end.description in current for end in ends)
+            else 0
+        )
+        ends = [end for end in ends if end.description.place >= since]
+    return [end.uri for end in ends if end.uri is not None]
+
+
+def _uses_relays(session: MsrpSession) -> bool:
+    return any(len(end.path) > 1 for end in session.ends)
+
+
+@rule("sdp.cema.session-match", on=Kind.MSRP)
+def session_match(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    """Told once for a session, of the network's messages: who writes addresses anew is a middlebox of it."""
+    session = entry.session
+    if session is None or entry.by_caller is None or entry.sender is Party.HANDSET:
+        return
+    elsewhere = moved(entry, session)
+    if not elsewhere:
+        return
+    for known in flow.assembly.msrp.entries_of(session):
+        if known is entry:
+            break
+        if known.sender is not Party.HANDSET and moved(known, session):
+            return
+    written, named = elsewhere
+    yield Violation(
+        f"the address of the SDP: {named.host_port}",
+        f"{written.host_port}, of the same session-id",
+        "To-Path",
+    )
+
+
+def moved(entry: MsrpEntry, session: MsrpSession) -> tuple[MsrpUri, MsrpUri] | None:
+    """A URI of the paths whose session-id is in the SDP with another address."""
+    for uri in (*entry.to_path, *entry.from_path):
+        named = [end.uri for end in session.ends if end.uri is not None and end.session_id == uri.session_id]
+        if named and not any(known.target == uri.target for known in named):
+            return uri, named[-1]
+    return None
+
+
+# -- opening ------------------------------------------------------------------------------------------------
+
+
+@rule("msrp.open.first-send", on=Kind.MSRP_REQUEST)
+def first_send(entry: MsrpEntry, flow: Flow) -> Both:
+    session = entry.session
+    if (
+        session is None
+        or entry.method == "AUTH"
+        or entry.transport is Transport.TLS
+        or _first(entry, flow) is not entry
+    ):
+        return
+    active = session.active_caller(entry.place)
+    if active is None or entry.by_caller is None:
+        return
+    if active is not entry.by_caller:
+        if _opening(entry, flow) is None and not flow.from_start:
+            yield Unverifiable("the beginning of the connection was not captured")
+        else:
+            yield Violation(
+                "the first request of a session from its active side", "one of the passive side", "start line"
+            )
+    elif entry.method != "SEND":
+        yield Violation("a SEND as the first request of a session", entry.method, "start line")
+
+
+@rule("msrp.open.first-send.delay", on=Kind.MSRP_REQUEST, methods=("SEND",))
+def first_send_delay(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    session, opening = entry.session, _opening(entry, flow)
+    if session is None or opening is None or _first(entry, flow) is not entry:
+        return
+    exchange = session.exchange_at(entry.place)
+    if (
+        exchange is None
+        or exchange.answer is None
+        or session.active_caller(entry.place) is not entry.by_caller
+    ):
+        return
+    seconds = entry.began - max(opening.time, exchange.answer.time)
+    if seconds > FIRST_SEND_SECONDS:
+        expected = f"the first SEND within {FIRST_SEND_SECONDS:.0f} s of the connection and the answer"
+        yield Violation(expected, f"after {seconds:.1f} s", "start line")
+
+
+@rule("msrp.open.direction", on=Kind.MSRP)
+def direction_of_opening(entry: MsrpEntry, flow: Flow) -> Both:
+    """Called for the first message on the connection of the side that opened it."""
+    session, msrp = entry.session, flow.assembly.msrp
+    if session is None or entry.by_caller is None or _uses_relays(session):
+        return
+    if next((known for known in msrp.entries_from(entry) if known.session is not None), None) is not entry:
+        return
+    opening = _opening(entry, flow)
+    active = session.active_caller(entry.place)
+    if opening is None:
+        if not msrp.entries_towards(entry):
+            yield Unverifiable("who opened the connection was not captured")
+    elif active is not None and opened_by(opening) == entry.source and active is not entry.by_caller:
+        yield Violation("a connection opened by the active side", "one opened by the passive side")
+
+
+@rule("msrp.open.session-bound", on=Kind.MSRP_RESPONSE, methods=("SEND",))
+def session_bound(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    """A 200 for a session that does not exist, or is bound to another connection."""
+    request = entry.transaction.request if entry.transaction else None
+    if request is None or entry.status != 200 or not request.to_path or not flow.from_start:
+        return
+    if request.session is None and flow.assembly.negotiations.sessions:
+        yield Violation("481 for a session no SDP names", f"200 to {request.label}", "start line")
+        return
+    session = request.session
+    bound = _binding(session, request, flow) if session is not None else None
+    if bound is not None and bound.connection != request.connection:
+        expected = f"506, for {bound.label} has bound the session to another connection"
+        yield Violation(expected, "200", "start line")
+
+
+def _binding(session: MsrpSession, request: MsrpEntry, flow: Flow) -> MsrpEntry | None:
+    """What has bound the session to a connection that still stands, with no offer in between (5.4)."""
+    for known in flow.assembly.msrp.entries_of(session):
+        if known.place >= request.place:
+            break
+        renewed = any(known.place < end.description.place < request.place for end in session.ends)
+        if known.connection is not None and not renewed and not _closed(known, flow):
+            return known
+    return None
+
+
+def _first(entry: MsrpEntry, flow: Flow) -> MsrpEntry | None:
+    """The first request of the entry's session."""
+    assert entry.session is not None
+    found = flow.assembly.msrp.entries_of(entry.session)
+    return next((known for known in found if known.request is not None and known.method != "AUTH"), None)
+
+
+def _opening(entry: MsrpEntry, flow: Flow) -> EventItem | None:
+    """The event of the entry's connection being opened: its number is that of the connection."""
+    return flow.assembly.msrp.openings.get(entry.connection or 0)
+
+
+def _closed(entry: MsrpEntry, flow: Flow) -> bool:
+    return any(
+        event.fields.get("connection") == entry.connection and event.text.startswith("closed")
+        for event in flow.assembly.events(entry.layer, "connection")
+    )
+
+
+# -- content ------------------------------------------------------------------------------------------------
+
+
+@rule("msrp.type.allowed", on=Kind.MSRP_REQUEST, methods=("SEND",))
+def root_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    end = entry.far_end
+    first = entry.part_of is not None and entry.part_of.first is entry
+    if end is None or not first or not entry.content_type or end.file is not None or _is_file(entry):
+        return
+    yield from not_accepted(entry.content_type, end, entry)
+
+
+@rule("msrp.type.allowed", on=Kind.MSRP_MESSAGE)
+def inner_types(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+    if not _is_file(message.first):
+        yield from wrapped_not_accepted(message)
+
+
+def not_accepted(media_type: str, end: MsrpEnd, entry: MsrpEntry) -> Iterator[Violation]:
+    """A root type that the receiver's SDP does not list."""
+    if end.accept_types and not _accepts(entry, media_type, end.accept_types):
+        yield Violation(
+            f"a type of accept-types: {shown(' '.join(end.accept_types))}", media_type, "Content-Type"
+        )
+
+
+def wrapped_not_accepted(message: ChunkedMessage) -> Iterator[Violation]:
+    """Types inside a container that the receiver's SDP lists nowhere."""
+    end = message.first.far_end
+    if end is None or not end.accept_types:
+        return
+    allowed = (*end.accept_types, *end.wrapped_types)
+    for media_type in inside(message):
+        if media_type.startswith(_OPAQUE):
+            continue
+        if not _accepts(message.first, media_type, allowed):
+            expected = f"a type of accept-types or accept-wrapped-types: {shown(' '.join(allowed))}"
+            yield Violation(
+                expected, f"{media_type} in {message.content_type}", "Content-Type", item=message.first
+            )
+
+
+def _accepts(entry: MsrpEntry, media_type: str, allowed: Iterable[str]) -> bool:
+    """Listed now, or in the SDP before: an answer under way may change the list."""
+    if type_accepted(allowed, media_type):
+        return True
+    ends = entry.session.ends_of(not entry.by_caller) if entry.session else []
+    return len(ends) > 1 and any(
+        type_accepted((*end.accept_types, *end.wrapped_types), media_type) for end in ends
+    )
+
+
+def inside(message: ChunkedMessage) -> list[str]:
+    """The media types in a container, in lower case, without those inside what is encrypted."""
+    bodies = message.last.bodies
+    if bodies:
+        return _in_cpim(bodies[0])
+    if message.content_type.startswith("multipart/") and message.complete and message.total:
+        if message.total > _MOST_OCTETS:
+            return []
+        value = message.first.msrp.get("Content-Type") or ""
+        return _in_multipart(message.read(_MOST_OCTETS), value)
+    return []
+
+
+_MOST_OCTETS = 1024 * 1024
+
+
+def _in_cpim(item: CpimItem) -> list[str]:
+    cpim = item.cpim
+    kind = cpim.content_type if cpim else None
+    if cpim is None or kind is None:
+        return []
+    found = [kind.essence]
+    if kind.type == "multipart" and not item.beginning:
+        found += _types(cpim, kind.parameters.get("boundary", ""))
+    return found
+
+
+def _types(cpim: CpimMessage, boundary: str) -> list[str]:
+    try:
+        return [_type_of(part) for part in split_multipart(cpim.content, boundary).parts]
+    except BodySyntaxError:
+        return []
+
+
+def _in_multipart(octets: bytes, content_type: str) -> list[str]:
+    boundary = content_type.partition("boundary=")[2].partition(";")[0].strip().strip('"')
+    try:
+        return [_type_of(part) for part in split_multipart(octets, boundary).parts]
+    except BodySyntaxError:
+        return []
+
+
+def _type_of(part: Part) -> str:
+    return part.content_type.essence if part.content_type else "text/plain"
+
+
+@rule("msrp.direction", on=Kind.MSRP_MESSAGE)
+def direction(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+    own, far = message.first.own_end, message.first.far_end
+    types = {message.content_type, *inside(message)}
+    if own is None or far is None or types & _CONTROL:
+        return
+    if not own.direction.sends or not far.direction.receives:
+        text = f"{own.direction} of the sender, {far.direction} of the receiver"
+        yield Violation("content only in a direction that was negotiated", text, "body", item=message.first)
+
+
+@rule("msrp.close-after-bye", on=Kind.MSRP_REQUEST, methods=("SEND",))
+def after_bye(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    for bye in entry.dialog.byes if entry.dialog else ():
+        answer = bye.transaction.final if bye.transaction else None
+        over = bye.time if bye.sender is entry.sender else answer.time if answer else None
+        if over is not None and over + _LAST_WORD < entry.began:
+            yield Violation(f"nothing in the session after {bye.label}", entry.label, "start line")
+            return
+
+
+def _is_file(entry: MsrpEntry) -> bool:
+    return any(end.file is not None for end in (entry.own_end, entry.far_end) if end is not None)

@@ -1,0 +1,195 @@
+"""Rules about MSRP responses and REPORTs: what is due and how it goes back (RFC 4975 7.1.2 to 7.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.msrp.message import COMMENTS, Flag
+from harness.msrp.transactions import ANSWER_SECONDS
+from harness.msrp.uri import MsrpUri
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import shown
+from harness.verify.engine import Flow
+from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.items import EventItem
+from harness.verify.msrp_items import MsrpEntry
+from harness.verify.rules.msrp_session import moved
+
+Both = Iterator[Violation | Unverifiable]
+
+_STATUS = re.compile(r"(?P<namespace>[0-9]{3}) (?P<code>[0-9]{3})(?: .*)?")
+_AT_ONCE = 10.0
+"""Seconds in which a response that comes "immediately" comes (7.2)."""
+
+
+@rule("msrp.response.tid", on=Kind.MSRP_RESPONSE)
+def response_tid(entry: MsrpEntry, flow: Flow) -> Both:
+    if entry.transaction is not None or entry.amid:
+        return
+    if not flow.from_start:
+        yield Unverifiable("the request it answers was not captured")
+    elif not flow.assembly.msrp.entries_towards(entry):
+        yield Violation(
+            "a response on the connection of its request", f"{entry.tid}, and no request on it", "start line"
+        )
+    else:
+        yield Violation(
+            "the transaction id of a request on this connection", shown(entry.tid), "start line", 5
+        )
+
+
+@rule("msrp.response.paths", on=Kind.MSRP_RESPONSE)
+def response_paths(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transaction is None:
+        return
+    request = entry.transaction.request
+    back = request.from_path if request.method not in ("SEND", "REPORT") else request.from_path[:1]
+    if back:
+        yield from _compared("To-Path", entry.to_path, back, entry, request)
+    if request.to_path:
+        yield from _compared("From-Path", entry.from_path[-1:], request.to_path[:1], entry, request)
+    if request.method == "SEND" and len(entry.from_path) > 1:
+        yield Violation("the one URI of the responder", str(len(entry.from_path)), "From-Path")
+
+
+def _compared(
+    name: str, own: tuple[MsrpUri, ...], wanted: tuple[MsrpUri, ...], entry: MsrpEntry, request: MsrpEntry
+) -> Iterator[Violation]:
+    ids = [uri.session_id for uri in own] == [uri.session_id for uri in wanted]
+    if own != wanted and not (ids and _of_another_hop(entry, request)):
+        expected = f"{name}: {' '.join(map(str, wanted))}, back to where {request.label} came from"
+        yield Violation(shown(expected, 200), shown(entry.msrp.get(name) or "none", 200), name)
+
+
+def _of_another_hop(entry: MsrpEntry, request: MsrpEntry) -> bool:
+    """A middlebox writes other addresses on this way, which sdp.cema.session-match tells."""
+    session = request.session
+    return session is None or entry.sender is not Party.HANDSET or moved(request, session) is not None
+
+
+@rule("msrp.response.codes", on=Kind.MSRP_RESPONSE)
+def response_codes(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.status not in COMMENTS:
+        yield Violation("a status that is defined", str(entry.status), "start line")
+
+
+@rule("msrp.response.required", on=Kind.MSRP_REQUEST, methods=("SEND",), after=ANSWER_SECONDS, receiver=True)
+def response_required(entry: MsrpEntry, flow: Flow) -> Both:
+    transaction = entry.transaction
+    if entry.request is None or entry.request.failure_report != "yes" or transaction is None:
+        return
+    if transaction.responses or _is_over(entry, flow):
+        return
+    yield Violation(f"a response within {ANSWER_SECONDS:.0f} s", "none", "start line")
+
+
+@rule("msrp.response.required", on=Kind.MSRP_RESPONSE)
+def response_unwanted(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    transaction = entry.transaction
+    if transaction is None or transaction.request.request is None or transaction.method != "SEND":
+        return
+    asked = transaction.request.request.failure_report
+    if asked == "no" or (asked == "partial" and entry.status == 200):
+        expected = "no response" if asked == "no" else "no 200"
+        yield Violation(f"{expected} to Failure-Report: {asked}", f"{entry.status}", "start line")
+    elif transaction.responses[0] is not entry:
+        yield Violation(
+            "one response to a request",
+            f"{entry.status} after {transaction.responses[0].status}",
+            "start line",
+        )
+
+
+@rule("msrp.response.latency", on=Kind.MSRP_RESPONSE)
+def latency(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transaction is None or entry.transaction.method != "SEND":
+        return
+    seconds = entry.time - entry.transaction.request.time
+    if seconds > _AT_ONCE:
+        yield Violation("a response at once", f"after {seconds:.1f} s", "start line")
+
+
+@rule("msrp.report.form", on=Kind.MSRP_REQUEST, methods=("REPORT",))
+def report_form(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    for name in ("Success-Report", "Failure-Report"):
+        if entry.msrp.get(name) is not None:
+            yield Violation(f"no {name} in a REPORT", entry.msrp.get(name) or "", name)
+    if entry.flag is not Flag.COMPLETE:
+        yield Violation("$ at the end of a REPORT", str(entry.flag), "body")
+    values = entry.msrp.get_all("Status")
+    if len(values) != 1:
+        yield Violation("one Status in a REPORT", str(len(values)) if values else "none", "Status")
+        return
+    status = _STATUS.fullmatch(values[0])
+    if status is None or status["namespace"] != "000":
+        yield Violation("Status: 000, a status of three digits, a comment", shown(values[0]), "Status")
+        return
+    about_content = entry.part_of is None or entry.part_of.first.has_body
+    if status["code"] != "200" and about_content and entry.msrp.get("Byte-Range") is None:
+        yield Violation("Byte-Range in a failure REPORT on a chunk", "none", "start line")
+
+
+@rule("msrp.report.byte-range", on=Kind.MSRP_REQUEST, methods=("REPORT",))
+def report_range(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    if _is_success(entry) and entry.msrp.get("Byte-Range") is None:
+        yield Violation("Byte-Range in a success REPORT", "none", "start line")
+
+
+@rule("msrp.report.only-if-asked", on=Kind.MSRP_REQUEST, methods=("REPORT",))
+def only_if_asked(entry: MsrpEntry, flow: Flow) -> Both:
+    success = _is_success(entry)
+    if success is None or entry.message_id is None:
+        return
+    message = entry.part_of
+    if message is None or message.first.request is None:
+        yield Unverifiable(f"the message {entry.message_id} it reports on was not captured")
+        return
+    asked = message.first.request
+    if success and asked.success_report != "yes":
+        yield Violation(
+            f"no success REPORT for {message.first.label} with Success-Report: no", "one", "Status"
+        )
+    if not success and asked.failure_report == "no":
+        yield Violation(
+            f"no failure REPORT for {message.first.label} with Failure-Report: no", "one", "Status"
+        )
+
+
+@rule("msrp.report.no-response", on=Kind.MSRP_RESPONSE)
+def no_response(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    if entry.transaction is not None and entry.transaction.method == "REPORT":
+        yield Violation("no response to a REPORT", entry.label, "start line")
+
+
+@rule("msrp.report.no-response", on=Kind.MSRP_REQUEST, methods=("REPORT",))
+def no_report(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+    """A REPORT on a message of its own sender answers the REPORT on it."""
+    if entry.part_of is not None or entry.session is None:
+        return
+    for known in reversed(flow.assembly.msrp.messages):
+        if known.message_id == entry.message_id and known.session is entry.session and known.reports:
+            yield Violation("no REPORT on a REPORT", f"one on {known.label} of its own", "Message-ID")
+            return
+
+
+def _is_success(entry: MsrpEntry) -> bool | None:
+    """Whether the REPORT tells of success; None when its Status cannot be read."""
+    status = _STATUS.fullmatch(entry.msrp.get("Status") or "")
+    return None if status is None else status["code"] == "200"
+
+
+def _is_over(entry: MsrpEntry, flow: Flow) -> bool:
+    """The connection ended, or its session, before a response was due."""
+    due = entry.time + ANSWER_SECONDS
+    closed = any(
+        _is_end_of(event, entry) and event.time <= due
+        for event in flow.assembly.events(entry.layer, "connection")
+    )
+    byes = entry.dialog.byes if entry.dialog else []
+    return closed or any(bye.time <= due for bye in byes)
+
+
+def _is_end_of(event: EventItem, entry: MsrpEntry) -> bool:
+    same = event.fields.get("connection") == entry.connection is not None
+    return same and event.text.startswith("closed")

@@ -1,0 +1,130 @@
+"""Ways to spoil the chat of msrp_flows.py, and what the verifier says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.verify.engine import Verifier
+from tests.harness.verify.conftest import Script, Step
+from tests.harness.verify.msrp_flows import FAR_PATH, UE_PATH, answered, send
+
+# The steps of chat(): the opening SEND of the handset, its text, a text of the far end.
+OPEN, TEXT, FAR_TEXT = 6, 8, 14
+Change = Callable[[Script], Script]
+
+
+def found(script: Script, profile: str = "rcs51"):
+    verifier = Verifier(profile)
+    verifier.judge(script.timeline())
+    return verifier
+
+
+def rules_of(verifier: Verifier):
+    return list(dict.fromkeys((each.rule, each.party.value) for each in verifier.findings))
+
+
+def sub(index: int, old: str, new: str) -> Change:
+    """Text of a message, whatever its body."""
+
+    def change(script: Script) -> Script:
+        text = script.steps[index].text
+        assert old in text, f"{old!r} not in {text}"
+        return script.change(index, text=text.replace(old, new, 1))
+
+    return change
+
+
+def path(index: int, old: str, new: str) -> Change:
+    """Other text in the paths of a request and its response."""
+    return lambda script: script.everywhere(old, new, index, index + 1)
+
+
+def tid(index: int, new: str) -> Change:
+    """Another transaction id for a request and its response."""
+
+    def change(script: Script) -> Script:
+        old = script.steps[index].text.split(" ", 2)[1]
+        return script.everywhere(old, new, index, index + 1)
+
+    return change
+
+
+def instead(*steps: Step) -> Change:
+    """These in place of what is said in the chat after its opening."""
+
+    def change(script: Script) -> Script:
+        script.steps[8:20] = steps
+        return script
+
+    return change
+
+
+def at(index: int, *steps: Step) -> Change:
+    def change(script: Script) -> Script:
+        script.steps[index:index] = steps
+        return script
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(script: Script) -> Script:
+        for each in changes:
+            script = each(script)
+        return script
+
+    return change
+
+
+def silent(seconds: float = 31.0) -> Change:
+    return lambda script: script.wait(seconds)
+
+
+def chunk(
+    number: int, start: int, size: int, total: str, flag: str, *headers: str, end: str = "", **how
+) -> Step:
+    """A chunk of a text message of the handset."""
+    last = end or str(start + size - 1)
+    lines = [
+        f"Message-ID: {how.pop('message_id', 'BigkQ2mP9sLw')}",
+        f"Byte-Range: {start}-{last}/{total}",
+        *headers,
+    ]
+    body = how.pop("body", "x" * size)
+    return send(
+        how.pop("handset", True),
+        f"hA{number}kQ2mP9sL1",
+        *lines,
+        "Content-Type: message/cpim",
+        body=body,
+        flag=flag,
+        **how,
+    )
+
+
+def text_of(size: int) -> str:
+    """A CPIM object of so many octets."""
+    head = (
+        "From: <sip:anonymous@anonymous.invalid>\r\nTo: <sip:anonymous@anonymous.invalid>\r\n\r\n"
+        "Content-Type: text/plain\r\n\r\n"
+    )
+    return head + "x" * (size - len(head))
+
+
+def chunked(*sizes: int) -> list[Step]:
+    """A message of the handset in chunks of these sizes, each with its 200."""
+    whole, steps, start = text_of(sum(sizes)), [], 1
+    for number, size in enumerate(sizes):
+        last = start + size - 1
+        flag = "$" if last == len(whole) else "+"
+        steps.append(chunk(number, start, size, str(len(whole)), flag, body=whole[start - 1 : last]))
+        start = last + 1
+    return answered(*steps)
+
+
+REPORT = (
+    f"MSRP rX4kW2mP9sLw REPORT\r\nTo-Path: {UE_PATH}\r\nFrom-Path: {FAR_PATH}\r\nMessage-ID: Ue1kQ2mP9sLw\r\n"
+    "Byte-Range: 1-319/319\r\nStatus: 000 200 OK\r\n-------rX4kW2mP9sLw$\r\n"
+)
+report = Step(False, REPORT, msrp=1)
+asking = sub(TEXT, "Content-Type", "Success-Report: yes\r\nContent-Type")

@@ -1,0 +1,137 @@
+"""MSRP the documents allow and handsets seldom send: no rule may say anything of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.harness.verify.conftest import Step, answer, in_dialog, sdp
+from tests.harness.verify.msrp_changes import (
+    OPEN,
+    TEXT,
+    Change,
+    asking,
+    at,
+    both,
+    chunk,
+    chunked,
+    found,
+    instead,
+    report,
+    sub,
+    text_of,
+)
+from tests.harness.verify.msrp_flows import answered, chat, closed, opened, request, send
+
+
+def legal_request(*headers: str) -> Step:
+    return request("SEND", True, "hA1kQ2mP9sL1", *headers, body=text_of(200))
+
+
+LEGAL = [
+    instead(
+        *answered(
+            legal_request(
+                "Message-ID: Id1kQ2mP9sLw",
+                "byte-range: 1-*/*",
+                "X-New: yes",
+                "Content-Disposition: render",
+                "Content-Type: Message/CPIM;charset=x",
+            )
+        )
+    ),
+    instead(
+        *answered(
+            send(
+                True,
+                "hA1kQ2mP9sL1",
+                "Message-ID: Id1k",
+                "Byte-Range: 1-0/0",
+                "Content-Type: message/cpim",
+                body="",
+            )
+        )
+    ),
+    instead(*answered(send(True, "1-.+%=kQ2mP9", "Message-ID: 1-.+%=", "Byte-Range: 1-0/0"))),
+    instead(*chunked(2048, 2048, 100)),
+    instead(
+        *answered(
+            chunk(1, 1, 3000, "4000", "+", end="*", body=text_of(3000)), chunk(2, 3001, 1000, "4000", "$")
+        )
+    ),
+    instead(
+        *answered(
+            chunk(1, 1, 3000, "4000", "+", end="*", body=text_of(3000)),
+            chunk(2, 3001, 500, "*", "#", end="*"),
+        )
+    ),
+    instead(
+        *answered(
+            chunk(1, 1, 200, "*", "+", end="*", body=text_of(200)), chunk(2, 201, 100, "300", "$", end="*")
+        )
+    ),
+    both(asking, at(10, report)),
+    both(asking, at(10, report), sub(10, "1-319/319", "1-100/319")),
+    both(at(10, report), sub(10, "000 200 OK", "000 481")),
+    both(sub(TEXT, "Content-Type", "Failure-Report: no\r\nContent-Type"), lambda s: s.drop(9)),
+    both(sub(TEXT, "Content-Type", "Failure-Report: partial\r\nContent-Type"), lambda s: s.drop(9)),
+    both(sub(TEXT, "Content-Type", "Failure-Report: partial\r\nContent-Type"), sub(9, "200 OK", "403 No")),
+    sub(9, "200 OK", "200"),
+    sub(9, "200 OK", "200 G\u00fcltig (\u4f60)"),
+    sub(9, "-------bX8", "Message-ID: Ue1kQ2mP9sLw\r\nByte-Range: 1-319/319\r\n-------bX8"),
+    sub(9, "200 OK", "415 No"),
+    sub(TEXT, "msrp://10.0.0.1:20000/", "MSRP://someone@10.0.0.1:20000/"),
+    sub(TEXT, ";tcp", ";TCP;x=y"),
+    sub(OPEN, "Byte-Range: 1-0/0\r\n", ""),
+    both(lambda s: s.everywhere("a=setup:active\r\n", "", 0).everywhere("a=setup:passive\r\n", "", 3)),
+    both(
+        lambda s: s.everywhere("a=sendrecv\r\n", "a=sendonly\r\n", 0).everywhere(
+            "a=sendrecv\r\n", "a=recvonly\r\n", 3
+        ),
+        lambda s: s.drop(14, 15),
+    ),
+    at(20, Step(True, "\r\n\r\n", msrp=1), *answered(send(True, "kX1kS2mP9sLw", "Message-ID: 2pEn7kQ2mP9s"))),
+]
+
+
+@pytest.mark.parametrize("change", LEGAL, ids=[str(number) for number in range(len(LEGAL))])
+def test_what_the_documents_allow_is_no_finding(change: Change):
+    script = change(chat())
+    for index in (0, 3):  # the SDP was changed
+        head, _, body = script.steps[index].text.partition("\r\n\r\n")
+        script.change(
+            index,
+            text=re.sub(r"Content-Length: \d+", f"Content-Length: {len(body)}", head) + "\r\n\r\n" + body,
+        )
+    verifier = found(script.wait(40))
+    assert [
+        str(each) for each in verifier.findings if each.rule.startswith(("msrp.", "sdp.cema.", "internal"))
+    ] == []
+
+
+def test_a_session_that_was_made_anew_takes_up_a_message():
+    """RFC 4975 5.4: the chunks of a message may be split over a session that failed and its replacement."""
+    script = chat()
+    first, second = chunked(2048, 200)[0], chunked(2048, 200)[2]
+    update = in_dialog("UPDATE", 2, "upd", "Content-Type: application/sdp")
+    body = sdp("10.0.0.5", "active", 9, "k3Jx8Qw2Zr7Lt5Yv9Bn2")
+    answer_body = sdp("10.0.0.1", "passive", 20000, "p4Mz6Hs8Dc2Vf0Gk7Ja4")
+    script.steps[8:20] = [
+        *answered(first),
+        closed(text="closed: by the other end"),
+        update,
+        answer(update, "200 OK", "", ("Content-Type: application/sdp",)),
+        replace(opened(), msrp=2),
+        *(
+            replace(step, msrp=2, text=step.text.replace("9Bn1", "9Bn2").replace("7Ja3", "7Ja4"))
+            for step in answered(send(True, "aX7kQ2mP9sLz", "Message-ID: 0pEn7kQ2mP9z"), second)
+        ),
+    ]
+    script.body(11, body).body(12, answer_body)
+    verifier = found(script)
+    assert [
+        str(each) for each in verifier.findings if each.rule.startswith(("msrp.", "sdp.cema.", "internal"))
+    ] == []
+    assert verifier.assembly.msrp.messages[-1].complete
