@@ -22,6 +22,7 @@ from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
 from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
 from devices.simulated.rcs_flows import service_for
+from devices.simulated.rcs_large import RcsLarge
 from devices.simulated.rcs_notifications import RcsNotifications
 from devices.simulated.rcs_outbox import Outbox
 from devices.simulated.rcs_registration import RcsRegistration, SimCounter
@@ -82,7 +83,8 @@ class RcsClient:
         shelf = TextShelf(app, self.notifications, self.conversations, personality, defects)
         self.texts = RcsTexts(shelf, self.outbox, settings)
         self.chats = RcsChat(shelf, settings)
-        self.services: tuple[SessionService, ...] = (self.chats,)
+        self.large = RcsLarge(shelf, settings)
+        self.services: tuple[SessionService, ...] = (self.chats, self.large)
         self._shelf = shelf
         self._sim = SimCounter()
         self._connection: Connection | None = None
@@ -129,11 +131,9 @@ class RcsClient:
             self.app.outcome(written.message_id, MessageStatus.NOT_SENT)
         return written.message_id
 
-    def _standalone(self, written: WrittenText) -> RcsTexts:
-        """The mode a standalone text goes by: the pager mode up to the limit (RCC.07)."""
-        if len(written.content) > self.settings.pager_limit:
-            raise UsageError(f"{len(written.content)} octets are no pager-mode message")
-        return self.texts
+    def _standalone(self, written: WrittenText) -> RcsTexts | RcsLarge:
+        """The mode a standalone text goes by: the pager mode up to its limit."""
+        return self.large if len(written.content) > self.settings.pager_limit else self.texts
 
     def conversation_shown(self, key: str) -> None:
         """The conversation is on screen."""
