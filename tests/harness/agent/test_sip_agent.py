@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -910,14 +911,31 @@ def test_a_taken_port_is_told_with_part_address_and_remedy(in_loop, kind) -> Non
     in_loop(scenario())
 
 
+@contextmanager
+def port_taken_for_udp() -> Iterator[int]:
+    """A port that UDP has not free and TCP has.
+
+    A socket that is bound and does not listen keeps it so: whoever reuses addresses may listen there.
+    """
+    for _ in range(64):
+        with socket.socket(type=socket.SOCK_DGRAM) as taken, socket.socket() as kept:
+            taken.bind(("127.0.0.1", 0))
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                kept.bind(taken.getsockname())
+            except OSError:
+                continue
+            yield taken.getsockname()[1]
+            return
+    raise AssertionError("no port is free for TCP")
+
+
 def test_port_0_passes_over_ports_that_udp_has_not_free(in_loop, monkeypatch) -> None:
     from harness.agent.sockets import listening_sockets
 
     async def scenario() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-            taken.bind(("127.0.0.1", 0))
-            half_free = taken.getsockname()[1]
-            offered = iter([half_free, 0])
+        with port_taken_for_udp() as half_free:
+            offered = itertools.chain([half_free], itertools.repeat(0))
             original = listening_sockets.open_stream
             monkeypatch.setattr(
                 listening_sockets, "open_stream", lambda part, host, port: original(part, host, next(offered))

@@ -62,10 +62,13 @@ class Handset:
     ) -> None:
         family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
         self.stream, self.peer = stream, peer
-        self.socket = socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
-        self.socket.settimeout(5)
-        self.socket.bind((peer[0], 0))
         self.listener: socket.socket | None = None
+        if stream:
+            self.socket = socket.socket(family, socket.SOCK_STREAM)
+            self.socket.bind((peer[0], 0))
+        else:
+            self.socket, self.listener = _one_port(family, peer[0])
+        self.socket.settimeout(5)
         if stream:
             self.socket.connect(peer)
         if tls is not None:
@@ -82,9 +85,8 @@ class Handset:
             self.listener.close()
 
     def listen_stream(self) -> None:
-        """Listen for TCP on the port of the UDP socket."""
-        self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.listener.bind((self.host, self.port))
+        """Listen for TCP on the port of the UDP socket; without it TCP is refused there."""
+        assert self.listener is not None
         self.listener.listen()
         self.listener.settimeout(5)
 
@@ -230,6 +232,21 @@ class Handset:
         lines += [f"From: {request.header('From')}", f"To: {to}" + ("" if ";tag=" in to else ";tag=ue")]
         lines += [f"Call-ID: {request.header('Call-ID')}", f"CSeq: {request.header('CSeq')}", *extra]
         self.send("\r\n".join([*lines, "Content-Length: 0", "", ""]))
+
+
+def _one_port(family: socket.AddressFamily, host: str) -> tuple[socket.socket, socket.socket]:
+    """A UDP socket, and one for TCP on its port that nobody else can have."""
+    for _ in range(64):
+        datagram, stream = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_STREAM)
+        datagram.bind((host, 0))
+        try:
+            stream.bind((host, datagram.getsockname()[1]))
+        except OSError:
+            datagram.close()
+            stream.close()
+            continue
+        return datagram, stream
+    raise AssertionError("no port is free for both UDP and TCP")
 
 
 class Bench:
