@@ -149,12 +149,35 @@ def test_a_refresh_that_fails_is_tried_once_more_and_then_the_session_ends(in_lo
             bench.clock.advance(450)
             bench.far.answer(await bench.far.next("UPDATE"), "500 Oops")
             await bench.far.nothing()
-            bench.clock.advance(209)
+            bench.clock.advance(208)  # half of what is left until 868
+            await bench.far.nothing()
+            bench.clock.advance(1)
             bench.far.answer(await bench.far.next("UPDATE"), "500 Oops")
             await bench.far.nothing()
-            bench.clock.advance(209)
+            bench.clock.advance(208)
+            await bench.far.nothing()
+            bench.clock.advance(1)
             bench.far.answer(await bench.far.next("BYE"), "200 OK")
             assert [each.cause for each in user.endings] == [Cause.EXPIRED]
+            assert not [note for note in bench.notes if "refresh" in note]  # no third one was begun
+
+    in_loop(scenario())
+
+
+def test_a_refresh_that_was_made_up_for_may_fail_again_later(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            user = User()
+            session = await bench.calling("Session-Expires: 900;refresher=uac", "Allow: UPDATE", user=user)
+            for _ in range(2):
+                bench.clock.advance(450)
+                bench.far.answer(await bench.far.next("UPDATE"), "500 Oops")
+                await bench.far.nothing()
+                bench.clock.advance(209)
+                again = await bench.far.next("UPDATE")
+                bench.far.answer(again, "200 OK", "Session-Expires: 900;refresher=uac")
+                await bench.far.nothing()
+            assert (user.endings, session.has_ended()) == ([], False)
 
     in_loop(scenario())
 
