@@ -54,7 +54,7 @@ class OutgoingMessage:
     __slots__ = (
         *("_after", "_ahead", "_before", "_carried", "_chunk_octets", "_ended", "_exhausted", "_new_tid"),
         *("_source", "_stopped", "failure_report", "finished", "message_id", "octets", "open", "outcome"),
-        *("reported", "success_report", "total", "unanswered"),
+        *("_short", "reported", "success_report", "total", "unanswered"),
     )
 
     def __init__(
@@ -80,7 +80,7 @@ class OutgoingMessage:
         self.reported = Coverage()
         self.open: Transaction | None = None  # a chunk begun and not ended
         self.finished = False  # nothing more will be written
-        self._stopped = self._exhausted = False
+        self._stopped = self._exhausted = self._short = False
         self._ahead = b""  # read and not written
         self._carried = b""  # the last octets of the open chunk
         self._new_tid, self._chunk_octets = new_tid, chunk_octets
@@ -129,7 +129,7 @@ class OutgoingMessage:
         if status != 200:
             self.fail(status, comment)
         elif self.finished and not self.unanswered:
-            self._settle(Outcome(200, comment, self.octets))
+            self._settle(self._cut_short() if self._short else Outcome(200, comment, self.octets))
 
     def fail(self, status: int, comment: str = "") -> None:
         """A response, report or timeout says that it does not arrive: send no more (7.3.2, 10.5)."""
@@ -187,12 +187,16 @@ class OutgoingMessage:
 
     def _finish(self, flag: Flag) -> None:
         self._let_go()
-        if flag is Flag.ABORTED:
-            self._settle(Outcome(None, "the source ended early", self.octets, aborted=True))
+        self._short = flag is Flag.ABORTED
+        if self._short and not (self.timed and self.unanswered):
+            self._settle(self._cut_short())
         elif not self.timed:
             self._settle(Outcome(None, "no answer is due", self.octets))
         elif not self.unanswered:
             self._settle(Outcome(200, COMMENTS[200], self.octets))
+
+    def _cut_short(self) -> Outcome:
+        return Outcome(None, "the source ended early", self.octets, aborted=True)
 
     def _let_go(self) -> None:
         """Nothing more is written: what only writing needs is not kept, the content above all."""

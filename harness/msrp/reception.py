@@ -202,6 +202,22 @@ class Reception:
         self._moved.clear()
         self._run = None
 
+    def stop(self, message_id: str, status: int) -> None:
+        """Take no more of a message that is coming: what comes of it next is refused (10.5).
+
+        Nothing happens when no such message is open.
+        """
+        key = message_id.encode()
+        if key not in self._open:
+            return
+        refusal = Refusal(status, COMMENTS.get(status, "Refused"))
+        if self._chunk is not None and self._chunk[1] is self._open[key]:
+            request, self._chunk = self._chunk[0], None
+            self.refuse(request, refusal)
+        else:
+            _remember(self._refused, key, refusal)
+            self._drop(key, f"refused with {status} {refusal.comment}")
+
     def progress(self) -> None:
         """Tell of each message of which something came since the last time."""
         if self._moved:

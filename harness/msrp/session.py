@@ -173,6 +173,10 @@ class MsrpSession:
         self.link.urgent.append(request.raw)
         self.link.wait_for(Transaction(request.tid, _Nickname(nickname, self.events), timed=True))
 
+    def stop(self, message_id: str, status: int) -> None:
+        """Refuse the rest of a message that is coming (10.5)."""
+        self._reception.stop(message_id, status)
+
     def report(
         self, message: IncomingMessage, status: int, comment: str = "", byte_range: ByteRange | None = None
     ) -> None:

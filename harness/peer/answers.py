@@ -59,7 +59,8 @@ def altered(response: Response, changes: HeaderChanges) -> Response:
 class Answer:
     """One answer. `status` None is silence. A 2xx is the peer's own answer with these changes in it.
 
-    delay: seconds between the request and its answer.
+    delay: seconds between the request and its answer. streams: False for a 200 to INVITE that accepts the
+    session and none of the m-lines offered in it (port 0, RFC 3264 6).
     """
 
     status: int | None
@@ -67,6 +68,7 @@ class Answer:
     reason: str | None = None
     body: bytes = b""
     delay: float = 0.0
+    streams: bool = True
 
     @property
     def silent(self) -> bool:

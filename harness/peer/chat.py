@@ -83,12 +83,4 @@ class Chats(MsrpService[Chat]):
 
     async def wait_composing(self, *, timeout: float, after: int = 0) -> SessionMessage:
         """The first isComposing document of the handset in a chat. Raises NotSeen."""
-        event = await self._pcscf.journal.wait(
-            lambda event: event.kind is EventKind.COMPOSING and event.subject.session.flow in self.flows,
-            timeout,
-            after=after,
-            expected="an isComposing document",
-            kinds=(EventKind.COMPOSING, EventKind.MESSAGE_RECEIVED),
-        )
-        assert isinstance(event.subject, SessionMessage)
-        return event.subject
+        return await self._message(EventKind.COMPOSING, "an isComposing document", timeout, after)

@@ -201,6 +201,12 @@ class PeerConfig:
         """Where MSRP over TLS is listened for."""
         return [(host, self.msrp_tls.port) for host, _ in self.msrp_listen] if self.msrp_tls else []
 
+    def party_of(self, sender: str | FarParty | None) -> FarParty:
+        """The party a test names: by number or URI, or the configured one (None). Raises UsageError."""
+        if isinstance(sender, str):
+            return FarParty.of(sender, self.domain)
+        return sender or self.party
+
     @property
     def party(self) -> FarParty:
         """The far party; always set after construction."""

@@ -127,14 +127,16 @@ class Invitations:
         reason: str | None = None,
         delay: float = 0.0,
         flow: MediaFlow | None = None,
+        streams: bool = True,
     ) -> None:
         """Answer the next `count` INVITEs (of this flow, else any) with this status, or not at all (None).
 
         A 2xx accepts the session, with these changes in the 200. delay: seconds it rings before the answer.
-        An answer for a flow comes before one for any.
+        streams: False declines every m-line in the 200, with port 0. An answer for a flow comes before one
+        for any.
         """
         queue = self._answers.setdefault(flow, AnswerQueue())
-        queue.add(Answer(status, headers or {}, reason, delay=delay), count)
+        queue.add(Answer(status, headers or {}, reason, delay=delay, streams=streams), count)
 
     def answer_as_usual(self) -> None:
         """Forget the answers asked for and not given yet."""
@@ -236,9 +238,9 @@ class Invitations:
             *service.answer_headers(session),
         ]
         alter = partial(altered, changes=answer.headers)
-        accepted = await session.call.accept(invite, headers, alter=alter)
+        accepted = await session.call.accept(invite, headers, alter=alter, streams=answer.streams)
         self._answered(invite)
-        if accepted is not None:
+        if accepted is not None and answer.streams:
             service.begin(session)
 
     def _contact_of(self, incoming: Incoming) -> str:

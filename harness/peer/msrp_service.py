@@ -5,26 +5,31 @@ invitations.py tells how a service is added. A service overrides what it does ot
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import ClassVar, Generic
 
+from harness.agent.failures import TransportFailed
 from harness.agent.msrp.content import Content as MsrpContent
+from harness.agent.msrp.cpim_content import cpim_source, size_of
 from harness.agent.msrp.services import CPIM, Flow
-from harness.agent.msrp.session import MsrpUser
+from harness.agent.msrp.session import MsrpUser, SessionHandle
 from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.user import Ending
-from harness.bodies.cpim import build_cpim
 from harness.bodies.sdp_attributes import Setup
 from harness.cpm.tokens import new_id, new_uuid
-from harness.errors import UsageError
+from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Address
 from harness.msrp.session import SendOptions
 from harness.peer.answers import Answer, Header, HeaderChanges, changed
 from harness.peer.config import FarParty
 from harness.peer.invitations import Invitations
-from harness.peer.journal import EventKind, PeerEvent, Recent
+from harness.peer.journal import EventKind, Recent
 from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import Target
 from harness.peer.pager import DISPOSITION, cpim_rows
@@ -32,17 +37,20 @@ from harness.peer.received import sender_of
 from harness.peer.service_session import (
     SentInSession,
     ServiceCall,
-    ServiceSession,
     ServiceUser,
     SessionMessage,
     read_session_message,
 )
 from harness.peer.service_table import SERVICE_OF, Asked
+from harness.peer.session_waits import S, SessionWaits
 from harness.sip.message import Response
 from harness.sip.session_headers import Reason
 
-S = TypeVar("S", bound=ServiceSession)
+log = logging.getLogger(__name__)
+
 _AS_USUAL = SendOptions()
+_NOT_CONNECTED = Reason("SIP", 480, "No MSRP connection")
+CONNECT_SECONDS = 30.0
 _IN_SESSION = (
     EventKind.INVITED,
     EventKind.SESSION_BEGUN,
@@ -51,7 +59,7 @@ _IN_SESSION = (
 )
 
 
-class MsrpService(Generic[S]):
+class MsrpService(SessionWaits[S]):
     """One service.
 
     Args: make makes a session of this service of the arguments of ServiceSession.
@@ -59,19 +67,22 @@ class MsrpService(Generic[S]):
     flows: what it serves, for INVITEs of the handset. largest: octets of the largest message taken, None for
     any; may be changed. notifies_inside: whether notifications go into the session while it lives.
     option_tags: extensions it understands. accepting: whether an INVITE nobody has said anything about is
-    accepted; else 488.
+    accepted; else 488. connect_seconds: how long the handset has for its MSRP connection; may be changed.
     """
 
     flows: ClassVar[tuple[Flow, ...]] = ()
     largest: int | None = None
     notifies_inside: ClassVar[bool] = False
     option_tags: ClassVar[tuple[str, ...]] = ()
+    connect_seconds: float = CONNECT_SECONDS
 
     def __init__(self, invitations: Invitations, make: Callable[..., S]) -> None:
+        super().__init__(invitations.pcscf.journal, " or ".join(self.flows))
         self.invitations = invitations
         self.accepting = True
         self.sessions: Recent[S] = Recent()
         self._pcscf, self._make = invitations.pcscf, make
+        self._refusals: deque[int] = deque()
         invitations.register(self)
 
     # -- what a service says otherwise
@@ -121,7 +132,12 @@ class MsrpService(Generic[S]):
 
     def user(self, session: S, place: int) -> MsrpUser:
         """Who is told of the MSRP session of an m-line."""
-        return MsrpUser(message=lambda message: self._received(session, message))
+        return MsrpUser(
+            message=lambda message: self._received(session, message),
+            accept=lambda _: self._refusals.popleft() if self._refusals else None,
+            lost=lambda identifier, reason: self._lost(session, identifier, reason),
+            failed=lambda reason: self._failed(session, reason),
+        )
 
     # -- sessions
 
@@ -156,7 +172,7 @@ class MsrpService(Generic[S]):
         contribution_id: str | None,
         local: Address,
     ) -> S:
-        return self._make(
+        session = self._make(
             flow,
             handset,
             party,
@@ -165,6 +181,8 @@ class MsrpService(Generic[S]):
             local,
             notifies_inside=self.notifies_inside,
         )
+        self._own.add(session)
+        return session
 
     def prepare(self, session: S, terms: Sequence[MsrpTerms | None], *, strict: bool = True) -> None:
         """Give it what it wants of each m-line. strict: see MsrpCall."""
@@ -203,7 +221,19 @@ class MsrpService(Generic[S]):
         """A session was accepted."""
         self.sessions.append(session)
         self._pcscf.journal.add(EventKind.SESSION_BEGUN, str(session), session)
+        self._pcscf.spawn(self._connect(session), f"MSRP connection of {session}")
         self.begun(session)
+
+    async def _connect(self, session: S) -> None:
+        """A session without its MSRP connection is of no use: it is hung up."""
+        try:
+            await self.opened(session)
+        except UsageError as error:
+            log.info("%s", error)  # without an MSRP session the call hangs up by itself
+        except (NotSeen, TransportFailed) as error:
+            if session.ending is None:
+                self._failed(session, str(error))
+                await self.end(session, _NOT_CONNECTED)
 
     def end_with(self, session: S, ending: Ending) -> None:
         """A session is over."""
@@ -222,6 +252,20 @@ class MsrpService(Generic[S]):
 
     # -- messages
 
+    def answer_next_message(self, status: int, count: int = 1) -> None:
+        """Refuse the next `count` messages of the handset in its sessions at their first chunk (RFC 4975 10).
+
+        403, 413, 415 and the like. `SessionHandle.stop` refuses the rest of one that is coming.
+        """
+        self._refusals.extend([status] * count)
+
+    def _lost(self, session: S, identifier: str, reason: str) -> None:
+        self._pcscf.journal.add(EventKind.MESSAGE_LOST, f"{identifier} in {session}: {reason}", session)
+
+    def _failed(self, session: S, reason: str) -> None:
+        if session.ending is None and session.accepted:
+            self._pcscf.journal.add(EventKind.SESSION_FAILED, f"{session}: {reason}", session)
+
     def _received(self, session: S, message: MsrpMessage) -> None:
         timeline, notifications = self._pcscf.timeline, self.invitations.notifications
         read = read_session_message(session, message, len(timeline), timeline.now())
@@ -236,10 +280,24 @@ class MsrpService(Generic[S]):
                 notifications.on_text(read)
         self.received(session, read)
 
+    async def opened(self, session: S) -> SessionHandle:
+        """Wait for its MSRP connection, `connect_seconds` at most.
+
+        Raises UsageError when there is no MSRP session, TransportFailed when the handset cannot be connected
+        to, NotSeen when it does not connect.
+        """
+        try:
+            async with asyncio.timeout(self.connect_seconds):
+                return await session.call.opened()
+        except TimeoutError:
+            raise NotSeen(
+                f"{session}: the handset was expected to connect within {self.connect_seconds:g} s"
+            ) from None
+
     async def send(
         self,
         session: S,
-        content: bytes,
+        content: bytes | Path,
         content_type: str,
         *,
         disposition: Sequence[str] = DISPOSITION,
@@ -250,31 +308,36 @@ class MsrpService(Generic[S]):
         mime: HeaderChanges | None = None,
         options: SendOptions = _AS_USUAL,
         anyway: bool = False,
+        cut: int | None = None,
         text: str | None = None,
     ) -> SentInSession:
-        """Send a message in CPIM and wait for its outcome.
+        """Send a message in CPIM and wait for its outcome. content: octets, or a file.
 
         sender, recipient: who CPIM says it is from and to, those of the session when None. cpim, mime: CPIM
         headers and headers of the content to change, add or leave out. options: chunks, reports. anyway: also
-        a type the handset did not say it takes. text: what the content says, for who reads the journal.
-        Raises UsageError, TransportFailed.
+        a type the handset did not say it takes. cut: octets of the CPIM object after which it is aborted with
+        "#". text: what the content says, for who reads the journal. Raises as `opened`, OSError.
         """
-        identifier = message_id or new_id()
+        identifier, size = message_id or new_id(), size_of(content)
         party, to = sender or session.party, recipient or session.handset
         rows = cpim_rows(self._pcscf.timeline.now(), party, to, identifier, disposition)
-        kind = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
-        octets = build_cpim(
-            changed(rows, cpim or {}), changed(kind, mime or {}), content, strict=not (cpim or mime)
+        kind = [("Content-Type", content_type), ("Content-Length", str(size))]
+        source = cpim_source(
+            changed(rows, cpim or {}),
+            changed(kind, mime or {}),
+            content,
+            strict=not (cpim or mime),
+            cut=cut,
         )
         number = len(self._pcscf.timeline)
-        handle = await session.call.opened()
-        outcome = await handle.send(octets, CPIM, options, anyway=anyway)
+        handle = await self.opened(session)
+        outcome = await handle.send(source, CPIM, options, anyway=anyway)
         return self.told(
             SentInSession(
                 session,
                 identifier,
                 content_type,
-                len(content),
+                size,
                 outcome,
                 number,
                 self._pcscf.timeline.now(),
@@ -293,10 +356,10 @@ class MsrpService(Generic[S]):
     ) -> SentInSession:
         """Send content without CPIM, as files and isComposing go; the size in the result is what was written.
 
-        Raises UsageError, TransportFailed, OSError.
+        Raises as `opened`, OSError.
         """
         number = len(self._pcscf.timeline)
-        handle = await session.call.opened()
+        handle = await self.opened(session)
         outcome = await handle.send(content, content_type, options, anyway=anyway)
         now = self._pcscf.timeline.now()
         return self.told(SentInSession(session, "", content_type, outcome.octets, outcome, number, now))
@@ -305,80 +368,6 @@ class MsrpService(Generic[S]):
         """Put a message of ours into the journal."""
         self._pcscf.journal.add(EventKind.MESSAGE_SENT, str(sent), sent)
         return sent
-
-    # -- waiting
-
-    async def wait_invited(self, *, timeout: float, after: int = 0) -> S:
-        """The first INVITE of the handset later than timeline number `after`. Raises NotSeen."""
-        return await self._wait_session(EventKind.INVITED, "an INVITE", timeout, after)
-
-    async def wait_session(self, *, timeout: float, after: int = 0) -> S:
-        """The first session begun later than timeline number `after`, by either side. Raises NotSeen."""
-        return await self._wait_session(EventKind.SESSION_BEGUN, "a session", timeout, after)
-
-    async def wait_ended(self, session: S | None = None, *, timeout: float, after: int = 0) -> S:
-        """The first session (this one, else any) that ended. Raises NotSeen."""
-        return await self._wait_session(
-            EventKind.SESSION_ENDED, "the end of a session", timeout, after, session
-        )
-
-    async def wait_cancelled(self, *, timeout: float, after: int = 0) -> S:
-        """The first INVITE of the handset that ended before it had an answer. Raises NotSeen."""
-        return await self._wait_session(EventKind.CANCELLED, "a cancelled INVITE", timeout, after)
-
-    async def _wait_session(
-        self, kind: EventKind, what: str, timeout: float, after: int, session: S | None = None
-    ) -> S:
-        def wanted(event: PeerEvent) -> bool:
-            if event.kind is not kind or event.subject.flow not in self.flows:
-                return False
-            return session is None or event.subject is session
-
-        event = await self._pcscf.journal.wait(
-            wanted,
-            timeout,
-            after=after,
-            expected=f"{what} ({' or '.join(self.flows)})",
-            kinds=(*_IN_SESSION, EventKind.CANCELLED, EventKind.ANSWERED, EventKind.WITHHELD),
-        )
-        found: S = event.subject
-        return found
-
-    async def wait_message(
-        self,
-        text: str | None = None,
-        *,
-        timeout: float,
-        after: int = 0,
-        session: S | None = None,
-        predicate: Callable[[SessionMessage], bool] = lambda _: True,
-    ) -> SessionMessage:
-        """The first message in a session (this one, else any) with this text (any content when None).
-
-        Raises NotSeen.
-        """
-
-        def wanted(event: PeerEvent) -> bool:
-            message = event.subject
-            return (
-                event.kind is EventKind.MESSAGE_RECEIVED
-                and isinstance(message, SessionMessage)
-                and message.session.flow in self.flows
-                and (session is None or message.session is session)
-                and (text is None or message.text == text)
-                and predicate(message)
-            )
-
-        what = "a message" if text is None else f"a message {text!r}"
-        event = await self._pcscf.journal.wait(
-            wanted,
-            timeout,
-            after=after,
-            expected=f"{what} ({' or '.join(self.flows)})",
-            kinds=_IN_SESSION,
-        )
-        assert isinstance(event.subject, SessionMessage)
-        return event.subject
 
 
 class _Told(ServiceUser, Generic[S]):

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from harness.agent.sip.agent import Incoming
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_tag
-from harness.errors import SipSyntaxError
+from harness.errors import NotSeen, SipSyntaxError
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.bindings import Binding
 from harness.peer.config import FarParty
 from harness.peer.flow import Flow, flow_of, on_the_way
 from harness.peer.pcscf import NoAnswer, Pcscf
+from harness.peer.registrar import Registrar
 from harness.sip.message import Request, Response, build_request
 from harness.sip.uri import parse_uri
 
@@ -48,6 +49,18 @@ class Target:
             user = parse_uri(identity).user
             contact = f"sip:{user}@{incoming.source}" if user else f"sip:{incoming.source}"
         return cls(contact, identity, flow_of(incoming, contact))
+
+
+def registered(registrar: Registrar, identity: str, service: Service) -> Target:
+    """A registered handset, of several the one that can do most of the service.
+
+    Raises NotSeen when nothing is bound to the identity.
+    """
+    binding = registrar.binding_of(identity, service)
+    if binding is None:
+        bound = ", ".join(registrar.bindings) or "nobody"
+        raise NotSeen(f"{identity} was expected to be registered; registered: {bound}")
+    return Target.of(binding, identity if ":" in identity else binding.identity)
 
 
 def _contact_of(request: Request) -> str | None:

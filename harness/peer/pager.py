@@ -14,14 +14,13 @@ from harness.bodies.cpim import build_cpim, format_cpim_address
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
-from harness.errors import NotSeen
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
 from harness.peer.authentication import Authenticator
 from harness.peer.config import FarParty
 from harness.peer.identities import canonical
 from harness.peer.journal import EventKind, PeerEvent, Recent
-from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
+from harness.peer.mt_request import MtRequest, MtSender, Sending, Target, registered
 from harness.peer.notifications import IMDN_NAMESPACE, Notifications
 from harness.peer.pcscf import Pcscf
 from harness.peer.proxy_authentication import ProxyAuthentication
@@ -237,7 +236,7 @@ class Pager:
         answer shows in the result.
         """
         target = self.target(to_aor, service)
-        party = self._party(sender)
+        party = self._pcscf.config.party_of(sender)
         identifier = message_id if message_id is not None else new_id()
         content = text.encode("utf-8") if isinstance(text, str) else text
         rows = cpim_rows(self._pcscf.timeline.now(), party, target.identity, identifier, disposition)
@@ -260,19 +259,7 @@ class Pager:
 
         Raises NotSeen when nothing is bound to the identity.
         """
-        binding = self._registrar.binding_of(identity, service)
-        if binding is None:
-            bound = ", ".join(self._registrar.bindings) or "nobody"
-            raise NotSeen(f"{identity} was expected to be registered; registered: {bound}")
-        dialled = identity if ":" in identity else binding.identity
-        return Target.of(binding, dialled)
-
-    def _party(self, sender: str | FarParty | None) -> FarParty:
-        if sender is None:
-            return self._pcscf.config.party
-        if isinstance(sender, FarParty):
-            return sender
-        return FarParty.of(sender, self._pcscf.config.domain)
+        return registered(self._registrar, identity, service)
 
     def _request(
         self, target: Target, party: FarParty, conversation_id: str, contribution_id: str, body: bytes

@@ -25,6 +25,7 @@ from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
 from harness.peer.invitations import Invitations
 from harness.peer.journal import Journal, PeerEvent, Predicate
+from harness.peer.large_message import LargeMessages
 from harness.peer.mt_request import MtSender
 from harness.peer.notifications import Notifications
 from harness.peer.pager import Pager
@@ -91,6 +92,7 @@ class Peer:
         )
         self.invitations = Invitations(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
         self.chats = Chats(self.invitations)
+        self.large_messages = LargeMessages(self.invitations)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config, authenticator)
         # On all addresses of the machine only a request shows which of them are ours.

@@ -38,7 +38,7 @@ _PIECE_OCTETS = 1024 * 1024
 _PLAIN_ENCODINGS = ("", "identity", "7bit", "8bit", "binary")
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class ServiceSession:
     """One session of the far party with a handset, from the INVITE on.
 
@@ -92,6 +92,12 @@ class ServiceSession:
     def status(self) -> int | None:
         """Status of the final response to the INVITE, None without one."""
         return self.answer.status if self.answer is not None else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no MSRP session, as far as SDP tells; None when nothing speaks against it."""
+        found = self._call.problem if self._call is not None else None
+        return found.reason if found is not None else None
 
     @property
     def inside(self) -> SessionHandle | None:

@@ -69,6 +69,16 @@ def answer_offer(
     return Negotiated(described(lines, origin, previous, times), tuple(streams))
 
 
+def decline_offer(
+    offer: SessionDescription, origin: Origin, *, previous: SessionDescription | None = None
+) -> Negotiated:
+    """The answer that wants no stream: port 0 in every m-line (RFC 3264 6), files as RFC 5547 8.3 says."""
+    reason = NoStream("declined", "RFC 3264 6")
+    lines = [declined(line) for line in offer.media]
+    times = tuple(Time(each.start, each.stop) for each in offer.times) or (Time(),)
+    return Negotiated(described(lines, origin, previous, times), (reason,) * len(lines))
+
+
 def _settled(
     offer: SessionDescription, line: MediaDescription, terms: MsrpTerms | None, resolved: Resolved
 ) -> tuple[OwnMedia, MsrpPlan] | NoStream:

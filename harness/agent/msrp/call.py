@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from harness.agent.msrp.answer import answer_offer
+from harness.agent.msrp.answer import answer_offer, decline_offer
 from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.media import NOTHING_RESOLVED, Resolved
 from harness.agent.msrp.negotiation import FallBack, NoStream, Refusal, read_description
@@ -73,7 +73,8 @@ class MsrpCall(SessionUser):
         """The first MSRP session. Raises UsageError when there is none."""
         found = next((each for each in self.handles if each is not None), None)
         if found is None:
-            raise UsageError(f"there is no MSRP session: {self.problem or 'none was settled, or it is over'}")
+            known = self.problem and f"{self.problem.reason} ({self.problem.clause})"
+            raise UsageError(f"there is no MSRP session: {known or 'none was settled, or it is over'}")
         return found
 
     async def opened(self) -> SessionHandle:
@@ -189,13 +190,15 @@ class MsrpCall(SessionUser):
         headers: Iterable[Header] = (),
         *,
         alter: Callable[[Response], Response] | None = None,
+        streams: bool = True,
     ) -> InviteSession | None:
         """Answer an INVITE or re-INVITE with a 200, or refuse it for what it offers.
 
         The first one makes its session ours. An INVITE without an offer gets ours. alter: see
-        IncomingInvite.accept. None when it was refused, or ended meanwhile.
+        IncomingInvite.accept. streams: False answers every m-line of the offer with port 0. None when it was
+        refused, or ended meanwhile.
         """
-        content = self._answer(invite.request)
+        content = self._answer(invite.request, streams)
         if isinstance(content, Refusal):
             warning = f"{content.warning:d} {self.origin.address} {quote(content.reason)}"
             invite.reject(content.status, headers=[("Warning", warning)])
@@ -217,14 +220,18 @@ class MsrpCall(SessionUser):
         """A later offer of the other side, or its wish for one of ours."""
         session.context.spawn(self.accept(invite), "answer to a re-INVITE")
 
-    def _answer(self, message: Request | Response) -> Content | Refusal:
+    def _answer(self, message: Request | Response, streams: bool = True) -> Content | Refusal:
         if not message.body:
             return self.offer()
         theirs = _description(message)
         if isinstance(theirs, Refusal):
             self.problem = theirs
             return theirs
-        outcome = answer_offer(theirs, self.terms, self.origin, previous=self._own, resolved=self._resolved)
+        outcome = (
+            answer_offer(theirs, self.terms, self.origin, previous=self._own, resolved=self._resolved)
+            if streams
+            else decline_offer(theirs, self.origin, previous=self._own)
+        )
         if isinstance(outcome, Refusal):
             self.problem = outcome
             return outcome

@@ -12,8 +12,8 @@ from harness.msrp.content import ContentSource, FileSource, MemorySink, MemorySo
 
 MEMORY_OCTETS = 1024 * 1024
 
-Content = bytes | Path | BinaryIO | Iterable[bytes]
-"""What can be sent: octets, a file by its name or open (sent from where it stands), or pieces."""
+Content = bytes | Path | BinaryIO | Iterable[bytes] | ContentSource
+"""What can be sent: octets, a file by its name or open (sent from where it stands), pieces, or a source."""
 
 
 class SpooledContent:
@@ -74,6 +74,8 @@ def source_of(content: Content) -> ContentSource:
         source = FileSource(file, content.stat().st_size)
         weakref.finalize(source, file.close)
         return source
+    if isinstance(content, PieceSource | FileSource | MemorySource):
+        return content
     if isinstance(content, Iterable) and not hasattr(content, "read"):
         return PieceSource(content)
     return FileSource(content)  # type: ignore[arg-type]

@@ -186,6 +186,11 @@ class SessionHandle:
         self.session.report(message, status, comment)
         self.flush()
 
+    def stop(self, message_id: str, status: int = 413) -> None:
+        """Refuse the rest of a message that is coming: its next chunk gets the status (RFC 4975 10.5)."""
+        self.session.stop(message_id, status)
+        self.flush()
+
     def close(self, reason: str = "the session was closed") -> None:
         """End the session, as after BYE. Its connection ends too when no other session uses it."""
         self._closed(self, reason)

@@ -347,3 +347,26 @@ def test_any_cut_into_chunks_in_any_order_gives_the_message(new_wire, chunk, dat
         wire.give(chunk(body[start:end], f"{start + 1}-*/*", flag))
     received = [e for e in session.take_events() if isinstance(e, MessageReceived) and not e.again]
     assert [event.message.sink.content for event in received] == [body]
+
+
+def test_413_is_said_once_the_user_wants_no_more(wire, chunk) -> None:
+    session = wire.bound()
+    wire.give(chunk(b"abc", "1-3/9", "+"))
+    session.take_events()
+    session.stop("12339sdqwer", 413)
+    session.stop("another", 413)
+    (lost,) = session.take_events()
+    assert isinstance(lost, MessageLost)
+    assert statuses(wire.give(chunk(b"def", "4-6/9", "+"), chunk(b"ghi", "7-9/9"))) == [413, 413]
+    assert statuses(wire.give(chunk(b"new", "1-3/3", message_id="other"))) == [200]
+
+
+def test_413_is_said_in_the_middle_of_a_chunk(new_wire, chunk) -> None:
+    wire = new_wire(BLOCKS)
+    session = wire.bound()
+    octets = chunk(b"x" * 600, "1-600/9000", "+")
+    assert wire.give(octets[:500]) == []
+    session.stop("12339sdqwer", 413)
+    assert statuses(wire.take()) == [413]
+    assert wire.give(octets[500:]) == []
+    assert statuses(wire.give(chunk(b"y", "601-601/9000", "+"))) == [413]

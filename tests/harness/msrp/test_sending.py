@@ -107,11 +107,13 @@ def test_every_source_gives_the_whole_content(wire, chunk_octets, octets, kind) 
         assert (chunks[0].body, chunks[0].byte_range.end) == (b"", 0)
 
 
-def test_a_source_that_ends_early_aborts_the_message(wire) -> None:
+def test_a_source_that_ends_early_aborts_the_message(wire, answer) -> None:
     session = wire.bound()
     session.send(FileSource(io.BytesIO(b"abc"), 10), "image/png")
     (chunk,) = wire.take()
     assert (chunk.flag, chunk.body) == (Flag.ABORTED, b"abc")
+    assert sent(session) == []  # whoever hangs up at once would take the other side's answer away
+    wire.give(answer(chunk))
     assert sent(session) == [Outcome(None, "the source ended early", 3, aborted=True)]
 
 
@@ -456,3 +458,11 @@ def test_what_one_session_sends_another_receives(new_wire, data) -> None:
     received = [event.message.sink.content for event in receiver.take_events() if hasattr(event, "again")]
     assert sorted(received) == sorted(bodies)
     assert [outcome.good for outcome in sent(sender)] == [True] * len(bodies)
+
+
+def test_a_source_that_ends_early_and_wants_no_answer(wire) -> None:
+    session = wire.bound()
+    options = SendOptions(failure_report=Report.NO)
+    session.send(FileSource(io.BytesIO(b"abc"), 10), "image/png", options)
+    wire.take()
+    assert sent(session) == [Outcome(None, "the source ended early", 3, aborted=True)]

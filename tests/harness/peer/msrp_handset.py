@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 ICSI = "urn:urn-7:3gpp-service.ims.icsi."
@@ -82,6 +83,18 @@ class MsrpClient:
         end = f"\r\n-------{identifier}{flag}\r\n".encode()
         self.socket.sendall("\r\n".join(lines).encode() + content + end)
         return self.read().split("\r\n")[0]
+
+    def take(self, statuses: Iterator[str] | None = None) -> tuple[str, list[str]]:
+        """A message of the peer, its chunks answered with these or 200: content, heads with flags."""
+        content, heads = "", []
+        while True:
+            head, _, rest = self.read().partition("\r\n\r\n")
+            tid, flag = head.split(" ")[1], rest[-3]
+            content += rest[: rest.rindex(f"\r\n-------{tid}")]
+            heads.append(f"{head}\r\nFlag: {flag}")
+            self.answer(head, "200 OK" if statuses is None else next(statuses))
+            if flag in "$#":
+                return content, heads
 
     def answer(self, request: str, status: str = "200 OK") -> None:
         identifier = request.split(" ")[1]

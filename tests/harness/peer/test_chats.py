@@ -18,8 +18,8 @@ from harness.peer.mt_request import Target
 from harness.peer.received import Carrier
 from harness.sip.session_headers import Reason
 from tests.harness.peer.msrp_handset import (
+    ICSI,
     IDS,
-    LARGE,
     SESSION,
     MsrpClient,
     accept,
@@ -230,7 +230,7 @@ def test_answers_a_test_asks_for(bench: Any, invite: Any) -> None:
 @pytest.mark.parametrize(
     ("service", "body", "reason"),
     [
-        (LARGE, None, "oma.cpm.largemsg"),
+        (f"{ICSI}oma.cpm.systemmsg", None, "oma.cpm.systemmsg"),
         (SESSION, sdp("msrp://127.0.0.1:9/u;tcp", "active", proto="RTP/AVP"), "RTP/AVP"),
         (
             SESSION,
