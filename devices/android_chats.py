@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from devices.android_conversations import ConversationUi
-from devices.android_screen import POLL
+from devices.android_screen import pauses
 from devices.apps.dump import Dump, UiNode, is_one_of
 from devices.handset import OfferKind
 from harness.errors import NotOnBench, NotSeen
@@ -62,12 +62,12 @@ class ChatUi(ConversationUi):
     def _answer(self, act: str, timeout: float, file: str | None) -> None:
         """Touch the button and wait until it is gone."""
         self.elements(act)
-        until = time.monotonic() + timeout
+        until, pause = time.monotonic() + timeout, pauses()
         while (button := self._button(self.dump(until=until + 1.0), act, file)) is None:
             if time.monotonic() >= until:
                 what = f"an offer of {file}" if file else "an invitation"
                 raise NotSeen(f"handset {self.serial}: {what} to {act} not on screen in {timeout:g} s")
-            time.sleep(POLL)
+            time.sleep(next(pause))
         self._press(
             button,
             act,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from devices.android_screen import POLL, AndroidScreen, typing_line
+from devices.android_screen import AndroidScreen, pauses, typing_line
 from devices.apps.dump import Dump, UiNode, as_dumped, is_hint, read_conversation
 from devices.handset import Screen, ScreenMessage, TextStatus
 from harness.errors import HandsetError, NotSeen
@@ -95,13 +95,16 @@ class ConversationUi(AndroidScreen):
 
         With a number, that one is opened if need be.
         """
+        return self._seen(self._dump_of(number, None))
+
+    def _dump_of(self, number: str | None, until: float | None) -> Dump:
         if number is not None and number != self._open:
             self.open_conversation(number)
-        dump = self.dump()
+        dump = self.dump(until=until)
         if number is not None and not self._in_conversation(dump):
             self.open_conversation(number)
-            dump = self.dump()
-        return self._seen(dump)
+            dump = self.dump(until=until)
+        return dump
 
     def wait_for_text(
         self,
@@ -111,10 +114,12 @@ class ConversationUi(AndroidScreen):
         outgoing: bool | None = None,
         status: TextStatus | None = None,
         sender: str | None = None,
+        number: str | None = None,
     ) -> ScreenMessage:
         """Wait until the conversation on screen shows a text. The latest such bubble counts.
 
-        Raises NotSeen with what was on screen instead after `timeout` seconds.
+        With a number, that conversation is opened first if need be. Raises NotSeen with what was on screen
+        instead after `timeout` seconds.
         """
         wanted = _folded(as_dumped(text))
 
@@ -130,23 +135,29 @@ class ConversationUi(AndroidScreen):
 
         expected = f"{text[:60]!r}" + (f" of {sender}" if sender else "")
         expected += f" with status {status.value}" if status else ""
-        return matching(self.wait_for_screen(lambda screen: bool(matching(screen)), expected, timeout))[-1]
+        screen = self.wait_for_screen(lambda screen: bool(matching(screen)), expected, timeout, number)
+        return matching(screen)[-1]
 
-    def wait_for_screen(self, holds: Callable[[Screen], bool], expected: str, timeout: float) -> Screen:
+    def wait_for_screen(
+        self, holds: Callable[[Screen], bool], expected: str, timeout: float, number: str | None = None
+    ) -> Screen:
         """Wait until the conversation on screen is as `holds` wants it.
 
-        Raises NotSeen with what was on screen instead after `timeout` seconds.
+        With a number, that one is opened first if need be. Raises NotSeen with what was on screen instead
+        after `timeout` seconds.
         """
         until, seen = time.monotonic() + timeout, None
-        while True:
-            seen = self._seen(self.dump(until=max(until, time.monotonic() + 1.0)), unlike=seen)
+        for pause in pauses():
+            dump = self._dump_of(number, max(until, time.monotonic() + 1.0))
+            number, seen = None, self._seen(dump, unlike=seen)
             if holds(seen):
                 return seen
             if time.monotonic() >= until:
                 raise NotSeen(
                     f"handset {self.serial}: {expected} not on screen in {timeout:g} s; {_summary(seen)}"
                 )
-            time.sleep(min(POLL, max(0.0, until - time.monotonic())))
+            time.sleep(min(pause, max(0.0, until - time.monotonic())))
+        raise AssertionError("pauses do not end")
 
     # How it is done
 

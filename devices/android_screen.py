@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from devices.adb_transport import AdbTransportLink
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DUMP_FILE = "/sdcard/window_dump.xml"
 DUMP_TIMEOUT = 8.0
 POLL = 0.1
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _DUMP = f"rm -f {DUMP_FILE}; uiautomator dump {{options}}{DUMP_FILE} 2>&1; cat {DUMP_FILE} 2>/dev/null"
 _TRIES = ("", "", "", "--compressed ", "--compressed ")
 
@@ -101,7 +102,7 @@ class AndroidScreen:
         self, look: Callable[[Dump], UiNode | None], expected: str, until: float, *, before: str = ""
     ) -> UiNode:
         """Dump until `look` finds what it wants, else HandsetError. `before` is a shell line to run first."""
-        while True:
+        for pause in pauses():
             # The last look may take its time: a handset that is late is not a lost one.
             dump = self.dump(before=before, until=max(until, time.monotonic() + 1.0))
             before = ""
@@ -111,7 +112,8 @@ class AndroidScreen:
                 raise HandsetError(
                     f"handset {self.serial}: {self.app.app}: expected {expected}, got {self._described(dump)}"
                 )
-            time.sleep(min(POLL, max(0.0, until - time.monotonic())))
+            time.sleep(min(pause, max(0.0, until - time.monotonic())))
+        raise AssertionError("pauses do not end")
 
     def _seek(self, name: str, until: float, *, before: str = "") -> UiNode:
         """Wait for an element of the app."""
@@ -151,6 +153,14 @@ class AndroidScreen:
             said = (result.stderr or result.stdout).strip()[-300:]
             raise HandsetError(f"handset {self.serial}: `{command}` ended with {result.exit}: {said}")
         return result
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between two looks: what comes at once is seen at once, what takes long is not hunted for."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
 def _tap_line(node: UiNode) -> str:

@@ -247,10 +247,11 @@ class HandsetUi(Protocol):
         outgoing: bool | None = None,
         status: TextStatus | None = None,
         sender: str | None = None,
+        number: str | None = None,
     ) -> ScreenMessage:
         """Wait until the open conversation shows a text (with that status, of that member of a group).
 
-        NotSeen after `timeout` seconds.
+        With a number, that conversation is opened first unless it is open. NotSeen after `timeout` seconds.
         """
 
     def notifications(self) -> tuple[HandsetNotification, ...]:

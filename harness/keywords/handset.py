@@ -50,9 +50,8 @@ class HandsetKeywords(Topic):
         handset: str | None,
     ) -> ScreenMessage:
         android = self.handset(handset).android
-        android.conversation(self.far_number(None))
-        seconds = self.deadline(timeout, self.bench.lab.deadlines.screen)
-        return android.wait_for_text(text, seconds, outgoing=outgoing, status=status)
+        seconds, number = self.deadline(timeout, self.bench.lab.deadlines.screen), self.far_number(None)
+        return android.wait_for_text(text, seconds, outgoing=outgoing, status=status, number=number)
 
     @keyword
     def texts_on_screen(self, number: Msisdn | None = None, handset: str | None = None) -> list[str]:

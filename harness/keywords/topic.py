@@ -16,7 +16,7 @@ from harness.peer.config import Authentication
 
 T = TypeVar("T")
 GRACE_SECONDS = 2.0
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 
 
 class BenchAccess:

@@ -56,8 +56,8 @@ class CellSettings:
 class Timing:
     """How long things take, in seconds."""
 
-    cell_on: float = 0.15
-    cell_off: float = 0.05
+    cell_on: float = 0.06
+    cell_off: float = 0.03
     attach: float = 0.02
     inactivity: float = 10.0
 
