@@ -39,6 +39,7 @@ class MsrpAssembly:
         self._messages: dict[tuple[_Side, str], ChunkedMessage] = {}
         self._spoke: dict[tuple[object, Address], tuple[MsrpSession, bool]] = {}
         self._of_session: dict[MsrpSession, list[MsrpEntry]] = defaultdict(list)
+        self._messages_of: dict[MsrpSession, list[ChunkedMessage]] = defaultdict(list)
         self._of_sender: dict[tuple[object, Address], list[MsrpEntry]] = defaultdict(list)
 
     def opened(self, event: EventItem) -> None:
@@ -67,6 +68,10 @@ class MsrpAssembly:
     def entries_of(self, session: MsrpSession) -> list[MsrpEntry]:
         """Requests and responses of a session, in order."""
         return list(self._of_session.get(session, ()))
+
+    def messages_of(self, session: MsrpSession) -> Sequence[ChunkedMessage]:
+        """Messages of a session, in the order of their first chunks."""
+        return self._messages_of.get(session, ())
 
     def transactions_with(self, entry: MsrpEntry) -> list[MsrpTransaction]:
         """Transactions with the id of a request, of its sender on its connection, in order."""
@@ -136,6 +141,8 @@ class MsrpAssembly:
         if message is None or message.complete or message.aborted:
             message = self._messages[key] = ChunkedMessage(message_id, entry.session, again=message)
             self.messages.append(message)
+            if entry.session is not None:
+                self._messages_of[entry.session].append(message)
         entry.part_of = message
         if message.chunks:
             entry.assumed = message.last.start + message.last.body.size

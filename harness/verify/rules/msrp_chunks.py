@@ -9,6 +9,7 @@ from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
 from harness.verify.finding import Severity, Unverifiable, Violation
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.rules.file_content import counts_from_file_range
 from harness.verify.rules.msrp_message import counts_delimiter
 
 Both = Iterator[Violation | Unverifiable]
@@ -46,7 +47,7 @@ def _chunk_of_nothing(entry: MsrpEntry, message: ChunkedMessage, flow: Flow) -> 
         known.message_id == message.message_id and known is not message and known.sender is message.sender
         for known in flow.assembly.msrp.messages
     )
-    if elsewhere:
+    if elsewhere or counts_from_file_range(entry):
         return
     if not flow.from_start or message.session is None:
         yield Unverifiable(f"the first chunks of {message.message_id} were not captured")

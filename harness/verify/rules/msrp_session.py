@@ -18,6 +18,7 @@ from harness.verify.items import CpimItem, EventItem
 from harness.verify.msrp_assembly import opened_by
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import MsrpEnd, MsrpSession
+from harness.verify.session_services import is_file
 
 Both = Iterator[Violation | Unverifiable]
 
@@ -26,7 +27,7 @@ _SETTLED = 1.0
 """Seconds for which a path before a new offer and answer may still be in use."""
 _LAST_WORD = 1.0
 """Seconds in which a message may cross a BYE."""
-_CONTROL = frozenset({"message/imdn+xml", "application/im-iscomposing+xml"})
+CONTROL = frozenset({"message/imdn+xml", "application/im-iscomposing+xml"})
 _OPAQUE = ("multipart/encrypted", "multipart/signed", "application/pkcs7", "application/x-pkcs7")
 
 
@@ -230,7 +231,7 @@ def _closed(entry: MsrpEntry, flow: Flow) -> bool:
 def root_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
     end = entry.far_end
     first = entry.part_of is not None and entry.part_of.first is entry
-    if end is None or not first or not entry.content_type or end.file is not None or _is_file(entry):
+    if end is None or not first or not entry.content_type or _is_file(entry):
         return
     yield from not_accepted(entry.content_type, end, entry)
 
@@ -325,7 +326,7 @@ def _type_of(part: Part) -> str:
 def direction(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
     own, far = message.first.own_end, message.first.far_end
     types = {message.content_type, *inside(message)}
-    if own is None or far is None or types & _CONTROL:
+    if own is None or far is None or types & CONTROL:
         return
     if not own.direction.sends or not far.direction.receives:
         text = f"{own.direction} of the sender, {far.direction} of the receiver"
@@ -343,4 +344,4 @@ def after_bye(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 def _is_file(entry: MsrpEntry) -> bool:
-    return any(end.file is not None for end in (entry.own_end, entry.far_end) if end is not None)
+    return entry.session is not None and any(is_file(end) for end in entry.session.ends)
