@@ -126,10 +126,12 @@ class SyncSession:
         except FileTreeError as error:
             await self._fail(f"open failed: {error}")
             return
+        held = b""
         for start in range(0, len(data), CHUNK):
+            await self._writer.write(held)
             part = data[start : start + CHUNK]
-            await self._writer.write(b"DATA" + _WORD.pack(len(part)) + part)
-        await self._writer.write(b"DONE" + bytes(4))
+            held = b"DATA" + _WORD.pack(len(part)) + part
+        await self._writer.write(held + b"DONE" + bytes(4))
 
     async def _send(self, specification: str) -> None:
         path, _, mode = specification.rpartition(",")
