@@ -270,16 +270,24 @@ def _may_open(event: EventItem) -> bool:
 
 
 def _opens(event: EventItem, numbers: set[str]) -> bool | None:
-    """Whether the event shows the conversation (True), leaves it (False) or neither (None)."""
+    """Whether the event shows the conversation (True), leaves it (False) or neither (None).
+
+    A message of a session has no numbers of its own, and a group is shown by its subject: then any
+    conversation may be the one.
+    """
     fields = event.fields
     if event.name in ("screen", "open"):
         conversation = str(fields.get("conversation") or "")
-        return any(_same_number(conversation, number) for number in numbers) if conversation else None
+        if not conversation:
+            return None
+        return not numbers or any(_same_number(conversation, number) for number in numbers)
     if event.name != "shell":
         return None
     command = str(fields.get("command", ""))
     if _STARTS.search(command):
         named = _NUMBER.findall(command)
+        if not numbers:
+            return bool(named)
         return any(_same_number(text, number) for text in named for number in numbers)
     return False if _LEAVES.search(command) else None
 

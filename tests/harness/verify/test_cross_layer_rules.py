@@ -10,6 +10,7 @@ import pytest
 from harness.cpm.profiles import Profile
 from harness.evidence.timeline import Event, Layer
 from harness.verify.engine import Verifier, VerifySettings
+from tests.harness.verify.msrp_flows import chat
 
 START = 1_700_000_000.0
 FAR = "+491700000002"
@@ -141,6 +142,25 @@ def test_the_cell_before_is_tolerated_only_for_a_while(flow):
 def test_displayed_comes_after_the_conversation_was_opened(flow, events, wrong, last):
     expected = ["x.displayed-after-screen"] if wrong else []
     assert rules(flow("pager_mt"), *events, end(last), urc(20.0, "+CREG: 1")) == expected
+
+
+# chat(): the far end's text goes by MSRP at 1.5, the handset displays it at 1.9.
+@pytest.mark.parametrize(
+    ("events", "wrong"),
+    [
+        ([shell(-3.0, "getprop")], True),
+        ([opened(-3.0)], False),
+        ([opened(-3.0, "Trip to the sea")], False),
+        ([opened(-3.0), shell(-2.5, "input keyevent KEYCODE_HOME")], True),
+        ([shell(-3.0, "am start -W -d smsto:+491700000002 com.example")], False),
+        ([opened(-3.0), shell(-2.5, "am start -W -n com.example/.ui.ConversationListActivity")], True),
+    ],
+)
+def test_what_a_session_brought_is_displayed_in_an_open_conversation(flow, events, wrong):
+    judged = rules(chat(), *events, end(9.0))
+    assert [rule for rule in judged if rule == "x.displayed-after-screen"] == (
+        ["x.displayed-after-screen"] if wrong else []
+    )
 
 
 OLD = ("of an earlier test", False, "")
