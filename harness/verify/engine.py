@@ -54,6 +54,8 @@ class VerifySettings:
     """Seconds after a change of cell in which the cell before may still be named."""
     registration_window: float = 3.0
     """Seconds round a change of registration in which modem and registrar may differ."""
+    group_limit: int = 100
+    """Recipients the configuration allows in the list of an ad-hoc group."""
     not_exchanged: frozenset[str] = frozenset()
     """Feature tags of REGISTER that capability exchange leaves out, as harness.cpm.services writes them."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.bodies.cpim import CORE_NAMESPACE
 from harness.bodies.imdn import IMDN_XML_NAMESPACE, STATUSES, Imdn, ImdnFault, XmlElement
@@ -395,6 +396,9 @@ def wellformed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         for fault in imdn.faults:
             if fault.what in wanted:
                 yield _at(item, wanted[ImdnFault(fault.what)], fault.text)
+            elif fault.what == ImdnFault.DOCTYPE:  # no rule against it; nobody has to expand its entities
+                found = _at(item, "no document type, whose entities are not read", fault.text)
+                yield replace(found, severity=Severity.SHOULD)
 
 
 @rule("imdn.xml.namespace", on=Kind.CPIM)

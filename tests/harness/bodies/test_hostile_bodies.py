@@ -13,6 +13,7 @@ from harness.bodies.imdn import parse_imdn
 from harness.bodies.mime import parse_content_type
 from harness.bodies.multipart import split_multipart
 from harness.bodies.reginfo import parse_reginfo
+from harness.bodies.resource_lists import parse_resource_lists
 from harness.bodies.timestamp import parse_timestamp
 from harness.errors import BodySyntaxError
 
@@ -29,6 +30,12 @@ def read_multipart(data: bytes) -> None:
         _ = part.content_type, part.disposition
 
 
+def read_lists(data: bytes) -> None:
+    found = parse_resource_lists(data)
+    _ = found.recipients, found.references, found.nested, found.lists
+
+
+LISTS = b"<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>"
 IMDN = b"<imdn xmlns='urn:ietf:params:xml:ns:imdn'>"
 REGINFO = b"<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='1' state='full'>"
 CONFERENCE = b"<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='sip:a@b' version='1'>"
@@ -105,6 +112,7 @@ READERS: dict[str, tuple[Callable[..., object], dict[str, Callable[[int], object
     "IMDN": (parse_imdn, dict(xml(IMDN))),
     "reginfo": (parse_reginfo, dict(xml(REGINFO))),
     "conference-info": (parse_conference_info, dict(xml(CONFERENCE))),
+    "resource-lists": (read_lists, dict(xml(LISTS))),
     "timestamp": (parse_timestamp, {"fraction": lambda n: "2015-02-17T06:54:27." + "1" * 10 * n}),
     "address": (parse_cpim_address, {"words": lambda n: "a " * 5 * n + "<"}),
 }

@@ -259,6 +259,11 @@ SPOILED = [
         "network",
         spoil("pager_mo_delivered", 2, 'encoding="UTF-8"', 'encoding="ISO-8859-1"'),
     ),
+    (
+        "imdn.xml.wellformed",
+        "network",
+        spoil("pager_mo_delivered", 2, "<imdn ", '<!DOCTYPE imdn [<!ENTITY a "aaaaaaaaaa">]><imdn '),
+    ),
     ("imdn.xml.namespace", "network", spoil("pager_mo", 2, "xml:ns:imdn", "xml:ns:imdnx")),
     ("imdn.xml.namespace", "handset", spoil("pager_mt", 2, ' xmlns="urn:ietf:params:xml:ns:imdn"', "")),
     (

@@ -124,6 +124,7 @@ FILE_TRANSFER = {
         "sdp.setup.offer-values": ("MUST fails", "SHOULD"),
         "sdp.setup.offer-values.cema": ("", "MUST fails"),
         "sdp.path.session-id-entropy": ("MUST",),
+        "session.group.require-misuse": ("INFO",),
         "ims.pai.present": ("INFO",),
         "sip.allow.in-invite": ("SHOULD",),
         "sip.supported.invite": ("SHOULD",),
