@@ -36,6 +36,9 @@ from harness.evidence.timeline import Transport
 
 _log = logging.getLogger(__name__)
 
+IDLE_PROPERTY = "debug.rcslab.chat_idle"
+"""Seconds without a message after which the client ends a chat."""
+
 SHELL_COMMANDS = shell_files.COMMANDS | shell_system.COMMANDS | shell_screen.COMMANDS | shell_dumpsys.COMMANDS
 
 
@@ -87,6 +90,7 @@ class SimulatedHandset:
         adb = await self.adbd.start(*self.options.adb)
         self.modem.start()
         self.android.properties.publish(PERSONALITY_PROPERTY, self.options.personality)
+        self.android.properties.publish(IDLE_PROPERTY, f"{self.options.rcs.idle_seconds:g}")
         self.android.properties.subscribe(self._property_changed)
         self.android.subscribe_power(self._power_changed)
         self.rcs.start()
@@ -104,6 +108,8 @@ class SimulatedHandset:
         await self.adbd.stop()
 
     def _property_changed(self, name: str, value: str) -> None:
+        if name == IDLE_PROPERTY:
+            self.rcs.chats.idle_after(value)
         if name != PROPERTY:
             return
         try:

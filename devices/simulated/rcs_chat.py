@@ -18,11 +18,12 @@ from typing import Any
 from devices.simulated.conversations import ChatState, MessageStatus, OfferKind
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_composing import OthersComposing, OwnComposing
-from devices.simulated.rcs_conversations import ANONYMOUS
+from devices.simulated.rcs_conversations import ANONYMOUS, Recent
 from devices.simulated.rcs_notifications import Received
 from devices.simulated.rcs_sessions import Arrival, Hooks, RcsSessions, SessionCall
 from devices.simulated.rcs_texts import PLAIN, TextShelf, WrittenText
 from harness.agent.background import Background
+from harness.agent.msrp.plan import MsrpPlan
 from harness.agent.msrp.services import COMPOSING, CPIM, Flow
 from harness.agent.msrp.session import MsrpUser, ReceivedMessage
 from harness.agent.session.user import Cause, Ending
@@ -32,7 +33,7 @@ from harness.bodies.is_composing import parse_is_composing
 from harness.bodies.sdp_attributes import type_accepted
 from harness.cpm.identity import Msisdn
 from harness.cpm.tokens import new_id
-from harness.errors import BodySyntaxError, RcsLabError
+from harness.errors import BodySyntaxError, RcsLabError, UsageError
 from harness.sip.session_headers import Reason
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class RcsChat:
         self.idle_seconds = settings.idle_seconds
         self._sessions: RcsSessions | None = None
         self._chats: dict[str, Chat] = {}
+        self._targets: Recent[str, str] = Recent()
         self._background = Background()
 
     # -- what the user does
@@ -87,13 +89,11 @@ class RcsChat:
 
         Raises UsageError for a number that is none.
         """
-        chat = self._chats.get(number)
-        if chat is None:
-            chat = self._chat(number, Msisdn.parse(number).sip(self._settings.domain))
+        target = self._targets.get(number) or Msisdn.parse(number).sip(self._settings.domain)
+        chat = self._chat(number, target)
         chat.composing.over()
         chat.waiting.append(text)
-        if chat.arrival is not None:
-            self.answer(chat.offer_id, True)  # who replies accepts
+        self.answer(chat.offer_id, True)  # who replies accepts
         self._go_on(chat)
 
     def end(self, number: str) -> None:
@@ -118,13 +118,28 @@ class RcsChat:
         if chat is None or chat.arrival is None:
             return False
         arrival = chat.arrival
-        self._forget_offer(chat)
+        self._stop_ringing(chat)
         if accept:
             self._run(self._accept(chat, arrival))
         else:
+            chat.arrival = None
             arrival.refuse(DECLINED)
             self._go_on(chat)
         return True
+
+    def idle_after(self, seconds: str) -> None:
+        """A setting of the client was written; chats that are open count from now on."""
+        try:
+            wanted = float(seconds)
+        except ValueError:
+            wanted = 0.0
+        if not 0 < wanted < 1e9:
+            _log.error("a chat idles after %r: expected seconds above 0; it stays as it was", seconds)
+            return
+        self.idle_seconds = wanted
+        for chat in self._chats.values():
+            if chat.open:
+                self._touch(chat)
 
     # -- the client's connection
 
@@ -160,6 +175,8 @@ class RcsChat:
     def _go_on(self, chat: Chat) -> None:
         """Do what texts that wait need: send them, or begin a session."""
         if not chat.waiting:
+            if chat.call is None and chat.arrival is None and not chat.under_way:
+                self._chats.pop(chat.number, None)
             return
         if chat.open and chat.call is not None and chat.call.alive:
             self._flush(chat, chat.call)
@@ -220,10 +237,12 @@ class RcsChat:
     def invited(self, arrival: Arrival) -> None:
         """An invitation: the app's settings or its user answer it; another one than ours is taken at once."""
         chat = self._chat(arrival.number, arrival.target)
+        self._targets[arrival.number] = chat.target = arrival.target
         open_chats = sum(each.call is not None for each in self._chats.values())
         if chat.arrival is not None or (chat.call is None and open_chats >= self._settings.most_chats):
             arrival.refuse(BUSY)
         elif chat.call is not None:
+            chat.arrival = arrival
             self._run(self._accept(chat, arrival))
         else:
             self._offer(chat, arrival)
@@ -240,22 +259,23 @@ class RcsChat:
     def _withdrawn(self, chat: Chat, arrival: Arrival, ending: Ending) -> None:
         """It ended before the user answered: given up by the other side, or by us for no answer."""
         if chat.arrival is arrival:
-            offer_id = chat.offer_id
-            self._forget_offer(chat)
+            chat.arrival, offer_id = None, chat.offer_id
+            self._stop_ringing(chat)
             self._app.offer_over(offer_id, "no answer" if ending.by_us else str(ending.cause))
         self._go_on(chat)
 
-    def _forget_offer(self, chat: Chat) -> None:
-        chat.arrival, chat.offer_id = None, ""
+    def _stop_ringing(self, chat: Chat) -> None:
+        chat.offer_id = ""
         if chat.ringing is not None:
             chat.ringing.cancel()
 
     async def _accept(self, chat: Chat, arrival: Arrival) -> None:
         """Take theirs. One session is enough: ours is given up, an older one ends when its texts are out."""
-        before, chat.target = chat.call, arrival.target
-        arrival.on_over = lambda _: self._not_taken(chat)
+        before = chat.call
         call = await arrival.accept(self._hooks(chat))
+        chat.arrival = None
         if call is None:
+            self._again_later(chat)
             return
         chat.call, chat.open = call, False
         if before is not None:
@@ -263,8 +283,8 @@ class RcsChat:
             self._run(self._retire(before, set(chat.under_way)))
         await self._connect(chat, call)
 
-    def _not_taken(self, chat: Chat) -> None:
-        """Theirs was given up while we took it. Ours may be the one that was refused for it: try again."""
+    def _again_later(self, chat: Chat) -> None:
+        """Theirs was given up while we took it, maybe for ours, which we gave up too."""
         delay = random.uniform(0, GLARE_SECONDS)
         asyncio.get_running_loop().call_later(delay, self._go_on, chat)
 
@@ -289,6 +309,7 @@ class RcsChat:
             if not call.alive:
                 self._wait_again(chat, text)
                 return
+            _demand_text(call.handle.plan)
             document = text.document(ANONYMOUS, ANONYMOUS, self._shelf.defects)
             outcome = await call.handle.send(document, CPIM)
         except RcsLabError as error:
@@ -373,7 +394,7 @@ class RcsChat:
         if chat.idle is not None:
             chat.idle.cancel()
         if glare:
-            self._not_taken(chat)
+            self._again_later(chat)
             return
         if not was_open and self._sessions is not None:
             self._drop_waiting(chat)  # it never carried anything: another one would not either
@@ -383,6 +404,13 @@ class RcsChat:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._background.spawn(work)
+
+
+def _demand_text(plan: MsrpPlan) -> None:
+    """Raises UsageError when the other side takes no text in CPIM (RFC 4975 8.6)."""
+    taken = (*plan.remote_accepts, *plan.remote_accepts_wrapped)
+    if not type_accepted(taken, PLAIN):
+        raise UsageError(f"the other side takes {' '.join(taken)}, not {PLAIN} (RFC 4975 8.6)")
 
 
 def _essence(content_type: str) -> str:

@@ -43,7 +43,7 @@ class Far:
         assert (await self.network.receive("ACK")).cseq == self.invite.cseq
         await self.begun()
 
-    def ok(self, invite: Any) -> None:
+    def ok(self, invite: Any, sdp: str = "") -> None:
         headers = (
             f"Contact: <sip:far@127.0.0.1:{self.network.port}>",
             "Allow: INVITE, ACK, CANCEL, BYE, UPDATE",
@@ -52,7 +52,7 @@ class Far:
             "Session-Expires: 1800;refresher=uac",
             "Content-Type: application/sdp",
         )
-        self.network.answer(invite, "200 OK", *headers, body=self.msrp.sdp("passive"))
+        self.network.answer(invite, "200 OK", *headers, body=sdp or self.msrp.sdp("passive"))
         self.theirs = {
             "call_id": invite.header("Call-ID"),
             "sender": f"<{self.tools.FAR}>;tag=net",
@@ -293,6 +293,20 @@ async def test_an_idle_session_ends_and_the_next_text_begins_another(tools: Any)
         assert await texts(far, 1) == ["two"]
 
 
+async def test_how_long_a_session_may_idle_is_a_setting(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        rig.write("one")
+        await far.accept()
+        await far.msrp.receive()
+        for nonsense in ("", "soon", "0", "-1", "nan", "inf"):
+            rig.client.chats.idle_after(nonsense)
+        await tools.advance(31)
+        await rig.network.nothing()
+        rig.client.chats.idle_after("30")
+        await tools.advance(30.2)
+        await rig.network.receive("BYE")
+
+
 async def test_a_lost_session_is_begun_anew_over_the_next_connection(tools: Any) -> None:
     async with chatting(tools) as (rig, far):
         rig.write("one")
@@ -493,6 +507,50 @@ async def test_who_replies_accepts(tools: Any) -> None:
         rig.write("yes?")
         await far.taken(await rig.network.receive("SIP/2.0"))
         assert await texts(far, 1) == ["yes?"]
+        await rig.network.nothing()
+
+
+@pytest.mark.parametrize("before", ["answer", "accept"])
+async def test_what_is_withdrawn_while_it_is_accepted_makes_way_for_ours(tools: Any, before: str) -> None:
+    async with chatting(tools) as (rig, far):
+        rig.app.acceptance.accept_chats = 0
+        far.call()
+        await rig.network.receive("SIP/2.0")
+        if before == "answer":
+            rig.write("yes?")
+            far.cancel()
+            answer = await rig.network.receive("SIP/2.0")
+            assert answer.status == 200  # too late to give it up
+            assert (await rig.network.receive("SIP/2.0")).header("CSeq") == "1 CANCEL"
+            await far.taken(answer)
+        else:
+            far.cancel()
+            assert {(await rig.network.receive("SIP/2.0")).status for _ in range(2)} == {200, 487}
+            rig.write("yes?")
+            await far.accept()
+        assert await texts(far, 1) == ["yes?"]
+
+
+async def test_a_chat_that_takes_no_text_gets_none(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        rig.write("one")
+        invite = await rig.network.receive("INVITE")
+        sdp = far.msrp.sdp("passive", accept="message/cpim").replace(
+            "wrapped-types:*", "wrapped-types:image/png"
+        )
+        far.ok(invite, sdp)
+        await rig.network.receive("ACK")
+        await far.begun()
+        await far.msrp.nothing()
+        assert rig.statuses == [NOT_SENT]
+
+
+async def test_chats_that_are_over_are_forgotten(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        await far.called()
+        assert len(rig.client.chats._chats) == 1
+        await far.hang_up()
+        assert rig.client.chats._chats == {}
 
 
 async def test_one_invitation_at_a_time_waits(tools: Any) -> None:
