@@ -37,14 +37,14 @@ _BYE_SECONDS = 30.0
 
 @rule("ft.selector.size", on=Kind.MSRP_MESSAGE)
 def size(message: ChunkedMessage, flow: Flow) -> Both:
-    if not _carries_a_file(message) or not message.complete:
-        return
-    file = _announced(message)
+    file = _announced(message) if _carries_a_file(message) and _is_whole(message) else None
     due = _due_octets(file) if file else None
     octets = payload_octets(message)
     if due is None:
         return
-    if octets is None:
+    if octets != due and flow.assembly.incomplete:
+        yield Unverifiable("what is missing may be in a gap of the capture")
+    elif octets is None:
         yield Unverifiable("the wrapped file is transfer-encoded and too large to be decoded")
     elif octets != due:
         yield Violation(f"{due} octets of the file, as announced", f"{octets} octets", "body")
@@ -53,7 +53,7 @@ def size(message: ChunkedMessage, flow: Flow) -> Both:
 @rule("ft.selector.hash-verify", on=Kind.MSRP_MESSAGE)
 def hash_verify(message: ChunkedMessage, flow: Flow) -> Both:
     """Of whole files only: of a part nobody knows the hash. A wrong size is told by ft.selector.size."""
-    file = _announced(message) if _carries_a_file(message) and message.complete else None
+    file = _announced(message) if _carries_a_file(message) and _is_whole(message) else None
     if (
         file is None
         or _is_part(file)
@@ -240,7 +240,7 @@ def one_message(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 @rule("large.size-matches", on=Kind.MSRP_MESSAGE)
 def large_size(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
-    file = _announced(message) if _is_large(message) and message.complete else None
+    file = _announced(message) if _is_large(message) and _is_whole(message) else None
     announced = file.selector.size if file is not None else None
     octets = payload_octets(message)
     if announced is not None and announced not in (octets, message.total):
@@ -281,6 +281,12 @@ def _digest(message: ChunkedMessage, known: FileHash) -> bytes | Unverifiable | 
     except OSError as error:
         return Unverifiable(f"the octets of the file are gone: {error}")
     return digest.digest()
+
+
+def _is_whole(message: ChunkedMessage) -> bool:
+    """Complete, and by its Byte-Range too; where that names another total, another rule tells."""
+    totals = {span.total for chunk in message.chunks if (span := chunk.byte_range)}
+    return message.complete and totals <= {None, message.total}
 
 
 def _wrapper(message: ChunkedMessage) -> CpimItem | None:
