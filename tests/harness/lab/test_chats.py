@@ -1,4 +1,4 @@
-"""Chats of a whole bench: a handset process on adb, the peer, and the verifier that watches both."""
+"""Chats and large messages of a whole bench: a handset process on adb, the peer, the verifier."""
 
 from __future__ import annotations
 
@@ -98,4 +98,28 @@ def test_a_chat_that_lost_its_coverage(desk: Desk) -> None:
     desk.call(peer.registrar.wait_registered(timeout=SECONDS, after=mark))
     android.send_text(FAR, "after")
     desk.call(peer.chats.wait_message("after", timeout=SECONDS))
+    assert desk.wrong() == []
+
+
+LONG = " ".join(f"word {number}" for number in range(200))
+
+
+def test_a_large_message_of_the_handset(desk: Desk) -> None:
+    peer, android = desk.peer, desk.android
+    android.send_text(FAR, LONG)
+    desk.call(peer.large_messages.wait_message(LONG, timeout=SECONDS))
+    session = desk.call(peer.large_messages.wait_ended(timeout=SECONDS))
+    assert session.ending.by_us is False
+    android.wait_for_text(LONG, SECONDS, outgoing=True, status=TextStatus.READ)
+    assert desk.wrong() == []
+
+
+def test_a_large_message_to_the_handset(desk: Desk) -> None:
+    peer, android = desk.peer, desk.android
+    large = desk.call(peer.large_messages.send_large(desk.binding.aor, LONG))
+    assert large.failure == ""
+    assert desk.notified(large.message_id, "delivered") is Carrier.MESSAGE
+    android.open_conversation(FAR)
+    assert desk.notified(large.message_id, "displayed") is Carrier.MESSAGE
+    android.wait_for_text(LONG, SECONDS, outgoing=False)
     assert desk.wrong() == []
