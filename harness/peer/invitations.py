@@ -8,8 +8,11 @@ How a service is added: derive from `MsrpService` (msrp_service.py) in a module 
   messages, `notifies_inside` says where notifications go, `option_tags` what it understands of Require. Its
   sessions may be of a class derived from ServiceSession (service_session.py) that holds more.
 - Handset originates: `session_of` makes the session of an INVITE, `usual` the answer when no test asked for
-  another, `terms` the m-lines, `contact` and `answer_headers` what differs in the 200. `begun`, `received`,
-  `ended` are told what follows; `begun` is where a service that sends at once spawns that.
+  another, `terms` the m-lines, `contact` and `answer_headers` what differs in the 200. What the INVITE shows
+  (parts, offer, file) is `session.asked`. `begun`, `received`, `progress`, `ended` are told what follows;
+  `begun` is where a service that sends at once spawns that. `read` makes messages of what MSRP brings,
+  `notify` decides on their notifications. Content goes to a file by `SessionMessage.save`, or under the name
+  the handset gave by evidence/kept_files.py.
 - Handset terminates: make a session with `calling`, then `call` sends the INVITE (Subject, Referred-By, parts
   beside SDP) and waits for its answer; `cancel` gives it up. Then `send`, `end`.
 - Peer makes one of it in `Peer.__init__`. URIs it makes up (a focus) go into `Invitations.addresses`.
@@ -170,7 +173,7 @@ class Invitations:
             self._not_served(invite, asked, answer)
             return
         session = service.session_of(invite, asked)
-        session.invite = invite
+        session.invite, session.asked = invite, asked
         invite.over.add_done_callback(lambda _: self._settled(session, invite))
         self.pcscf.journal.add(EventKind.INVITED, str(session), session)
         answer = answer or service.usual(session)

@@ -127,14 +127,26 @@ class MsrpService(SessionWaits[S]):
     def received(self, session: S, message: SessionMessage) -> None:
         """A message came; it is in the journal, and its notifications follow by themselves."""
 
+    def progress(self, session: S, message_id: str, octets: int, total: int | None) -> None:
+        """So much of a message came; `SessionHandle.stop` refuses the rest (MSRP Message-ID)."""
+
     def ended(self, session: S) -> None:
         """A session is over."""
+
+    def read(self, session: S, message: MsrpMessage, number: int, time: float) -> SessionMessage:
+        """What came as a message of the handset: its content, and the CPIM headers that go with it."""
+        return read_session_message(session, message, number, time)
+
+    def notify(self, session: S, message: SessionMessage) -> None:
+        """Let the notifications of a message follow: by the policy."""
+        self.invitations.notifications.on_text(message)
 
     def user(self, session: S, place: int) -> MsrpUser:
         """Who is told of the MSRP session of an m-line."""
         return MsrpUser(
             message=lambda message: self._received(session, message),
             accept=lambda _: self._refusals.popleft() if self._refusals else None,
+            progress=lambda identifier, octets, total: self.progress(session, identifier, octets, total),
             lost=lambda identifier, reason: self._lost(session, identifier, reason),
             failed=lambda reason: self._failed(session, reason),
         )
@@ -268,7 +280,7 @@ class MsrpService(SessionWaits[S]):
 
     def _received(self, session: S, message: MsrpMessage) -> None:
         timeline, notifications = self._pcscf.timeline, self.invitations.notifications
-        read = read_session_message(session, message, len(timeline), timeline.now())
+        read = self.read(session, message, len(timeline), timeline.now())
         session.received.append(read)
         if read.is_notification:
             notifications.came_inside(read)
@@ -277,7 +289,7 @@ class MsrpService(SessionWaits[S]):
         else:
             self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, str(read), read)
             if not message.again:
-                notifications.on_text(read)
+                self.notify(session, read)
         self.received(session, read)
 
     async def opened(self, session: S) -> SessionHandle:

@@ -17,22 +17,21 @@ from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
-from harness.errors import HandsetError, NotSeen
+from harness.errors import NotSeen
 from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.msrp.chunking import Outcome
-from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
+from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.config import FarParty
 from harness.peer.identities import anonymous
-from harness.peer.journal import EventKind, PeerEvent, Recent
+from harness.peer.journal import EventKind, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import (
     Carrier,
     HandsetMessage,
     ReceivedMessage,
-    ReceivedNotification,
-    notifications_in,
 )
+from harness.peer.received_notifications import ReceivedNotifications
 from harness.peer.registrar import Registrar
 
 IMDN_NAMESPACE = "urn:ietf:params:imdn"
@@ -153,19 +152,15 @@ class SentNotification:
         return f"{self.kind} for {self.message_id}: {end}"
 
 
-class Notifications:
+class Notifications(ReceivedNotifications):
     """Sends the far party's notifications by the policy, and keeps those of the handset."""
 
     def __init__(self, pcscf: Pcscf, registrar: Registrar, sender: MtSender) -> None:
-        self._pcscf = pcscf
+        super().__init__(pcscf)
         self._registrar = registrar
         self._sender = sender
-        self._answers = AnswerQueue()
         self._policy = Policy()
-        self.received: Recent[ReceivedNotification] = Recent()
         self.sent: Recent[SentNotification] = Recent()
-
-    # The far party's
 
     def policy(
         self,
@@ -250,21 +245,24 @@ class Notifications:
         cpim: HeaderChanges | None = None,
         transport: Transport | None = None,
         call_id: str | None = None,
+        sender: FarParty | None = None,
     ) -> SentNotification:
         """Notify the handset of one of its messages, whether asked for or not, and wait for its answer.
 
         In the session of the message while it lives and its service has it so (OMA CPM), else by MESSAGE.
         wrong: only those that are in the content matter here. headers, transport, call_id: SIP headers to
-        change, and what a MESSAGE takes; cpim: CPIM headers. A handset that gives no final response shows in
-        the result.
+        change, and what a MESSAGE takes; cpim: CPIM headers. sender: who notifies, when it is not the one
+        the message was for, as a member of a group does. A handset that gives no final response shows in the
+        result.
         """
-        body = self.document(message, kind, wrong=wrong, cpim=cpim or {})
+        body = self.document(message, kind, wrong=wrong, cpim=cpim or {}, sender=sender)
         handle = message.inside
         if handle is not None:
             outcome = await handle.send(body, CPIM, anyway=True)
             sent = SentNotification(kind, message.message_id or "", outcome=outcome)
         else:
-            request = self._request(message, body, headers or {}, call_id or new_id())
+            party = sender or FarParty.of(message.recipient, self._pcscf.config.domain)
+            request = self._request(message, party, body, headers or {}, call_id or new_id())
             sending = await self._sender.send(request, transport)
             sent = SentNotification(kind, message.message_id or "", sending)
         self.sent.append(sent)
@@ -278,19 +276,23 @@ class Notifications:
         *,
         wrong: frozenset[Wrong] | None = None,
         cpim: HeaderChanges | None = None,
+        sender: FarParty | None = None,
     ) -> bytes:
         """The notification as a CPIM object, whatever carries it. wrong: that of the policy when None."""
-        draft = self._draft(message, kind, cpim or {})
+        draft = self._draft(message, kind, cpim or {}, sender)
         for spoil in Wrong:
             if spoil in (self._policy.wrong if wrong is None else wrong) and spoil in _SPOILS:
                 draft = _SPOILS[spoil](draft)
         return draft.octets()
 
-    def _draft(self, message: HandsetMessage, kind: NotificationKind, changes: HeaderChanges) -> _Draft:
+    def _draft(
+        self, message: HandsetMessage, kind: NotificationKind, changes: HeaderChanges, sender: FarParty | None
+    ) -> _Draft:
         """RFC 5438 7.2.1: To is the From of the message; routes of the message are copied in order."""
         cpim = message.cpim
         to = cpim.to if cpim is not None else None
         own = _ANONYMOUS if to is not None and anonymous(to.uri) else message.recipient
+        own = own if sender is None else sender.sip
         back = (cpim.get("From") if cpim is not None else None) or f"<{message.sender}>"
         now = format_timestamp(datetime.fromtimestamp(self._pcscf.timeline.now(), UTC))
         rows: list[Header] = [
@@ -310,7 +312,7 @@ class Notifications:
         )
 
     def _request(
-        self, message: HandsetMessage, body: bytes, headers: HeaderChanges, call_id: str
+        self, message: HandsetMessage, party: FarParty, body: bytes, headers: HeaderChanges, call_id: str
     ) -> MtRequest:
         config = self._pcscf.config
         binding = self._registrar.binding_of(message.sender)
@@ -322,7 +324,7 @@ class Notifications:
             raise NotSeen(f"{message.sender} was expected to be registered, to be notified of its message")
         return MtRequest(
             target=target,
-            originator=FarParty.of(message.recipient, config.domain),
+            originator=party,
             service=Service.PAGER,
             conversation_id=message.conversation_id or new_uuid(),
             contribution_id=new_uuid(),
@@ -334,85 +336,6 @@ class Notifications:
             changes=headers,
             call_id=call_id,
         )
-
-    # The handset's
-
-    def answer_next(
-        self,
-        status: int | None,
-        headers: HeaderChanges | None = None,
-        count: int = 1,
-        *,
-        reason: str | None = None,
-    ) -> None:
-        """Answer the next `count` notifications of the handset with this status, or not at all (None)."""
-        self._answers.add(Answer(status, headers or {}, reason), count)
-
-    def answer_as_usual(self) -> None:
-        """Forget the answers asked for and not given yet."""
-        self._answers.clear()
-
-    def on_notification(self, message: ReceivedMessage) -> None:
-        """Answer an IMDN of the handset and record it."""
-        answer = self._answers.take() or Answer(200)
-        ids = (("Conversation-ID", message.conversation_id), ("Contribution-ID", message.contribution_id))
-        repeated = [(name, value) for name, value in ids if value] if answer.accepts else []
-        self._keep(message, answer.status)
-        self._pcscf.answer(message.incoming, answer, repeated)
-
-    def came_inside(self, message: HandsetMessage) -> None:
-        """Record an IMDN that came in a session, where MSRP has answered it."""
-        self._keep(message, 200)
-
-    def _keep(self, message: HandsetMessage, status: int | None) -> None:
-        for notification in notifications_in(message, status):
-            self.received.append(notification)
-            self._pcscf.journal.add(
-                EventKind.NOTIFICATION_RECEIVED, f"{notification}, answer {status}", notification
-            )
-
-    def of(self, message_id: str | None, kind: str | None = None) -> list[ReceivedNotification]:
-        """The handset's notifications for a message (any when None), of a kind (any when None)."""
-        return [each for each in self.received if _matches(each, message_id, kind)]
-
-    async def wait_notification(
-        self, message_id: str | None, kind: str | None, *, timeout: float, after: int = 0
-    ) -> ReceivedNotification:
-        """The first notification for this message of this kind ("delivered", "displayed").
-
-        Raises NotSeen after `timeout` seconds, with the notifications that came instead.
-        """
-        event = await self._pcscf.journal.wait(
-            _wanted(message_id, kind),
-            timeout,
-            after=after,
-            expected=f"a notification {kind or 'of any kind'} for {message_id or 'any message'}",
-            kinds=(EventKind.NOTIFICATION_RECEIVED,),
-        )
-        notification = event.subject
-        assert isinstance(notification, ReceivedNotification)
-        return notification
-
-    async def expect_none(
-        self, message_id: str | None, kind: str | None = None, *, seconds: float, after: int = 0
-    ) -> None:
-        """Wait, and raise HandsetError at once when such a notification is there or comes."""
-        try:
-            event = await self._pcscf.journal.wait(_wanted(message_id, kind), seconds, after=after)
-        except NotSeen:
-            return
-        raise HandsetError(f"no notification was expected, but the handset sent {event.subject}")
-
-
-def _matches(notification: ReceivedNotification, message_id: str | None, kind: str | None) -> bool:
-    return message_id in (None, notification.message_id) and kind in (None, notification.kind)
-
-
-def _wanted(message_id: str | None, kind: str | None) -> Callable[[PeerEvent], bool]:
-    def wanted(event: PeerEvent) -> bool:
-        return event.kind is EventKind.NOTIFICATION_RECEIVED and _matches(event.subject, message_id, kind)
-
-    return wanted
 
 
 class _Departure:

@@ -14,6 +14,7 @@ from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.encoding import DECODED_LIMIT
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import Imdn, parse_imdn
+from harness.bodies.is_composing import IsComposing, parse_is_composing
 from harness.bodies.multipart import Part, split_multipart
 from harness.cpm.services import ICSI_TAG, Service, service_of
 from harness.errors import BodySyntaxError, SipSyntaxError
@@ -126,6 +127,14 @@ class HandsetMessage:
     def is_composing(self) -> bool:
         """True for an isComposing document (RFC 3994)."""
         return self.content_type.partition(";")[0].strip().lower() == COMPOSING
+
+    @property
+    def composing(self) -> IsComposing | None:
+        """An isComposing document as read, None for anything else."""
+        try:
+            return parse_is_composing(self.content) if self.is_composing else None
+        except BodySyntaxError:
+            return None
 
     def __str__(self) -> str:
         is_text = self.content_type.strip().lower().startswith("text/") and self.size <= _SHOWN_OCTETS

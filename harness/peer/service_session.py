@@ -31,6 +31,7 @@ from harness.peer.config import FarParty
 from harness.peer.journal import Recent
 from harness.peer.mt_request import Target
 from harness.peer.received import Carrier, HandsetMessage
+from harness.peer.service_table import Asked
 from harness.sip.message import Response
 
 _HEAD_OCTETS = 64 * 1024  # of a CPIM object, in which its headers end
@@ -44,8 +45,8 @@ class ServiceSession:
 
     flow: what it is for. handset, party: who takes part. local: the address of the peer the handset knows.
     target: where requests to the handset go, None when only its INVITE shows the way. invite: that of the
-    handset; outgoing: ours. parts: of a multipart INVITE of the handset are in `invite`. outcome: how ours
-    ended. ending: how the session ended, None before. received: all that came in it.
+    handset, asked: what it shows; outgoing: ours. outcome: how ours ended. ending: how the session ended,
+    None before. received: all that came in it.
     """
 
     flow: Flow
@@ -56,6 +57,7 @@ class ServiceSession:
     local: Address
     target: Target | None = None
     invite: IncomingInvite | None = None
+    asked: Asked | None = None
     outgoing: OutgoingInvite | None = None
     outcome: InviteOutcome | None = None
     ending: Ending | None = None

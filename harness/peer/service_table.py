@@ -11,11 +11,11 @@ from enum import StrEnum
 
 from harness.agent.msrp.negotiation import read_description
 from harness.agent.msrp.services import Flow
-from harness.bodies.file_attributes import read_file
+from harness.bodies.file_attributes import FileDescription, read_file
 from harness.bodies.mime import parse_content_type
 from harness.bodies.multipart import Part, split_multipart
 from harness.bodies.sdp_attributes import Direction
-from harness.bodies.session_description import SessionDescription
+from harness.bodies.session_description import MediaDescription, SessionDescription
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.peer.config import PeerConfig
@@ -41,8 +41,8 @@ class Asked:
 
     service: by P-Preferred-Service, else Accept-Contact; None when neither names a CPM service. address: what
     its Request-URI stands for, None for a user. parts: of a multipart body, the session description among
-    them. listed: whether it brings a recipient list. direction: of the first m-line, None without an offer.
-    file: whether that line selects a file by more than its size, as messages do too (RFC 5547 6).
+    them. listed: whether it brings a recipient list. offer: its session description, None without a readable
+    one.
     """
 
     request: Request
@@ -50,8 +50,24 @@ class Asked:
     address: ServiceAddress | None
     parts: tuple[Part, ...]
     listed: bool
-    direction: Direction | None
-    file: bool
+    offer: SessionDescription | None
+
+    @property
+    def direction(self) -> Direction | None:
+        """Of the first m-line, None without an offer."""
+        return self.offer.direction_of(self.offer.media[0]) if self.offer and self.offer.media else None
+
+    @property
+    def file(self) -> FileDescription | None:
+        """What the first m-line that selects a file tells of it (RFC 5547 6), None without a readable one."""
+        files = (_file_of(media) for media in self.offer.media) if self.offer is not None else ()
+        return next((file for file in files if file is not None), None)
+
+    @property
+    def selects_file(self) -> bool:
+        """Whether a file is selected by more than its size, which messages tell too."""
+        selector = self.file.selector if self.file is not None else None
+        return selector is not None and bool(selector.name or selector.type or selector.hashes)
 
     @property
     def flow(self) -> Flow | None:
@@ -79,7 +95,7 @@ class Row:
             and (self.addresses is None or asked.address in self.addresses)
             and self.listed in (None, asked.listed)
             and self.receives in (None, receives)
-            and self.file in (None, asked.file)
+            and self.file in (None, asked.selects_file)
         )
 
 
@@ -135,8 +151,7 @@ def asked_of(request: Request, addresses: Mapping[str, ServiceAddress]) -> Asked
         addresses.get(canonical(str(request.request_uri))),
         parts,
         listed=any(disposition_of(part) == _LIST for part in parts),
-        direction=offer.direction_of(offer.media[0]) if offer is not None and offer.media else None,
-        file=offer is not None and _selects_file(offer),
+        offer=offer,
     )
 
 
@@ -170,12 +185,8 @@ def part_of(parts: Iterable[Part], essence: str, disposition: str | None = None)
     )
 
 
-def _selects_file(offer: SessionDescription) -> bool:
-    for media in offer.media:
-        try:
-            file = read_file(media)
-        except BodySyntaxError:
-            continue
-        if file is not None and (file.selector.name or file.selector.type or file.selector.hashes):
-            return True
-    return False
+def _file_of(media: MediaDescription) -> FileDescription | None:
+    try:
+        return read_file(media)
+    except BodySyntaxError:
+        return None

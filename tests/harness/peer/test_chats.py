@@ -13,8 +13,10 @@ import pytest
 
 from harness.agent.session.user import Cause
 from harness.errors import NotSeen, UsageError
+from harness.peer.config import FarParty
 from harness.peer.journal import EventKind
 from harness.peer.mt_request import Target
+from harness.peer.notifications import NotificationKind
 from harness.peer.received import Carrier
 from harness.sip.session_headers import Reason
 from tests.harness.peer.msrp_handset import (
@@ -315,3 +317,48 @@ def test_stopping_the_peer_ends_its_chats(bench: Any, invite: Any) -> None:
     assert chat.ending.cause is Cause.CLOSED
     bench.call(peer.start())
     assert invite(bench.handset(), call_id="again").status == 200
+
+
+def test_notifications_after_the_chat_are_messages(bench: Any, invite: Any, ue: str, far: str) -> None:
+    peer = bench.start()
+    peer.notifications.policy(delivered=None)
+    handset = bench.handset()
+    accepted = invite(handset, *IDS)
+    follow(handset, accepted, "ACK", 1)
+    msrp = MsrpClient("msrp://127.0.0.1:9/ue1;tcp", path_of(accepted))
+    assert msrp.send(cpim("read me later", ue, far)) == "MSRP uesend1 200 OK"
+    message = bench.call(peer.chats.wait_message("read me later", timeout=5))
+    member = FarParty("sip:member@ims.example")
+    sending = bench.begin(peer.notifications.send(message, NotificationKind.DELIVERED, sender=member))
+    inside = msrp.read()
+    assert "From: <sip:member@ims.example>\r\n" in inside
+    msrp.answer(inside)
+    assert (sending().carrier, sending().status) == (Carrier.MSRP, 200)
+    follow(handset, accepted, "BYE", 2)
+    assert handset.receive().status == 200
+    bench.call(peer.chats.wait_ended(timeout=5))
+    sending = bench.begin(peer.notifications.send(message, NotificationKind.DISPLAYED))
+    late = handset.receive()
+    assert late.start == f"MESSAGE {handset.contact} SIP/2.0"
+    assert (late.header("Conversation-ID"), late.header("To")) == ("conv-7", f"<{ue}>")
+    assert "<message-id>mid-1</message-id>" in late.body
+    handset.answer(late)
+    assert (sending().carrier, sending().status) == (Carrier.MESSAGE, 200)
+    msrp.close()
+
+
+def test_who_is_writing(bench: Any, chat_of: Any) -> None:
+    peer = bench.start()
+    msrp = chat_of()
+    document = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing">'
+        "<state>active</state><contenttype>text/plain</contenttype><refresh>60</refresh></isComposing>"
+    )
+    kind = "application/im-iscomposing+xml"
+    assert msrp.send(document, kind=kind) == "MSRP uesend1 200 OK"
+    seen = bench.call(peer.chats.wait_composing(timeout=5))
+    assert (seen.composing.state, seen.composing.refresh) == ("active", 60)
+    assert msrp.send("<nonsense", kind=kind) == "MSRP uesend2 200 OK"
+    odd = bench.call(peer.chats.wait_composing(timeout=5, after=seen.number + 1))
+    assert odd.composing is None
+    msrp.close()

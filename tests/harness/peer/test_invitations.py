@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_what_an_invite_is_for(uri: str, service: str | None, body: str, kind: s
 @pytest.mark.parametrize("body", ["", "v=0\r\n", "nonsense", offer("sendonly", 'file-selector:name:"')])
 def test_a_body_that_cannot_be_read_shows_nothing(body: str) -> None:
     asked = asked_of(wire(USER, "oma.cpm.session", body), {})
-    assert (asked.flow, asked.file, asked.parts) == (Flow.SESSION, False, ())
+    assert (asked.flow, asked.selects_file, asked.parts) == (Flow.SESSION, False, ())
     broken = asked_of(wire(USER, "oma.cpm.filetransfer", body, "multipart/mixed"), {})
     assert (broken.flow, broken.direction) == (Flow.FILE_PUSH, None)
 
@@ -210,4 +211,61 @@ def test_a_large_message_stays_in_a_file(bench: Any, invite: Any, ue: str, far: 
     assert msrp.send(coded) == "MSRP uesend2 200 OK"
     again = bench.call(peer.chats.wait_message(timeout=5, predicate=lambda each: bool(each.fault)))
     assert "gzip is not undone" in again.fault
+    msrp.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status", "warning"),
+    [
+        ("a=path:msrp://127.0.0.1:9/s;tcp\r\n", "", 488, "a=path"),
+        ("a=path:msrp://127.0.0.1:9/s;tcp", "a=path:nonsense", 488, "nonsense"),
+        ("a=path:msrp://127.0.0.1:9/s;tcp", "a=path:msrps://127.0.0.1:9/s;tcp", 488, "TCP/MSRP"),
+        ("a=setup:active", "a=setup:passive", 488, "setup passive"),
+        ("a=setup:active", "a=setup:holdconn", 200, ""),
+        ("a=setup:active", "a=setup:sideways", 200, ""),
+        ("m=message 9", "m=audio 9", 488, "audio"),
+        ("t=0 0", "t=0 0\r\nq=0", 400, ""),
+        ("a=sendrecv", "a=sendrecv\r\na=file-selector:size:x", 488, "size:x"),
+    ],
+)
+def test_offers_that_are_no_use(
+    bench: Any, invite: Any, before: str, after: str, status: int, warning: str
+) -> None:
+    bench.start()
+    body = sdp("msrp://127.0.0.1:9/s;tcp", "active")
+    assert before in body
+    answered = invite(bench.handset(), body=body.replace(before, after))
+    assert answered.status == status
+    assert warning in (answered.header("Warning") or "")
+
+
+def test_the_second_line_of_an_offer_is_declined(bench: Any, invite: Any) -> None:
+    bench.start()
+    body = sdp("msrp://127.0.0.1:9/s;tcp", "active")
+    second = body[body.index("m=") :].replace("/s;", "/t;")
+    answered = invite(bench.handset(), body=body + second)
+    lines = re.findall(r"m=message (\d+)", answered.body)
+    assert (answered.status, lines[0] != "0", lines[1:]) == (200, True, ["0"])
+
+
+class CarefulChats(Chats):
+    """Takes no more than 1500 octets of a message."""
+
+    def progress(self, session: Any, message_id: str, octets: int, total: int | None) -> None:
+        if octets > 1500:
+            session.call.handle.stop(message_id)
+
+
+def test_a_service_that_has_enough_of_a_message(bench: Any, invite: Any, ue: str, far: str) -> None:
+    peer = bench.start()
+    service = CarefulChats(peer.invitations)
+    accepted = invite(bench.handset(), *IDS)
+    msrp = MsrpClient("msrp://127.0.0.1:9/ue1;tcp", path_of(accepted))
+    octets = cpim("x" * 5000, ue, far).encode()
+    answers = [
+        msrp.chunk(octets[start : start + 1000], start + 1, len(octets), message=1, flag="+")
+        for start in range(0, 3000, 1000)
+    ]
+    assert [answer.split(" ")[2] for answer in answers] == ["200", "200", "413"]
+    bench.call(service.wait_lost(timeout=5))
     msrp.close()
