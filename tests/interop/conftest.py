@@ -9,7 +9,15 @@ import pytest
 from harness.evidence.capture import write_capture
 from harness.evidence.timeline import Packet, Timeline
 
+from .loopback import own_network
 from .wireshark import TSHARK, malformed, merged, tshark
+
+
+@pytest.fixture
+def network() -> Iterator[bool]:
+    """A loopback for the test alone, where that is allowed: nobody takes the port its program is to have."""
+    with own_network() as entered:
+        yield entered
 
 
 @pytest.fixture(scope="module", autouse=True)

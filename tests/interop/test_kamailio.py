@@ -6,7 +6,7 @@ The handset is the simulated one. What went over the wire is captured by dumpcap
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,11 +39,12 @@ from harness.sip.uri import parse_uri
 from harness.verify.engine import Verifier
 
 from .kamailio import KAMAILIO, Kamailio
-from .loopback import free_port, own_network
+from .loopback import free_port
 from .wireshark import malformed, recording
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(KAMAILIO is None, reason="Kamailio is not installed (apt-get install kamailio)"),
 ]
 IMSI, NUMBER, FAR = "001010123456789", "+12025550101", "+12025550199"
@@ -61,12 +62,6 @@ OFFER, ANSWER = (
 )
 HANDSET = "127.0.0.2"
 LOCAL = {4: "127.0.0.1", 6: "::1"}
-
-
-@pytest.fixture(autouse=True)
-def network() -> Iterator[bool]:
-    with own_network() as entered:
-        yield entered
 
 
 class App(MessagingApp):

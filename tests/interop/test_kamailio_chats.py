@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -31,21 +31,16 @@ from harness.peer.peer import Peer
 from harness.sip.message import build_request
 
 from .kamailio import KAMAILIO, Kamailio
-from .loopback import free_port, own_network
+from .loopback import free_port
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(KAMAILIO is None, reason="Kamailio is not installed (apt-get install kamailio)"),
 ]
 DOMAIN, HOST = "ims.example", "127.0.0.1"
 OWN, FAR = f"sip:+12025550101@{DOMAIN};user=phone", f"sip:+12025550199@{DOMAIN};user=phone"
 UDP, TCP = Transport.UDP, Transport.TCP
-
-
-@pytest.fixture(autouse=True)
-def network() -> Iterator[bool]:
-    with own_network() as entered:
-        yield entered
 
 
 class Handset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -19,19 +19,13 @@ from harness.sip.headers import Credentials
 from harness.sip.message import Response, build_request
 
 from .kamailio import KAMAILIO, KamailioDigest
-from .loopback import own_network
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(KAMAILIO is None, reason="Kamailio is not installed (apt-get install kamailio)"),
 ]
 HOST, DOMAIN = "127.0.0.1", "ims.example"
-
-
-@pytest.fixture(autouse=True)
-def network() -> Iterator[bool]:
-    with own_network() as entered:
-        yield entered
 
 
 @pytest.mark.parametrize("qop", [None, "auth"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,9 +15,12 @@ from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.evidence.timeline import Address, Event, Packet, Timeline, Transport
 from harness.sip.message import build_request, build_response, parse_message
 
+from .loopback import free_port
+
 OPENSSL = shutil.which("openssl")
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed (apt-get install openssl)"),
     pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -153,12 +155,6 @@ def test_s_client_with_another_authority_turns_the_agent_away(authority, tmp_pat
             assert "unknown ca" in side.named("tls-failed")[0]
 
     asyncio.run(scenario())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 async def reachable(port: int) -> None:

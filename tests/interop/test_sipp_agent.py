@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +13,12 @@ from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.evidence.timeline import Packet, Timeline, Transport
 from harness.sip.message import build_request, build_response
 
+from .loopback import free_port
+
 SIPP = shutil.which("sipp")
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(SIPP is None, reason="SIPp is not installed (apt-get install sip-tester)"),
     pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -24,13 +26,6 @@ SCENARIOS = Path(__file__).parent / "sipp"
 MODES = {Transport.UDP: "u1", Transport.TCP: "t1"}
 CALLS = 20
 HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-        stream.bind((HOST, 0))
-        datagram.bind((HOST, stream.getsockname()[1]))
-        return int(stream.getsockname()[1])
 
 
 async def start_sipp(

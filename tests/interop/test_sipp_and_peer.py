@@ -20,11 +20,13 @@ from harness.peer.config import Authentication, PeerConfig, Subscriber
 from harness.peer.journal import EventKind
 from harness.peer.peer import Peer
 
+from .loopback import free_port
 from .lossy_relay import LossyRelay
 
 SIPP = shutil.which("sipp")
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(SIPP is None, reason="SIPp is not installed"),
 ]
 
@@ -105,12 +107,6 @@ class Bench:
                 ).encode()
             )
             assert client.recv(4096).startswith(b"SIP/2.0 200")
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -19,9 +19,12 @@ from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
 from harness.evidence.timeline import Transport
 
+from .loopback import free_port
+
 SIPP = shutil.which("sipp")
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(SIPP is None, reason="SIPp is not installed"),
 ]
 
@@ -41,12 +44,6 @@ class Outcome(MessagingApp):
         super().outcome(local_id, status)
         if not self.ended.done():
             self.ended.set_result(status)
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def serve(transport: Transport, port: int, calls: int, folder: Path) -> asyncio.subprocess.Process:

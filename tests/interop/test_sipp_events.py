@@ -26,10 +26,12 @@ from harness.sip.sipfrag import Sipfrag
 from harness.sip.subscription import Ended
 from harness.sip.transaction import Timers
 from tests.harness.agent.event_side import Side
-from tests.interop.test_sipp_agent import HOST, MODES, SIPP, ended, free_port, start_sipp, until_listening
+from tests.interop.loopback import free_port
+from tests.interop.test_sipp_agent import HOST, MODES, SIPP, ended, start_sipp, until_listening
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(SIPP is None, reason="SIPp is not installed (apt-get install sip-tester)"),
 ]
 CALLS = 5

@@ -31,11 +31,13 @@ from harness.sip.message import Request, Response, build_response
 from harness.sip.session_headers import Reason
 from harness.sip.session_timer import TimerPolicy
 
+from .loopback import free_port
 from .lossy_relay import LossyRelay
 
 SIPP = shutil.which("sipp")
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.usefixtures("network"),
     pytest.mark.skipif(SIPP is None, reason="SIPp is not installed"),
 ]
 
@@ -179,12 +181,6 @@ class Bench:
     def nothing_dropped(self) -> None:
         notes = [each.text for each in self.timeline if isinstance(each, Event) and each.name == "note"]
         assert not notes
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_open(child: subprocess.Popen[str], port: int, transport: str) -> None:
