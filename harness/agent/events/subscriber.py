@@ -5,7 +5,7 @@ What a NOTIFY says is told to whoever wished for it; bodies are not looked at he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -236,10 +236,13 @@ class EventSubscriber:
         subscription.dialog.accepted(request)
         subscription.event = Event(event.package, event.id)
         actions = subscription.machine.notified(state, self._now())
+        over = [each for each in actions if isinstance(each, Ended)]
+        # Who is told may refresh or leave, which sets timers of its own.
+        self._perform(subscription, [each for each in actions if each not in over])
         try:
             subscription.wish.on_notify(request, state)
         finally:
-            self._perform(subscription, actions)
+            self._perform(subscription, over)
 
     def _of_dialog(self, notify: Request, event: Event) -> Subscription | None:
         """The subscription in the dialog of this NOTIFY."""
@@ -265,7 +268,7 @@ class EventSubscriber:
 
     # -- what the machines say
 
-    def _perform(self, subscription: Subscription, actions: list[Action]) -> None:
+    def _perform(self, subscription: Subscription, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
                 case SendSubscribe(expires):

@@ -116,6 +116,27 @@ def test_a_subscribe_says_what_is_wanted(run: Any) -> None:
     run(test)
 
 
+def test_who_refreshes_when_told_waits_for_another_notify(run: Any) -> None:
+    """RFC 6665 4.1.2.2: timer N runs for a refresh too, also when the 2xx before it is still to come."""
+
+    async def test(lab: Lab) -> None:
+        wish = replace(lab.wish, on_notify=lambda *_: lab.subscriber.refresh(subscription))
+        subscription = lab.subscriber.subscribe(wish)
+        request = await lab.foreign.next("SUBSCRIBE ")
+        lab.notify(request, "active;expires=900", 1, body="sun")
+        await lab.foreign.response(200)
+        refresh = await lab.foreign.next("SUBSCRIBE ")
+        for each in (request, refresh):
+            lab.foreign.answer(each, "200 OK", "Expires: 900")
+        await lab.side.settled()
+        lab.clock.advance(31)
+        assert lab.ended == []
+        lab.clock.advance(2)
+        assert [each.reason for each in lab.ended] == ["no NOTIFY came"]
+
+    run(test)
+
+
 def test_a_notify_before_the_2xx_is_taken(run: Any) -> None:
     async def test(lab: Lab) -> None:
         subscription, request = await lab.subscribe()
