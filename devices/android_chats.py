@@ -6,7 +6,7 @@ import time
 
 from devices.android_conversations import ConversationUi
 from devices.android_screen import pauses
-from devices.apps.dump import Dump, UiNode, is_one_of
+from devices.apps.dump import Dump, UiNode, as_dumped, belonging, is_one_of
 from devices.handset import OfferKind
 from harness.errors import NotOnBench, NotSeen
 
@@ -79,16 +79,7 @@ class ChatUi(ConversationUi):
     def _button(self, dump: Dump, act: str, file: str | None) -> UiNode | None:
         """The button after the line it belongs to: the invitation, or the name of the file."""
         elements = self.app.elements
-        buttons = {id(node) for node in dump.find_all(self.elements(act))}
-        names = {id(node) for node in dump.find_all(elements.attachment_name)}
-        invitations = {id(node) for node in dump.find_all(elements.invitation)}
-        owner: UiNode | None = None
-        for node in dump.nodes:
-            if id(node) in names or id(node) in invitations:
-                owner = node
-            elif id(node) in buttons and owner is not None:
-                if file is None and id(owner) in invitations:
-                    return node
-                if file is not None and id(owner) in names and owner.text == file:
-                    return node
-        return None
+        names, invitations = dump.find_all(elements.attachment_name), dump.find_all(elements.invitation)
+        wanted = invitations if file is None else [node for node in names if node.text == as_dumped(file)]
+        pairs = belonging(dump, names + invitations, dump.find_all(self.elements(act)))
+        return next((button for owner, button in pairs if owner in wanted), None)

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from devices.android_screen import AndroidScreen, pauses, typing_line
-from devices.apps.dump import Dump, UiNode, as_dumped, is_hint, read_conversation
+from devices.apps.dump import (
+    Dump,
+    UiNode,
+    as_dumped,
+    belonging,
+    is_hint,
+    read_conversation,
+    status_of,
+)
 from devices.handset import Screen, ScreenMessage, TextStatus
 from harness.errors import HandsetError, NotSeen
 from harness.evidence.timeline import Layer
@@ -65,6 +73,27 @@ class ConversationUi(AndroidScreen):
         """Press send in the conversation that is open, and wait for an empty compose box."""
         until = time.monotonic() + self.ui_deadline
         self._send(self._seek("send_button", until), until)
+
+    def send_again(self, what: str) -> None:
+        """Touch "Not sent" under a text, or under a file by its name, of the open conversation.
+
+        Of several that were not sent the latest counts. Raises HandsetError when there is none.
+        """
+        until, wanted = time.monotonic() + self.ui_deadline, _folded(as_dumped(what))
+
+        def failed(dump: Dump) -> UiNode | None:
+            elements = self.app.elements
+            owners = dump.find_all(elements.message_text) + dump.find_all(elements.attachment_name)
+            lines = belonging(dump, owners, dump.find_all(elements.message_status))
+            unsent = [
+                line
+                for owner, line in lines
+                if _folded(owner.text) == wanted and status_of(line.text, self.app) is TextStatus.NOT_SENT
+            ]
+            return unsent[-1] if unsent else None
+
+        line = self._wait_screen(failed, f"{what[:60]!r} that was not sent", until)
+        self._press(line, "message_status", lambda dump: dump.nodes[0], "a screen", until)
 
     def _send_when_taken(self, text: str, until: float) -> None:
         wanted = _folded(as_dumped(text))

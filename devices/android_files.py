@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from devices.adb_files import AdbFiles
 from devices.android_groups import GroupUi
-from devices.apps.dump import Dump, UiNode
+from devices.apps.dump import Dump, UiNode, as_dumped, belonging
 from harness.errors import NotOnBench, NotSeen
 
 FOLDER = "/sdcard/Download"
@@ -87,15 +87,9 @@ class FileUi(GroupUi):
 
     def _cross(self, dump: Dump, name: str) -> UiNode | None:
         """The X that stands after the name of the file, before that of the next."""
-        crosses = {id(node) for node in dump.find_all(self.elements("cancel_attachment"))}
-        names = {id(node) for node in dump.find_all(self.app.elements.attachment_name)}
-        owner = ""
-        for node in dump.nodes:
-            if id(node) in names:
-                owner = node.text
-            elif id(node) in crosses and owner == name:
-                return node
-        return None
+        names = dump.find_all(self.app.elements.attachment_name)
+        pairs = belonging(dump, names, dump.find_all(self.elements("cancel_attachment")))
+        return next((cross for owner, cross in pairs if owner.text == as_dumped(name)), None)
 
     def _stored(self, name: str) -> str:
         """The path of the latest file of this name in the folders of the app."""

@@ -182,6 +182,9 @@ class HandsetUi(Protocol):
     def send_draft(self) -> None:
         """Press send in the conversation that is open."""
 
+    def send_again(self, what: str) -> None:
+        """Touch "Not sent" under a text, or under a file by its name, of the open conversation."""
+
     def start_chat(self, number: str) -> None:
         """Let texts to a number go in a session from now on."""
 

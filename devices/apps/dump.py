@@ -6,7 +6,7 @@ Pure functions over XML.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -79,6 +79,19 @@ class Dump:
             if found := [node for node in self.nodes if _matches(node, way)]:
                 return found
         return []
+
+
+def belonging(
+    dump: Dump, owners: Sequence[UiNode], parts: Sequence[UiNode]
+) -> Iterator[tuple[UiNode, UiNode]]:
+    """Each part with the owner it stands after, before the next one, in document order."""
+    own, have = {id(node) for node in owners}, {id(node) for node in parts}
+    owner: UiNode | None = None
+    for node in dump.nodes:
+        if id(node) in own:
+            owner = node
+        elif id(node) in have and owner is not None:
+            yield owner, node
 
 
 def as_dumped(text: str) -> str:

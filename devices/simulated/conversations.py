@@ -45,8 +45,13 @@ class AttachmentState(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Nothing more happens to the file."""
-        return self in (self.DONE, self.DECLINED, self.CANCELLED, self.FAILED)
+        """Nothing goes on, and nothing is asked."""
+        return self.settled or self is AttachmentState.FAILED
+
+    @property
+    def settled(self) -> bool:
+        """For good. What failed may be resumed."""
+        return self in (AttachmentState.DONE, AttachmentState.DECLINED, AttachmentState.CANCELLED)
 
 
 class OfferKind(StrEnum):
@@ -173,6 +178,9 @@ class Notification:
 
 
 def normal_number(text: str) -> str:
-    """The number of `smsto:`, `sms:` or `tel:` data, or as typed: separators and escapes removed."""
+    """The number of `smsto:`, `sms:` or `tel:` data, or as typed: separators and escapes removed.
+
+    Several, separated by commas or semicolons, stay several.
+    """
     bare = unquote(re.sub(r"(?i)^(smsto|sms|mmsto|mms|tel):(//)?", "", text)).partition("?")[0]
-    return re.sub(r"[\s().\-/]", "", bare)
+    return re.sub(r"[\s().\-/]", "", bare).replace(";", ",")

@@ -221,15 +221,15 @@ class MessageStore:
 
     def file_progress(self, id: str, octets: int, of: int) -> None:
         """So many octets of so many are across."""
-        if (found := self._attachment(id)) is not None and not found.state.over:
-            found.state, found.octets, found.size = AttachmentState.MOVING, octets, of
+        if (found := self._attachment(id)) is not None and not found.state.settled:
+            found.state, found.octets, found.size, found.why = AttachmentState.MOVING, octets, of, ""
 
     def file_done(self, id: str, path: str = "") -> None:
         """All of it is across; an incoming file lies under `path` now."""
-        if (attachment := self._attachment(id)) is None or attachment.state.over:
+        if (attachment := self._attachment(id)) is None or attachment.state.settled:
             return
         conversation, message = self._files[id]
-        attachment.state, attachment.octets = AttachmentState.DONE, attachment.size
+        attachment.state, attachment.octets, attachment.why = AttachmentState.DONE, attachment.size, ""
         if message.outgoing:
             self.outcome(id, MessageStatus.SENT)
             return

@@ -14,7 +14,8 @@ class MessagingService(Protocol):
     """The RCS client as the app sees it.
 
     Every call returns at once; what becomes of it comes back by the methods of MessagingApp, maybe before
-    the call returns. `key` is a number or the key of a group. Each may raise NotServed.
+    the call returns. `key` is a number or the key of a group, or, for texts to a list of recipients, several
+    numbers separated by commas. Each may raise NotServed.
     """
 
     def send_text(self, key: str, text: str, chat: bool) -> str:

@@ -54,6 +54,19 @@ class ChatScreen(ScreenTopic):
         self.handset(handset).android.send_draft()
 
     @keyword
+    def send_again_on_handset(
+        self,
+        what: str,
+        number: Msisdn | None = None,
+        group: str | None = None,
+        handset: str | None = None,
+    ) -> None:
+        """Touches "Not sent" under the text ``what``, or the file of that name, so that it goes again."""
+        self.show(number, group, handset)
+        self.act()
+        self.handset(handset).android.send_again(what)
+
+    @keyword
     def handset_asks_before_accepting(self, what: OfferKind, handset: str | None = None) -> None:
         """Lets the messaging app ask its user before it accepts: CHAT, GROUP or FILE (of any size).
 

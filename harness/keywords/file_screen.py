@@ -11,6 +11,7 @@ from pathlib import Path
 
 from robot.api.deco import keyword
 
+from devices.apps.dump import as_dumped
 from devices.handset import FileState, ScreenFile, TextStatus
 from harness.cpm.identity import Msisdn
 from harness.errors import HandsetError, UsageError
@@ -112,7 +113,7 @@ class FileScreen(ScreenTopic):
         """
 
         def latest(files: tuple[ScreenFile, ...]) -> ScreenFile | None:
-            return next((file for file in reversed(files) if file.name == name), None)
+            return next((file for file in reversed(files) if file.name == as_dumped(name)), None)
 
         def as_wanted(file: ScreenFile | None) -> bool:
             return file is not None and file.state is state and status in (None, file.status)
@@ -122,7 +123,8 @@ class FileScreen(ScreenTopic):
             lambda screen: as_wanted(latest(screen.files)), expected, number, group, timeout, handset
         )
         found = latest(screen.files)
-        assert found is not None
+        if found is None:
+            raise AssertionError(f"{name} was on screen and is not in what was read of it")
         return found
 
     @keyword

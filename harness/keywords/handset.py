@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from robot.api import logger
@@ -9,6 +10,7 @@ from robot.api.deco import keyword
 
 from devices.handset import ScreenMessage, TextStatus
 from harness.cpm.identity import Msisdn
+from harness.errors import UsageError
 from harness.keywords.topic import Topic
 
 
@@ -29,29 +31,62 @@ class HandsetKeywords(Topic):
 
     @keyword
     def handset_shows_text(
-        self, text: str, timeout: timedelta | None = None, handset: str | None = None
+        self,
+        text: str,
+        timeout: timedelta | None = None,
+        handset: str | None = None,
+        number: Msisdn | None = None,
     ) -> ScreenMessage:
-        """Opens the conversation with the far party and waits until it shows ``text`` as received."""
-        return self._wait_on_screen(text, False, None, timeout, handset)
+        """Opens the conversation with the far party, or ``number``, and waits for ``text`` as received."""
+        return self._wait_for_text(text, False, None, timeout, handset, self.far_number(number))
 
     @keyword
     def handset_shows_status(
-        self, status: TextStatus, of: str, timeout: timedelta | None = None, handset: str | None = None
+        self,
+        status: TextStatus,
+        of: str,
+        timeout: timedelta | None = None,
+        handset: str | None = None,
+        number: Msisdn | None = None,
     ) -> ScreenMessage:
         """Waits until the sent text ``of`` shows ``status``: SENDING, SENT, DELIVERED, READ or NOT_SENT."""
-        return self._wait_on_screen(of, True, status, timeout, handset)
+        return self._wait_for_text(of, True, status, timeout, handset, self.far_number(number))
 
-    def _wait_on_screen(
+    def _wait_for_text(
         self,
         text: str,
         outgoing: bool,
         status: TextStatus | None,
         timeout: timedelta | None,
         handset: str | None,
+        number: str,
     ) -> ScreenMessage:
         android = self.handset(handset).android
-        seconds, number = self.deadline(timeout, self.bench.lab.deadlines.screen), self.far_number(None)
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.screen)
         return android.wait_for_text(text, seconds, outgoing=outgoing, status=status, number=number)
+
+    @keyword
+    def send_text_to_several_from_handset(
+        self, text: str, *numbers: Msisdn, handset: str | None = None
+    ) -> None:
+        """Writes one text to several numbers, which are no group, and presses send.
+
+        | Send Text To Several From Handset    Hello    +12025550111    +12025550112
+        """
+        self.act()
+        self.handset(handset).android.send_text(_several(numbers), text)
+
+    @keyword
+    def handset_shows_status_of_several(
+        self,
+        status: TextStatus,
+        of: str,
+        *numbers: Msisdn,
+        timeout: timedelta | None = None,
+        handset: str | None = None,
+    ) -> ScreenMessage:
+        """The same as `Handset Shows Status` for a text that went to several ``numbers``."""
+        return self._wait_for_text(of, True, status, timeout, handset, _several(numbers))
 
     @keyword
     def texts_on_screen(self, number: Msisdn | None = None, handset: str | None = None) -> list[str]:
@@ -93,3 +128,10 @@ class HandsetKeywords(Topic):
         """Returns the logcat lines of the handset since the test began."""
         begun = self.bench.timeline.since(self.record.since)[0].time
         return self.handset(handset).android.log.excerpt(begun)
+
+
+def _several(numbers: Sequence[Msisdn]) -> str:
+    """Several numbers as an smsto: URI has them. Raises: UsageError for none."""
+    if not numbers:
+        raise UsageError("give at least one number")
+    return ",".join(map(str, numbers))

@@ -29,9 +29,10 @@ class ScreenTopic(Topic):
         timeout: timedelta | None,
         handset: str | None,
     ) -> Screen:
-        """Waits, and does not look a second time when the first look is enough."""
-        screen = self.show(number, group, handset)
-        if holds(screen):
-            return screen
+        """Wait until the conversation, opened first if need be, is as `holds` wants it. Raises: NotSeen."""
+        android = self.handset(handset).android
         seconds = self.deadline(timeout, self.bench.lab.deadlines.screen)
-        return self.handset(handset).android.wait_for_screen(holds, expected, seconds)
+        if group is None:
+            return android.wait_for_screen(holds, expected, seconds, self.far_number(number))
+        screen = android.group_conversation(group)
+        return screen if holds(screen) else android.wait_for_screen(holds, expected, seconds)

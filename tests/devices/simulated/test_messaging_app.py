@@ -132,6 +132,12 @@ def test_the_latest_conversation_is_first(app: MessagingApp) -> None:
     assert list(app.conversations) == [ALICE, BOB]
 
 
+def test_several_numbers_are_one_conversation(app: MessagingApp, service: Service) -> None:
+    app.open_conversation(f"smsto:{ALICE};%2B1 555 0102", "hello")
+    app.press_send()
+    assert service.sent == [(f"{ALICE},{BOB}", "hello")]
+
+
 @pytest.mark.parametrize(
     "text", ["smsto:+15550101", "sms:%2B15550101", "+1 (555) 0101", "smsto:+15550101?body=x"]
 )
@@ -342,6 +348,18 @@ def test_what_the_user_cancelled_stays_cancelled(app: MessagingApp, service: Ser
     app.file_done("o", "/sdcard/Download/a")
     assert file_of(app, ALICE).state is AttachmentState.CANCELLED
     assert service.asked[1:] == [("cancel", "o")]
+
+
+def test_a_failed_file_may_be_resumed(app: MessagingApp) -> None:
+    app.offered(ALICE, "o", OfferKind.FILE, name="a", type="text/plain", size=9)
+    app.file_progress("o", 4, 9)
+    app.file_failed("o", "no coverage")
+    app.file_progress("o", 5, 9)
+    file = file_of(app, ALICE)
+    assert (file.state, file.octets, file.why) == (AttachmentState.MOVING, 5, "")
+    app.file_failed("o", "no coverage")
+    app.file_done("o", "/sdcard/Download/a")
+    assert (file.state, file.octets, file.why) == (AttachmentState.DONE, 9, "")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from harness.errors import HandsetError, NotSeen, UsageError
 from harness.keywords.chat_screen import ChatScreen
 from harness.keywords.file_screen import FileScreen
 from harness.keywords.group_screen import GroupScreen
+from harness.keywords.handset import HandsetKeywords
 from harness.keywords.topic import BenchAccess
 
 FAR, BOB, CAROL = "+15550101", "+15550102", "+15550103"
@@ -85,6 +86,38 @@ def test_who_is_composing(bench: Any, chats: ChatScreen) -> None:
     bench.call(bench.android.app.composing, FAR, FAR, False)
     with pytest.raises(NotSeen, match="that somebody types"):
         chats.handset_shows_composing(timeout=SOON)
+
+
+def test_what_was_not_sent_is_sent_again(bench: Any, chats: ChatScreen, files: FileScreen) -> None:
+    handset = HandsetKeywords(chats.access)
+    for text in ("one", "two"):
+        chats.type_on_handset(text)
+        chats.send_draft_on_handset()
+    files.send_file_from_handset(files.file_of_octets(10, "a.txt"))
+    bench.outcome("m1", MessageStatus.NOT_SENT)
+    bench.call(bench.android.app.file_failed, "f3", "no coverage")
+    handset.handset_shows_status(TextStatus.NOT_SENT, of="one")
+    chats.send_again_on_handset("one")
+    chats.send_again_on_handset("a.txt")
+    handset.handset_shows_status(TextStatus.SENDING, of="one")
+    files.handset_shows_file("a.txt", FileState.WAITING)
+    assert bench.service.sent == [(FAR, "one"), (FAR, "two"), (FAR, "one")]
+    assert len(bench.service.asked) == 2
+    chats.access.bench.handset().android.ui_deadline = 0.2
+    with pytest.raises(HandsetError, match="expected 'two' that was not sent"):
+        chats.send_again_on_handset("two")
+
+
+def test_one_text_for_several(bench: Any, access: BenchAccess) -> None:
+    handset, several = HandsetKeywords(access), [Msisdn.parse(FAR), Msisdn.parse(BOB)]
+    handset.send_text_to_several_from_handset("hello both", *several)
+    assert bench.service.sent == [(f"{FAR},{BOB}", "hello both")]
+    bench.outcome("m1", MessageStatus.SENT)
+    handset.handset_shows_status_of_several(TextStatus.SENT, "hello both", *several)
+    bench.incoming("to you", BOB)
+    handset.handset_shows_text("to you", number=Msisdn.parse(BOB))
+    with pytest.raises(UsageError, match="at least one number"):
+        handset.send_text_to_several_from_handset("x")
 
 
 def test_notes_of_the_app(bench: Any, chats: ChatScreen) -> None:
