@@ -25,7 +25,7 @@ from harness.evidence.pcap import HEADER_OCTETS, MAGICS, read_pcap
 from harness.evidence.pcapng import SECTION, PcapngWriter, read_pcapng
 from harness.evidence.start_line import MessageCutter, find_start, protocol_of
 from harness.evidence.tcp import Connection, Connections, Conversation, read_tcp
-from harness.evidence.timeline import Address, Entry, Layer, Packet, Timeline, Transport, by_time
+from harness.evidence.timeline import Address, Entry, Event, Layer, Packet, Timeline, Transport, by_time
 
 APPLICATION = "rcslab"
 TLS_INTERFACE = "tls-decrypted"
@@ -47,6 +47,16 @@ def capture_to_timeline(path: Path | str) -> Timeline:
     end = max((frame.time for frame in recording.frames), default=0.0)
     timeline = Timeline(clock=lambda: end)
     for item in sorted(found.items(), key=lambda item: item.order):
+        if isinstance(item, _Opening):
+            timeline.event(
+                item.layer,
+                "connection",
+                f"{item.opener} opened it to {item.other}",
+                at=item.order[0],
+                connection=item.connection,
+                opened_by=str(item.opener),
+            )
+            continue
         timeline.packet(
             item.layer,
             item.transport,
@@ -115,6 +125,17 @@ class _Item:
     missing: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The SYN of a connection with MSRP: who opened it matters there (RFC 4975 5.4)."""
+
+    order: tuple[float, int]
+    layer: Layer
+    opener: Address
+    other: Address
+    connection: int
+
+
 class _Found:
     """Sorts the frames of a capture into datagrams and connections."""
 
@@ -144,7 +165,7 @@ class _Found:
         else:
             self.ignored[f"IP packets of protocol {datagram.protocol}"] += 1
 
-    def items(self) -> Iterable[_Item]:
+    def items(self) -> Iterable[_Item | _Opening]:
         """What is SIP or MSRP; the rest goes to `ignored`."""
         yield from self._sip_datagrams()
         number = 0
@@ -156,6 +177,10 @@ class _Found:
                         self.ignored["TCP connections of other protocols"] += 1
                     continue
                 number += 1
+                if connection.opened is not None and layer is Layer.MSRP:
+                    opener, order = connection.opened
+                    other = next(end for end in connection.ends if end != opener)
+                    yield _Opening(order, layer, opener, other, number)
                 for source, destination, half in connection.streams():
                     lost = _Resynchroniser(layer, half.start is not None)
                     for piece in half.pieces():
@@ -270,11 +295,20 @@ def _write_packets(
         number: "\n".join(finding_text(finding) for finding in found)
         for number, found in findings_by_entry(findings).items()
     }
-    streams = _Streams(last)
+    streams = _Streams(last, _openers(entries))
     for packet in _packets(entries):
         remarks = "\n".join(filter(None, (packet.note, comments.get(packet.number, ""))))
         for octets, comment in streams.write(packet, remarks):
             writer.packet(interfaces[packet.transport], packet.time, octets, comment)
+
+
+def _openers(entries: Iterable[Entry]) -> dict[int | None, str]:
+    """Who opened the connections whose opening the timeline tells of, by connection."""
+    return {
+        event.fields.get("connection", event.number): str(event.fields["opened_by"])
+        for event in entries
+        if isinstance(event, Event) and "opened_by" in event.fields
+    }
 
 
 def _packets(entries: Iterable[Entry]) -> Iterator[Packet]:
@@ -290,11 +324,12 @@ class _Streams:
     Streams are cut where messages end, not where they were read from the socket: Wireshark's heuristics know
     only a segment that begins with a start line. A message that came in pieces so has the time of its last.
 
-    Args: last is the number of the last packet of each stream.
+    Args: last is the number of the last packet of each stream; openers who opened a connection, by its
+    number. Where that is not known, the end that sends first is taken for it.
     """
 
-    def __init__(self, last: Mapping[_StreamKey, int]) -> None:
-        self._last = last
+    def __init__(self, last: Mapping[_StreamKey, int], openers: Mapping[int | None, str]) -> None:
+        self._last, self._openers = last, openers
         self._open: dict[_StreamKey, _Stream] = {}
         self._datagrams = 0
 
@@ -308,7 +343,9 @@ class _Streams:
         stream = self._open.get(key)
         opening: list[bytes] = []
         if stream is None:
-            stream = self._open[key] = _Stream(Conversation(ends, (len(self._open) + 1) << 20))
+            accepted = self._openers.get(packet.connection) == str(packet.destination)
+            opened = ends.reverse() if accepted else ends
+            stream = self._open[key] = _Stream(Conversation(opened, (len(self._open) + 1) << 20))
             opening = stream.conversation.open()
         written = [(octets, "") for octets in opening]
         if packet.missing:

@@ -144,11 +144,12 @@ class HalfStream:
 
 
 class Connection:
-    """Both directions between two endpoints."""
+    """Both directions between two endpoints. opened: by whom and when, where a SYN was captured."""
 
     def __init__(self, one: Address, other: Address) -> None:
         self.halves = {one: HalfStream(), other: HalfStream()}
         self.ends = (one, other)
+        self.opened: tuple[Address, tuple[float, int]] | None = None
 
     def streams(self) -> Iterator[tuple[Address, Address, HalfStream]]:
         """Source, destination and stream of each direction."""
@@ -172,6 +173,8 @@ class Connections:
         half = connection.halves[segment.source]
         sequence = segment.sequence
         if segment.flags & SYN:
+            opener = segment.destination if segment.flags & ACK else segment.source
+            connection.opened = connection.opened or (opener, segment.order)
             half.open(sequence)
             sequence += 1
         if segment.data:
@@ -195,7 +198,7 @@ class Connections:
 class Conversation:
     """Writes a connection: handshake, data with right numbers and checksums, and the end.
 
-    The end that sends first is taken for the one that opened it; the timeline does not say.
+    ends: from the one that opened it to the other.
     """
 
     ends: Endpoints

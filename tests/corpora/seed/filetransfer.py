@@ -424,6 +424,14 @@ def timeline() -> Timeline:
     sip(10.136402, True, ringing())
     sip(11.850233, True, accepted())
     sip(11.902877, False, in_dialog("ACK", 1, CONFIRMED))
+    trace.event(
+        Layer.MSRP,
+        "connection",
+        f"{HANDSET_MSRP} opened it to {NETWORK_MSRP}",
+        at=seconds(11.981540),
+        connection=1,
+        opened_by=str(HANDSET_MSRP),
+    )
     media(11.981540, True, opening())
     media(12.020116, False, msrp("gl0Y0", "200 OK", OWN_PATH, FAR_PATH))
     media(12.061385, False, chunk("85c85b98", 1, jpeg()))

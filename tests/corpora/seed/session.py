@@ -298,6 +298,14 @@ def timeline() -> Timeline:
     ]
     for second, source, destination, data in sip:
         trace.packet(Layer.SIP, Transport.UDP, source, destination, data, at=seconds(second))
+    trace.event(
+        Layer.MSRP,
+        "connection",
+        f"{HANDSET_MSRP} opened it to {NETWORK_MSRP}",
+        at=seconds(msrp_steps()[0][0]),
+        connection=1,
+        opened_by=str(HANDSET_MSRP),
+    )
     for second, by_handset, data in msrp_steps():
         source, destination = (HANDSET_MSRP, NETWORK_MSRP) if by_handset else (NETWORK_MSRP, HANDSET_MSRP)
         trace.packet(Layer.MSRP, Transport.TCP, source, destination, data, connection=1, at=seconds(second))

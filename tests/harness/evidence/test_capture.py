@@ -59,6 +59,9 @@ def test_a_timeline_survives_the_capture(tmp_path: Path, request_of: Make, answe
     timeline.packet(Layer.SIP, Transport.UDP, B, A, answer_of(1), at=1.5)
     timeline.packet(Layer.SIP, Transport.UDP, B, A, b"\r\n\r\n", at=1.5)
     timeline.packet(Layer.SIP, Transport.TCP, A6, B6, request_of(2), connection=1, at=2.0)
+    timeline.event(
+        Layer.MSRP, "connection", f"{A} opened it to {B}", at=2.125, connection=2, opened_by=str(A)
+    )
     timeline.packet(Layer.MSRP, Transport.TCP, A, B, msrp, connection=2, at=2.125)
     timeline.packet(Layer.SIP, Transport.TCP, B6, A6, answer_of(2), connection=1, at=2.25)
     write_capture(tmp_path / "a.pcapng", list(timeline))
@@ -144,6 +147,19 @@ def test_holes_of_a_timeline_are_written_and_read_back(tmp_path: Path, request_o
     add(other, one, b"", 300)
     write_capture(tmp_path / "holes.pcapng", timeline)
     assert packets(capture_to_timeline(tmp_path / "holes.pcapng")) == packets(timeline)
+
+
+def test_who_opened_an_msrp_connection_is_written_and_read_back(tmp_path: Path) -> None:
+    """The end that accepted it sends first."""
+    paths = b"To-Path: msrp://a:1/x;tcp\r\nFrom-Path: msrp://b:1/y;tcp\r\n"
+    answer = b"MSRP a786hjs2 200 OK\r\n" + paths + b"-------a786hjs2$\r\n"
+    timeline = Timeline(clock=lambda: 1e9)
+    opened = timeline.event(Layer.MSRP, "connection", "accepted from there", opened_by=str(B))
+    timeline.packet(Layer.MSRP, Transport.TCP, A, B, answer, connection=opened.number)
+    write_capture(tmp_path / "opened.pcapng", timeline)
+    back = events(capture_to_timeline(tmp_path / "opened.pcapng"))["connection"]
+    assert back.text == f"{B} opened it to {A}"
+    assert dict(back.fields) == {"connection": 1, "opened_by": str(B)}
 
 
 def test_a_capture_that_begins_inside_a_stream_begins_at_a_start_line(
