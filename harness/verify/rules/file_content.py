@@ -37,12 +37,14 @@ _BYE_SECONDS = 30.0
 
 @rule("ft.selector.size", on=Kind.MSRP_MESSAGE)
 def size(message: ChunkedMessage, flow: Flow) -> Both:
-    file = _announced(message) if _carries_a_file(message) and _is_whole(message) else None
+    file = _announced(message) if _carries_a_file(message) and message.complete else None
     due = _due_octets(file) if file else None
     octets = payload_octets(message)
     if due is None:
         return
-    if octets != due and flow.assembly.incomplete:
+    if octets != due and not _is_whole(message):
+        yield Unverifiable("end-line and Byte-Range do not agree on where the file ends")
+    elif octets != due and flow.assembly.incomplete:
         yield Unverifiable("what is missing may be in a gap of the capture")
     elif octets is None:
         yield Unverifiable("the wrapped file is transfer-encoded and too large to be decoded")

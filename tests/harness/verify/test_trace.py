@@ -160,3 +160,30 @@ def test_a_session_gives_the_findings_of_its_score_card(name, card, profile):
     assert found == {
         party: {rule: level for rule, level in rules.items() if level} for party, rules in expected.items()
     }
+
+
+def test_what_only_the_rest_of_the_capture_could_tell_is_not_verifiable():
+    verifier = Verifier()
+    verifier.judge(capture_to_timeline(SEED / "filetransfer.pcapng"))
+    assert sorted((item.rule, item.where.label) for item in verifier.open) == [
+        ("ft.selector.size", "MSRP message 4a041ca324, SEND #9"),
+        ("msrp.response.tid", "200 to a request #11"),
+        ("msrp.response.tid", "200 to a request #12"),
+    ]
+
+
+def test_msrp_of_the_traces_gives_the_findings_of_their_score_cards():
+    found = {}
+    for name in ("session", "filetransfer"):
+        verifier = Verifier("ietf")
+        for item in verifier.judge(capture_to_timeline(SEED / f"{name}.pcapng")):
+            if item.where.layer == "msrp" and item.rule.startswith(("msrp.", "sdp.cema.")):
+                level = f"{item.severity}{' fails' if item.fails else ''}"
+                found[name, item.rule, item.party.value, item.where.label] = level
+    assert found == {
+        ("session", "sdp.cema.session-match", "network", "200 to SEND #9"): "INFO",
+        ("session", "msrp.tid.pattern", "network", "SEND #12"): "INFO",
+        ("filetransfer", "msrp.tid.entropy", "handset", "SEND #7"): "MUST",
+        ("filetransfer", "msrp.tid.entropy", "network", "SEND #9"): "MUST",
+        ("filetransfer", "msrp.byte-range.end-total", "network", "SEND #9"): "MUST fails",
+    }
