@@ -76,6 +76,8 @@ def list_elements(value: str) -> list[tuple[int, str]]:
 
 def split_list(value: str) -> list[str]:
     """The elements of a comma list, trimmed, without empty ones."""
+    if "," not in value:
+        return [text] if (text := value.strip(" \t")) else []
     return [text for _, text in list_elements(value) if text]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise, repeat
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.sip.fault import Fault
 from harness.sip.grammar import is_token, octets
@@ -161,6 +161,25 @@ class Head:
                 seen.add(key)
             place += len(row)
         return faults
+
+
+class UnreadHead(Head):
+    """That of a message as it was written, read when somebody asks: most responses are only sent."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: bytes) -> None:
+        self._message = message
+
+    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
+
+        def __getattr__(self, name: str) -> object:
+            if name not in Head.__slots__:
+                raise AttributeError(f"a head has no {name}")
+            read = read_head(self._message)
+            for slot in Head.__slots__:
+                setattr(self, slot, getattr(read, slot))
+            return getattr(self, name)
 
 
 def read_head(data: bytes) -> Head:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from harness.errors import SipSyntaxError, UsageError
 from harness.sip.caller_preferences import AcceptContact
 from harness.sip.fault import Fault, fault_of
 from harness.sip.grammar import is_token, list_elements, parse_number, split_list
-from harness.sip.head import Head, HeaderField, name_of, read_head, value_of, written_head
+from harness.sip.head import Head, HeaderField, UnreadHead, name_of, read_head, value_of, written_head
 from harness.sip.header_lines import (
     checked_line,
     checked_lines,
@@ -69,22 +69,12 @@ class SipMessage:
 
     is_request = False
 
-    def __init__(self, head: Head | None, raw: bytes | None, rest: bytes | None = None) -> None:
-        """Of raw (the whole message) and rest (what follows the head) one is enough; of raw and head, too."""
-        if head is not None:
-            self._head = head
-        self._raw, self._rest = raw, rest
+    def __init__(self, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
+        """Of raw (the whole message) and rest (what follows the head) one is enough."""
+        self._head, self._raw, self._rest = head, raw, rest
         self._body: bytes | None = None
         self._faults: tuple[Fault, ...] | None = None
         self._typed: dict[str, Any] = {}
-
-    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
-
-        def __getattr__(self, name: str) -> Head:
-            if name == "_head":  # its slot was left empty: most responses are only sent
-                self._head = read_head(self._raw)
-                return self._head
-            raise AttributeError(f"a SIP message has no {name}")
 
     @property
     def raw(self) -> bytes:
@@ -244,7 +234,8 @@ class SipMessage:
 
     def _list(self, name: str, parse: _Parse[_T], may_be_empty: bool = False) -> list[_T]:
         typed, key = self._typed, f"{name}*"
-        if key not in typed:
+        values: list[_T] | None = typed.get(key)
+        if values is None:
             head = self._head
             numbers = head.numbers.get(name, ())
             if may_be_empty:
@@ -253,14 +244,14 @@ class SipMessage:
                 _all_parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _all_parsed
             )
             try:
-                typed[key] = [value for number in numbers for value in read(parse, head.rows[number])]
+                values = [value for number in numbers for value in read(parse, head.rows[number])]
             except SipSyntaxError:
-                typed[key] = [
+                values = [
                     self._located(number, index, text, parse)
                     for number in numbers
                     for index, text in list_elements(head.text(number))
                 ]
-        values: list[_T] = typed[key]
+            typed[key] = values
         return values
 
     def _required_list(self, name: str, parse: _Parse[_T], clause: str) -> list[_T]:
@@ -561,9 +552,7 @@ class Response(SipMessage):
 
     __slots__ = ("reason", "status")
 
-    def __init__(
-        self, line: StatusLine, head: Head | None, raw: bytes | None, rest: bytes | None = None
-    ) -> None:
+    def __init__(self, line: StatusLine, head: Head, raw: bytes | None, rest: bytes | None = None) -> None:
         super().__init__(head, raw, rest)
         self.status, self.reason = line
 
@@ -687,7 +676,7 @@ def build_response(
     demand(to_tag is None or is_token(to_tag), "To tag", to_tag or "")
     own_lines, _ = checked_lines(headers, body)
     raw = _as_told(start_line, lines + own_lines, body)
-    return Response(StatusLine(status, phrase), None, raw, body)
+    return Response(StatusLine(status, phrase), UnreadHead(raw), raw, body)
 
 
 def _copied(request: Request, tag: str | None) -> list[bytes]:
