@@ -46,28 +46,26 @@ class EventKind(StrEnum):
     FAILED = "failed"
 
 
-Told = str | Callable[[], str]
-"""What an event says: under load few are ever read, so a text may be made when somebody asks for it."""
-
-
 class PeerEvent(NamedTuple):
     """One thing that happened.
 
     number: place in the journal, from 1. time: seconds since the Unix epoch. timeline: number of the last
     entry of the timeline when it happened. subject: the value it is about (Binding, ReceivedMessage, ...).
+    told: what it says, with {} for each of the values if there are any: few events of a load are ever read.
     """
 
     number: int
     time: float
     timeline: int
     kind: EventKind
-    told: Told
+    told: str
     subject: Any = None
+    values: tuple[object, ...] = ()
 
     @property
     def text(self) -> str:
         """What it says, for people."""
-        return self.told if isinstance(self.told, str) else self.told()
+        return self.told.format(*self.values) if self.values else self.told
 
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"
@@ -111,10 +109,11 @@ class Journal:
         """Number of the last entry of the timeline: what `after` takes to mean "from now on"."""
         return len(self._timeline)
 
-    def add(self, kind: EventKind, text: Told, subject: Any = None) -> PeerEvent:
-        """Append an event, log it, and wake who waits for it. text: what it says, or how to make that."""
+    def add(self, kind: EventKind, told: str, subject: Any = None, *values: object) -> PeerEvent:
+        """Append an event, log it, and wake who waits for it."""
         self._count += 1
-        event = PeerEvent(self._count, self._timeline.now(), len(self._timeline), kind, text, subject)
+        timeline = self._timeline
+        event = PeerEvent(self._count, timeline.now(), len(timeline), kind, told, subject, values)
         self.events.append(event)
         if log.isEnabledFor(logging.INFO):
             log.info("%s", event, extra={"peer_event": event.number, "kind": kind.value})

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import build_cpim, format_cpim_address
@@ -125,8 +124,7 @@ class Pager:
         if message.accepted:
             self._remember(message)
         self.received.append(message)
-        said = partial("{}, answer {}".format, message, answer.status)
-        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, said, message)
+        self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, "{}, answer {}", message, message, answer.status)
         if self._notifications.comes_first(message):
             self._pcscf.spawn(self._answer_second(message, answer), "notification before the answer")
         elif answer.delay:

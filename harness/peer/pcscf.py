@@ -155,11 +155,8 @@ class Pcscf:
         self.agent.respond(incoming, response)
         if incoming.transport is not Transport.UDP:  # whose transactions outlive repeats (17.2.2)
             self.repeats.answered(incoming.message, response)
-        self.journal.add(
-            EventKind.ANSWERED,
-            partial("{} with {} {}".format, incoming.message.method, status, response.reason),
-            status,
-        )
+        said = incoming.message.method, status, response.reason
+        self.journal.add(EventKind.ANSWERED, "{} with {} {}", status, *said)
 
     def answer(self, incoming: Incoming, answer: Answer, headers: Iterable[Header] = ()) -> None:
         """Give an answer a test asked for; nothing at all when that is silence."""

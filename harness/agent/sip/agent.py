@@ -287,9 +287,9 @@ class SipAgent:
 
     def _received_request(self, request: Request, arrival: Arrival, refusal: Refusal | None) -> None:
         """A new request, a repeat or an ACK. Without what a transaction needs it is refused at once."""
-        absent = missing(request)
         try:
-            if absent:
+            # What is not refused has them all, or no Via, which `stamp` tells.
+            if refusal is not None and (absent := missing(request)):
                 raise SipSyntaxError("request", request.start_line, 0, "RFC 3261 8.1.1", f"{absent} absent")
             stamp(request, arrival.source)
             key = server_key(request)
