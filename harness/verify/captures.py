@@ -15,6 +15,8 @@ from harness.verify.report import Judgement
 
 NOTICES = ("capture-truncated", "capture-ignored", OCTETS_LOST, DATAGRAMS_LOST)
 
+SHOWN_HOLES = 4
+
 
 def judge_captures(
     paths: Sequence[Path], profile: str, settings: VerifySettings | None = None
@@ -41,8 +43,15 @@ def notices(timeline: Timeline) -> list[str]:
     cut = [entry for entry in timeline if isinstance(entry, Packet) and entry.missing]
     if cut:
         octets = sum(packet.missing for packet in cut)
-        said.append(f"{octets} octets are missing at {len(cut)} places of the capture")
+        said.append(f"{octets} octets are missing at {len(cut)} places of the capture{_places(cut)}")
     return said
+
+
+def _places(cut: Sequence[Packet]) -> str:
+    """Where the first holes are."""
+    shown = [f"{packet.missing} from {packet.source} to {packet.destination}" for packet in cut[:SHOWN_HOLES]]
+    more = f" and {len(cut) - SHOWN_HOLES} more" if len(cut) > SHOWN_HOLES else ""
+    return f": {', '.join(shown)}{more}"
 
 
 def exit_code(judgements: Sequence[Judgement]) -> int:

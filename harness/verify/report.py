@@ -40,7 +40,11 @@ class Judgement:
     @property
     def verdict(self) -> Verdict:
         """fail, inconc (nothing to judge, or a rule broke) or pass."""
-        return verdict(self.findings) if self.judged else Verdict.INCONC
+        return self.verdict_of(None)
+
+    def verdict_of(self, party: Party | None) -> Verdict:
+        """The same for one party alone: a finding is against the sender of its message."""
+        return verdict(self.findings, party) if self.judged else Verdict.INCONC
 
 
 def overall(judgements: Sequence[Judgement]) -> Verdict:
@@ -53,8 +57,11 @@ def overall(judgements: Sequence[Judgement]) -> Verdict:
 
 
 def to_text(judgements: Sequence[Judgement]) -> str:
-    """A paragraph per capture; findings by message, the heaviest first."""
-    return "\n\n".join("\n".join(_text_lines(judgement)) for judgement in judgements) + "\n"
+    """A paragraph per capture; findings by message, the heaviest first. At the end, what the marks mean."""
+    paragraphs = ["\n".join(_text_lines(judgement)) for judgement in judgements]
+    if any(judgement.findings for judgement in judgements):
+        paragraphs.append(_LEGEND)
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def to_json(judgements: Sequence[Judgement]) -> str:
@@ -66,6 +73,7 @@ def to_json(judgements: Sequence[Judgement]) -> str:
                 "profile": judgement.profile,
                 "items": judgement.judged,
                 "verdict": judgement.verdict,
+                "parties": {party.value: judgement.verdict_of(party) for party in _JUDGED},
                 "notices": list(judgement.notices),
             }
             for judgement in judgements
@@ -116,6 +124,13 @@ def to_html(judgements: Sequence[Judgement]) -> str:
     )
 
 
+_JUDGED = (Party.HANDSET, Party.NETWORK)
+_LEGEND = """\
+Each finding: the rule and what it asks for, where, what was expected and what came, the source of the rule.
+FAIL fails a run: a MUST that was read in its text and that the messages decide. All else warns.
+[T] the clause was read, [I] seen in implementations, [M] from memory, [S] seen in a field trace,
+[P] a comparison only a lab can make. rcslab rules ID tells more."""
+
 FORMATS: dict[str, Callable[[Sequence[Judgement]], str]] = {
     "text": to_text,
     "json": to_json,
@@ -151,6 +166,16 @@ def summary(judgement: Judgement) -> str:
     )
 
 
+def by_party(judgement: Judgement) -> str:
+    """ "handset: pass; network: fail by imdn.xml.datetime-present": whom the verdict is about."""
+    said = []
+    for party in _JUDGED:
+        rules = {item.rule: None for item in judgement.findings if item.fails and item.party is party}
+        cause = f" by {', '.join(rules)}" if rules else ""
+        said.append(f"{party}: {judgement.verdict_of(party)}{cause}")
+    return "; ".join(said)
+
+
 def _by_message(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
     """Findings of each message, heaviest first, messages in order."""
     ordered = sorted(
@@ -163,7 +188,7 @@ def _by_message(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding
 
 
 def _text_lines(judgement: Judgement) -> list[str]:
-    lines = [summary(judgement), *(f"notice: {notice}" for notice in judgement.notices)]
+    lines = [summary(judgement), by_party(judgement), *(f"notice: {notice}" for notice in judgement.notices)]
     for first, findings in _by_message(judgement.findings):
         where = first.where
         way = f"{where.source} -> {where.destination}" if where.source else where.layer
@@ -226,7 +251,8 @@ def _html_section(judgement: Judgement) -> str:
     )
     tail = f"<h3>Not verifiable</h3><ul>{undecided}</ul>" if undecided else ""
     notices = "".join(f"<p><b>{_html(notice)}</b></p>" for notice in judgement.notices)
-    return f"<h2>{_html(summary(judgement))}</h2>{notices}{table}{tail}"
+    head = f"<h2>{_html(summary(judgement))}</h2><p>{_html(by_party(judgement))}</p>"
+    return f"{head}{notices}{table}{tail}"
 
 
 def _html_row(finding: Finding) -> str:

@@ -9,11 +9,13 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.evidence.capture import capture_to_timeline
+from harness.verify.captures import judge_captures
 from harness.verify.engine import Verifier
 from harness.verify.finding import Verdict
-from harness.verify.report import FORMATS, Judgement, overall, to_html, to_json, to_junit, to_text
+from harness.verify.report import FORMATS, Judgement, by_party, overall, to_html, to_json, to_junit, to_text
 
-PAGER = Path(__file__).parents[2] / "corpora/seed/pager.pcapng"
+SEED = Path(__file__).parents[2] / "corpora/seed"
+PAGER = SEED / "pager.pcapng"
 
 
 @pytest.fixture
@@ -34,6 +36,10 @@ def test_text_says_who_what_where_and_by_which_clause(judgement):
     text = to_text([judgement])
     assert text.startswith("pager.pcapng: fail, profile ietf, 9 items, ")
     assert "MESSAGE #1  2015-02-17 06:54:27.412  handset -> network  [2001::1:88fe:fccf:2870:5dee]:" in text
+    assert text.splitlines()[1] == (
+        "handset: fail by ims.sip-instance.non-register, pager.no-contact; "
+        "network: fail by imdn.xml.datetime-present"
+    )
     assert "  FAIL MUST   pager.no-contact: MESSAGE and its 2xx have no Contact." in text
     assert "Contact at octet " in text and "RFC 3428 4" in text
 
@@ -45,6 +51,7 @@ def test_json_holds_findings_captures_and_verdict(judgement, clean):
         ("pager.pcapng", "fail"),
         ("clean.pcapng", "pass"),
     ]
+    assert value["captures"][0]["parties"] == {"handset": "fail", "network": "fail"}
     finding = next(item for item in value["findings"] if item["rule"] == "pager.no-contact")
     assert set(finding) >= {
         "rule",
@@ -89,3 +96,26 @@ def test_the_worst_verdict_counts(judgement, clean):
     assert overall([clean, empty]) is Verdict.INCONC
     assert overall([clean]) is Verdict.PASS
     assert overall([]) is Verdict.INCONC
+
+
+def test_a_party_is_not_failed_by_what_the_other_sent():
+    verifier = Verifier("rcs51")
+    verifier.judge(capture_to_timeline(PAGER))
+    judgement = Judgement.of("pager.pcapng", verifier)
+    assert by_party(judgement) == "handset: pass; network: fail by imdn.xml.datetime-present"
+    assert by_party(Judgement.of("empty", Verifier())) == "handset: inconc; network: inconc"
+
+
+def test_the_marks_are_told_where_there_are_findings(judgement, clean):
+    assert "FAIL fails a run" in to_text([judgement, clean])
+    assert "FAIL" not in to_text([clean])
+
+
+def test_holes_are_told_with_their_places():
+    (found,) = judge_captures([SEED / "filetransfer.pcapng"], "rcs51")
+    (notice,) = found.notices
+    assert notice == (
+        "1323699 octets are missing at 2 places of the capture: "
+        "118830 from [2001::1:88fe:fccf:2870:5dee]:8884 to [2001:0:0:1::2]:16012, "
+        "1204869 from [2001:0:0:1::2]:16012 to [2001::1:88fe:fccf:2870:5dee]:8884"
+    )
