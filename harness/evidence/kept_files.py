@@ -1,6 +1,6 @@
 """Files under names the other end chose: kept in a folder of ours, never outside it, never one over another.
 
-RFC 5547 6 and 10: a name in a file-selector is no path, and whatever it holds is not to be trusted.
+RFC 5547 6: a name in a file-selector is no path, and who takes the file sees to what the name may mean here.
 """
 
 from __future__ import annotations

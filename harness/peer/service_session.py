@@ -104,7 +104,7 @@ class ServiceSession:
     @property
     def inside(self) -> SessionHandle | None:
         """The MSRP session while it lives, where notifications of this service belong into it."""
-        if not self.notifies_inside or self.ending is not None or self._call is None:
+        if not self.notifies_inside or self._call is None:
             return None
         handle = next((each for each in self._call.handles if each is not None), None)
         return None if handle is None or handle.failed else handle

@@ -266,6 +266,9 @@ def test_it_rings_until_the_handset_gives_up(bench: Any, invite: Any, far: str) 
     assert len(tags) == 1
     bench.call(asyncio.sleep(0))  # what sent the 487 has returned to the loop of the peer
     assert peer.invitations.user_agent.sessions == []
+    for _ in range(3):  # nor does what waited for the time to answer
+        bench.call(asyncio.sleep(0))
+    assert EventKind.ANSWERED not in {event.kind for event in peer.events}
 
 
 def test_the_session_timer_of_the_peer(bench: Any, invite: Any) -> None:
