@@ -1,4 +1,4 @@
-"""What the peer answers to the messages of RFC 4475 and RFC 5118, sent as octets over UDP and TCP.
+"""What the peer answers to the traps of RFC 4475 and RFC 5118, sent as octets over UDP and TCP.
 
 The tables hold, for each message of the corpus, the section that describes it and what must come back. What
 stops nobody is handed up by the agent: `HANDED_UP` is what the agent's user here answers to everything.
@@ -126,7 +126,7 @@ PEER: dict[str, tuple[str, int]] = {
 
 # Octets -> why they are dropped. They come over UDP, where a wrong response is told from its absence by what
 # comes after it.
-BIGCODE = b"SIP/2.0 4294967301 better not break the receiver\r\nVia: SIP/2.0/UDP 192.0.2.105\r\n\r\n"
+BIGCODE = b"SIP/2.0 4294967496 OK and then some\r\nVia: SIP/2.0/UDP 198.51.100.43\r\n\r\n"
 DROPPED = {
     "unreason": "no transaction",
     "noreason": "no transaction",
@@ -135,8 +135,8 @@ DROPPED = {
 }
 
 BARRIER = (
-    "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKbarrier\r\n"
-    "From: <sip:a@example.com>;tag=a\r\nTo: <sip:b@example.com>\r\nCall-ID: barrier\r\nCSeq: 1 OPTIONS\r\n"
+    "OPTIONS sip:home.example SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKbarrier\r\n"
+    "From: <sip:a@home.example>;tag=a\r\nTo: <sip:b@home.example>\r\nCall-ID: barrier\r\nCSeq: 1 OPTIONS\r\n"
     "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
 )
 
@@ -232,7 +232,7 @@ def test_over_tcp_what_follows_a_message_is_the_next_one(agent: Everything) -> N
         answers = b""
         while answers.count(b"\r\n\r\n") < 2:
             answers += client.recv(65535)
-    assert re.findall(rb"CSeq: 8 (\w+)", answers) == [b"REGISTER", b"INVITE"]
+    assert re.findall(rb"CSeq: 31 (\w+)", answers) == [b"REGISTER", b"INVITE"]
 
 
 def test_over_tcp_a_body_that_never_ends_is_waited_for_and_given_up(bench: Any) -> None:
@@ -259,7 +259,7 @@ def test_a_response_nobody_asked_for_is_dropped_with_a_note(agent: Everything, n
 
 @pytest.fixture
 def example(bench: Any) -> Any:
-    return bench.start(domain="example.com")
+    return bench.start(domain="home.example")
 
 
 def asked(peer: Any, name: str) -> bytes:
@@ -307,11 +307,11 @@ def test_an_unknown_method_is_told_the_known_ones(example: Any) -> None:
 def test_an_unknown_extension_is_told_by_role(example: Any) -> None:
     """RFC 4475 3.3.5: the proxy in the peer comes before its server."""
     answer = asked(example, "bext01")
-    assert b"\r\nUnsupported: noProxiesSupportThis, norDoAnyProxiesSupportThis\r\n" in answer
+    assert b"\r\nUnsupported: noSuchRelay, norThisOne\r\n" in answer
 
 
 def test_an_unknown_authorization_scheme_is_challenged_with_a_known_one(example: Any) -> None:
-    example.config.subscribers = (Subscriber("j.user", ("sip:j.user@example.com",), password="p"),)
+    example.config.subscribers = (Subscriber("sam", ("sip:sam@home.example",), password="p"),)
     example.registrar.authentication = Authentication.DIGEST
     answer = asked(example, "regaut01")
     assert status_of(answer) == 401
@@ -321,17 +321,17 @@ def test_an_unknown_authorization_scheme_is_challenged_with_a_known_one(example:
 def test_two_contacts_with_escaped_nulls_are_two_bindings(example: Any) -> None:
     asked(example, "escnull")
     assert [binding.contact for binding in example.registrar.all_bindings()] == [
-        "sip:%00@host5.example.com",
-        "sip:%00%00@host5.example.com",
+        "sip:nil%00@client4.home.example",
+        "sip:nil%00%00@client4.home.example",
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "contact"),
     [
-        ("cparam01", b"<sip:+19725552222@gw1.example.net>"),
-        ("cparam02", b"<sip:+19725552222@gw1.example.net;unknownparam>"),
-        ("regescrt", b"<sip:user@example.com?Route=%3Csip:sip.example.com%3E>"),
+        ("cparam01", b"<sip:+493055501@gate.home.example>"),
+        ("cparam02", b"<sip:+493055501@gate.home.example;strange>"),
+        ("regescrt", b"<sip:ralf@client30.home.example?Route=%3Csip:relay.home.example%3Blr%3E>"),
     ],
 )
 def test_a_binding_keeps_its_contact_as_a_later_fetch_shows(example: Any, name: str, contact: bytes) -> None:
