@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -138,6 +139,18 @@ async def chatting(tools: Any, **options: Any) -> AsyncIterator[tuple[Any, Far]]
             yield rig, far
         finally:
             far.msrp.close()
+
+
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """A port whose queue is full: who connects is not answered."""
+    with socket.socket() as server, socket.socket() as first, socket.socket() as second:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for client in (first, second):
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 def state(rig: Any, tools: Any) -> ChatState:
@@ -370,6 +383,33 @@ async def test_the_session_is_refreshed_at_half_of_its_interval(tools: Any) -> N
         assert update.header("Contact").startswith(f"<{rig.contact}>;+g.3gpp.icsi-ref=")
 
 
+async def test_a_session_that_ends_before_it_begins_is_not_tried_again(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        rig.write("one")
+        invite = await rig.network.receive("INVITE")
+        with deaf_port() as port:
+            far.ok(invite, far.msrp.sdp("passive").replace(f":{far.msrp.port}/", f":{port}/"))
+            await rig.network.receive("ACK")
+            await far.hang_up()  # while they connect
+        await rig.network.nothing()
+        assert rig.statuses == [NOT_SENT]
+        assert state(rig, tools) is ChatState.ENDED
+
+
+async def test_a_text_that_did_not_leave_at_all_goes_in_the_next_session(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        rig.write("one")
+        await far.accept()
+        await far.msrp.receive()
+        await tools.settled()
+        rig.write("two")
+        rig.client._connection.sessions.endpoint.cut()  # before the text has its turn
+        rig.network.answer(await rig.network.receive("BYE"), "200 OK")
+        assert rig.statuses == [SENT, SENDING]
+        await far.accept()
+        assert await texts(far, 1) == ["two"]
+
+
 # -- isComposing
 
 
@@ -392,7 +432,11 @@ async def test_typing_is_told_in_the_session_only(tools: Any) -> None:
         await far.msrp.nothing()  # a text says that nobody writes any more
         rig.app.type_text("c")
         await far.msrp.receive()
-        await tools.advance(15.5)
+        await tools.advance(10)
+        rig.app.type_text("d")
+        await tools.advance(10)
+        await far.msrp.nothing()  # 15 seconds count from the last key
+        await tools.advance(5.5)
         assert "<state>idle</state>" in (await far.msrp.receive()).body
 
 
@@ -411,6 +455,17 @@ async def test_who_writes_is_shown_until_the_text_comes(tools: Any) -> None:
         assert conversation.composing == [tools.FAR_NUMBER]
         await tools.advance(2)
         assert conversation.composing == []
+
+
+async def test_nobody_writes_in_a_session_that_is_over(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        conversation = rig.app.conversations[tools.FAR_NUMBER]
+        for number in range(2):
+            await far.called(call_id=f"far-{number}", branch=f"far{number}")
+            assert conversation.composing == []
+            await far.msrp.deliver(ACTIVE, COMPOSING)
+            assert conversation.composing == [tools.FAR_NUMBER]
+            await far.hang_up()
 
 
 # -- MT
@@ -439,6 +494,9 @@ async def test_a_message_that_is_repeated_is_shown_once(tools: Any) -> None:
         for _ in range(2):
             await far.msrp.deliver(far.cpim("hello", disposition="display"))
         assert rig.shown == ["hello"]
+        for _ in range(2):  # the SEND repeated, and nothing in it tells
+            await far.msrp.deliver(far.cpim("again", "", None), message_id="same1")
+        assert rig.shown == ["hello", "again"]
 
 
 async def test_displayed_after_the_session_goes_by_message(tools: Any) -> None:

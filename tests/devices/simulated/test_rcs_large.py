@@ -213,6 +213,14 @@ async def test_one_that_comes_is_shown_and_notified_by_message_when_it_is_whole(
         assert "<displayed/>" in (await rig.network.receive("MESSAGE")).body
 
 
+async def test_a_message_whose_last_chunk_is_repeated_counts_once(tools: Any) -> None:
+    async with writing(tools) as (rig, far):
+        await called(rig, tools, far)
+        for _ in range(2):
+            await far.deliver(cpim(tools, TEXT).replace("imdn.Message-ID: mid-1\r\n", ""), message_id="same1")
+        assert rig.shown == [TEXT]
+
+
 async def test_half_a_message_is_none(tools: Any) -> None:
     async with writing(tools) as (rig, far):
         await called(rig, tools, far)
