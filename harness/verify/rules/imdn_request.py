@@ -1,0 +1,139 @@
+"""Rules about messages that ask for notifications (RFC 5438 6.2, 6.3, 7.1.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import same_uri_text
+from harness.verify.engine import Flow
+from harness.verify.finding import Severity, Violation
+from harness.verify.items import CpimItem, SipEntry
+from harness.verify.msrp_items import MsrpEntry
+from harness.verify.rules.cpim import ANONYMOUS, misspelled
+from harness.verify.rules.imdn_chain import (
+    TOKEN,
+    at_item,
+    mime_value,
+    requests_in,
+    was_accepted,
+)
+
+KNOWN_REQUESTS = frozenset({"positive-delivery", "negative-delivery", "processing", "display"})
+
+_PARAMETER = rf' *; *[!#-\'*+\-0-9A-Z^_`a-z|~]+=(?:{TOKEN}|"(?:[^"\\]|\\.)*")'
+_REQUEST = re.compile(rf"(?:{TOKEN}(?:{_PARAMETER})*(?: *, *{TOKEN}(?:{_PARAMETER})*)*)?")
+_COUNTED = re.compile(r"(.*?)(\d+)")
+_NARROW = (
+    (re.compile(r"[0-9]+"), 10, "digits"),
+    (re.compile(r"[0-9a-f]+|[0-9A-F]+"), 16, "hexadecimal digits"),
+)
+
+
+@rule("imdn.request.message-id", on=Kind.CPIM)
+def request_message_id(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    cpim = item.cpim
+    if cpim is None or not cpim.asks_for_imdn or item.is_notification or misspelled(cpim, "Message-ID"):
+        return
+    value = item.message_id
+    if value is None:
+        yield at_item(item, "imdn.Message-ID in a message that asks for a notification", "none")
+    elif not re.fullmatch(TOKEN, value):
+        yield at_item(item, "imdn.Message-ID: a token", value or "nothing")
+
+
+@rule("imdn.request.message-id.entropy", on=Kind.CPIM)
+def message_id_entropy(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    value = item.message_id
+    if not value:
+        return
+    for alphabet, size, name in _NARROW:
+        if alphabet.fullmatch(value):
+            if size ** len(value) < 2**64:
+                yield at_item(item, "64 random bits in imdn.Message-ID", f"{value}: {len(value)} {name}")
+                return
+            break
+    before = next(
+        (
+            known.message_id
+            for known in reversed(flow.assembly.cpim_items())
+            if known.place < item.place and known.sender is item.sender and known.message_id
+        ),
+        None,
+    )
+    if _counts_on(before, value):
+        yield at_item(item, "64 random bits in imdn.Message-ID", f"{value} after {before}: a counter")
+
+
+@rule("imdn.message-id.unique", on=Kind.CPIM)
+def message_id_unique(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    value = item.message_id
+    if not value or item.cpim is None or not item.cpim.content:
+        return
+    if any(imdn.message_id == value for imdn in item.imdns):
+        yield at_item(item, "an imdn.Message-ID of its own", f"{value}, the id of the message it reports on")
+    for known in flow.assembly.originals(value):
+        if known is item or known.place >= item.place or not _same_sender(known, item):
+            continue
+        if known.cpim is None or not known.cpim.content or not _written_alike(known, item):
+            continue
+        if _content(known) != _content(item):
+            yield at_item(item, "a unique imdn.Message-ID", f"{value} with other content in {known.label}")
+        elif _same_leg(known.carrier, item.carrier) and was_accepted(known):
+            yield at_item(item, "a unique imdn.Message-ID", f"{value} as in {known.label}", Severity.INFO)
+        return
+
+
+@rule("imdn.request.values", on=Kind.CPIM)
+def request_values(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    for value in requests_in(item):
+        if not _REQUEST.fullmatch(value):
+            yield at_item(item, "a comma list of tokens", value)
+
+
+@rule("imdn.request.values.unknown-token", on=Kind.CPIM)
+def unknown_token(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    requests = requests_in(item)
+    if len(requests) > 1:
+        yield at_item(item, "Disposition-Notification once", f"{len(requests)} times")
+    for value in requests:
+        tokens = (part.partition(";")[0].strip() for part in value.split(",")) if value.strip() else ()
+        for token in tokens:
+            if re.fullmatch(TOKEN, token) and token not in KNOWN_REQUESTS:
+                near = f" (meant: {token.lower()})" if token.lower() in KNOWN_REQUESTS else ""
+                yield at_item(item, f"one of {', '.join(sorted(KNOWN_REQUESTS))}", token + near)
+
+
+def _same_leg(one: SipEntry | MsrpEntry, other: SipEntry | MsrpEntry) -> bool:
+    return one.layer is other.layer and (one.source.host, one.destination.host) == (
+        other.source.host,
+        other.destination.host,
+    )
+
+
+def _same_sender(one: CpimItem, other: CpimItem) -> bool:
+    """One side, and of the network one far party: CPIM From equal or hidden."""
+    if one.sender is not other.sender:
+        return False
+    left, right = (item.cpim.from_ if item.cpim else None for item in (one, other))
+    if left is None or right is None or ANONYMOUS in (left.uri.lower(), right.uri.lower()):
+        return True
+    return same_uri_text(left.uri, right.uri)
+
+
+def _content(item: CpimItem) -> tuple[str, bytes]:
+    assert item.cpim is not None
+    kind = item.cpim.content_type
+    return (kind.essence if kind else ""), item.cpim.content
+
+
+def _written_alike(one: CpimItem, other: CpimItem) -> bool:
+    """One Content-Transfer-Encoding: only then do the octets tell whether the content is the same."""
+    name = "Content-Transfer-Encoding"
+    return (mime_value(one, name) or "").lower() == (mime_value(other, name) or "").lower()
+
+
+def _counts_on(before: str | None, value: str) -> bool:
+    one, other = _COUNTED.fullmatch(before or ""), _COUNTED.fullmatch(value)
+    return one is not None and other is not None and one[1] == other[1] and int(other[2]) - int(one[2]) == 1
