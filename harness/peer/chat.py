@@ -8,6 +8,7 @@ from harness.agent.msrp.services import COMPOSING, Flow
 from harness.bodies.sdp_attributes import Setup
 from harness.peer.answers import HeaderChanges
 from harness.peer.config import FarParty
+from harness.peer.identities import ANONYMOUS_URI
 from harness.peer.invitations import Invitations
 from harness.peer.journal import EventKind
 from harness.peer.msrp_service import MsrpService
@@ -21,7 +22,11 @@ Chat = ServiceSession
 
 
 class Chats(MsrpService[Chat]):
-    """Those the handset begins, and those begun from here."""
+    """Those the handset begins, and those begun from here.
+
+    hidden: whether CPIM calls both sides anonymous, since the session tells who they are (by public clients);
+    may be changed.
+    """
 
     flows = (Flow.SESSION,)
     largest = LARGEST_MESSAGE
@@ -29,6 +34,7 @@ class Chats(MsrpService[Chat]):
 
     def __init__(self, invitations: Invitations) -> None:
         super().__init__(invitations, Chat)
+        self.hidden = True
 
     async def invite(
         self,
@@ -73,6 +79,8 @@ class Chats(MsrpService[Chat]):
             content_type,
             disposition=disposition,
             message_id=message_id,
+            sender=FarParty(ANONYMOUS_URI) if self.hidden else None,
+            recipient=ANONYMOUS_URI if self.hidden else None,
             cpim=cpim,
             text=text,
         )

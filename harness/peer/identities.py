@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from harness.errors import SipSyntaxError
 from harness.sip.uri import Uri, parse_uri, unescape
 
+ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"  # RFC 3323 4.1.1.3
 ANONYMOUS = frozenset({"anonymous.invalid", "unavailable.invalid"})
 
 

@@ -28,6 +28,7 @@ from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import registered
 from harness.peer.pager import DISPOSITION
 from harness.peer.service_session import SentInSession, ServiceSession
+from harness.peer.service_table import Asked
 from harness.sip.session_headers import Reason
 
 _AS_USUAL = SendOptions()
@@ -60,6 +61,10 @@ class LargeMessages(MsrpService[LargeMessage]):
 
     def __init__(self, invitations: Invitations) -> None:
         super().__init__(invitations, LargeMessage)
+
+    def takes(self, asked: Asked) -> bool:
+        """Those to one recipient."""
+        return super().takes(asked) and not asked.listed
 
     def terms(self, session: LargeMessage) -> Sequence[MsrpTerms | None]:
         """It takes one message of any type in CPIM."""

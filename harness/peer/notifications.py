@@ -22,7 +22,7 @@ from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.msrp.chunking import Outcome
 from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.config import FarParty
-from harness.peer.identities import anonymous
+from harness.peer.identities import ANONYMOUS_URI, anonymous
 from harness.peer.journal import EventKind, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.pcscf import Pcscf
@@ -36,7 +36,6 @@ from harness.peer.registrar import Registrar
 
 IMDN_NAMESPACE = "urn:ietf:params:imdn"
 _Plan = list[tuple["NotificationKind", timedelta]]
-_ANONYMOUS = "sip:anonymous@anonymous.invalid"
 _ON_THE_WIRE_SECONDS = 2.0
 
 
@@ -291,7 +290,7 @@ class Notifications(ReceivedNotifications):
         """RFC 5438 7.2.1: To is the From of the message; routes of the message are copied in order."""
         cpim = message.cpim
         to = cpim.to if cpim is not None else None
-        own = _ANONYMOUS if to is not None and anonymous(to.uri) else message.recipient
+        own = ANONYMOUS_URI if to is not None and anonymous(to.uri) else message.recipient
         own = own if sender is None else sender.sip
         back = (cpim.get("From") if cpim is not None else None) or f"<{message.sender}>"
         now = format_timestamp(datetime.fromtimestamp(self._pcscf.timeline.now(), UTC))

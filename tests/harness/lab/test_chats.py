@@ -18,7 +18,6 @@ from harness.verify.finding import Party
 
 FAR = "+12025550199"
 ANONYMOUS = "<sip:anonymous@anonymous.invalid>"
-HIDDEN = {"From": ANONYMOUS, "To": ANONYMOUS}
 SECONDS = 10
 
 
@@ -68,7 +67,7 @@ def test_a_chat_the_user_begins(desk: Desk) -> None:
     assert message.cpim is not None
     assert message.cpim.get("From") == ANONYMOUS
     android.wait_for_text("hello there", SECONDS, outgoing=True, status=TextStatus.READ)
-    sent = desk.call(peer.chats.send_text(chat, "and to you", cpim=HIDDEN))
+    sent = desk.call(peer.chats.send_text(chat, "and to you"))
     assert [desk.notified(sent.message_id, kind) for kind in ("delivered", "displayed")] == [Carrier.MSRP] * 2
     android.end_chat(FAR)
     desk.call(peer.chats.wait_ended(chat, timeout=SECONDS))
@@ -79,7 +78,7 @@ def test_a_chat_the_user_begins(desk: Desk) -> None:
 def test_a_chat_the_far_party_begins(desk: Desk) -> None:
     peer, android = desk.peer, desk.android
     chat = desk.call(peer.chats.invite(desk.target))
-    sent = desk.call(peer.chats.send_text(chat, "are you there", cpim=HIDDEN))
+    sent = desk.call(peer.chats.send_text(chat, "are you there"))
     assert desk.notified(sent.message_id, "delivered") is Carrier.MSRP
     desk.call(peer.chats.end(chat))
     android.open_conversation(FAR)

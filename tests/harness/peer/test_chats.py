@@ -168,9 +168,18 @@ def test_a_chat_of_the_far_party(bench: Any, ue: str) -> None:
     assert msrp.send() == "MSRP uesend1 200 OK"  # nothing comes before the handset's first SEND
     text = msrp.read()
     assert "knock knock" in text
+    anonymous = "<sip:anonymous@anonymous.invalid>\r\n"
+    assert f"\r\n\r\nFrom: {anonymous}To: {anonymous}DateTime: " in text
     assert "imdn.Disposition-Notification: positive-delivery, display" in text
     msrp.answer(text)
     assert sending().status == 200
+
+    peer.chats.hidden = False
+    sending = bench.begin(peer.chats.send_text(chat, "it is me"))
+    text = msrp.read()
+    assert f"\r\n\r\nFrom: <{chat.party.sip}>\r\nTo: <{ue}>\r\n" in text
+    msrp.answer(text)
+    assert sending().accepted
 
     ending = bench.begin(peer.chats.end(chat, Reason("SIP", 200, "Call completed")))
     bye = handset.receive()
