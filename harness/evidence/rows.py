@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.evidence.finding import Finding, findings_by_entry
 from harness.evidence.label import Label, label_of
@@ -225,13 +226,13 @@ def _event_line(event: Event) -> str:
         return f"cell on {plmn}" if fields.get("on") else "cell off"
     if event.name == "screen":
         shown = fields.get("messages") or []
-        last = shown[-1] if isinstance(shown, list | tuple) else {}
+        last = shown[-1] if shown and isinstance(shown, list | tuple) else {}
         state = (
             f": {last.get('text', '')!r} {last.get('status') or ''}"
             if isinstance(last, dict) and last
             else ""
         )
-        return f"screen, {len(shown)} messages{state}"
+        return f"screen, {len(shown)} messages{state}{_beside(fields)}"
     asked = str(fields.get("command") or fields.get("line") or "")
     answer = fields.get("final") or fields.get("reply") or ""
     if isinstance(lines := fields.get("lines"), list | tuple) and lines:
@@ -240,6 +241,15 @@ def _event_line(event: Event) -> str:
     if not text and fields:
         text = json.dumps(dict(fields), ensure_ascii=False, default=str)
     return f"{event.name}: {text}" if event.layer is Layer.LAB and text else text or event.name
+
+
+def _beside(fields: Mapping[str, Any]) -> str:
+    """What a screen shows beside its texts: the latest file, offers, who types, what the app says."""
+    files, offers = fields.get("files") or (), fields.get("offers") or ()
+    parts = [f"{file.get('name')!r} {file.get('line')}" for file in files[-1:] if isinstance(file, dict)]
+    parts += [f"asks {offer!r}" for offer in offers]
+    parts += [str(fields[name]) for name in ("composing", "said") if fields.get(name)]
+    return "".join(f"; {part}" for part in parts)
 
 
 def _fold_middle(rows: list[Row]) -> list[Row]:

@@ -53,6 +53,15 @@ def test_a_file_is_sent_under_any_name(bench: Any, handset: AndroidHandset, phot
     assert handset.conversation(ALICE).files[0].name == name
 
 
+def test_a_file_that_stays_in_the_compose_box_is_not_sent(
+    bench: Any, handset: AndroidHandset, photo: Path
+) -> None:
+    bench.call(setattr, bench.android.app, "press_send", lambda: False)
+    handset.ui_deadline = 0.3
+    with pytest.raises(HandsetError, match="expected an empty compose box after send"):
+        handset.send_file(ALICE, photo, "image/jpeg")
+
+
 def test_a_file_goes_to_a_group(bench: Any, handset: AndroidHandset, photo: Path) -> None:
     bench.call(bench.android.app.group_opened, GROUP, "Trip", [ALICE])
     handset.send_file_to_group("Trip", photo, "image/jpeg")

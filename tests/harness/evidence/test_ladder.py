@@ -146,6 +146,17 @@ def test_events_are_notes_on_the_lifeline_of_their_driver() -> None:
     ]
 
 
+def test_a_screen_tells_what_stands_beside_its_texts() -> None:
+    timeline = Timeline()
+    files = [{"name": "a.txt", "line": "old"}, {"name": "b.pdf", "line": "2.0 MB • Transferring…"}]
+    fields = {"files": files, "offers": ["Join Trip?"], "composing": "Bob is typing…", "said": "No network"}
+    timeline.event(Layer.ADB, "screen", messages=[], at=1.0, **fields)
+    (note,) = [row for row in ladder_of(timeline, (), {}).rows if isinstance(row, Note)]
+    assert note.lines == [
+        "screen, 0 messages; 'b.pdf' 2.0 MB • Transferring…; asks 'Join Trip?'; Bob is typing…; No network"
+    ]
+
+
 def test_five_hundred_messages_fold_in_the_middle_but_keep_what_fails(
     request_of: Make,
     finding: Callable,  # type: ignore[type-arg]

@@ -174,6 +174,8 @@ def test_a_file_from_the_handset(bench: Any, files: FileScreen, octets: int) -> 
     bench.call(bench.android.app.file_done, "f1")
     bench.outcome("f1", MessageStatus.READ)
     assert files.handset_shows_file("photo.jpg", status=TextStatus.READ).outgoing
+    with pytest.raises(NotSeen, match=r"photo\.jpg done and delivered"):
+        files.handset_shows_file("photo.jpg", status=TextStatus.DELIVERED, timeout=SOON)
     with pytest.raises(NotSeen, match=r"photo\.jpg failed"):
         files.handset_shows_file("photo.jpg", FileState.FAILED, timeout=SOON)
 
