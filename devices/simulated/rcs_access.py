@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from devices.simulated.baseband import Baseband
-from devices.simulated.defects import Defects, Stage
+from devices.simulated.defects import Defects
 from devices.simulated.personality import Personality
 from harness.agent.events.subscriptions import RequestMaker
 from harness.agent.sip.agent import Hop, Incoming, SipAgent
@@ -254,7 +254,7 @@ class RcsAccess:
     ) -> None:
         """Send one; to_tag does not count, there is one already where it would."""
         response = self.response(incoming.message, status, headers, reason=reason)
-        self.agent.respond(incoming, self.defects.apply(Stage.RESPONSE, response))
+        self.agent.respond(incoming, response)
 
 
 def _readable(values: Iterable[str]) -> list[NameAddr]:

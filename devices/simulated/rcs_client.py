@@ -31,7 +31,7 @@ from devices.simulated.rcs_texts import ACCEPTED, RcsTexts, TextShelf, WrittenTe
 from harness.agent.sip.agent import Incoming, SipAgent
 from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.errors import RcsLabError, UsageError
-from harness.evidence.timeline import Entry, Timeline
+from harness.evidence.timeline import Address, Entry, Timeline
 from harness.sip.grammar import is_token
 from harness.sip.message import Request, Response
 from harness.sip.transaction import Timers
@@ -51,6 +51,17 @@ class Unrecorded(Timeline):
 
     def _append(self, entry: Entry) -> None:
         return
+
+
+class HandsetAgent(SipAgent):
+    """The SIP agent of the handset: what it answers has the defects that are switched on."""
+
+    defects: Defects
+
+    def respond(self, incoming: Incoming, response: Response | bytes) -> None:
+        """As SipAgent.respond."""
+        told = response if isinstance(response, bytes) else self.defects.apply(Stage.RESPONSE, response)
+        super().respond(incoming, told)
 
 
 @dataclass(slots=True)
@@ -202,21 +213,25 @@ class RcsClient:
             _log.warning("the PDN connection names no P-CSCF: %s", ", ".join(pdn.pcscf) or "none")
             return
         timers = Timers(t1=self.settings.t1)
-        agent = SipAgent(
+        agent = HandsetAgent(
             Unrecorded(), self._received, timers=timers, tls=self.settings.tls, part="simulated RCS client"
         )
+        agent.defects = self.defects
         try:
             local = await agent.listen((pdn.ipv6 or "::1") if ":" in pcscf else pdn.address, 0)
+            access = self._access(agent, local, pcscf)
+            sessions = RcsSessions(access, agent.timeline, self.services)
+            await sessions.open()
         except (RcsLabError, OSError) as error:
             _log.error("no socket on the address of the PDN connection: %s", error)
             await agent.close()
             return
-        access = RcsAccess(agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects)
-        sessions = RcsSessions(access, agent.timeline, self.services)
-        await sessions.open()
         registration = RcsRegistration(access, self._sim, lambda _: self.show_registration(), self.features)
         running = asyncio.create_task(registration.run())
         self._connection = Connection(pdn, access, registration, sessions, running)
+
+    def _access(self, agent: SipAgent, local: Address, pcscf: str) -> RcsAccess:
+        return RcsAccess(agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects)
 
     async def _down(self) -> None:
         connection = self._connection
@@ -284,7 +299,7 @@ class RcsClient:
         def answer(response: Response) -> None:
             nonlocal answered
             answered = True
-            access.agent.respond(incoming, access.defects.apply(Stage.RESPONSE, response))
+            access.agent.respond(incoming, response)
 
         try:
             self._serve(connection, incoming, answer)

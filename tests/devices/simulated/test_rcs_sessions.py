@@ -338,6 +338,14 @@ async def test_after_a_loss_nothing_is_sent(tools: Any) -> None:
         assert far.inbox.empty()
 
 
+async def test_answers_in_sessions_have_the_defects_of_answers(tools: Any) -> None:
+    async with noting(tools, defects=("max_forwards_in_response",)) as (rig, service, far):
+        rig.network.send(rig.contact, rig.network.invite(rig.contact, far.sdp("actpass")))
+        await tools.settled()
+        service.arrivals[0].refuse(486)
+        assert (await rig.network.receive("SIP/2.0")).header("Max-Forwards") == "70"
+
+
 async def test_a_challenge_to_an_invite_is_answered(tools: Any) -> None:
     challenge = 'Proxy-Authenticate: Digest realm="r", nonce="n1", algorithm=MD5, qop="auth"'
     async with noting(tools, password="geheim") as (rig, service, _):
