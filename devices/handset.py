@@ -90,8 +90,8 @@ class Screen:
     """The conversation on screen. Messages scrolled away are not in it.
 
     `offers` are the invitations that wait for an answer, `composing` the line that tells who types, `notes`
-    lines of the app itself, `in_chat` whether texts go in a session with the other side, `said` what the app
-    has just told its user.
+    lines of the app itself, `in_chat` whether texts go in a session with the other side, `subtitle` what
+    stands under its title, `said` what the app has just told its user.
     """
 
     conversation: str
@@ -103,6 +103,7 @@ class Screen:
     composing: str = ""
     notes: tuple[str, ...] = ()
     in_chat: bool = False
+    subtitle: str = ""
     said: str = ""
 
 

@@ -60,6 +60,7 @@ class Elements(_Strict):
     conversation_name: tuple[Match, ...] = ()
     conversation_snippet: tuple[Match, ...] = ()
     conversation_title: tuple[Match, ...] = ()
+    conversation_subtitle: tuple[Match, ...] = ()
     message_sender: tuple[Match, ...] = ()
     system_message: tuple[Match, ...] = ()
     snackbar: tuple[Match, ...] = ()

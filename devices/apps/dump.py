@@ -194,6 +194,7 @@ def read_conversation(dump: Dump, app: MessagingAppDefinition, number: str) -> S
     bubbles = _read_bubbles(dump, app)
     box = dump.find(elements.compose_box)
     composing, said = dump.find(elements.composing), dump.find(elements.snackbar)
+    subtitle = dump.find(elements.conversation_subtitle)
     return Screen(
         number,
         tuple(bubble for bubble in bubbles if isinstance(bubble, ScreenMessage)),
@@ -204,6 +205,7 @@ def read_conversation(dump: Dump, app: MessagingAppDefinition, number: str) -> S
         composing=composing.text if composing else "",
         notes=tuple(node.text for node in dump.find_all(elements.system_message)),
         in_chat=dump.find(elements.chat_mark) is not None,
+        subtitle=subtitle.text if subtitle else "",
         said=said.text if said else "",
     )
 

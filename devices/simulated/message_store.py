@@ -151,10 +151,8 @@ class MessageStore:
         if offer_id in self._files:
             self.file_failed(offer_id, why)
             return
-        for conversation in self.conversations.values():
-            if any(offer.id == offer_id for offer in conversation.offers):
-                self._forget_offer(offer_id)
-                self._note(conversation, f"Invitation missed: {why}" if why else "Invitation missed")
+        for conversation in self._forget_offer(offer_id):
+            self._note(conversation, f"Invitation missed: {why}" if why else "Invitation missed")
 
     def group_opened(
         self, key: str, subject: str, members: Sequence[str], invited: Sequence[str] = ()
@@ -198,9 +196,14 @@ class MessageStore:
         """The session with the group is gone. A text of the user asks the client to rejoin."""
         conversation = self._conversation(key)
         conversation.composing.clear()
-        if conversation.group is not None and conversation.group.open:
-            conversation.group.open = False
+        group = conversation.group
+        if group is None or group.left:
+            return
+        if group.open:
             self._note(conversation, f"Group closed: {why}" if why else "Group closed")
+        elif why:
+            self._note(conversation, f"Couldn't connect: {why}")
+        group.open = False
 
     # What the RCS client tells: files
 
@@ -249,7 +252,9 @@ class MessageStore:
 
     def answer(self, offer_id: str, accept: bool) -> None:
         """Accept or decline an invitation or a file."""
-        self._forget_offer(offer_id)
+        for conversation in self._forget_offer(offer_id):
+            if conversation.group is not None:
+                conversation.group.left = not accept
         attachment = self._attachment(offer_id)
         if attachment is not None:
             if attachment.state is not AttachmentState.OFFERED:
@@ -303,9 +308,15 @@ class MessageStore:
     def _note(self, conversation: Conversation, text: str) -> None:
         conversation.messages.append(Message("", text, False, self._clock(), note=True))
 
-    def _forget_offer(self, offer_id: str) -> None:
+    def _forget_offer(self, offer_id: str) -> list[Conversation]:
+        """The invitation is gone; the conversations it stood in."""
+        found = []
         for conversation in self.conversations.values():
-            conversation.offers = [offer for offer in conversation.offers if offer.id != offer_id]
+            kept = [offer for offer in conversation.offers if offer.id != offer_id]
+            if len(kept) < len(conversation.offers):
+                conversation.offers = kept
+                found.append(conversation)
+        return found
 
     def _stops_composing(self, conversation: Conversation, who: str) -> None:
         conversation.composing = [other for other in conversation.composing if other != who]

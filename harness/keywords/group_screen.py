@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from robot.api.deco import keyword
@@ -60,6 +61,21 @@ class GroupScreen(ScreenTopic):
     def members_of_group_on_handset(self, subject: str, handset: str | None = None) -> list[str]:
         """Returns the numbers on the details page of the group, as many as fit on it, invited ones too."""
         return list(self.handset(handset).android.members_of_group(subject))
+
+    @keyword
+    def handset_shows_people_in_group(
+        self,
+        count: int,
+        group: str,
+        timeout: timedelta | None = None,
+        handset: str | None = None,
+    ) -> None:
+        """Waits until the app says, under the name of the group, that ``count`` others have joined it."""
+        told = re.compile(rf"(?<!\d){count} (?:people|person)\b")
+        expected = f"{count} people in {group}"
+        self.wait_on_screen(
+            lambda screen: told.search(screen.subtitle) is not None, expected, None, group, timeout, handset
+        )
 
     @keyword
     def handset_shows_text_in_group(

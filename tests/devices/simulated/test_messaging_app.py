@@ -273,6 +273,26 @@ def test_people_are_added_and_the_group_is_left(app: MessagingApp, service: Serv
     assert group is not None and group.left and not group.open
 
 
+def test_a_group_that_does_not_come_about_says_why(app: MessagingApp) -> None:
+    app.create_group("Trip", [ALICE])
+    app.group_closed("g1", "the factory refused")
+    app.group_opened("g1", "Trip", [ALICE])
+    app.group_closed("g1", "gone")
+    app.group_closed("g1", "")
+    assert lines(app, "g1") == ["Couldn't connect: the factory refused", "Group closed: gone"]
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_a_declined_group_cannot_be_written_to(app: MessagingApp, service: Service, accept: bool) -> None:
+    app.acceptance.accept_groups = 0
+    app.offered(GROUP, "o1", OfferKind.GROUP, sender=ALICE, subject="Trip")
+    app.answer("o1", accept)
+    group = app.conversations[GROUP].group
+    assert group is not None and group.left is not accept
+    app.group_closed(GROUP, "declined")
+    assert lines(app, GROUP) == (["Couldn't connect: declined"] if accept else [])
+
+
 def test_what_the_client_does_not_serve_is_said(app: MessagingApp) -> None:
     app.service = Poor()
     app.files.write(PHOTO, b"1234")

@@ -143,6 +143,9 @@ def test_a_group_from_its_creation_to_leaving_it(bench: Any, chats: ChatScreen, 
     bench.call(partial(app.group_changed, "g1", members=[FAR, CAROL], invited=[BOB]))
     assert chats.handset_shows_note("joined", group="Trip") == f"{CAROL} joined"
     assert groups.members_of_group_on_handset("Trip") == [FAR, CAROL, BOB]
+    groups.handset_shows_people_in_group(2, "Trip")
+    with pytest.raises(NotSeen, match="12 people in Trip not on screen"):
+        groups.handset_shows_people_in_group(12, "Trip", timeout=SOON)
     groups.leave_group_on_handset("Trip")
     assert [asked for asked in bench.service.asked if asked[0] != "typing"] == [
         ("create_group", "Trip", (FAR, BOB)),
