@@ -24,6 +24,7 @@ from devices.simulated.android_system import AndroidSystem, Power
 from devices.simulated.baseband import Baseband, Identity
 from devices.simulated.defects import PROPERTY, Defects
 from devices.simulated.modem import SimulatedModem
+from devices.simulated.own_certificate import own_certificate
 from devices.simulated.personality import PERSONALITIES, PERSONALITY_PROPERTY, personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
@@ -169,6 +170,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pcscf-port", type=port, default=5060, help="port of the P-CSCF the network names")
     parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp", help="preferred for SIP")
     parser.add_argument("--tls-ca", type=Path, help="whom it trusts over TLS (PEM; default: the system's)")
+    parser.add_argument("--msrp-tls", action="store_true", help="MSRP over TLS, with a certificate it makes")
     parser.add_argument("--personality", default="reference", help="one of: " + ", ".join(PERSONALITIES))
     parser.add_argument("--defect", action="append", default=[], help="switch a defect on; may be repeated")
     add_process_options(parser)
@@ -188,6 +190,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> H
         transport=Transport(arguments.transport.upper()),
         pcscf_port=arguments.pcscf_port,
         tls=_trusting(arguments.tls_ca) if arguments.transport == "tls" else None,
+        msrp_tls=own_certificate(f"sip:{impi_of(arguments.imsi)}") if arguments.msrp_tls else None,
         k=_octets(environment, "RCSLAB_SIM_K"),
         opc=_octets(environment, "RCSLAB_SIM_OPC"),
         password=environment.get("RCSLAB_SIM_PASSWORD"),

@@ -39,7 +39,8 @@ class RcsSettings:
     """What the client was provisioned with.
 
     pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). tls: whom it
-    trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC 5922 7.3). pager_limit: octets
+    trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC 5922 7.3). msrp_tls: our certificate where
+    MSRP goes over TLS, which is offered then. pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
     registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1). idle_seconds: without a
     message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
@@ -50,6 +51,7 @@ class RcsSettings:
     transport: Transport = Transport.UDP
     pcscf_port: int = 5060
     tls: TlsSettings | None = None
+    msrp_tls: TlsSettings | None = None
     expires: int = 600_000
     pager_limit: int = 1300
     retry_seconds: float = 1.0

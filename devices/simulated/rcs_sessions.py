@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from devices.simulated.personality import MsrpPort
@@ -251,7 +251,7 @@ class RcsSessions:
     def __init__(self, access: RcsAccess, timeline: Timeline, services: Iterable[SessionService]) -> None:
         self.access = access
         self._services = {flow: service for service in services for flow in service.flows}
-        self.endpoint = MsrpEndpoint(timeline, part="simulated RCS client")
+        self.endpoint = MsrpEndpoint(timeline, tls=access.settings.msrp_tls, part="simulated RCS client")
         self._listening = access.local
         self.user_agent = UserAgent(
             access.agent,
@@ -284,6 +284,8 @@ class RcsSessions:
     async def open(self) -> None:
         """Be there for the other side of MSRP. Raises as MsrpEndpoint.listen."""
         self._listening = await self.endpoint.listen(self.access.local.host)
+        if self.access.settings.msrp_tls is not None:
+            await self.endpoint.listen_tls(self.access.local.host)
 
     async def farewell(self) -> None:
         """End every session properly: BYE or CANCEL, and wait for the answers."""
@@ -391,9 +393,10 @@ class RcsSessions:
         return self._terms(flow, media, habit, answers=True)
 
     def _terms(self, flow: Flow, media: Media, habit: MsrpPort, *, answers: bool) -> MsrpTerms:
-        port = DISCARD_PORT if habit is MsrpPort.DISCARD else self._listening.port
-        base = MsrpTerms(
-            str(new_session_uri(self._listening.host, port)),
+        own = self.endpoint.terms(self._listening)
+        base = replace(
+            _unreachable(own, self._listening.host) if habit is MsrpPort.DISCARD else own,
+            secure=own.secure_uri is not None,
             setup=Setup.ACTIVE,
             answers=Role.ACTIVE,
             max_size=media.max_size,
@@ -404,3 +407,10 @@ class RcsSessions:
     @property
     def _way(self) -> FixedWay:
         return FixedWay(self.access.hop(), self.access.local)
+
+
+def _unreachable(terms: MsrpTerms, host: str) -> MsrpTerms:
+    """The terms of who only connects: port 9 in the path (RFC 6135 4.2.2)."""
+    uri = str(new_session_uri(host, DISCARD_PORT))
+    secure = str(new_session_uri(host, DISCARD_PORT, secure=True)) if terms.secure_uri else None
+    return replace(terms, uri=uri, secure_uri=secure)

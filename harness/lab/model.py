@@ -136,6 +136,7 @@ class SimulatedHandsetPart(Part):
     personality: str = "reference"
     defects: tuple[str, ...] = ()
     transport: Annotated[str, Field(pattern=r"^(udp|tcp|tls)$")] = "udp"
+    msrp: Annotated[str, Field(pattern=r"^(tcp|tls)$")] = "tcp"
 
     @field_validator("personality")
     @classmethod
@@ -199,7 +200,10 @@ class BenchPart(Part):
 
     @model_validator(mode="after")
     def _tls_has_its_files(self) -> BenchPart:
-        simulated = ((name, part.simulated) for name, part in self.handsets.items() if part.simulated)
+        simulated = [(name, part.simulated) for name, part in self.handsets.items() if part.simulated]
+        over_tls = ", ".join(name for name, part in simulated if part.msrp == TLS)
+        if over_tls and self.peer.msrp_tls is None:
+            raise ValueError(f"{over_tls} has MSRP over TLS and the peer has not: give it `msrp_tls:`")
         secured = ", ".join(name for name, part in simulated if part.transport == TLS)
         if secured and self.peer.tls is None:
             raise ValueError(f"{secured} speaks TLS and the peer does not: give it `tls:`")

@@ -80,6 +80,8 @@ def start_handset(
     argv += ["--transport", settings.transport, "--personality", personality or settings.personality]
     if settings.transport == TLS and tls_ca is not None:
         argv += ["--tls-ca", str(tls_ca)]
+    if settings.msrp == TLS:
+        argv += ["--msrp-tls"]
     for defect in settings.defects:
         argv += ["--defect", defect]
     if part.imei:
