@@ -41,7 +41,7 @@ class SessionContext:
 
     allow, supported: methods and option tags shown to the other end. headers: rows every message of ours
     carries (Server, User-Agent). location: rows of every message but ACK, CANCEL and the response to that
-    (RFC 7976 2), asked for as each is made. via_of: our Via for a hop, that of the agent by default.
+    (RFC 7976 3), asked for as each is made. via_of: our Via for a hop, that of the agent by default.
     understood: option tags a request may require, those shown by default. authorize: answers challenges.
     closing: nothing new is begun.
     """

@@ -543,3 +543,33 @@ def test_close_leaves_nothing_of_a_ringing_invite(in_loop) -> None:
             await bench.far.response("487")
 
     in_loop(scenario())
+
+
+def test_who_is_abandoned_by_the_network_says_nothing_more(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench() as bench:
+            confirmed, waiting = User(), User()
+            session = await bench.called(user=confirmed)
+            bench.far.request("INVITE", 7, body=OFFER, call_id="other")
+            invite = await bench.invites.get()
+            invite.session.user = waiting
+            await bench.ua.abandon()
+            assert [len(each.endings) for each in (confirmed, waiting)] == [1, 1]
+            assert session.has_ended()
+            await bench.far.nothing()  # no BYE, no 487
+
+    in_loop(scenario())
+
+
+def test_what_is_required_may_be_judged_by_the_user_agents_owner(in_loop) -> None:
+    async def scenario() -> None:
+        async with session_bench(supported=("timer",), understood={"timer", "gruu"}) as bench:
+            invite = await bench.invited("Require: gruu")
+            await invite.accept(ANSWER)
+            accepted = await bench.far.response("200")
+            assert accepted.values("Supported") == ["timer"]
+            bench.far.request("ACK", 1, to=accepted.get("To"), contact=False)
+            bench.far.request("UPDATE", 2, "Require: gruu, 100rel", to=accepted.get("To"))
+            assert (await bench.far.response("420")).values("Unsupported") == ["100rel"]
+
+    in_loop(scenario())

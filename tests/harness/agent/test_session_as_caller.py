@@ -640,3 +640,36 @@ def test_close_tells_who_waits(in_loop) -> None:
             assert (await waiting).failure == "the user agent was closed"
 
     in_loop(scenario())
+
+
+def test_where_we_are_is_told_in_all_but_ack_and_cancel(in_loop) -> None:
+    """RFC 7976 3: asked for as each message is made."""
+    cell = [1]
+
+    async def scenario() -> None:
+        async with session_bench(location=lambda: [("P-Access-Network-Info", f"x;cell={cell[0]}")]) as bench:
+            outgoing = bench.ua.invite(bench.invitation())
+            invite = await bench.far.next("INVITE")
+            assert invite.get("P-Access-Network-Info") == "x;cell=1"
+            cell[0] = 2
+            bench.far.answer(invite, "200 OK", body=ANSWER)
+            assert "P-Access-Network-Info" not in await bench.far.next("ACK")
+            session = (await outgoing.outcome()).session
+            assert session is not None
+            hanging_up = asyncio.ensure_future(session.bye())
+            bye = await bench.far.next("BYE")
+            assert bye.get("P-Access-Network-Info") == "x;cell=2"
+            bench.far.answer(bye, "200 OK")
+            await hanging_up
+
+            given_up = bench.ua.invite(bench.invitation(call_id="call-3"))
+            invite = await bench.far.next("INVITE")
+            bench.far.answer(invite, "180 Ringing")
+            given_up.cancel()
+            cancel = await bench.far.next("CANCEL")
+            assert "P-Access-Network-Info" not in cancel
+            bench.far.answer(cancel, "200 OK")
+            bench.far.answer(invite, "487 Request Terminated")
+            await given_up.outcome()
+
+    in_loop(scenario())

@@ -181,6 +181,14 @@ def test_our_own_minimum_is_shown_when_it_is_above_90() -> None:
     assert timer.request_headers(initial=True) == [("Session-Expires", "600"), ("Min-SE", "300")]
 
 
+def test_the_default_minimum_is_shown_when_that_is_wanted() -> None:
+    timer = SessionTimer(TimerPolicy(interval=1800, shows_least=True))
+    assert timer.request_headers(initial=True) == [("Session-Expires", "1800"), ("Min-SE", "90")]
+    first = request(*timer.request_headers(initial=True))
+    assert timer.too_small(first, response(first, 422, ("Min-SE", "3600")))
+    assert timer.request_headers(initial=True) == [("Session-Expires", "3600"), ("Min-SE", "3600")]
+
+
 @pytest.mark.parametrize("least", [None, "90", "x"])
 def test_a_422_that_does_not_help_is_not_followed(least: str | None) -> None:
     alice = SessionTimer(TimerPolicy(interval=90))
