@@ -42,6 +42,7 @@ from harness.cpm.services import Service
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, altered
+from harness.peer.conversations import Conversations
 from harness.peer.flow import FlowWay, flow_of, on_the_way
 from harness.peer.journal import EventKind
 from harness.peer.mt_invite import Invited, invitation
@@ -76,10 +77,11 @@ class Invitations:
         registrar: Registrar,
         notifications: Notifications,
         msrp: MsrpEndpoint,
+        conversations: Conversations,
         timers: Timers | None = None,
     ) -> None:
         self.pcscf, self.registrar = pcscf, registrar
-        self.notifications, self.msrp = notifications, msrp
+        self.notifications, self.msrp, self.conversations = notifications, msrp, conversations
         self.addresses = configured_addresses(pcscf.config)
         self._services: list[MsrpService[Any]] = []
         self._answers: dict[MediaFlow | None, AnswerQueue] = {None: AnswerQueue()}

@@ -169,7 +169,10 @@ class MsrpService(SessionWaits[S]):
         conversation_id: str | None = None,
         contribution_id: str | None = None,
     ) -> S:
-        """A session the far party is to begin; nothing is sent yet. sender: the configured one when None."""
+        """A session the far party is to begin; nothing is sent yet. sender: the configured one when None.
+
+        conversation_id: None for that of the two parties.
+        """
         party = sender or self._pcscf.config.party
         session = self._new(flow, target.identity, party, conversation_id, contribution_id, target.flow.local)
         session.target = target
@@ -188,7 +191,7 @@ class MsrpService(SessionWaits[S]):
             flow,
             handset,
             party,
-            conversation_id or new_uuid(),
+            self.invitations.conversations.of(handset, party.sip, conversation_id),
             contribution_id or new_uuid(),
             local,
             notifies_inside=self.notifies_inside,

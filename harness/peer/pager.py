@@ -17,7 +17,7 @@ from harness.evidence.timeline import Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
 from harness.peer.authentication import Authenticator
 from harness.peer.config import FarParty
-from harness.peer.identities import canonical
+from harness.peer.conversations import Conversations
 from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target, registered
 from harness.peer.notifications import IMDN_NAMESPACE, Notifications
@@ -82,7 +82,7 @@ class Pager:
         self._notifications = notifications
         self._sender = sender
         self._answers = AnswerQueue()
-        self._conversations: dict[tuple[str, str], str] = {}
+        self.conversations = Conversations()
         self.received: Recent[ReceivedMessage] = Recent()
         self.sent: Recent[SentMessage] = Recent()
 
@@ -122,7 +122,7 @@ class Pager:
         answer, challenge = self._decide(message)
         message.settle(answer.status, bool(challenge))
         if message.accepted:
-            self._remember(message)
+            self.conversations.remember(message.sender, message.recipient, message.conversation_id)
         self.received.append(message)
         self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, "{}, answer {}", message, message, answer.status)
         if self._notifications.comes_first(message):
@@ -244,7 +244,7 @@ class Pager:
         request = self._request(
             target,
             party,
-            self._pair(target.identity, party, conversation_id),
+            self.conversations.of(target.identity, party.sip, conversation_id),
             contribution_id or new_uuid(),
             body if body is not None else built,
         )
@@ -297,19 +297,6 @@ class Pager:
             EventKind.MESSAGE_SENT, f"{text!r} to {sent.recipient}, {message_id}: {outcome}", sent
         )
         return sent
-
-    # Conversations: both directions between two parties share one Conversation-ID
-
-    def _remember(self, message: ReceivedMessage) -> None:
-        if message.conversation_id:
-            pair = canonical(message.sender), canonical(message.recipient)
-            self._conversations[pair] = message.conversation_id
-
-    def _pair(self, identity: str, party: FarParty, asked: str | None) -> str:
-        pair = canonical(identity), canonical(party.sip)
-        if asked is not None:
-            self._conversations[pair] = asked
-        return self._conversations.setdefault(pair, new_uuid())
 
 
 def cpim_rows(

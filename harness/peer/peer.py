@@ -90,7 +90,9 @@ class Peer:
             tls=config.msrp_tls.settings if config.msrp_tls is not None else None,
             part="peer",
         )
-        self.invitations = Invitations(self.pcscf, self.registrar, self.notifications, self.msrp, timers)
+        self.invitations = Invitations(
+            self.pcscf, self.registrar, self.notifications, self.msrp, self.pager.conversations, timers
+        )
         self.chats = Chats(self.invitations)
         self.large_messages = LargeMessages(self.invitations)
         self.addresses: PeerAddresses | None = None

@@ -327,3 +327,19 @@ def test_nobody_to_send_a_large_message_to(bench: Any, ue: str) -> None:
     peer = bench.start()
     with pytest.raises(NotSeen, match="was expected to be registered"):
         bench.call(peer.large_messages.send_large(ue, TEXT))
+
+
+def test_messages_of_two_parties_are_one_conversation(bench: Any, receiver: Receiver, far: str) -> None:
+    bench.peer.notifications.policy(delivered=None)
+    receiver.handset.send(receiver.handset.text("short"))
+    assert receiver.handset.receive().status == 200
+    asked = receiver.begin(sender="tel:+491709999999")
+    assert asked.header("Conversation-ID") == "conv-1"
+    receiver.handset.answer(asked, "486 Busy Here")
+    assert receiver.handset.receive().start.startswith("ACK ")
+    assert receiver.result().conversation_id == "conv-1"
+    other = receiver.begin(sender="+491708888888")
+    assert other.header("Conversation-ID") != "conv-1"
+    receiver.handset.answer(other, "486 Busy Here")
+    assert receiver.handset.receive().start.startswith("ACK ")
+    receiver.result()
