@@ -21,6 +21,7 @@ _HEAD = (
     "User-Agent: IM-client/OMA1.0 RCS 5.1",
     "Content-Type: message/cpim",
 )
+_IDS = (b"z9hG4bKs7f3a91c0d5e", b"1384874566", b"3712948749")
 _CPIM = (
     "From: <sip:anonymous@anonymous.invalid>",
     "To: <sip:anonymous@anonymous.invalid>",
@@ -38,9 +39,14 @@ def _lines(lines: tuple[str, ...]) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode("ascii")
 
 
-def pager_message() -> bytes:
-    """The octets, filled to their length with the text of the message."""
+def pager_message(number: int = 0) -> bytes:
+    """The octets, filled to their length with the text of the message. number: makes branch, tag and Call-ID
+    its own.
+    """
     cpim = _lines(_CPIM)
     fixed = len(_lines(_HEAD)) + len(cpim) + len("Content-Length: 123\r\n\r\n")
     body = cpim + b"x" * (LENGTH - fixed)
-    return _lines(_HEAD) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    head = _lines(_HEAD)
+    for written in _IDS:
+        head = head.replace(written, written[:-5] + b"%05d" % number)
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
