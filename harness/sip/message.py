@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from harness.errors import SipSyntaxError, UsageError
@@ -26,6 +26,7 @@ from harness.sip.header_lines import (
     line_of,
     lines_as_told,
 )
+from harness.sip.header_reader import Parse, Reader
 from harness.sip.header_value import HeaderType, parse_token
 from harness.sip.headers import (
     COOKIE,
@@ -45,17 +46,23 @@ from harness.sip.uri import Uri, parse_uri
 
 _T = TypeVar("_T")
 _H = TypeVar("_H", bound=HeaderType)
-_Parse = Callable[[str, int], _T]
+_LONGEST_HEAD = 4096  # octets: nothing of a longer one is kept for other messages
 
-# Headers whose texts come again: a handset writes some alike in message after message. Each text is parsed
-# once for all. Not those with an id of the message in them, nor those that hold what a secret made.
-_REPEATED = frozenset(
-    {
-        "To", "CSeq", "Contact", "Route", "Record-Route", "Path", "Service-Route", "P-Asserted-Identity",
-        "P-Preferred-Identity", "Accept-Contact", "Content-Type", "Content-Length", "Max-Forwards", "Expires",
-    }
-)  # fmt: skip
-_LONGEST_HEAD = 8192  # octets: in a longer one nothing is looked up
+
+def _decimal(name: str, clause: str, limit: int = 2**32 - 1) -> Reader[int]:
+    return Reader(lambda text, offset: parse_number(text, name, offset, clause, limit), again=True)
+
+
+# From, Call-ID and Via hold ids of the message.
+_VIAS, _FROM, _CALL_ID = Reader(Via.parse), Reader(NameAddr.parse), Reader(parse_call_id)
+_ADDRESSES = Reader(NameAddr.parse, again=True)
+_CSEQ = Reader(CSeq.parse, again=True)
+_ACCEPT_CONTACTS = Reader(AcceptContact.parse, again=True)
+_CONTENT_TYPE = Reader(MediaType.parse, again=True)
+_CONTENT_LENGTH = _decimal("Content-Length", "RFC 3261 20.14")
+_MAX_FORWARDS = _decimal("Max-Forwards", "RFC 3261 20.22", 255)
+_EXPIRES = _decimal("Expires", "RFC 3261 20.19")
+_DATE = Reader(parse_date)
 
 
 class SipMessage:
@@ -197,7 +204,7 @@ class SipMessage:
         value: _T = self._typed[key]
         return value
 
-    def _located(self, number: int, index: int, text: str, parse: _Parse[_T]) -> _T:
+    def _located(self, number: int, index: int, text: str, parse: Parse[_T]) -> _T:
         """parse(text), which stands at a character of the value of a row; an error tells the place."""
         try:
             return parse(text, 0)
@@ -208,13 +215,13 @@ class SipMessage:
             parse(text, place - within)  # fails again, now with the place in the message
             raise
 
-    def _single(self, name: str, parse: _Parse[_T], clause: str) -> _T:
-        value = self._optional(name, parse)
+    def _single(self, name: str, reader: Reader[_T], clause: str) -> _T:
+        value = self._optional(name, reader)
         if value is None:
             raise SipSyntaxError(name, "", self.body_offset, clause, "absent")
         return value
 
-    def _optional(self, name: str, parse: _Parse[_T]) -> _T | None:
+    def _optional(self, name: str, reader: Reader[_T]) -> _T | None:
         typed = self._typed
         value: _T
         if name in typed:
@@ -225,14 +232,15 @@ class SipMessage:
         if not numbers:
             return None
         number = numbers[0]
-        read = _parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _parsed
+        if head.body_offset > _LONGEST_HEAD:
+            reader = Reader(reader.parse)
         try:
-            value = typed[name] = read(parse, head.rows[number])
+            value = typed[name] = reader.one(head.rows[number])
         except SipSyntaxError:
-            value = self._located(number, 0, head.text(number), parse)
+            value = self._located(number, 0, head.text(number), reader.parse)
         return value
 
-    def _list(self, name: str, parse: _Parse[_T], may_be_empty: bool = False) -> list[_T]:
+    def _list(self, name: str, reader: Reader[_T], may_be_empty: bool = False) -> list[_T]:
         typed, key = self._typed, f"{name}*"
         values: list[_T] | None = typed.get(key)
         if values is None:
@@ -240,42 +248,41 @@ class SipMessage:
             numbers = head.numbers.get(name, ())
             if may_be_empty:
                 numbers = tuple(number for number in numbers if head.text(number))
-            read = (
-                _all_parsed_again if name in _REPEATED and head.body_offset <= _LONGEST_HEAD else _all_parsed
-            )
+            if head.body_offset > _LONGEST_HEAD:
+                reader = Reader(reader.parse)
             try:
-                values = [value for number in numbers for value in read(parse, head.rows[number])]
+                values = [value for number in numbers for value in reader.every(head.rows[number])]
             except SipSyntaxError:
                 values = [
-                    self._located(number, index, text, parse)
+                    self._located(number, index, text, reader.parse)
                     for number in numbers
                     for index, text in list_elements(head.text(number))
                 ]
             typed[key] = values
         return values
 
-    def _required_list(self, name: str, parse: _Parse[_T], clause: str) -> list[_T]:
-        values = self._list(name, parse)
+    def _required_list(self, name: str, reader: Reader[_T], clause: str) -> list[_T]:
+        values = self._list(name, reader)
         if not values:
             raise SipSyntaxError(name, "", self.body_offset, clause, "absent")
         return values
 
     def typed(self, kind: type[_H]) -> _H | None:
         """The header whose type `kind` is (see header_value.py); None when absent. Raises SipSyntaxError."""
-        return self._optional(header_key(kind.header), kind.parse)
+        return self._optional(header_key(kind.header), Reader(kind.parse))
 
     def typed_list(self, kind: type[_H]) -> list[_H]:
         """Every element of the comma list whose type `kind` is, all rows joined. Raises SipSyntaxError."""
-        return self._list(header_key(kind.header), kind.parse, may_be_empty=True)
+        return self._list(header_key(kind.header), Reader(kind.parse), may_be_empty=True)
 
     def tokens(self, name: str) -> list[str]:
         """The elements of a list of tokens (Supported, Allow, Content-Encoding). Raises SipSyntaxError."""
-        return self._list(header_key(name), partial(parse_token, name), may_be_empty=True)
+        return self._list(header_key(name), Reader(partial(parse_token, name)), may_be_empty=True)
 
     @property
     def vias(self) -> list[Via]:
         """Every Via value as it was sent, the topmost first."""
-        return self._required_list("Via", Via.parse, "RFC 3261 8.1.1.7")
+        return self._required_list("Via", _VIAS, "RFC 3261 8.1.1.7")
 
     @property
     def via(self) -> Via:
@@ -293,68 +300,68 @@ class SipMessage:
     @property
     def from_(self) -> NameAddr:
         """From (RFC 3261 20.20)."""
-        return self._typed.get("From") or self._single("From", NameAddr.parse, "RFC 3261 8.1.1.3")
+        return self._typed.get("From") or self._single("From", _FROM, "RFC 3261 8.1.1.3")
 
     @property
     def to(self) -> NameAddr:
         """To (RFC 3261 20.39)."""
-        return self._typed.get("To") or self._single("To", NameAddr.parse, "RFC 3261 8.1.1.2")
+        return self._typed.get("To") or self._single("To", _ADDRESSES, "RFC 3261 8.1.1.2")
 
     @property
     def cseq(self) -> CSeq:
         """CSeq (RFC 3261 20.16)."""
-        return self._typed.get("CSeq") or self._single("CSeq", CSeq.parse, "RFC 3261 8.1.1.5")
+        return self._typed.get("CSeq") or self._single("CSeq", _CSEQ, "RFC 3261 8.1.1.5")
 
     @property
     def call_id(self) -> str:
         """Call-ID (RFC 3261 20.8)."""
-        return self._typed.get("Call-ID") or self._single("Call-ID", parse_call_id, "RFC 3261 8.1.1.4")
+        return self._typed.get("Call-ID") or self._single("Call-ID", _CALL_ID, "RFC 3261 8.1.1.4")
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Contact values; empty when absent or `*` (see contact_star)."""
-        return [] if self.contact_star else self._list("Contact", NameAddr.parse)
+        return [] if self.contact_star else self._list("Contact", _ADDRESSES)
 
     @property
     def contact_star(self) -> bool:
         """True for `Contact: *` (RFC 3261 10.2.2)."""
         rows = self._head.numbers.get("Contact", ())
-        return len(rows) == 1 and self._head.text(rows[0]) == "*"
+        return len(rows) == 1 and b"*" in self._head.rows[rows[0]] and self._head.text(rows[0]) == "*"
 
     @property
     def routes(self) -> list[NameAddr]:
         """Route values in order."""
-        return self._list("Route", NameAddr.parse)
+        return self._list("Route", _ADDRESSES)
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """Record-Route values in order."""
-        return self._list("Record-Route", NameAddr.parse)
+        return self._list("Record-Route", _ADDRESSES)
 
     @property
     def paths(self) -> list[NameAddr]:
         """Path values in order (RFC 3327)."""
-        return self._list("Path", NameAddr.parse)
+        return self._list("Path", _ADDRESSES)
 
     @property
     def service_routes(self) -> list[NameAddr]:
         """Service-Route values in order (RFC 3608)."""
-        return self._list("Service-Route", NameAddr.parse)
+        return self._list("Service-Route", _ADDRESSES)
 
     @property
     def asserted_identities(self) -> list[NameAddr]:
         """P-Asserted-Identity values (RFC 3325)."""
-        return self._list("P-Asserted-Identity", NameAddr.parse)
+        return self._list("P-Asserted-Identity", _ADDRESSES)
 
     @property
     def preferred_identities(self) -> list[NameAddr]:
         """P-Preferred-Identity values (RFC 3325)."""
-        return self._list("P-Preferred-Identity", NameAddr.parse)
+        return self._list("P-Preferred-Identity", _ADDRESSES)
 
     @property
     def accept_contacts(self) -> list[AcceptContact]:
         """Accept-Contact values (RFC 3841)."""
-        return self._list(AcceptContact.header, AcceptContact.parse)
+        return self._list(AcceptContact.header, _ACCEPT_CONTACTS)
 
     @property
     def max_forwards(self) -> int | None:
@@ -374,12 +381,12 @@ class SipMessage:
     @property
     def content_type(self) -> MediaType | None:
         """Content-Type; None when absent."""
-        return self._optional("Content-Type", MediaType.parse)
+        return self._optional("Content-Type", _CONTENT_TYPE)
 
     @property
     def date(self) -> datetime | None:
         """Date; None when absent."""
-        return self._optional("Date", parse_date)
+        return self._optional("Date", _DATE)
 
     @property
     def challenges(self) -> list[Challenge]:
@@ -592,30 +599,6 @@ def parse_head(data: bytes) -> Request | Response:
     return parse_message(data[:cut] + b"\r\n")
 
 
-def _decimal(name: str, clause: str, limit: int = 2**32 - 1) -> _Parse[int]:
-    return lambda text, offset: parse_number(text, name, offset, clause, limit)
-
-
-_MAX_FORWARDS = _decimal("Max-Forwards", "RFC 3261 20.22", 255)
-_CONTENT_LENGTH = _decimal("Content-Length", "RFC 3261 20.14")
-_EXPIRES = _decimal("Expires", "RFC 3261 20.19")
-
-
-def _parsed(parse: _Parse[Any], row: bytes) -> Any:
-    return parse(value_of(row), 0)
-
-
-def _all_parsed(parse: _Parse[Any], row: bytes) -> tuple[Any, ...]:
-    text = value_of(row)
-    if "," not in text:
-        return (parse(text, 0),)
-    return tuple([parse(element, 0) for _, element in list_elements(text)])
-
-
-_parsed_again = lru_cache(maxsize=1024)(_parsed)
-_all_parsed_again = lru_cache(maxsize=1024)(_all_parsed)
-
-
 # -- writing
 
 COPIED = ("Via", "From", "To", "Call-ID", "CSeq")  # what every response repeats (RFC 3261 8.2.6.2)
@@ -704,8 +687,8 @@ def _tagged(line: bytes, tag: str | None) -> bytes:
     if tag is None:
         return line
     try:
-        read = _parsed_again if len(line) <= _LONGEST_HEAD else _parsed
-        has_tag = read(NameAddr.parse, line).tag is not None
+        read = _ADDRESSES if len(line) <= _LONGEST_HEAD else _FROM
+        has_tag = read.one(line).tag is not None
     except SipSyntaxError:
         has_tag = re.search(r";[ \t]*tag[ \t]*=", value_of(line), re.I) is not None
     return line if has_tag else line.rstrip(b" \t\r\n") + f";tag={tag}\r\n".encode()
