@@ -51,12 +51,6 @@ log = logging.getLogger(__name__)
 _AS_USUAL = SendOptions()
 _NOT_CONNECTED = Reason("SIP", 480, "No MSRP connection")
 CONNECT_SECONDS = 30.0
-_IN_SESSION = (
-    EventKind.INVITED,
-    EventKind.SESSION_BEGUN,
-    EventKind.MESSAGE_RECEIVED,
-    EventKind.SESSION_ENDED,
-)
 
 
 class MsrpService(SessionWaits[S]):
