@@ -16,6 +16,7 @@ from robotlibcore import DynamicCore
 
 from harness.cpm.identity import Msisdn
 from harness.errors import LabError, NotOnBench, UsageError
+from harness.keywords.capability import CapabilityKeywords
 from harness.keywords.chat_screen import ChatScreen
 from harness.keywords.file_screen import FileScreen
 from harness.keywords.findings import Findings
@@ -45,6 +46,7 @@ TOPICS = (
     FileScreen,
     ModemKeywords,
     Network,
+    CapabilityKeywords,
     Findings,
 )
 

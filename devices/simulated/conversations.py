@@ -137,12 +137,14 @@ class Group:
 class Conversation:
     """All that was exchanged with one number or group, oldest first, and what its compose box holds.
 
-    `chat`: texts go in a session, not as standalone messages.
+    `chat`: texts go in a session, not as standalone messages. `capable`: whether the number is known to be
+    an RCS user, None where that is not known.
     """
 
     key: str
     messages: list[Message] = field(default_factory=list)
     draft: str = ""
+    capable: bool | None = None
     attached: Attachment | None = None
     chat: bool = False
     session: ChatState = ChatState.NONE

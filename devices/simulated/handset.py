@@ -168,6 +168,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--modem-link", type=Path, default=Path("ttyLAB0"), help="path of the modem")
     parser.add_argument("--domain", default="ims.mnc001.mcc001.3gppnetwork.org", help="home domain")
     parser.add_argument("--pcscf-port", type=port, default=5060, help="port of the P-CSCF the network names")
+    parser.add_argument(
+        "--capability-seconds",
+        type=float,
+        default=3600.0,
+        help="how long what OPTIONS told of a number is good, 0: it asks nobody",
+    )
     parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp", help="preferred for SIP")
     parser.add_argument("--tls-ca", type=Path, help="whom it trusts over TLS (PEM; default: the system's)")
     parser.add_argument("--msrp-tls", action="store_true", help="MSRP over TLS, with a certificate it makes")
@@ -189,6 +195,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> H
         domain=arguments.domain,
         transport=Transport(arguments.transport.upper()),
         pcscf_port=arguments.pcscf_port,
+        capability_seconds=arguments.capability_seconds,
         tls=_trusting(arguments.tls_ca) if arguments.transport == "tls" else None,
         msrp_tls=own_certificate(f"sip:{impi_of(arguments.imsi)}") if arguments.msrp_tls else None,
         k=_octets(environment, "RCSLAB_SIM_K"),

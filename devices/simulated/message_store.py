@@ -65,6 +65,13 @@ class MessageStore:
     def scroll_to_latest(self) -> None:
         """A bubble came while its conversation is on screen."""
 
+    # What the RCS client tells: whom it reaches
+
+    def capable(self, key: str, rcs: bool) -> None:
+        """This number is an RCS user, or is none: the compose box says how a text would go."""
+        if (conversation := self.conversations.get(normal_number(key))) is not None:
+            conversation.capable = rcs
+
     # What the RCS client tells: texts
 
     def incoming(self, key: str, text: str, message_id: str, sender: str | None = None) -> None:

@@ -249,6 +249,10 @@ class MessagingApp(MessageStore):
     def _submit(self, conversation: Conversation, message: Message) -> None:
         message.status = MessageStatus.SENDING
         key, file = conversation.key, message.attachment
+        if conversation.capable is False:
+            self.snackbar = "No SIM for SMS"  # how it would go to a number without RCS
+            message.status = MessageStatus.NOT_SENT
+            return
         if file is None:
             local_id = self.asked(
                 lambda service: service.send_text(key, message.text, conversation.by_session)

@@ -44,7 +44,8 @@ class RcsSettings:
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
     registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1). idle_seconds: without a
     message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
-    most_chats: at once, more get 486.
+    most_chats: at once, more get 486. capability_seconds: how long what OPTIONS told of a number is good, 0
+    when the client is provisioned to ask nobody.
     """
 
     domain: str
@@ -59,6 +60,7 @@ class RcsSettings:
     idle_seconds: float = 300.0
     ring_seconds: float = 60.0
     most_chats: int = 20
+    capability_seconds: float = 0.0
     k: bytes | None = field(default=None, repr=False)
     opc: bytes | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)

@@ -19,6 +19,7 @@ from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.messaging_service import NotServed
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
+from devices.simulated.rcs_capabilities import RcsCapabilities
 from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
 from devices.simulated.rcs_flows import service_for
@@ -95,6 +96,7 @@ class RcsClient:
         self.texts = RcsTexts(shelf, self.outbox, settings)
         self.chats = RcsChat(shelf, settings)
         self.large = RcsLarge(shelf, settings)
+        self.capabilities = RcsCapabilities(app, settings.capability_seconds, lambda: self.features, ACCEPTED)
         self.services: tuple[SessionService, ...] = (self.chats, self.large)
         self._shelf = shelf
         self._sim = SimCounter()
@@ -149,6 +151,7 @@ class RcsClient:
     def conversation_shown(self, key: str) -> None:
         """The conversation is on screen."""
         self.notifications.shown(key)
+        self.capabilities.shown(key)
 
     def end_chat(self, number: str) -> None:
         """The user ends the chat with this number."""
@@ -239,6 +242,7 @@ class RcsClient:
             return
         await _cancelled(connection.running)
         await self.outbox.close()
+        await self.capabilities.gone()
         connection.registration.lost()
         self._connection = None
         self.show_registration()
@@ -270,6 +274,7 @@ class RcsClient:
         _log.info("IMS %s", "registered" if self.registered else "not registered")
         if self._connection is not None and self.registered:
             self.outbox.open(self._connection.access)
+            self.capabilities.ready(self._connection.access)
             for service in self.services:
                 service.ready(self._connection.sessions)
         else:
@@ -320,13 +325,7 @@ class RcsClient:
         elif message.method == "NOTIFY":
             connection.registration.notified(incoming)
         else:
-            headers = [
-                ("Contact", ";".join([f"<{access.contact_uri}>", *self.features])),
-                ("Allow", ALLOW),
-                ("Accept", ACCEPTED),
-                ("Supported", ", ".join(sorted(UNDERSTOOD))),
-            ]
-            answer(access.response(message, 200, headers))
+            answer(self.capabilities.answer(access, message))
 
     def _refusal(self, access: RcsAccess, message: Request) -> Response | None:
         """RFC 3261 8.2: method, dialog, Require. None when the request may be served.

@@ -9,6 +9,7 @@ from itertools import chain
 
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
+from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.peer.limits import AS_USUAL, PeerLimits
@@ -125,6 +126,13 @@ class MsrpTlsListening(TlsListening):
     offered: bool = True
 
 
+CAPABILITIES = (
+    icsi_feature(Service.PAGER, Service.LARGE, Service.SESSION, Service.FILE_TRANSFER),
+    iari_feature("rcse.im", "rcse.ft"),
+)
+"""What a far party can do where nothing else is said."""
+
+
 @dataclass(slots=True)
 class PeerConfig:
     """Settings of a peer. Those marked * may change while it runs.
@@ -164,7 +172,7 @@ class PeerConfig:
     associated: tuple[str, ...] | None = None
     understood: frozenset[str] = frozenset({"100rel", "path", "timer"})
     accepted_bodies: tuple[str, ...] = ("message/cpim", "text/plain")
-    capabilities: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = CAPABILITIES
     hops: int = 0
     request_timeout: float = 40.0
     session_interval: int | None = 1800

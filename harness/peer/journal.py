@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     SESSION_ENDED = "session ended"
     MESSAGE_LOST = "message lost"
     COMPOSING = "composing"
+    CAPABILITIES_ASKED = "capabilities asked"
     ANSWERED = "answered"
     WITHHELD = "withheld"
     FAILED = "failed"

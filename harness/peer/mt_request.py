@@ -51,8 +51,8 @@ class Target:
         return cls(contact, identity, flow_of(incoming, contact))
 
 
-def registered(registrar: Registrar, identity: str, service: Service) -> Target:
-    """A registered handset, of several the one that can do most of the service.
+def registered(registrar: Registrar, identity: str, service: Service | None = None) -> Target:
+    """A registered handset, of several the one that can do most of the service, if one is named.
 
     Raises NotSeen when nothing is bound to the identity.
     """
@@ -127,14 +127,21 @@ def hops_behind(hops: int, domain: str, branch: str) -> list[str]:
     ]
 
 
-def service_headers(
-    originator: FarParty, target: Target, service: Service, conversation_id: str, contribution_id: str
-) -> list[Header]:
-    """What tells a handset who sends a first request, to which of its identities, and for which service."""
+def party_headers(originator: FarParty, target: Target) -> list[Header]:
+    """What tells a handset who sends a request, and to which of its identities."""
     identities = [originator.sip, *([originator.tel] if originator.tel else [])]
     return [
         ("P-Asserted-Identity", ", ".join(f"<{identity}>" for identity in identities)),
         ("P-Called-Party-ID", f"<{target.identity}>"),
+    ]
+
+
+def service_headers(
+    originator: FarParty, target: Target, service: Service, conversation_id: str, contribution_id: str
+) -> list[Header]:
+    """What tells a handset who sends a first request, to which of its identities, and for which service."""
+    return [
+        *party_headers(originator, target),
         ("P-Asserted-Service", service.icsi),
         ("Accept-Contact", service.accept_contact),
         ("Conversation-ID", conversation_id),

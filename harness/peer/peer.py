@@ -20,6 +20,7 @@ from harness.evidence.timeline import Address, Layer, Timeline
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges
 from harness.peer.authentication import Authenticator
 from harness.peer.bindings import Binding
+from harness.peer.capability import Capabilities
 from harness.peer.chat import Chats
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
@@ -102,10 +103,11 @@ class Peer:
         self._reached: set[Address] = set()
         self._answers: dict[str, AnswerQueue] = {}
         self._proxy = ProxyAuthentication(config, authenticator)
+        self.capabilities = Capabilities(self.pcscf, self.registrar, self._proxy, self._described)
         self._handlers: dict[str, Handler] = {
             "REGISTER": self.registrar.on_register,
             "MESSAGE": self.pager.on_message,
-            "OPTIONS": self._on_options,
+            "OPTIONS": self.capabilities.on_options,
             "SUBSCRIBE": self._on_subscribe,
             "INVITE": self.invitations.on_invite,
         }
@@ -190,6 +192,8 @@ class Peer:
             self.pager.answer_next(status, headers, count, reason=reason)
         elif method == "INVITE":
             self.invitations.answer_next(status, headers, count, reason=reason)
+        elif method == "OPTIONS":
+            self.capabilities.answer_next(status, headers, count, reason=reason)
         elif method in self._handlers:
             answer = Answer(status, headers or {}, reason)
             self._proxy.demand_possible(answer)
@@ -199,7 +203,7 @@ class Peer:
 
     def answer_as_usual(self) -> None:
         """Forget every answer asked for and not given yet."""
-        for part in (self.registrar, self.pager, self.notifications, self.invitations):
+        for part in (self.registrar, self.pager, self.notifications, self.invitations, self.capabilities):
             part.answer_as_usual()
         self._answers.clear()
 
@@ -307,19 +311,14 @@ class Peer:
         answer = queue.take() if queue is not None else None
         return (answer, self._proxy.challenge(answer, request)) if answer is not None else None
 
-    def _on_options(self, incoming: Incoming) -> None:
-        """RFC 3261 11.2; the Contact shows what the far party can do."""
-        local = incoming.local
-        contact = ";".join((f"<{self.pcscf.uri(local)}>", *self.config.capabilities))
-        headers: list[Header] = [
-            ("Contact", contact),
+    def _described(self) -> list[Header]:
+        """What a 200 to OPTIONS tells of methods, types and extensions (RFC 3261 11.2)."""
+        return [
             ("Allow", ", ".join(self._allowed)),
             ("Accept", ", ".join(self.config.accepted_bodies)),
             ("Supported", ", ".join(sorted(self.config.understood))),
             ("Allow-Events", ", ".join(self.event_notifier.packages)),
         ]
-        answer, challenge = self._asked(incoming.message) or (Answer(200), [])
-        self.pcscf.answer(incoming, answer, headers if answer.accepts else challenge)
 
     def _on_subscribe(self, incoming: Incoming) -> None:
         asked = self._asked(incoming.message)

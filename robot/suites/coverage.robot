@@ -49,10 +49,3 @@ Weak Cell Is No Coverage
     Modem Should Be Registered For IMS    registered=${False}
     Set Cell Power    -85
     Handset Registers
-
-
-*** Keywords ***
-Lose Coverage
-    [Documentation]    The cell off, and the handset aware of it.
-    Switch Cell Off
-    Modem Should Be Registered For IMS    registered=${False}
