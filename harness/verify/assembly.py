@@ -17,7 +17,7 @@ from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event,
 from harness.sip.message import Request
 from harness.sip.uri import Uri
 from harness.verify.chains import Chains, cpim_of_sip
-from harness.verify.comparison import is_encoded, party_of
+from harness.verify.comparison import party_of
 from harness.verify.items import (
     CpimItem,
     Dialog,
@@ -188,6 +188,8 @@ class Assembly:
         self.items.append(item)
         if isinstance(item, EventItem):
             self._events[item.layer, item.name].append(item)
+            if item.layer is Layer.MSRP and item.text.startswith("closed"):
+                self.msrp.ended(item)
             yield item
             return
         self.messages.append(item)
@@ -215,10 +217,7 @@ class Assembly:
 
     def _read_bodies(self, entry: SipEntry) -> None:
         self.negotiations.read(entry)
-        message = entry.message
-        if message is None or not message.body or entry.incomplete or is_encoded(message):
-            return
-        for item in cpim_of_sip(entry, message):
+        for item in cpim_of_sip(entry):
             entry.bodies.append(item)
             self.chains.add(item)
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import parse_imdn
-from harness.bodies.multipart import Part, split_multipart
+from harness.bodies.multipart import Part
 from harness.errors import BodySyntaxError
-from harness.sip.message import Request, Response
 from harness.verify.items import CpimItem, Notification, SipEntry
 from harness.verify.msrp_items import ChunkedMessage
+from harness.verify.sip_bodies import bodies_of, parts_of
 
 CPIM = "message/cpim"
 CPIM_OCTETS = 4 * 1024 * 1024
@@ -50,9 +50,9 @@ class Chains:
         return list(self._notifications.get(message_id or "", ()))
 
 
-def cpim_of_sip(entry: SipEntry, message: Request | Response) -> Iterator[CpimItem]:
+def cpim_of_sip(entry: SipEntry) -> Iterator[CpimItem]:
     """The CPIM objects of a SIP body."""
-    for offset, raw in _cpim_objects(entry, message):
+    for offset, raw in bodies_of(entry, CPIM):
         yield _read(CpimItem(entry, offset, raw, None))
 
 
@@ -76,26 +76,6 @@ def _read(item: CpimItem) -> CpimItem:
     return item
 
 
-def _cpim_objects(entry: SipEntry, message: Request | Response) -> Iterator[tuple[int, bytes]]:
-    """CPIM objects of the body with the octet in the message where each starts."""
-    kind = entry.content_type
-    if kind is None:
-        return
-    if kind.essence == "message/cpim":
-        yield message.body_offset, message.body
-    elif kind.type.lower() == "multipart":
-        for part in _parts(message.body, kind.parameters.get("boundary")):
-            if part.content_type is not None and part.content_type.essence == "message/cpim":
-                yield message.body_offset + part.content_offset, part.content
-
-
-def _parts(body: bytes, boundary: str | None) -> tuple[Part, ...]:
-    try:
-        return split_multipart(body, boundary or "").parts
-    except BodySyntaxError:
-        return ()
-
-
 def _read_imdns(item: CpimItem) -> None:
     cpim = item.cpim
     kind = cpim.content_type if cpim else None
@@ -105,7 +85,7 @@ def _read_imdns(item: CpimItem) -> None:
     if kind.essence == IMDN_TYPE:
         entities.append(cpim)
     elif kind.type == "multipart":
-        parts = _parts(cpim.content, kind.parameters.get("boundary"))
+        parts = parts_of(cpim.content, kind.parameters.get("boundary"))
         entities += [each for each in parts if each.content_type and each.content_type.essence == IMDN_TYPE]
     for entity in entities:
         try:

@@ -32,6 +32,8 @@ class MsrpAssembly:
         """In the order of their first chunks, whether they became complete or not."""
         self.openings: dict[int, EventItem] = {}
         """By the number of a connection, the event of its being opened; known from the start."""
+        self.closed: dict[int, EventItem] = {}
+        """By the number of a connection, the event of its end."""
         self._negotiations = negotiations
         self._parties = parties
         self._by_tid: dict[tuple[object, Address, str], list[MsrpTransaction]] = defaultdict(list)
@@ -45,6 +47,10 @@ class MsrpAssembly:
     def opened(self, event: EventItem) -> None:
         """Learn of a connection that was opened (event: "connection", with opened_by)."""
         self.openings[int(event.fields.get("connection", event.number))] = event
+
+    def ended(self, event: EventItem) -> None:
+        """Take in the end of a connection (event: "connection", "closed: ...")."""
+        self.closed[int(event.fields.get("connection", 0))] = event
 
     def link(self, entry: MsrpEntry) -> Iterator[ChunkedMessage | CpimItem]:
         """Link an entry; gives the message that became complete, or was aborted, and the CPIM in it."""

@@ -7,20 +7,16 @@ other addresses into them (RFC 6714 6.2).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
-from harness.bodies.multipart import Part, split_multipart
 from harness.bodies.sdp import parse_sdp
 from harness.bodies.session_description import MediaDescription
 from harness.errors import BodySyntaxError
-from harness.sip.message import Request, Response
-from harness.verify.comparison import is_encoded
 from harness.verify.items import Dialog, SipEntry
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import Description, Exchange, MsrpEnd, MsrpSession, Role
+from harness.verify.sip_bodies import bodies_of
 
 SDP = "application/sdp"
-_MOST_NESTED = 4
 _OFFERING = frozenset({"INVITE", "UPDATE", "PRACK"})
 
 
@@ -37,8 +33,7 @@ class Negotiations:
 
     def read(self, entry: SipEntry) -> Description | None:
         """The description of a message, linked to its exchange and its sessions; None when it has none."""
-        message = entry.message
-        found = _find_sdp(entry, message) if message is not None else None
+        found = next(bodies_of(entry, SDP), None)
         if found is None:
             self._refused(entry)
             return None
@@ -224,35 +219,3 @@ def _by_caller(entry: SipEntry) -> bool:
 
 def _is_msrp(media: MediaDescription) -> bool:
     return "MSRP" in media.protocol.upper().split("/")
-
-
-def _find_sdp(entry: SipEntry, message: Request | Response) -> tuple[int, bytes] | None:
-    """The session description of a body with the octet where it starts, whatever it is wrapped in."""
-    if not message.body or entry.incomplete or is_encoded(message):
-        return None
-    kind = entry.content_type
-    if kind is None:
-        return None
-    found = _sdp_in(message.body, kind.essence, kind.parameters.get("boundary"), message.body_offset)
-    return next(found, None)
-
-
-def _sdp_in(
-    octets: bytes, essence: str, boundary: str | None, offset: int, depth: int = 0
-) -> Iterator[tuple[int, bytes]]:
-    if essence == SDP:
-        yield offset, octets
-    if not essence.startswith("multipart/") or depth == _MOST_NESTED:
-        return
-    for part in _parts(octets, boundary):
-        kind = part.content_type
-        if kind is not None:
-            inside = offset + part.content_offset
-            yield from _sdp_in(part.content, kind.essence, kind.parameters.get("boundary"), inside, depth + 1)
-
-
-def _parts(octets: bytes, boundary: str | None) -> tuple[Part, ...]:
-    try:
-        return split_multipart(octets, boundary or "").parts
-    except BodySyntaxError:
-        return ()

@@ -24,6 +24,16 @@ from harness.verify.rules.imdn_chain import (
 
 Both = Iterator[Violation | Unverifiable]
 
+# The order of the schema (RFC 5438 11.1.9).
+_PLACES = {
+    "message-id": 0,
+    "datetime": 1,
+    "recipient-uri": 2,
+    "original-recipient-uri": 3,
+    "subject": 4,
+    **{f"{kind}-notification": 5 for kind in STATUSES},
+}
+
 
 @rule("imdn.xml.wellformed", on=Kind.CPIM)
 def wellformed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
@@ -128,6 +138,36 @@ def xml_status_extension(item: CpimItem, flow: Flow) -> Iterator[Violation]:
             foreign = [child for child in status.children if _is_foreign(child, imdn)]
             if _is(status, imdn, "status") and foreign and len(foreign) == len(status.children):
                 yield at_item(item, "a status of RFC 5438", f"only {_named(foreign[0])}")
+
+
+@rule("imdn.xml.order", on=Kind.CPIM)
+def xml_order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    for imdn in item.imdns:
+        names = [_PLACES[name] for name in imdn.order if name in _PLACES]
+        if names != sorted(names):
+            expected = "message-id, datetime, recipient-uri, original-recipient-uri, subject, notification"
+            yield at_item(item, expected, ", ".join(name for name in imdn.order if name in _PLACES))
+
+
+@rule("imdn.xml.foreign-ns", on=Kind.CPIM)
+def xml_foreign(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    for imdn in item.imdns:
+        unqualified = [child.name for child in imdn.foreign if not child.namespace]
+        for name in (*(child.name for child in imdn.unknown), *unqualified):
+            yield at_item(item, "elements of RFC 5438, others in a namespace of their own", name)
+
+
+@rule("imdn.xml.original-recipient", on=Kind.CPIM)
+def xml_original_recipient(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    for imdn in item.imdns:
+        copies = originals_of(item, imdn, flow)
+        if copies and imdn.original_recipient_uri is None and all(map(_original_to, copies)):
+            expected = f"original-recipient-uri, from Original-To: {_original_to(copies[-1])}"
+            yield at_item(item, expected, "none")
+
+
+def _original_to(item: CpimItem) -> str | None:
+    return item.cpim.imdn("Original-To") if item.cpim else None
 
 
 def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifiable:

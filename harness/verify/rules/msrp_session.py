@@ -200,7 +200,7 @@ def _binding(session: MsrpSession, request: MsrpEntry, flow: Flow) -> MsrpEntry 
         if known.place >= request.place:
             break
         renewed = any(known.place < end.description.place < request.place for end in session.ends)
-        if known.connection is not None and not renewed and not _closed(known, flow):
+        if known.connection is not None and not renewed and known.connection not in flow.assembly.msrp.closed:
             return known
     return None
 
@@ -215,13 +215,6 @@ def _first(entry: MsrpEntry, flow: Flow) -> MsrpEntry | None:
 def _opening(entry: MsrpEntry, flow: Flow) -> EventItem | None:
     """The event of the entry's connection being opened: its number is that of the connection."""
     return flow.assembly.msrp.openings.get(entry.connection or 0)
-
-
-def _closed(entry: MsrpEntry, flow: Flow) -> bool:
-    return any(
-        event.fields.get("connection") == entry.connection and event.text.startswith("closed")
-        for event in flow.assembly.events(entry.layer, "connection")
-    )
 
 
 # -- content ------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Unverifiable, Violation
-from harness.verify.items import EventItem
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.msrp_session import moved
 
@@ -182,14 +181,7 @@ def _is_success(entry: MsrpEntry) -> bool | None:
 def _is_over(entry: MsrpEntry, flow: Flow) -> bool:
     """The connection ended, or its session, before a response was due."""
     due = entry.time + ANSWER_SECONDS
-    closed = any(
-        _is_end_of(event, entry) and event.time <= due
-        for event in flow.assembly.events(entry.layer, "connection")
-    )
+    end = flow.assembly.msrp.closed.get(entry.connection or 0)
+    closed = end is not None and end.time <= due
     byes = entry.dialog.byes if entry.dialog else []
     return closed or any(bye.time <= due for bye in byes)
-
-
-def _is_end_of(event: EventItem, entry: MsrpEntry) -> bool:
-    same = event.fields.get("connection") == entry.connection is not None
-    return same and event.text.startswith("closed")

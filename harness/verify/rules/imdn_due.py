@@ -1,0 +1,91 @@
+"""Rules about notifications that are due: their way, that they come, how they are bundled (RFC 5438)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.bodies.multipart import MultipartFault, split_multipart
+from harness.errors import BodySyntaxError
+from harness.verify.catalogue import Kind, rule
+from harness.verify.due import Way, due_of, taken_at, way_now
+from harness.verify.engine import Flow
+from harness.verify.finding import Unverifiable, Violation
+from harness.verify.items import CpimItem
+from harness.verify.msrp_items import MsrpEntry
+from harness.verify.rules.cross_layer import radio_switched
+from harness.verify.rules.imdn_chain import at_item, originals_of, requests_in
+
+Both = Iterator[Violation | Unverifiable]
+
+AWAITED_SECONDS = 30.0
+_COMPOSING = "application/im-iscomposing+xml"
+
+
+@rule("imdn.route.session", on=Kind.CPIM)
+def route(item: CpimItem, flow: Flow) -> Both:
+    carrier = item.by_sip
+    if carrier is None or carrier.method != "MESSAGE":
+        return
+    for imdn in item.imdns:
+        originals = [known for known in originals_of(item, imdn, flow) if known.by_sip is None]
+        if not originals or way_now(originals[-1], flow.assembly) is not Way.SESSION:
+            continue
+        asked = originals[-1].carrier
+        if isinstance(asked, MsrpEntry) and _may_be_lost(asked, item, flow):
+            yield Unverifiable("its sender may have lost the session")
+            continue
+        yield at_item(item, f"the IMDN in the session of {originals[-1].label}, which lives", "a MESSAGE")
+
+
+def _may_be_lost(asked: MsrpEntry, item: CpimItem, flow: Flow) -> bool:
+    """Since the last message in the session the radio was switched, or the handset has registered."""
+    assert asked.session is not None
+    last = flow.assembly.msrp.entries_of(asked.session)[-1]
+    registered = any(state.since > last.time for state in flow.assembly.registrations)
+    return registered or radio_switched(flow, last.time - flow.settings.cell_tolerance, item.time)
+
+
+@rule("imdn.timeout", on=Kind.CPIM, after=AWAITED_SECONDS, receiver=True)
+def timeout(item: CpimItem, flow: Flow) -> Both:
+    """Of delivery alone: when a user looks at a message nobody can say."""
+    taken = taken_at(item)
+    if taken is None or not flow.from_start:
+        return
+    if any(known is not item and taken_at(known) for known in flow.assembly.originals(item.message_id)):
+        return
+    for due in due_of(item, flow.assembly):
+        if due.kind != "delivery" or not due.open:
+            continue
+        if radio_switched(flow, taken - flow.settings.cell_tolerance, taken + AWAITED_SECONDS):
+            yield Unverifiable("the radio was switched while the notification was due")
+            continue
+        yield Violation(
+            f"a delivery notification within {AWAITED_SECONDS:.0f} s of the answer",
+            "none",
+            "body",
+            item.offset,
+        )
+
+
+@rule("imdn.aggregate", on=Kind.CPIM)
+def aggregate(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    cpim = item.cpim
+    kind = cpim.content_type if cpim else None
+    if cpim is None or kind is None or not item.is_notification or kind.type != "multipart":
+        return
+    if kind.essence != "multipart/mixed":
+        yield at_item(item, "multipart/mixed of notifications", kind.essence)
+    try:
+        faults = split_multipart(cpim.content, kind.parameters.get("boundary", "")).faults
+    except BodySyntaxError as error:
+        yield at_item(item, "parts that can be told apart", str(error))
+        return
+    if any(fault.what == MultipartFault.NOT_CLOSED for fault in faults):
+        yield at_item(item, "the close delimiter behind the last notification", "none")
+
+
+@rule("imdn.request.not-on-iscomposing", on=Kind.CPIM)
+def not_on_composing(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    kind = item.cpim.content_type if item.cpim else None
+    if kind is not None and kind.essence == _COMPOSING and requests_in(item):
+        yield at_item(item, "no Disposition-Notification for a sign of typing", requests_in(item)[0])

@@ -1,0 +1,256 @@
+"""Which notifications are due, from whom and by which way: over MESSAGE, in a session, for a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.verify.due import Way, due_notifications
+from harness.verify.engine import Verifier
+from harness.verify.finding import Party
+from tests.harness.verify.conftest import (
+    FAR,
+    UE,
+    Script,
+    Step,
+    answer,
+    imdn_body,
+    mo_message,
+    mt_message,
+    pager_mo,
+    pager_mt,
+    register,
+)
+from tests.harness.verify.msrp_changes import found, rules_of
+from tests.harness.verify.msrp_flows import ANONYMOUS, answered, chat, content
+
+MO_ID, MT_ID = "Msg1aB2cD3eF4gH5iJ6k", "Msg7aB2cD3eF4gH5iJ6k"
+CONTRIBUTION = "0b0f8f6e-1111-4aaa-8bbb-000000000011"
+
+
+def due(script: Script, owed_by: Party | None = None):
+    verifier = Verifier()
+    verifier.judge(script.timeline())
+    found = due_notifications(verifier.assembly, owed_by=owed_by)
+    return [(each.message_id, each.kind, each.owed_by.value, each.way, each.open) for each in found]
+
+
+def imdn(own_id: str, message_id: str, kind: str = "delivery", status: str = "delivered") -> str:
+    return imdn_body(ANONYMOUS, ANONYMOUS, own_id, message_id, kind, status)
+
+
+def test_each_message_that_asks_owes_what_it_asks_for():
+    assert due(pager_mo()) == [
+        (MO_ID, "delivery", "network", Way.MESSAGE, False),
+        (MO_ID, "display", "network", Way.MESSAGE, False),
+    ]
+    assert due(pager_mo().drop(4, 5)) == [
+        (MO_ID, "delivery", "network", Way.MESSAGE, False),
+        (MO_ID, "display", "network", Way.MESSAGE, True),
+    ]
+    assert due(pager_mt().drop(2, 3, 4, 5), Party.HANDSET) == [
+        (MT_ID, "delivery", "handset", Way.MESSAGE, True),
+        (MT_ID, "display", "handset", Way.MESSAGE, True),
+    ]
+
+
+def test_nothing_is_due_for_a_message_that_was_refused_or_asks_for_nothing():
+    script = pager_mo().drop(2, 3, 4, 5)
+    refused = answer(script.steps[0], "486 Busy Here", "netA1")
+    assert [each[-1] for each in due(Script([script.steps[0], refused]))] == [False, False]
+    asking_nothing = (
+        pager_mo()
+        .drop(2, 3, 4, 5)
+        .sub(0, "imdn.Disposition-Notification: positive-delivery, display\r\n", "")
+    )
+    assert due(asking_nothing) == []
+
+
+def test_in_a_chat_notifications_go_in_the_session_while_it_lives():
+    living = chat().drop(*range(10, 14), *range(16, 23))
+    assert due(living) == [
+        (MO_ID, "delivery", "network", Way.SESSION, True),
+        (MO_ID, "display", "network", Way.SESSION, True),
+        (MT_ID, "delivery", "handset", Way.SESSION, True),
+        (MT_ID, "display", "handset", Way.SESSION, True),
+    ]
+    over = chat().drop(*range(10, 14), *range(16, 20))
+    assert {each[3] for each in due(over)} == {Way.MESSAGE}
+    broken = living.insert(len(living.steps), chat().steps[-1])
+    assert {each[3] for each in due(broken)} == {Way.MESSAGE}
+
+
+def test_where_the_session_takes_no_notifications_they_go_by_message():
+    script = chat().drop(*range(10, 14), *range(16, 23))
+    script.sub(0, " message/imdn+xml", "")
+    assert {each[:1] + each[3:4] for each in due(script)} == {(MO_ID, Way.MESSAGE), (MT_ID, Way.SESSION)}
+
+
+def test_what_came_in_the_session_and_by_message_is_one_chain():
+    told = mt_message(
+        "b", CONTRIBUTION, imdn_body(FAR, ANONYMOUS, "Not2aB2cD3eF4gH5iJ6k", MO_ID, "display", "displayed")
+    )
+    script = chat().drop(12, 13)
+    script.steps += [told, answer(told, "200 OK", "ueb1")]
+    verifier = found(script)
+    first, second, *_ = due_notifications(verifier.assembly)
+    assert [each.item.label[:4] for each in first.told] == ["SEND"]
+    assert [each.item.label[:4] for each in second.told] == ["MESS"]
+    assert str(second).startswith(
+        f"display of {MO_ID} (SEND #10) from network, by MESSAGE: displayed in MESSAGE"
+    )
+    assert [each for each in rules_of(verifier) if each[0].startswith("imdn.")] == []
+
+
+def test_who_owes_is_told_where_the_message_says_it():
+    verifier = found(pager_mo())
+    assert [each.recipients for each in due_notifications(verifier.assembly)] == [("491700000002",)] * 2
+    assert {each.recipients for each in due_notifications(found(chat()).assembly)} == {()}
+
+
+def test_a_message_that_came_twice_counts_once():
+    script = pager_mt().drop(2, 3, 4, 5)
+    again = script.steps[0].text.replace("z9hG4bKmt", "z9hG4bKmtzz").replace("Call-ID: mt", "Call-ID: mtzz")
+    script.steps += [Step(False, again), answer(Step(False, again), "200 OK", "ued2")]
+    assert len(due(script)) == 2
+
+
+# -- rules on them, in a session --------------------------------------------------------------------------
+
+BY_MESSAGE = mo_message(
+    "k", CONTRIBUTION, imdn_body(UE, FAR, "Not5aB2cD3eF4gH5iJ6k", MT_ID, "delivery", "delivered")
+)
+
+
+def in_session(index: int, *steps: Step):
+    def change(script: Script) -> Script:
+        script.steps[index:index] = steps
+        return script
+
+    return change
+
+
+BROKEN = {
+    "imdn.once-per-type": in_session(
+        18, *answered(content(True, "hA1kQ2mP9sL1", "Ue4kQ2mP9sLw", imdn("Not5aB2cD3eF4gH5iJ6k", MT_ID)))
+    ),
+    "imdn.only-requested": lambda script: script.everywhere(
+        "positive-delivery, display", "display", 14
+    ).everywhere("1-319/319", "1-300/300", 14),
+    "imdn.xml.message-id": lambda script: script.everywhere(f">{MT_ID}<", f">{MT_ID.lower()}<", 16),
+    "imdn.no-imdn-for-imdn": in_session(
+        14,
+        *answered(
+            content(
+                True, "hA1kQ2mP9sL1", "Ue4kQ2mP9sLw", imdn("Not5aB2cD3eF4gH5iJ6k", "Not2aB2cD3eF4gH5iJ6k")
+            )
+        ),
+    ),
+    "imdn.message-id.unique": lambda script: script.everywhere(
+        "Not4aB2cD3eF4gH5iJ6k", "Not3aB2cD3eF4gH5iJ6k", 18
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", sorted(BROKEN))
+def test_a_notification_in_a_session_is_held_to_the_rules_of_all(rule):
+    rules = [each for each in rules_of(found(BROKEN[rule](chat()))) if each[0].startswith("imdn.")]
+    assert (rule, "handset") in rules and {party for _, party in rules} == {"handset"}
+    assert len(rules) == 1 or rule == "imdn.no-imdn-for-imdn"
+
+
+def test_while_the_session_lives_a_notification_by_message_is_told():
+    reply = answer(BY_MESSAGE, "200 OK", "netk1")
+    script = in_session(16, BY_MESSAGE, reply)(chat().drop(16, 17))
+    assert ("imdn.route.session", "handset") in rules_of(found(script))
+    after = chat().drop(16, 17, 18, 19)
+    after.steps += [BY_MESSAGE, reply]
+    assert "imdn.route.session" not in dict(rules_of(found(after)))
+
+
+def test_who_may_have_lost_the_session_is_not_blamed_for_a_message():
+    script = chat().drop(16, 17)
+    script.steps[16:] = [
+        *(replace(step) for step in register().steps[:4]),
+        BY_MESSAGE,
+        answer(BY_MESSAGE, "200 OK", "netk1"),
+    ]
+    verifier = found(script)
+    assert "imdn.route.session" not in dict(rules_of(verifier))
+    assert "imdn.route.session" in {each.rule for each in verifier.open}
+
+
+def test_a_delivery_notification_that_does_not_come_is_told_once_the_time_is_over():
+    for script, party in ((pager_mt(), "handset"), (pager_mo(), "network")):
+        silent = script.drop(2, 3, 4, 5)
+        assert ("imdn.timeout", party) in rules_of(found(silent.wait(31)))
+    for script in (pager_mt(), pager_mo()):
+        assert "imdn.timeout" not in dict(rules_of(found(script.drop(2, 3, 4, 5).wait(20))))
+    in_chat = chat().drop(*range(16, 23)).wait(31)
+    assert ("imdn.timeout", "handset") in rules_of(found(in_chat))
+    assert rules_of(found(pager_mt().wait(31))) == []
+
+
+def aggregated(end: str, kind: str = "multipart/mixed") -> Script:
+    script = pager_mo().drop(4, 5)
+    head, _, body = script.steps[2].text.partition("\r\n\r\n")[2].partition("\r\n\r\n")
+    xml = body.partition("\r\n\r\n")[2]
+    other = xml.replace("delivery", "display").replace("delivered", "displayed")
+    parts = "".join(f"--b1\r\nContent-Type: message/imdn+xml\r\n\r\n{each}\r\n" for each in (xml, other))
+    mime = f"Content-Type: {kind};boundary=b1\r\nContent-Disposition: notification"
+    return script.body(2, f"{head}\r\n\r\n{mime}\r\n\r\n{parts}{end}")
+
+
+def test_an_aggregate_is_read_and_has_an_end():
+    whole = found(aggregated("--b1--"))
+    assert rules_of(whole) == []
+    assert [len(each.told) for each in due_notifications(whole.assembly)] == [1, 1]
+    assert rules_of(found(aggregated(""))) == [("imdn.aggregate", "network")]
+    assert ("imdn.aggregate", "network") in rules_of(found(aggregated("--b1--", "multipart/alternative")))
+
+
+def test_nobody_asks_for_notifications_on_typing():
+    typing = (
+        f"From: <{ANONYMOUS}>\r\nTo: <{ANONYMOUS}>\r\nDateTime: 2023-11-14T22:13:20Z\r\n"
+        "NS: imdn <urn:ietf:params:imdn>\r\n"
+        "imdn.Message-ID: Typ1aB2cD3eF4gH5iJ6k\r\nimdn.Disposition-Notification: display\r\n\r\n"
+        "Content-Type: application/im-iscomposing+xml\r\n\r\n<isComposing/>"
+    )
+    script = chat()
+    script.steps[20:20] = answered(content(True, "hA1kQ2mP9sL1", "Ue4kQ2mP9sLw", typing))
+    assert ("imdn.request.not-on-iscomposing", "handset") in rules_of(found(script))
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        (
+            "imdn.xml.order",
+            "<message-id>{id}</message-id><datetime>{at}</datetime>",
+            "<datetime>{at}</datetime><message-id>{id}</message-id>",
+        ),
+        ("imdn.xml.foreign-ns", "<delivery-not", "<device/><delivery-not"),
+        ("imdn.xml.foreign-ns", "<delivery-not", '<device xmlns=""/><delivery-not'),
+    ],
+)
+def test_the_shape_of_the_document(rule, old, new):
+    values = {"id": MT_ID, "at": "2023-11-14T22:13:20Z"}
+    script = pager_mt()
+    text = script.steps[2].text.replace(old.format(**values), new.format(**values))
+    xml = text.rpartition("\r\n\r\n")[2]
+    inner = text.partition("\r\n\r\n")[2]
+    script.body(2, inner[: inner.rindex("Content-Length: ")] + f"Content-Length: {len(xml)}\r\n\r\n{xml}")
+    assert rules_of(found(script)) == [(rule, "handset")]
+    legal = script.steps[2].text.replace("<device/>", '<x:device xmlns:x="urn:x"/>')
+    if "<device/>" in script.steps[2].text:
+        inner = legal.partition("\r\n\r\n")[2]
+        xml = legal.rpartition("\r\n\r\n")[2]
+        script.body(2, inner[: inner.rindex("Content-Length: ")] + f"Content-Length: {len(xml)}\r\n\r\n{xml}")
+        assert rules_of(found(script)) == []
+
+
+def test_the_original_recipient_of_a_message_comes_back():
+    line = "imdn.Message-ID"
+    script = pager_mt().sub(0, line, f"imdn.Original-To: <{UE}>\r\n{line}")
+    assert rules_of(found(script)) == [("imdn.xml.original-recipient", "handset")]
