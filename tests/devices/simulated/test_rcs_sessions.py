@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from devices.simulated.own_certificate import own_certificate
 from devices.simulated.rcs_sessions import Arrival, Hooks, RcsSessions, SessionCall
 from harness.agent.msrp.services import Flow
 from harness.agent.msrp.session import MsrpUser
@@ -367,3 +370,39 @@ async def test_a_small_interval_is_raised(tools: Any) -> None:
         assert (await rig.network.receive("ACK")).cseq == 1
         second = await rig.network.receive("INVITE")
         assert (second.cseq, second.header("Min-SE"), second.header("Session-Expires")) == (2, "3600", "3600")
+
+
+async def test_a_session_over_tls_has_the_certificate_of_the_offer(tools: Any, authority: Any) -> None:
+    """RFC 4975 14.4, RFC 8122: judged by ssl, which knows the two certificates and nothing else."""
+
+    def fingerprint(octets: bytes) -> str:
+        return hashlib.sha256(octets).digest().hex(":").upper()
+
+    ours, theirs = own_certificate("sip:me@home.example"), authority.issue(self_signed=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*theirs)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(ours.certificate)
+    came: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        came.put_nowait(((await reader.readuntil(b"$\r\n")).decode(), shown))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    uri = f"msrps://127.0.0.1:{server.sockets[0].getsockname()[1]}/farsession1234567890;tcp"
+    async with noting(tools, msrp_tls=ours) as (rig, service, far):
+        service.call(tools.FAR)
+        invite = await rig.network.receive("INVITE")
+        assert "\r\nm=message 9 TCP/TLS/MSRP *\r\na=path:msrps://127.0.0.2:9/" in invite.body
+        (told,) = re.findall(r"(?m)^a=fingerprint:sha-256 (\S+)\r$", invite.body)
+        shown = fingerprint(ssl.PEM_cert_to_DER_cert(theirs[0].read_text()))
+        answer = re.sub("m=.*", "m=message 9 TCP/TLS/MSRP *\r", far.sdp("passive"), count=1)
+        answer = re.sub("a=path:.*", f"a=path:{uri}\r\na=fingerprint:sha-256 {shown}\r", answer)
+        rig.network.answer(invite, "200 OK", *two_hundred(rig, invite), body=answer)
+        assert (await rig.network.receive("ACK")).cseq == invite.cseq
+        async with asyncio.timeout(5):
+            send, certificate = await came.get()
+        assert f"\r\nTo-Path: {uri}\r\nFrom-Path: msrps://127.0.0.2:9/" in send
+        assert fingerprint(certificate) == told
+    server.close()
