@@ -223,7 +223,7 @@ class RcsClient:
         try:
             local = await agent.listen((pdn.ipv6 or "::1") if ":" in pcscf else pdn.address, 0)
             access = self._access(agent, local, pcscf)
-            sessions = RcsSessions(access, agent.timeline, self.services)
+            sessions = RcsSessions(access, agent.timeline, self.services, self.texts.receive_in_session)
             await sessions.open()
         except (RcsLabError, OSError) as error:
             _log.error("no socket on the address of the PDN connection: %s", error)

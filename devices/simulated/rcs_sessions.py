@@ -121,13 +121,22 @@ class Parties:
 
 
 class SessionCall(MsrpCall):
-    """A SIP session with MSRP of the client. invite: ours, None where the other side invited."""
+    """A SIP session with MSRP of the client. invite: ours, None where the other side invited.
+
+    on_message: who answers a MESSAGE in the dialog (RFC 3428 4).
+    """
 
     def __init__(
-        self, endpoint: MsrpEndpoint, terms: MsrpTerms, host: str, parties: Parties, hooks: Hooks
+        self,
+        endpoint: MsrpEndpoint,
+        terms: MsrpTerms,
+        host: str,
+        parties: Parties,
+        hooks: Hooks,
+        on_message: Callable[[SessionRequest], None],
     ) -> None:
         super().__init__(endpoint, [terms], new_origin(host), lambda _: hooks.msrp(self))
-        self.parties, self.hooks = parties, hooks
+        self.parties, self.hooks, self._on_message = parties, hooks, on_message
         self.invite: OutgoingInvite | None = None
 
     @property
@@ -170,7 +179,11 @@ class SessionCall(MsrpCall):
         self.hooks.progressed(self, response)
 
     def requested(self, request: SessionRequest) -> None:
-        if not self.hooks.requested(self, request):
+        if self.hooks.requested(self, request):
+            return
+        if request.message.method == "MESSAGE":
+            self._on_message(request)
+        else:
             super().requested(request)
 
     def ended(self, session: InviteSession, ending: Ending) -> None:
@@ -248,8 +261,14 @@ class RcsSessions:
     events: subscriptions of the services, whose NOTIFYs find their way.
     """
 
-    def __init__(self, access: RcsAccess, timeline: Timeline, services: Iterable[SessionService]) -> None:
-        self.access = access
+    def __init__(
+        self,
+        access: RcsAccess,
+        timeline: Timeline,
+        services: Iterable[SessionService],
+        on_message: Callable[[SessionRequest], None],
+    ) -> None:
+        self.access, self._on_message = access, on_message
         self._services = {flow: service for service in services for flow in service.flows}
         self.endpoint = MsrpEndpoint(timeline, tls=access.settings.msrp_tls, part="simulated RCS client")
         self._listening = access.local
@@ -366,7 +385,7 @@ class RcsSessions:
 
     def call(self, terms: MsrpTerms, parties: Parties, hooks: Hooks) -> SessionCall:
         """A call on these terms that has no session yet."""
-        return SessionCall(self.endpoint, terms, self._listening.host, parties, hooks)
+        return SessionCall(self.endpoint, terms, self._listening.host, parties, hooks, self._on_message)
 
     def contact(self, flow: Flow | None) -> str:
         """Our Contact value in a session of a flow."""

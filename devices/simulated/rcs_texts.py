@@ -19,6 +19,7 @@ from devices.simulated.rcs_access import Headers, RcsAccess, RcsSettings
 from devices.simulated.rcs_conversations import Conversations, ids_of, number_of, sender_of
 from devices.simulated.rcs_notifications import NAMESPACE, RcsNotifications, Received
 from devices.simulated.rcs_outbox import CPIM, Outbox, Outgoing, Repeat, pager_message
+from harness.agent.session.user import SessionRequest
 from harness.bodies.cpim import CpimMessage, build_cpim, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
 from harness.bodies.timestamp import format_timestamp
@@ -143,6 +144,13 @@ class RcsTexts:
         """Answer a MESSAGE, and after a 2xx show it and notify its sender."""
         judgement = self._judge(message)
         answer(access.response(message, judgement.status, judgement.headers))
+        if judgement.then is not None:
+            judgement.then()
+
+    def receive_in_session(self, request: SessionRequest) -> None:
+        """The same for a MESSAGE in the dialog of a session."""
+        judgement = self._judge(request.message)
+        request.respond(judgement.status, None, judgement.headers)
         if judgement.then is not None:
             judgement.then()
 

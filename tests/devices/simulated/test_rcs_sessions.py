@@ -315,6 +315,22 @@ async def test_requests_in_the_dialog_reach_the_session(tools: Any) -> None:
         assert gone.status == 481
 
 
+async def test_a_message_in_the_dialog_is_a_text_like_others(tools: Any) -> None:
+    async with noting(tools) as (rig, service, far):
+        _, invite = await established(rig, service, far, tools.FAR)
+        in_dialog = {
+            "call_id": invite.header("Call-ID"),
+            "sender": f"<{tools.FAR}>;tag=net",
+            "to": f"<{tools.OWN}>;tag={invite.tag}",
+        }
+        answer = await rig.text("by the way", disposition=None, cseq=7, **in_dialog)
+        assert (answer.status, answer.header("Conversation-ID")) == (200, "conv-1")
+        assert answer.all("Contact") == []
+        refused = await rig.text("x", content_type="text/html", cseq=8, **in_dialog)
+        assert refused.status == 415
+        assert rig.shown == ["by the way"]
+
+
 async def test_farewell_ends_sessions_before_the_registration(tools: Any) -> None:
     async with noting(tools) as (rig, service, far):
         _, invite = await established(rig, service, far, tools.FAR)
