@@ -114,7 +114,7 @@ def _foot(metrics: Metrics, app: MessagingApp, content: Conversation) -> list[No
     px = metrics.px
     if content.group is not None and content.group.left:
         box = Box(px(20), metrics.height - px(116), metrics.width - px(20), metrics.height - px(60))
-        return [label(box, "You left this group", Style.NOTE)]
+        return [label(box, "You can't send messages to this group", Style.NOTE)]
     compose = _compose_row(
         metrics, content, HINT_CHAT if app.chat_mode and content.capable is not False else HINT_SMS
     )
