@@ -38,6 +38,11 @@ def is_file(end: MsrpEnd) -> bool:
     return bool(found.name or found.type or found.hashes)
 
 
+def receives_file(end: MsrpEnd) -> bool:
+    """The answer of who gets the file."""
+    return end.description.role is Role.ANSWER and end.direction is Direction.RECVONLY and bool(end.port)
+
+
 def initial_invite(entry: SipEntry) -> SipEntry | None:
     """The INVITE that made the session a message belongs to; None for anything else."""
     request = entry if entry.request is not None else entry.transaction.request if entry.transaction else None

@@ -22,7 +22,7 @@ from harness.verify.rules.chat_session import another_service
 from harness.verify.rules.offer_answer import offer_of
 from harness.verify.rules.sdp_form import at, at_attribute
 from harness.verify.rules.standalone_session import wrong_direction
-from harness.verify.session_services import initial_invite, is_file, live_ends, named_service
+from harness.verify.session_services import initial_invite, is_file, live_ends, named_service, receives_file
 
 SHORT_ID = 10
 """Characters of a file-transfer-id that hold less than 64 random bits."""
@@ -55,11 +55,6 @@ def _pairs(description: Description) -> Iterator[tuple[MsrpEnd, MsrpEnd]]:
         offered = offer.end(end.index) if offer is not None else None
         if offered is not None and offered.port and (named or is_file(offered)):
             yield offered, end
-
-
-def _receives(end: MsrpEnd) -> bool:
-    """The answer of who gets the file."""
-    return end.description.role is Role.ANSWER and end.direction is Direction.RECVONLY and bool(end.port)
 
 
 def _selector(end: MsrpEnd) -> FileSelector | None:
@@ -200,7 +195,7 @@ def safe_name(description: Description, flow: Flow) -> Iterator[Violation]:
 def selectors_copied(description: Description, flow: Flow) -> Iterator[Violation]:
     for offered, answered in _pairs(description):
         asked, given = _selector(offered), _selector(answered)
-        if asked is None or given is None or not _receives(answered):
+        if asked is None or given is None or not receives_file(answered):
             continue
         for name in ("name", "type", "size"):
             wanted, got = getattr(asked, name), getattr(given, name)
@@ -275,7 +270,7 @@ def _not_here(description: Description, name: str) -> Iterator[Violation]:
     """The attribute in the answer of a receiver (8.3.1)."""
     for offered, answered in _pairs(description):
         found = answered.media.attribute(name)
-        if _receives(answered) and offered.direction is Direction.SENDONLY and found is not None:
+        if receives_file(answered) and offered.direction is Direction.SENDONLY and found is not None:
             yield at_attribute(answered, found, f"no {name} in the answer of who receives", str(found))
 
 
@@ -301,7 +296,7 @@ def disposition_value(description: Description, flow: Flow) -> Iterator[Violatio
 def dates(description: Description, flow: Flow) -> Iterator[Violation]:
     for end in files(description):
         found = end.media.attribute("file-date")
-        if found is None or _receives(end):
+        if found is None or receives_file(end):
             continue
         try:
             parse_file_dates(found.value or "")

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.bodies.mime import ContentType, parse_content_type
-from harness.bodies.multipart import split_multipart
 from harness.bodies.resource_lists import COPIES, MEDIA_TYPE, ResourceLists, parse_resource_lists
 from harness.errors import BodySyntaxError
+from harness.verify.body_parts import BodyPart, body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, option_tags, party_of, shown, uri_of
 from harness.verify.engine import Flow
@@ -22,67 +20,16 @@ from harness.verify.items import SipEntry
 from harness.verify.rules.chat_session import is_group_chat
 
 TAG = "recipient-list-invite"
-_MOST_NESTED = 4
 
 Both = Iterator[Violation | Unverifiable]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A body, or a part of one, that holds recipients. offset: octet of the message where it starts."""
-
-    kind: str
-    disposition: str
-    content: bytes
-    offset: int
-
-    @property
-    def purpose(self) -> str:
-        """The disposition without its parameters: recipient-list or recipient-list-history."""
-        return self.disposition.partition(";")[0].strip().lower()
-
-
-def _pieces(entry: SipEntry) -> list[_Piece]:
-    message, kind = entry.sip, entry.content_type
-    if kind is None or not message.body or entry.incomplete or is_encoded(message):
-        return []
-    boundary = kind.parameters.get("boundary")
-    whole = _Piece(kind.essence, message.get("Content-Disposition") or "", message.body, message.body_offset)
-    return list(_taken_apart(whole, boundary))
-
-
-def _taken_apart(piece: _Piece, boundary: str | None, depth: int = 0) -> Iterator[_Piece]:
-    if not piece.kind.startswith("multipart/") or depth == _MOST_NESTED:
-        yield piece
-        return
-    try:
-        parts = split_multipart(piece.content, boundary or "").parts
-    except BodySyntaxError:
-        return
-    for part in parts:
-        kind = _content_type(part.get("Content-Type"))
-        inside = _Piece(
-            kind.essence if kind else "",
-            part.get("Content-Disposition") or "",
-            part.content,
-            piece.offset + part.content_offset,
-        )
-        yield from _taken_apart(inside, kind.parameters.get("boundary") if kind else None, depth + 1)
-
-
-def _content_type(text: str | None) -> ContentType | None:
-    try:
-        return parse_content_type(text) if text else None
-    except BodySyntaxError:
-        return None
-
-
-def _list_of(entry: SipEntry) -> _Piece | None:
+def _list_of(entry: SipEntry) -> BodyPart | None:
     """The list of recipients a request brings."""
-    return next((piece for piece in _pieces(entry) if piece.purpose == "recipient-list"), None)
+    return next((piece for piece in body_parts(entry) if piece.purpose == "recipient-list"), None)
 
 
-def _read(piece: _Piece | None) -> ResourceLists | None:
+def _read(piece: BodyPart | None) -> ResourceLists | None:
     """The list as a document; None when there is none, or none that can be read."""
     try:
         return _parsed(piece.content) if piece and piece.kind == MEDIA_TYPE else None
@@ -136,12 +83,10 @@ def list_required_of_invitee(entry: SipEntry, flow: Flow) -> Iterator[Violation]
 
 @rule("session.group.history-handling", on=Kind.REQUEST, methods=("INVITE",))
 def history_is_optional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    for piece in _pieces(entry):
+    for piece in body_parts(entry):
         if piece.purpose != "recipient-list-history":
             continue
-        parameters = [part.partition("=") for part in piece.disposition.split(";")[1:]]
-        handling = {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in parameters}
-        if handling.get("handling") != "optional":
+        if piece.disposition_parameters.get("handling") != "optional":
             yield Violation(
                 "recipient-list-history;handling=optional", piece.disposition, "body", piece.offset
             )
@@ -229,7 +174,7 @@ def focus_says_so(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     accepted = entry.request is not None or 200 <= entry.status < 300
     if request is None or request.to_tag or not accepted or request.description is None:
         return
-    history = any(piece.purpose == "recipient-list-history" for piece in _pieces(request))
+    history = any(piece.purpose == "recipient-list-history" for piece in body_parts(request))
     made = request is not entry and _list_of(request) is not None
     if not (made or (request is entry and history)) or not is_group_chat(request.description):
         return

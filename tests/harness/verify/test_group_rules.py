@@ -22,6 +22,7 @@ from tests.harness.verify.conftest import (
     answer,
     crlf,
     h,
+    hop_by_hop,
     in_dialog,
     measured,
     mo_invite,
@@ -334,3 +335,127 @@ def test_a_notify_without_a_state():
 
 def test_a_notify_without_a_body_says_nothing():
     assert judged_as(adhoc().body(8, "").without(8, "Content-Type")) == set()
+
+
+# -- coming back and bringing others in ---------------------------------------------------------------------
+
+
+def rejoining(uri: str = FOCUS, contribution: str = "000000000010", again: bool = False) -> Script:
+    """The group is made and dropped; then the handset calls the focus, or makes the group again."""
+    made = adhoc()
+    steps = made.steps[:4]
+    bye = in_dialog("BYE", 2, "bye", "Supported: timer")
+    bye = replace(
+        bye,
+        text=bye.text.replace("sip:+491700000002@10.0.0.1:5060", FOCUS, 1).replace(
+            "<sip:+491700000002@example.org;user=phone>", f"<{FACTORY}>"
+        ),
+    )
+    second = []
+    for step in steps:
+        text = step.text.replace("z9hG4bK", "z9hG4bKre").replace("Call-ID: inv", "Call-ID: re")
+        text = text.replace("ueinv81c2", "uere81c2").replace("faransw42", "farre42")
+        text = text.replace("000000000010\r\n", f"{contribution}\r\n")
+        if not again:
+            text = text.replace(FACTORY, uri)
+        second.append(replace(step, text=text))
+    script = Script([*steps, bye, answer(bye, "200 OK", ""), *second])
+    if not again:
+        script.body(6, GROUP_UE_SDP).sub(
+            6, "Content-Type: multipart/mixed;boundary=b1", "Content-Type: application/sdp"
+        )
+        script.sub(6, "Require: recipient-list-invite\r\n", "")
+        script.everywhere(OWN_ID, "h8Fd2Sa6Pq0Wm4Ec9Xz5", 6).body(
+            6, script.steps[6].text.partition("\r\n\r\n")[2]
+        )
+    return script
+
+
+OWN_ID = "k3Jx8Qw2Zr7Lt5Yv9Bn1"
+
+
+def rejoin_findings(script):
+    return {found for found in judged_as(script) if found[0].startswith("session.group")}
+
+
+def test_a_handset_comes_back_by_the_uri_of_the_focus():
+    assert rejoin_findings(rejoining()) == set()
+    assert rejoin_findings(rejoining("sip:other@10.0.0.1")) == {("session.group.rejoin", H)}
+    assert rejoin_findings(rejoining(contribution="000000000099")) == {("session.group.rejoin", H)}
+
+
+def test_a_group_is_made_anew_only_after_404():
+    script = rejoining(contribution="000000000099", again=True)
+    assert rejoin_findings(script) == {("session.group.rejoin", H)}
+    refused = rejoining().steps[6]
+    ended = answer(refused, "404 Not Found", "far404")
+    ack = hop_by_hop(refused, "ACK", "far404")
+    script.steps[6:6] = [refused, ended, ack]
+    assert rejoin_findings(script) == set()
+
+
+def refer(target: str, *extra: str, body: str = "", kind: str = "") -> Script:
+    request = h(
+        [
+            f"REFER {FOCUS} SIP/2.0",
+            "Via: SIP/2.0/TCP 10.0.0.5:5060;branch=z9hG4bKref6f3a91c2;rport",
+            "Max-Forwards: 70",
+            "Route: <sip:10.0.0.1:5060;lr>, <sip:orig@scscf.example.org;lr>",
+            f"From: <{UE}>;tag=ref81c2",
+            f"To: <{FOCUS}>",
+            "Call-ID: ref9d8f7e6a5b4c3d2e@10.0.0.5",
+            "CSeq: 1 REFER",
+            f"Refer-To: {target}",
+            f"Contact: <{UE_CONTACT}>",
+            f"P-Preferred-Identity: <{UE}>",
+            PANI,
+            *extra,
+            *([kind] if kind else []),
+        ],
+        body,
+    )
+    accepted = answer(
+        request,
+        "200 OK",
+        "foc2",
+        (f"Contact: <{FOCUS}>", "Refer-Sub: false", "Supported: norefersub,multiple-refer"),
+    )
+    return Script([request, accepted])
+
+
+SEVERAL = ("Require: multiple-refer,norefersub", "Refer-Sub: false")
+LIST_PART = (
+    "Content-Type: application/resource-lists+xml",
+    "Content-Disposition: recipient-list",
+    "Content-ID: <list1@x>",
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "faults"),
+    [
+        (lambda: refer("<sip:+491700000004@example.org;method=INVITE>", "Refer-Sub: false"), set()),
+        (lambda: refer("<cid:list1%40x>", *SEVERAL, *LIST_PART, body=LISTS), set()),
+        (lambda: refer("<cid:list2@x>", *SEVERAL, *LIST_PART, body=LISTS), {"session.group.refer"}),
+        (
+            lambda: refer("<sip:+491700000004@example.org>", *SEVERAL, *LIST_PART, body=LISTS),
+            {"session.group.refer"},
+        ),
+        (
+            lambda: refer(
+                "<cid:list1@x>", SEVERAL[0].replace("multiple-refer,", ""), SEVERAL[1], *LIST_PART, body=LISTS
+            ),
+            {"session.group.refer"},
+        ),
+        (
+            lambda: refer("<cid:list1@x>", "Require: multiple-refer", SEVERAL[1], *LIST_PART, body=LISTS),
+            {"session.group.refer.norefersub"},
+        ),
+        (
+            lambda: refer("<cid:list1@x>", SEVERAL[0], *LIST_PART, body=LISTS),
+            {"session.group.refer.norefersub"},
+        ),
+    ],
+)
+def test_one_or_several_are_brought_in(script, faults):
+    assert judged_as(script()) == {(rule, H) for rule in faults}

@@ -1,0 +1,112 @@
+"""Rules on how a handset comes back to a group, and how it brings others in.
+
+RFC 3515, RFC 5368 4 to 7, RFC 4488; what CPM clients do when they rejoin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from harness.sip.event_headers import ReferTo
+from harness.verify.body_parts import body_parts
+from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import option_tags, same_uri_text, shown
+from harness.verify.engine import Flow
+from harness.verify.finding import Violation
+from harness.verify.items import SipEntry, Transaction, reading
+
+LIST = "recipient-list"
+
+
+# -- coming back --------------------------------------------------------------------------------------------
+
+
+@rule("session.group.rejoin", on=Kind.REQUEST, methods=("INVITE",))
+def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    request = entry.request
+    before = _group_before(entry, flow) if request is not None and not entry.to_tag else None
+    if before is None or request is None:
+        return
+    focus = _focus(before)
+    anew = any(part.purpose == LIST for part in body_parts(entry))
+    if anew:
+        if not _refused_at(focus, entry, flow):
+            yield Violation(
+                f"INVITE to the focus, {focus}, before a list again", "a list of recipients", "body"
+            )
+        return
+    if not same_uri_text(request.uri, focus):
+        yield Violation(f"the focus, {focus}", shown(request.uri), "start line")
+    contribution = before.request.sip.get("Contribution-ID")
+    if contribution and entry.sip.get("Contribution-ID") != contribution:
+        actual = entry.sip.get("Contribution-ID") or "none"
+        yield Violation(f"Contribution-ID: {contribution}", actual, "Contribution-ID")
+
+
+def _group_before(entry: SipEntry, flow: Flow) -> Transaction | None:
+    """The INVITE by which the group with that Conversation-ID was joined last, and that has ended."""
+    conversation = entry.sip.get("Conversation-ID")
+    for known in reversed(flow.assembly.requests_with("Conversation-ID", conversation or "")):
+        transaction = known.transaction
+        if known.place >= entry.place or known.method != "INVITE" or transaction is None:
+            continue
+        if conversation and _focus(transaction) and transaction.accepted is not None:
+            return transaction
+    return None
+
+
+def _focus(transaction: Transaction) -> str:
+    """The URI of the focus in the Contact of an INVITE or its 2xx; empty where none says isfocus."""
+    for entry in (transaction.request, transaction.accepted):
+        for contact in entry.contacts if entry is not None else ():
+            if "isfocus" in contact.parameters:
+                return contact.uri.text
+    return ""
+
+
+def _refused_at(focus: str, entry: SipEntry, flow: Flow) -> bool:
+    """Whether an INVITE to the focus was answered 404 before: then the group is made anew."""
+    for known in flow.assembly.requests_with("Conversation-ID", entry.sip.get("Conversation-ID") or ""):
+        request, transaction = known.request, known.transaction
+        if request is None or transaction is None or known.place >= entry.place:
+            continue
+        refused = any(response.status == 404 for response in transaction.responses)
+        if refused and same_uri_text(request.uri, focus):
+            return True
+    return False
+
+
+# -- bringing others in -------------------------------------------------------------------------------------
+
+
+def _names_list(entry: SipEntry) -> bool:
+    """Several targets: Refer-To points at a part of the body."""
+    return (entry.sip.get("Refer-To") or entry.sip.get("r") or "").strip("< ").lower().startswith("cid:")
+
+
+@rule("session.group.refer", on=Kind.REQUEST, methods=("REFER",))
+def refers_to_a_list(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    text = entry.sip.get("Refer-To") or ""
+    lists = [part for part in body_parts(entry) if part.purpose == LIST]
+    if not _names_list(entry):
+        if lists:
+            yield Violation("a cid: URL of the list of recipients", shown(text) or "none", "Refer-To")
+        elif reading(lambda: ReferTo.parse(text)) is None:
+            yield Violation("one target", shown(text) or "none", "Refer-To")
+        return
+    content_id = unquote(text.strip("<> ")[len("cid:") :].partition(">")[0])
+    if content_id not in {unquote(part.content_id) for part in lists}:
+        yield Violation(f"a part of disposition {LIST} with Content-ID <{content_id}>", "none", "Refer-To")
+    elif "multiple-refer" not in option_tags(entry.sip, "Require"):
+        yield Violation("Require: multiple-refer", entry.sip.get("Require") or "none", "Require")
+
+
+@rule("session.group.refer.norefersub", on=Kind.REQUEST, methods=("REFER",))
+def wants_no_subscription(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+    if not _names_list(entry):
+        return
+    if "norefersub" not in option_tags(entry.sip, "Require"):
+        yield Violation("Require: norefersub", entry.sip.get("Require") or "none", "Require")
+    if (entry.sip.get("Refer-Sub") or "").partition(";")[0].strip().lower() != "false":
+        yield Violation("Refer-Sub: false", entry.sip.get("Refer-Sub") or "none", "Refer-Sub")
