@@ -19,7 +19,7 @@ from harness.agent.sip.keep_alive import FlowKeepAlive
 from harness.agent.sip.timer_queues import TimerQueues
 from harness.agent.sip.transaction_run import TransactionRun
 from harness.agent.sip.transport import CONNECT_SECONDS, SipTransport
-from harness.agent.sip.via_routing import answer_target, choose_transport, stamp, with_transport
+from harness.agent.sip.via_routing import answer_target, choose_transport, stamp, way_back, with_transport
 from harness.agent.sip.ways_out import Arrival, Hop, Line, Stream
 from harness.agent.sockets.connection_watch import ConnectionLimits
 from harness.agent.sockets.tcp_connection import TcpConnection
@@ -426,7 +426,7 @@ class _Service(TransactionRun[ServerTransaction]):
     incoming: None once only repeats are answered. Thousands of a load are kept so, for 32 s (timer J).
     """
 
-    __slots__ = ("agent", "arrival", "incoming", "method", "refusal", "via")
+    __slots__ = ("agent", "arrival", "back", "incoming", "method", "refusal")
 
     def __init__(
         self,
@@ -439,7 +439,8 @@ class _Service(TransactionRun[ServerTransaction]):
         super().__init__(machine, agent._timer_queues)
         self.agent = agent
         self.incoming: Incoming | None = incoming
-        self.method, self.via = incoming.message.method, incoming.message.via
+        self.method = incoming.message.method
+        self.back = way_back(incoming.message.via, arrival.transport)
         self.arrival, self.refusal = arrival, refusal
 
     def answered(self) -> None:
@@ -447,7 +448,7 @@ class _Service(TransactionRun[ServerTransaction]):
             self.incoming = None
 
     def send(self, data: bytes) -> None:
-        self.agent._transport.respond(data, self.via, self.arrival, self._not_sent)
+        self.agent._transport.respond(data, self.back, self.arrival, self._not_sent)
 
     def _not_sent(self, error: TransportFailed) -> None:
         if self.machine.done:  # a non-INVITE over TCP ends with its response (timer J is zero)

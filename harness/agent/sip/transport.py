@@ -21,9 +21,7 @@ from harness.agent.sip.stun_bindings import StunBindings
 from harness.agent.sip.via_routing import (
     DEFAULT_PORTS,
     choose_transport,
-    datagram_target,
     same_host,
-    stream_target,
     with_transport,
 )
 from harness.agent.sip.ways_out import (
@@ -53,7 +51,7 @@ from harness.agent.sockets.udp_endpoint import UdpEndpoint
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.sip.framing import Exceeded, FramingError, KeepAlive, Limits, StreamFramer, is_keep_alive
-from harness.sip.headers import COOKIE, Via
+from harness.sip.headers import COOKIE
 from harness.sip.message import Request, parse_message
 from harness.sip.stun import StunMessage, is_stun
 
@@ -218,27 +216,27 @@ class SipTransport:
         return self._kept.keep(await self.line(hop, local), failed, flow_timer, self.scheduler)
 
     def respond(
-        self, data: bytes, via: Via, arrival: Arrival, failed: Callable[[TransportFailed], None]
+        self, data: bytes, back: Hop, arrival: Arrival, failed: Callable[[TransportFailed], None]
     ) -> None:
-        """Send a response the way RFC 3261 18.2.2 says: where its request came from, else where Via points.
+        """Send a response the way RFC 3261 18.2.2 says: where its request came from, else where its Via says.
 
-        Raises TransportFailed; what fails only later, while a connection is opened, goes to `failed`.
+        back: the latter (`via_routing.way_back`). Raises TransportFailed; what fails only later, while a
+        connection is opened, goes to `failed`.
         """
         connection, endpoint = arrival.connection, arrival.endpoint
         if endpoint is not None:
-            endpoint.send(data, datagram_target(via))
+            endpoint.send(data, back.address)
         elif connection is not None and connection.open:
             connection.write(data)
         else:
-            self._background.spawn(self._respond_anew(data, via, arrival, failed))
+            self._background.spawn(self._respond_anew(data, back, arrival, failed))
 
     async def _respond_anew(
-        self, data: bytes, via: Via, arrival: Arrival, failed: Callable[[TransportFailed], None]
+        self, data: bytes, back: Hop, arrival: Arrival, failed: Callable[[TransportFailed], None]
     ) -> None:
         """The connection of the request is gone: take another to the sender (18.2.2)."""
-        hop = Hop(arrival.transport, *stream_target(via, arrival.transport), name=via.host)
         try:
-            line = await self.line(hop, arrival.local)
+            line = await self.line(back, arrival.local)
             line.write(data)
             self.metrics.count(Counter.RESPONDED_ANEW)
         except TransportFailed as error:

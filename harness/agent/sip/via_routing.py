@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from harness.agent.sip.ways_out import Hop
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
 from harness.sip.headers import Via
@@ -51,6 +52,13 @@ def datagram_target(via: Via) -> Address:
         return Address(maddr.strip("[]"), port)
     received = via.received
     return Address(received, via.rport or port) if received else Address(via.host, port)
+
+
+def way_back(via: Via, transport: Transport) -> Hop:
+    """The hop that the top Via of a request names for its responses. name: who is to be there."""
+    if transport is Transport.UDP:
+        return Hop(transport, *datagram_target(via), name=via.host)
+    return Hop(transport, *stream_target(via, transport), name=via.host)
 
 
 def answer_target(request: Request, source: Address) -> Address:

@@ -9,8 +9,10 @@ from harness.agent.sip.via_routing import (
     datagram_target,
     stamp,
     stream_target,
+    way_back,
     with_transport,
 )
+from harness.agent.sip.ways_out import Hop
 from harness.evidence.timeline import Address, Transport
 from harness.sip.headers import Via
 from harness.sip.message import Request, build_request, build_response
@@ -72,6 +74,12 @@ def test_a_new_connection_for_a_response_goes_to_received_and_the_port_of_sent_b
     via = Via.parse("SIP/2.0/TCP 192.0.2.1:5080;received=192.0.2.9;rport=40000")
     assert stream_target(via, Transport.TCP) == Address("192.0.2.9", 5080)
     assert stream_target(Via.parse("SIP/2.0/TLS 192.0.2.1"), Transport.TLS) == Address("192.0.2.1", 5061)
+
+
+def test_the_way_back_is_over_the_transport_of_the_request_to_who_the_via_names() -> None:
+    via = Via.parse("SIP/2.0/UDP far.example:5080;received=192.0.2.9;rport=40000")
+    assert way_back(via, Transport.UDP) == Hop(Transport.UDP, "192.0.2.9", 40000, "far.example")
+    assert way_back(via, Transport.TLS) == Hop(Transport.TLS, "192.0.2.9", 5080, "far.example")
 
 
 def test_above_1300_octets_tcp_is_chosen() -> None:
