@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from robot.api import logger
 from robot.api.deco import keyword
 
-from harness.errors import HandsetError
+from harness.errors import HandsetError, NotSeen
 from harness.keywords.topic import Topic
 from harness.peer.notifications import NotificationKind, Wrong
 from harness.peer.pager import SentMessage
 from harness.peer.received import ReceivedNotification
+from harness.verify.due import Due
 
 
 class NotificationKeywords(Topic):
@@ -66,6 +68,34 @@ class NotificationKeywords(Topic):
             message.message_id, kind.value if kind else None, seconds=watched, after=message.number
         )
         self.call(watching, watched)
+
+    @keyword
+    def due_notifications(self) -> list[Due]:
+        """Lists the notifications that the messages of this test ask of the handset, with what came of each.
+
+        A message that came by MESSAGE, in a chat, as a large message or as a file counts alike. Each entry
+        has ``message_id``, ``kind`` (delivery or display), ``way`` (in the session or by MESSAGE), ``open``
+        and ``told``.
+        """
+        found = self.record.due()
+        for due in found:
+            logger.info(str(due))
+        return found
+
+    @keyword
+    def no_delivery_notification_is_due(self, timeout: timedelta | None = None) -> None:
+        """Waits until the handset has notified the delivery of every message of this test that asks for it.
+
+        Fails with those still due when ``timeout`` is over; default the deadline ``notification`` of
+        lab.yaml.
+        """
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.notification)
+        due = self.poll(self._open_deliveries, lambda found: not found, seconds)
+        if due:
+            raise NotSeen("still due: " + "; ".join(map(str, due)))
+
+    def _open_deliveries(self) -> list[Due]:
+        return [due for due in self.record.due() if due.kind == "delivery" and due.open]
 
     @keyword
     def notification_count_should_be(self, count: int, message: SentMessage, kind: NotificationKind) -> None:

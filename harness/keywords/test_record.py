@@ -17,6 +17,7 @@ from harness.errors import ChildDied, HandsetLost, LabError
 from harness.evidence.package import EvidenceFiles, write_evidence
 from harness.evidence.timeline import Layer
 from harness.lab.bench import Bench
+from harness.verify.due import Due
 from harness.verify.finding import Finding, Party
 
 LONGEST_NAME = 200  # octets; file systems take 255
@@ -59,6 +60,10 @@ class TestRecord:
         """Judge what came so far; returns all findings of this test up to now."""
         self.findings = self.bench.judge(self.since)
         return self.findings
+
+    def due(self, owed_by: Party = Party.HANDSET) -> list[Due]:
+        """The notifications that messages of this test ask of a side, whatever carries them."""
+        return self.bench.due(self.since, owed_by)
 
     @property
     def failing(self) -> list[Finding]:

@@ -39,8 +39,9 @@ from harness.peer.config import (
 )
 from harness.peer.peer import Peer
 from harness.sip.security_agreement import SecurityServer
+from harness.verify.due import Due, due_notifications
 from harness.verify.engine import Verifier, VerifySettings
-from harness.verify.finding import Finding
+from harness.verify.finding import Finding, Party
 from instruments.network_simulator import NetworkSimulator
 
 PEER_SECONDS = 5.0
@@ -263,6 +264,13 @@ class Bench:
         assert self._verifier is not None, "the bench is not open"
         new = self.timeline.since(max(self._judged_from, self._verifier.seen))
         return self._verifier.judge(new, since)
+
+    def due(self, since: int, owed_by: Party) -> list[Due]:
+        """The notifications that messages later than number `since` ask of a side, and what came of them."""
+        self.judge(since)
+        assert self._verifier is not None, "the bench is not open"
+        found = due_notifications(self._verifier.assembly, owed_by=owed_by)
+        return [due for due in found if due.message.number > since]
 
 
 _NO_LIMITS_SET = LimitsPart()

@@ -21,6 +21,15 @@ Text That Comes While Its Conversation Is Open Is Displayed At Once
     Wait For Notification    ${message}    DISPLAYED
     Handset Shows Text    You are looking at this
 
+Every Text Brings What It Asks For
+    Open Conversation
+    Send Text To Handset    One
+    Send Text To Handset    Two    notify=NONE
+    Send Text To Handset    Three
+    No Delivery Notification Is Due
+    ${due} =    Due Notifications
+    Length Should Be    ${due}    4
+
 Text That Asks For Nothing Is Not Notified
     ${message} =    Send Text To Handset    Just so you know    notify=NONE
     Handset Shows Text    Just so you know
