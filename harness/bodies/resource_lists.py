@@ -5,10 +5,10 @@ Recipient lists are flat (RFC 5366 4); what nests or refers to other lists is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.bodies.xml_node import Node, parse_document
+from harness.bodies.xml_node import Node, node, parse_document, write_document
 
 MEDIA_TYPE = "application/resource-lists+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:resource-lists"
@@ -64,6 +64,19 @@ class ResourceLists:
 def parse_resource_lists(data: bytes) -> ResourceLists:
     """Read a document. Raises BodySyntaxError, also for a document type and for another root element."""
     return ResourceLists(parse_document(data, f"{{{NAMESPACE}}}resource-lists", _CLAUSE))
+
+
+def write_resource_lists(recipients: Iterable[tuple[str, str | None]]) -> bytes:
+    """One flat list of URIs, each with its copyControl, None for none (RFC 5366 4, RFC 5364 4).
+
+    Raises BodySyntaxError for what XML cannot hold.
+    """
+    entries = (
+        node(f"{{{NAMESPACE}}}entry", uri=uri).with_attribute(f"{{{COPY_CONTROL}}}copyControl", copy)
+        for uri, copy in recipients
+    )
+    root = node(f"{{{NAMESPACE}}}resource-lists", node(f"{{{NAMESPACE}}}list", *entries))
+    return write_document(root, {"cp": COPY_CONTROL})
 
 
 def _below(found: Node) -> Iterator[Node]:

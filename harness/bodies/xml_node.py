@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, cast
 
 from lxml import etree
@@ -153,14 +154,14 @@ def _read(element: etree._Element, starts: list[int], clause: str, depth: int) -
     )
 
 
-def write_document(root: Node) -> bytes:
-    """The document in UTF-8; the namespace of the root is the default one.
+def write_document(root: Node, prefixes: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """The document in UTF-8; the namespace of the root is the default one. prefixes: of other namespaces.
 
     Raises BodySyntaxError for what XML cannot hold.
     """
-    namespaces: Any = (
-        {None: root.namespace} if root.namespace else None
-    )  # the stubs know no default namespace
+    namespaces: Any = dict(prefixes)  # the stubs know no default namespace
+    if root.namespace:
+        namespaces[None] = root.namespace
     element = etree.Element(_checked(root.name), nsmap=namespaces)
     _fill(element, root)
     return bytes(etree.tostring(element, xml_declaration=True, encoding="UTF-8"))

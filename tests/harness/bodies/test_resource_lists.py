@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.bodies.resource_lists import parse_resource_lists
+from harness.bodies.resource_lists import parse_resource_lists, write_resource_lists
 from harness.errors import BodySyntaxError
 
 FLAT = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -75,3 +75,19 @@ def test_what_is_no_list_is_refused(data: bytes) -> None:
 def test_an_empty_list_is_a_list() -> None:
     empty = b'<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list/></resource-lists>'
     assert parse_resource_lists(empty).recipients == ()
+
+
+def test_a_list_is_written_as_the_figure_shows_it() -> None:
+    written = write_resource_lists(
+        [("sip:bill@example.com", "to"), ("sip:joe@example.org", "cc"), ("sip:ted@example.net", None)]
+    ).decode()
+    assert written.startswith("<?xml")
+    assert 'xmlns="urn:ietf:params:xml:ns:resource-lists"' in written
+    assert 'xmlns:cp="urn:ietf:params:xml:ns:copycontrol"' in written
+    assert '<list><entry uri="sip:bill@example.com" cp:copyControl="to"/>' in written
+    assert written.endswith('<entry uri="sip:ted@example.net"/></list></resource-lists>')
+
+
+def test_a_uri_xml_cannot_hold_is_not_written() -> None:
+    with pytest.raises(BodySyntaxError):
+        write_resource_lists([("sip:a\0b@example.com", "to")])
