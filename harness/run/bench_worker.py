@@ -1,10 +1,11 @@
-"""One bench of a run on several, in a process of its own; one Robot run for each task it is given.
+"""One bench of a run on several, in a process of its own (harness.run.bench_work does the work).
 
     python -m harness.run.bench_worker BENCH EVENTS
 
 Orders come on standard input, events leave on the file descriptor EVENTS (harness.run.bench_messages). When
 the input ends before the last order the run was killed: this process ends as abruptly, and wardens clean up.
-BENCH is for whoever looks at a list of processes.
+That holds from the start on: what takes long to import is imported when the input is watched. BENCH is for
+whoever looks at a list of processes.
 """
 
 from __future__ import annotations
@@ -14,30 +15,11 @@ import os
 import signal
 import sys
 import threading
-import time
-from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
-from robot.conf import RobotSettings
-from robot.errors import DataError
-from robot.utils import text as robot_text
-
-from harness.errors import LabError
-from harness.lab.bench import Bench
-from harness.lab.leases import Lease
-from harness.lab.model import load_lab
 from harness.lab.stopping import Stopped, StopSignals
-from harness.run.bench_messages import NO_MORE, Assignment, Said
-from harness.run.listener import RunListener
-from harness.run.request import ROBOT_REFUSES
-from harness.run.robot_suites import RobotSuites
-from harness.run.work import Task, Unit, only
-
-PARTS = "parts"
-"""Folder of the run for what Robot writes of each task, until it is merged."""
-NOT_OURS = frozenset({"log", "report", "xunit", "output", "timestampoutputs", "prerunmodifier"})
-"""Options for when all is done, or that were obeyed when the suites were built."""
+from harness.run.bench_messages import NO_MORE, Assignment
 
 
 class Orders:
@@ -60,92 +42,18 @@ class Orders:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class BenchWorker:
-    """Brings the bench up, runs what it is told to, tears it down."""
-
-    def __init__(self, assignment: Assignment, orders: Orders, events: TextIO, stop: StopSignals) -> None:
-        self._assignment, self._orders, self._events, self._stop = assignment, orders, events, stop
-        self._folder = Path(assignment.folder)
-        self._suites = RobotSuites(assignment.datasources, assignment.options)
-
-    def work(self) -> None:
-        """Do everything. Raises: Stopped when a signal came and the bench is torn down."""
-        assignment, started = self._assignment, time.monotonic()
-        lease = Lease(Path(assignment.lease), assignment.bench, assignment.descriptor)
-        try:
-            bench = Bench.lease_and_open(
-                load_lab(Path(assignment.lab)),
-                assignment.bench,
-                self._folder / "lab" / assignment.bench,
-                personality=assignment.personality,
-                profile=assignment.profile,
-                lease=lease,
-            )
-        except LabError as error:
-            self._say(Said.BROKEN, error=str(error))
-            return
-        try:
-            self._say(Said.UP, seconds=time.monotonic() - started)
-            self._do_tasks(bench)
-        finally:
-            started = time.monotonic()
-            with self._stop.held_off():
-                bench.close()
-                transport = {protocol: counted.as_dict() for protocol, counted in bench.peer.metrics.items()}
-                self._say(Said.CLOSED, seconds=time.monotonic() - started, transport=transport)
-
-    def _do_tasks(self, bench: Bench) -> None:
-        planned = self._suites.build()
-        self._stop.check()
-        while (order := self._orders.next()) != NO_MORE:
-            task = Task(order["number"], Unit(tuple(order["path"]), "", ()), order["first"])
-            self._do(task, planned, bench)
-            self._stop.patient = False
-            self._stop.check()
-
-    def _do(self, task: Task, planned: Any, bench: Bench) -> None:
-        output = self._folder / PARTS / f"{task.number}.xml"
-        listener = RunListener(
-            bench,
-            self._stop,
-            lambda end: self._say(Said.ENDED, end=end.as_dict()),
-            lambda name: self._say(Said.BEGUN, test=name),
-        )
-        options = {name: value for name, value in self._suites.options.items() if name not in NOT_OURS}
-        if "debugfile" in options:
-            debug = Path(options["debugfile"])
-            options["debugfile"] = str(debug.with_stem(f"{debug.stem}-{bench.name}-{task.number}"))
-        options |= {
-            "outputdir": str(self._folder),
-            "output": str(output),
-            "console": "none",
-            "listener": [*options.get("listener", []), listener],
-        }
-        settings = RobotSettings(options)
-        robot_text.MAX_ERROR_LINES = settings.max_error_lines
-        robot_text.MAX_ASSIGN_LENGTH = settings.max_assign_length
-        try:
-            code = only(planned, task).run(**options, stdout=sys.stderr, stderr=sys.stderr).return_code
-        except DataError as error:
-            self._say(Said.DONE, output="", code=ROBOT_REFUSES, error=error.message)
-        else:
-            self._say(Said.DONE, output=str(output), code=code, error="")
-
-    def _say(self, event: Said, **facts: Any) -> None:
-        self._events.write(json.dumps({"event": event} | facts) + "\n")
-        self._events.flush()
-
-
 def main(argv: list[str]) -> int:
     """Run as the process of a bench."""
     descriptor = int(argv[-1])
     os.set_inheritable(descriptor, False)
     with StopSignals() as stop, os.fdopen(descriptor, "w", encoding="utf-8") as events:
         orders = Orders(sys.stdin.buffer)
-        assignment = Assignment(**orders.next())
-        os.set_inheritable(assignment.descriptor, False)
         try:
-            BenchWorker(assignment, orders, events, stop).work()
+            assignment = Assignment(**orders.next())
+            os.set_inheritable(assignment.descriptor, False)
+            from harness.run.bench_work import BenchWork
+
+            BenchWork(assignment, orders.next, events, stop).do()
         except Stopped:
             return stop.exit_code or 1
     return 0

@@ -123,7 +123,7 @@ class RunResult:
             numbers.verdicts[end.verdict.value] += 1
         if end.verdict is RunVerdict.INFRA:
             self.infra_tests.add(end.name)
-        elif not end.exited:
+        elif not end.exited and end.status != "skip":
             self.test_seconds[end.name] = end.seconds
         self.findings += [finding | {"test": end.name} for finding in end.findings]
 

@@ -21,6 +21,7 @@ from harness.run.request import RunRequest
 
 FIXED_OPTIONS = frozenset({"outputdir", "xunit", "console"})
 PROJECT_NAME = "rcslab"
+OF_EARLIER_RUNS = frozenset({"rerunfailed", "rerunfailedsuites"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,9 @@ def robot_suites(request: RunRequest) -> RobotSuites:
     explicit = {name: value for name, value in options.items() if value not in (None, [], ())}
     for ours in sorted(FIXED_OPTIONS & explicit.keys()):
         raise UsageError(f"--{ours} is set by the run; its folder is `results:` of lab.yaml")
+    for name in OF_EARLIER_RUNS & explicit.keys():
+        # results/latest is about to point elsewhere
+        explicit[name] = str(Path(explicit[name]).resolve())
     datasources = suites + given or [str(default_suites())]
     if not (suites and len(datasources) == 1):
         explicit.setdefault("name", PROJECT_NAME)

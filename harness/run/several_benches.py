@@ -24,7 +24,7 @@ from harness.lab.processes import warden_process
 from harness.lab.stopping import StopSignals
 from harness.run.bench_messages import NO_MORE, Assignment, Said
 from harness.run.bench_process import BenchProcess, Lines
-from harness.run.bench_worker import PARTS
+from harness.run.bench_work import PARTS
 from harness.run.merging import Part, not_run, write_results
 from harness.run.request import Progress, RunRequest, RunResult, TestEnd, exit_code
 from harness.run.result_files import CONSOLE, JUNIT, mark_infra

@@ -73,6 +73,13 @@ def suites(own_lab):
     return write
 
 
+def met(suite: str, own: str, other: str) -> str:
+    """A suite that begins when the other one has begun as well, on another bench."""
+    meeting = f"Run Keywords    Create File    ${{CURDIR}}/{own}.met    AND\n..."
+    meeting += f"    Wait Until Created    ${{CURDIR}}/{other}.met    timeout=30 s"
+    return f"Library    OperatingSystem\nSuite Setup    {meeting}\n{suite.lstrip()}"
+
+
 def wait_for_line(process: subprocess.Popen[str], words: str, count: int = 1) -> list[str]:
     """Read standard output up to the line that is the last of `count` with these words; returns those."""
     assert process.stdout is not None
@@ -83,6 +90,12 @@ def wait_for_line(process: subprocess.Popen[str], words: str, count: int = 1) ->
             if len(found) == count:
                 return found
     raise AssertionError(f"{words!r} did not come so often, only {found}")
+
+
+def wait_for_process(lab, words: str) -> None:
+    until = time.monotonic() + 20
+    while not any(words in command for command in lab.processes().values()):
+        assert time.monotonic() < until, f"no process {words}"
 
 
 def process_of(lab, bench: str) -> int:
@@ -97,7 +110,7 @@ def outcomes(lab) -> dict[str, tuple[str, str]]:
 
 
 def test_two_benches_leave_what_one_would(own_lab, suites):
-    suites(one=TALK, two=FINDING)
+    suites(one=met(TALK, "one", "two"), two=met(FINDING, "two", "one"))
     done = own_lab.run(*BOTH)
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stdout.splitlines()
@@ -134,6 +147,18 @@ def test_two_benches_leave_what_one_would(own_lab, suites):
     junit = ElementTree.parse(run / "junit.xml").getroot()
     assert (junit.get("tests"), junit.get("failures")) == ("4", "2")
     assert {path.name for path in (run / "lab").iterdir()} == {"a", "b", "warden.log"}
+    own_lab.wait_clean()
+
+
+@pytest.mark.parametrize("benches", ["1", "2"])
+def test_what_failed_in_the_last_run_is_run_again(own_lab, suites, benches):
+    bad = "*** Test Cases ***\nGood\n    No Operation\n\nBad\n    Fail    no\n"
+    suites(one=bad, two=bad, three=bad.replace("Fail", "Log"))
+    assert own_lab.run(*BOTH).returncode == 1
+    again = ("run", "suites", "--benches", benches, "--rerunfailed", "results/latest/output.xml")
+    done = own_lab.run(*again)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert outcomes(own_lab) == {"Suites.One.Bad": ("FAIL", "no"), "Suites.Two.Bad": ("FAIL", "no")}
     own_lab.wait_clean()
 
 
@@ -185,6 +210,21 @@ def test_a_signal_ends_both_benches_in_order(own_lab, suites, number):
     assert (summary["stopped"], summary["exit_code"], summary["infra"]) == (number.name, 128 + number, None)
     assert len(statuses) == 8
     assert statuses["Suites.Three.Talks"] == ("FAIL", "Execution terminated by signal")
+    own_lab.wait_clean(1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_benches_come_up_ends_the_run_in_order(own_lab, suites, number):
+    suites(one=WAITS, two=WAITS)
+    process = own_lab.start(*BOTH)
+    wait_for_line(process, "bringing up benches a, b")
+    wait_for_process(own_lab, "devices.simulated.handset")
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert errors == f"rcslab: stopped by {number.name}\n"
+    summary = own_lab.summary()
+    assert (summary["stopped"], summary["infra"]) == (number.name, None)
     own_lab.wait_clean(1)
 
 
