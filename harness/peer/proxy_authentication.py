@@ -36,7 +36,11 @@ class ProxyAuthentication:
 
     def challenge(self, answer: Answer, request: Request) -> list[Header]:
         """What goes with an answer a test asked for: a challenge with a 407 that has none of its own."""
-        subscriber = self._subscriber(request) if _challenges(answer) else None
+        return self.offer(request) if _challenges(answer) else []
+
+    def offer(self, request: Request) -> list[Header]:
+        """A challenge for who sent this; nothing where nobody has a password."""
+        subscriber = self._subscriber(request)
         return self._rows(subscriber) if subscriber is not None else []
 
     def refusal(self, request: Request) -> Refused | None:

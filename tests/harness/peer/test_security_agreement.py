@@ -71,41 +71,85 @@ def test_the_401_of_the_registrar_carries_the_list(start) -> None:
     assert (answer.status, answer.header("Security-Server")) == (401, None)
 
 
-@pytest.mark.parametrize("qop", ["auth", "auth-int"])
-def test_a_list_that_digest_protects_must_be_the_one_that_was_sent(start, qop) -> None:
-    """RFC 3329 2.2 and 2.4: d-ver is a request-digest with Security-Server in its A2, calculated by hand."""
-    peer = start(SecurityPolicy.CHALLENGE, challenged=True)
-    peer.peer.config.mechanisms = tuple(map(SecurityServer.parse, ("tls;q=0.2", "digest;d-alg=MD5;q=0.1")))
-    peer.peer.config.qop = (qop,)
-    handset = peer.handset()
-    asked = ("Security-Client: digest", *TAGS)
-    challenged = handset.register(*asked)
-    sent = "tls;q=0.2, digest;d-alg=MD5;q=0.1"
-    assert (challenged.status, challenged.all("Security-Server")) == (401, [sent])
-    nonce = re.search('nonce="(.*?)"', challenged.header("WWW-Authenticate"))[1]
+WITH_DIGEST = tuple(map(SecurityServer.parse, ("tls;q=0.2", "digest;d-alg=MD5;q=0.1")))
+SENT = "tls;q=0.2, digest;d-alg=MD5;q=0.1"
+
+
+def by_digest(
+    challenge: str, count: int, method: str, uri: str, server: str | None, *, header: str, qop: str = "auth"
+) -> tuple[str, str]:
+    """Credentials, and the list with a digest over it, calculated by hand (RFC 3329 2.2, RFC 7616 3.4)."""
 
     def md5(text: str) -> str:
         return hashlib.md5(text.encode()).hexdigest()
 
-    def answered(number: int, server: str | None) -> int:
-        count, body = f"{number:08x}", f":{md5('')}" if qop == "auth-int" else ""
-        response, verify = (
-            md5(f"{md5('ue@ims.example:ims.example:secret')}:{nonce}:{count}:c:{qop}:{md5(a2)}")
-            for a2 in (f"REGISTER:sip:ims.example{body}", f"REGISTER:sip:ims.example{body}:{server}")
-        )
-        credentials = (
-            f'Authorization: Digest username="ue@ims.example", realm="ims.example", nonce="{nonce}", '
-            f'uri="sip:ims.example", response="{response}", qop={qop}, nc={count}, cnonce="c", algorithm=MD5'
-        )
-        added = f';d-ver="{verify}"' if server is not None else ""
-        rows = (f"Security-Verify: tls;q=0.2,digest;d-alg=MD5;q=0.1{added}", credentials)
-        return handset.register(*asked, *rows, call_id=f"try-{number}").status
+    found = re.search('nonce="(.*?)"', challenge)
+    assert found is not None
+    body = f":{md5('')}" if qop == "auth-int" else ""
+    secret, directives = md5("ue@ims.example:ims.example:secret"), f"{found[1]}:{count:08x}:c:{qop}"
+    response, verify = (
+        md5(f"{secret}:{directives}:{md5(a2)}")
+        for a2 in (f"{method}:{uri}{body}", f"{method}:{uri}{body}:{server}")
+    )
+    added = f';d-ver="{verify}"' if server is not None else ""
+    return (
+        f'{header}: Digest username="ue@ims.example", realm="ims.example", nonce="{found[1]}", uri="{uri}", '
+        f'response="{response}", qop={qop}, nc={count:08x}, cnonce="c", algorithm=MD5',
+        f"Security-Verify: tls;q=0.2,digest;d-alg=MD5;q=0.1{added}",
+    )
 
-    assert answered(1, sent) == 200
-    assert answered(2, "tls;q=0.3, digest;d-alg=MD5;q=0.1") == 494  # somebody changed the list on its way
-    assert answered(3, None) == 200  # nothing said, nothing to be checked
-    nonce = "0" * 32
-    assert answered(4, sent) == 494
+
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+def test_a_list_that_digest_protects_must_be_the_one_that_was_sent(start, qop) -> None:
+    peer = start(SecurityPolicy.CHALLENGE, challenged=True)
+    peer.peer.config.mechanisms, peer.peer.config.qop = WITH_DIGEST, (qop,)
+    handset = peer.handset()
+    asked = ("Security-Client: digest", *TAGS)
+    challenged = handset.register(*asked)
+    assert (challenged.status, challenged.all("Security-Server")) == (401, [SENT])
+
+    def answered(count: int, server: str | None, challenge: str) -> Any:
+        rows = by_digest(
+            challenge, count, "REGISTER", "sip:ims.example", server, header="Authorization", qop=qop
+        )
+        return handset.register(*asked, *rows, call_id=f"try-{count}")
+
+    challenge = challenged.header("WWW-Authenticate")
+    assert answered(1, SENT, challenge).status == 200
+    # Somebody changed the list on its way.
+    refused = answered(2, "tls;q=0.3, digest;d-alg=MD5;q=0.1", challenge)
+    assert (refused.status, refused.all("Security-Server")) == (494, [SENT])
+    assert refused.header("Proxy-Authenticate").startswith("Digest ")
+    assert answered(3, None, challenge).status == 200  # nothing said, nothing to be checked
+    assert answered(4, SENT, 'nonce="nobody gave it out"').status == 494
+
+
+@pytest.mark.parametrize("policy", [SecurityPolicy.AGREE, SecurityPolicy.REQUIRE])
+def test_digest_protects_a_request_without_tls(start, far, policy) -> None:
+    """RFC 3329 2.3.1, 2.3.2: the refusal brings the challenge, and who answers it is let in."""
+    peer = start(policy)
+    peer.peer.config.mechanisms = WITH_DIGEST
+    handset = peer.handset()
+
+    def asked(number: int, *rows: str) -> Any:
+        return handset.ask("OPTIONS", far, *TAGS, *rows, to=far, call_id=f"ask-{number}")
+
+    refused = asked(1, "Security-Client: digest")
+    assert (refused.status, refused.all("Security-Server")) == (494, [SENT])
+    challenge = refused.header("Proxy-Authenticate")
+    rows = by_digest(challenge, 1, "OPTIONS", far, SENT, header="Proxy-Authorization")
+    assert asked(2, *rows).status == 200
+    assert asked(3, rows[0]).status == 494  # credentials alone say nothing of the list
+    assert asked(4, rows[1]).status == 494
+    without = by_digest(challenge, 2, "OPTIONS", far, None, header="Proxy-Authorization")
+    assert asked(5, *without).status == 494
+    wrong = by_digest(challenge, 3, "OPTIONS", far, "digest;q=0.1", header="Proxy-Authorization")
+    assert asked(6, *wrong).status == 494
+
+
+def test_a_list_without_digest_brings_no_challenge(start) -> None:
+    answer = start(SecurityPolicy.AGREE).handset().register(*ASKED)
+    assert (answer.status, answer.header("Proxy-Authenticate")) == (494, None)
 
 
 def test_who_asks_without_tls_is_told_to_use_it(start, trusting) -> None:
