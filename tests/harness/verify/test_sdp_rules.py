@@ -14,6 +14,12 @@ TYPES = "a=accept-types:message/cpim application/im-iscomposing+xml\r\n"
 WRAPPED = "a=accept-wrapped-types:text/plain message/imdn+xml\r\n"
 
 
+SECOND = (
+    "m=message 9 TCP/MSRP *\r\na=path:msrp://10.0.0.5:9/h8Fd2Sa6Pq0Wm4Ec9Xz5;tcp\r\na=setup:active\r\n"
+    "a=accept-types:message/cpim application/im-iscomposing+xml\r\n"
+    "a=accept-wrapped-types:text/plain message/imdn+xml\r\n"
+)
+REFUSED = "m=message 0 TCP/MSRP *\r\n"
 AUDIO = "a=sendrecv\r\nm=audio {} RTP/AVP 0\r\n"
 
 # rule, party, flow, what is changed in which step to what
@@ -149,6 +155,16 @@ SEVERAL = [
         {("session.sdp.media.single", H)},
         "session_mo",
         [(0, "a=sendrecv\r\n", AUDIO.format(4000)), (3, "a=sendrecv\r\n", AUDIO.format(0))],
+    ),
+    (
+        {("session.sdp.media.single", H)},
+        "session_mo",
+        [(0, "a=sendrecv\r\n", f"a=sendrecv\r\n{SECOND}"), (3, "a=sendrecv\r\n", f"a=sendrecv\r\n{REFUSED}")],
+    ),
+    (
+        {("session.sdp.media.single", H), ("sdp.m-count", N)},
+        "session_mo",
+        [(0, "a=sendrecv\r\n", f"a=sendrecv\r\n{SECOND}")],
     ),
     (
         {("sdp.direction-pair", N), ("session.sdp.direction", N), ("session.sdp.direction", H)},

@@ -1,0 +1,185 @@
+"""Group chats, hand-written after RFC 5366, RFC 4575 and CPM: one made, and one the handset is invited to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.harness.verify.conftest import (
+    ALLOW,
+    FAR_SDP,
+    ICSI,
+    PANI,
+    RECORD_ROUTE,
+    TIMER_2XX,
+    UE,
+    UE_CONTACT,
+    UE_INVITE_CONTACT,
+    UE_SDP,
+    Script,
+    answer,
+    crlf,
+    h,
+    in_dialog,
+    measured,
+    mo_invite,
+    mt_invite,
+    n,
+)
+
+FACTORY = "sip:conference-factory@example.org"
+FOCUS = "sip:group1@10.0.0.1:5060"
+FOCUS_CONTACT = f'Contact: <{FOCUS}>;+g.3gpp.icsi-ref="{ICSI}session";isfocus'
+WRAPPED = "text/plain message/imdn+xml application/im-iscomposing+xml"
+
+
+def group(sdp: str) -> str:
+    """The SDP of a chat with CPIM alone, and all else in it."""
+    sdp = sdp.replace("message/cpim application/im-iscomposing+xml", "message/cpim")
+    return sdp.replace("types:text/plain message/imdn+xml", f"types:{WRAPPED}")
+
+
+GROUP_UE_SDP, GROUP_FOCUS_SDP = group(UE_SDP), group(FAR_SDP)
+ENTRIES = (
+    '<entry uri="sip:+491700000002@example.org;user=phone" cp:copyControl="to"/>'
+    '<entry uri="tel:+491700000003" cp:copyControl="to"/>'
+)
+LISTS = (
+    '<?xml version="1.0" encoding="UTF-8"?>\r\n<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"'
+    f' xmlns:cp="urn:ietf:params:xml:ns:copycontrol"><list>{ENTRIES}</list></resource-lists>'
+)
+
+
+def with_list(sdp: str, disposition: str = "recipient-list") -> str:
+    return crlf(
+        "--b1",
+        "Content-Type: application/sdp",
+        "",
+        sdp,
+        "--b1",
+        "Content-Type: application/resource-lists+xml",
+        f"Content-Disposition: {disposition}",
+        "",
+        LISTS,
+        "--b1--",
+    )
+
+
+def adhoc() -> Script:
+    """The handset makes a group: INVITE 0, 200 2, SUBSCRIBE 4, NOTIFY 6 and 8, each with its answer."""
+    invite = mo_invite("Require: recipient-list-invite", body=with_list(GROUP_UE_SDP))
+    text = invite.text.replace(
+        "Content-Type: application/sdp", "Content-Type: multipart/mixed;boundary=b1", 1
+    )
+    text = text.replace("INVITE sip:+491700000002@example.org;user=phone", f"INVITE {FACTORY}", 1)
+    text = text.replace("To: <sip:+491700000002@example.org;user=phone>", f"To: <{FACTORY}>", 1)
+    text = text.replace("ims.icsi.oma.cpm.session\r\n", "ims.icsi.oma.cpm.session.group\r\n", 1)
+    invite = replace(invite, text=text)
+    accepted = answer(
+        invite,
+        "200 OK",
+        "faransw42",
+        (
+            RECORD_ROUTE,
+            FOCUS_CONTACT,
+            ALLOW,
+            "Supported: timer,recipient-list-invite",
+            *TIMER_2XX[1:],
+            "Content-Type: application/sdp",
+        ),
+        GROUP_FOCUS_SDP,
+    )
+    ack = in_dialog("ACK", 1, "ack")
+    ack = replace(
+        ack,
+        text=ack.text.replace("sip:+491700000002@10.0.0.1:5060", FOCUS, 1).replace(
+            "<sip:+491700000002@example.org;user=phone>", f"<{FACTORY}>"
+        ),
+    )
+    return Script([invite, answer(invite, "100 Trying", ""), accepted, ack, *subscription()])
+
+
+def subscription() -> list:
+    """SUBSCRIBE to the focus, and two NOTIFYs."""
+    subscribe = h(
+        [
+            f"SUBSCRIBE {FOCUS} SIP/2.0",
+            "Via: SIP/2.0/TCP 10.0.0.5:5060;branch=z9hG4bKcon6f3a91c2;rport",
+            "Max-Forwards: 70",
+            "Route: <sip:10.0.0.1:5060;lr>, <sip:orig@scscf.example.org;lr>",
+            f"From: <{UE}>;tag=con81c2",
+            f"To: <{FOCUS}>",
+            "Call-ID: con9d8f7e6a5b4c3d2e@10.0.0.5",
+            "CSeq: 1 SUBSCRIBE",
+            "Event: conference",
+            "Accept: application/conference-info+xml",
+            "Expires: 600",
+            f"Contact: <{UE_CONTACT}>",
+            f"P-Preferred-Identity: <{UE}>",
+            PANI,
+        ]
+    )
+    first = notify(1, document(1, "full"))
+    second = notify(2, document(2, "partial"))
+    accepted = answer(subscribe, "200 OK", "foc1", ("Expires: 600", f"Contact: <{FOCUS}>"))
+    return [
+        subscribe,
+        accepted,
+        first,
+        answer(first, "200 OK", ""),
+        second,
+        answer(second, "200 OK", ""),
+    ]
+
+
+def notify(number: int, body: str):
+    return n(
+        [
+            f"NOTIFY {UE_CONTACT} SIP/2.0",
+            f"Via: SIP/2.0/TCP 10.0.0.1:5060;branch=z9hG4bKcn{number}6f3a91c2;rport",
+            "Max-Forwards: 70",
+            f"From: <{FOCUS}>;tag=foc1",
+            f"To: <{UE}>;tag=con81c2",
+            "Call-ID: con9d8f7e6a5b4c3d2e@10.0.0.5",
+            f"CSeq: {number} NOTIFY",
+            "Event: conference",
+            f"Contact: <{FOCUS}>",
+            "Subscription-State: active;expires=600",
+            "Content-Type: application/conference-info+xml",
+        ],
+        body,
+    )
+
+
+def document(version: int, state: str, more: str = "") -> str:
+    """What the focus tells: RFC 4575 5, written by hand."""
+    described = "<conference-description><subject>Lunch</subject></conference-description>"
+    inside = f'<users state="{state}"><user entity="tel:+491700000003" state="full">' + (
+        f'<endpoint entity="sip:x@10.9.9.9"><status>connected</status>{more}</endpoint></user></users>'
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\r\n'
+        f'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="{FOCUS}" state="{state}"'
+        f' version="{version}">{described if state == "full" else ""}{inside}</conference-info>'
+    )
+
+
+def invited() -> Script:
+    """The handset is invited by a focus: INVITE 0, 200 1, ACK 2."""
+    invite = mt_invite()
+    head, _, _ = invite.text.partition("\r\n\r\n")
+    head = head.replace("Content-Type: application/sdp", "Content-Type: multipart/mixed;boundary=b1")
+    head = head.replace("Contact: <sip:+491700000002@10.0.0.1:5060>", f"Contact: <{FOCUS}>;isfocus")
+    sdp = GROUP_FOCUS_SDP.replace("a=setup:passive", "a=setup:actpass")
+    body = with_list(sdp, "recipient-list-history;handling=optional")
+    invite = replace(invite, text=measured(f"{head}\r\n\r\n{body}"))
+    accepted = answer(
+        invite,
+        "200 OK",
+        "ueansw42",
+        (RECORD_ROUTE, UE_INVITE_CONTACT, ALLOW, *TIMER_2XX, "Content-Type: application/sdp"),
+        GROUP_UE_SDP,
+    )
+    return Script([invite, accepted, in_dialog("ACK", 1, "mtack", mo=False, handset=False)])
+
+
+GROUP_FLOWS = {"adhoc": adhoc, "invited": invited}
