@@ -314,6 +314,7 @@ class RcsRegistration:
             contact=f"<{access.contact_uri}>",
             host=access.local.host,
             send=lambda make: access.send(access.addressed(make)),
+            authorize=access.credentials,
             on_notify=lambda notify, _: self._notify_came(notify),
             on_end=self._ended,
             expires=access.settings.expires,

@@ -19,6 +19,7 @@ from harness.agent.events.subscriptions import (
     Spawn,
 )
 from harness.agent.scheduler import Scheduler, TimerHandle
+from harness.agent.session.context import Authorize
 from harness.agent.sip.agent import Incoming
 from harness.cpm.tokens import new_call_id, new_tag
 from harness.errors import RcsLabError
@@ -40,7 +41,8 @@ class Wish:
 
     target: the Request-URI. local, remote: From and To without tags. contact: our Contact value. host: for
     the Call-ID. expires: seconds. headers: what every SUBSCRIBE carries besides; routes: Route values of the
-    first one. again: subscribe anew when the notifier says that this is in order (RFC 6665 4.1.3).
+    first one. again: subscribe anew when the notifier says that this is in order (RFC 6665 4.1.3). authorize:
+    the rows that answer the challenge of a 401 or 407, None where nothing can (RFC 3261 22.2, 22.3).
     on_notify: called with each NOTIFY, after it was answered; on_end: when the subscription is over, and
     nothing follows by itself where again_after is None or `again` is False.
     """
@@ -58,6 +60,7 @@ class Wish:
     headers: tuple[Header, ...] = ()
     routes: tuple[str, ...] = ()
     again: bool = False
+    authorize: Authorize = lambda *_: None
 
     @property
     def seconds(self) -> int:
@@ -302,23 +305,45 @@ class EventSubscriber:
             ("Expires", str(expires)),
             *wish.headers,
         ]
-        if subscription.dialog is not None:
-            make: RequestMaker = InDialog(subscription.dialog, "SUBSCRIBE", headers)
-        else:
-            subscription.cseq += 1
-            make = partial(_first, subscription, subscription.cseq, headers)
         what = f"SUBSCRIBE {wish.target} to {subscription.event}"
-        self._spawn(self._send(subscription, make, subscription.dialog), what)
+        self._spawn(self._send(subscription, _Draft(subscription, headers), headers), what)
 
-    async def _send(self, subscription: Subscription, make: RequestMaker, dialog: Dialog | None) -> None:
+    async def _send(self, subscription: Subscription, draft: _Draft, headers: list[Header]) -> None:
+        """Send a SUBSCRIBE, once more with credentials where it is challenged."""
         try:
-            response = await subscription.wish.send(make)
+            response = await draft.send()
+            if response.status in (401, 407) and draft.request is not None:
+                credentials = subscription.wish.authorize(draft.request, response)
+                if credentials is not None:
+                    response = await _Draft(subscription, [*headers, *credentials]).send()
         except RcsLabError:
             self.unanswered(subscription)
             raise
-        if dialog is not None:
-            dialog.answered(response)
         self.answered(subscription, response)
+
+
+class _Draft:
+    """One SUBSCRIBE that is to be sent: in the dialog, or to make it. request: as it went."""
+
+    def __init__(self, subscription: Subscription, headers: list[Header]) -> None:
+        self.request: Request | None = None
+        self._subscription, self._dialog = subscription, subscription.dialog
+        if self._dialog is not None:
+            self._make: RequestMaker = InDialog(self._dialog, "SUBSCRIBE", headers)
+        else:
+            subscription.cseq += 1
+            self._make = partial(_first, subscription, subscription.cseq, headers)
+
+    async def send(self) -> Response:
+        """The final response. Raises as the way does."""
+        response = await self._subscription.wish.send(self._made)
+        if self._dialog is not None:
+            self._dialog.answered(response)
+        return response
+
+    def _made(self, via: str) -> Request:
+        self.request = self._make(via)
+        return self.request
 
 
 def _dialog_of(subscription: Subscription, notify: Request) -> Dialog:

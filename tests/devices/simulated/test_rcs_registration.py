@@ -422,6 +422,30 @@ async def test_refresh_uses_the_last_nonce_and_counts_it(tools: Any) -> None:
 # -- reg event
 
 
+async def test_a_challenged_subscribe_is_answered_with_credentials(tools: Any) -> None:
+    """RFC 3261 22.3: under the next number of the same dialog-to-be."""
+    async with tools.rig(password="geheim") as rig:
+        rig.attach()
+        rig.network.accept(await rig.network.receive("REGISTER"))
+        first = await rig.network.receive("SUBSCRIBE")
+        challenge = digest_challenge(tools.DOMAIN, "n7").replace("WWW-", "Proxy-")
+        rig.network.answer(first, "407 Proxy Authentication Required", challenge)
+        second = await rig.network.receive("SUBSCRIBE")
+        assert (second.cseq, second.header("Call-ID")) == (first.cseq + 1, first.header("Call-ID"))
+        said = {
+            name: second.directive("Proxy-Authorization", name) for name in ("nonce", "nc", "cnonce", "uri")
+        }
+        a1, a2 = (
+            md5(text.encode()) for text in (f"{tools.IMPI}:{tools.DOMAIN}:geheim", f"SUBSCRIBE:{said['uri']}")
+        )
+        expected = md5(f"{a1}:n7:{said['nc']}:{said['cnonce']}:auth:{a2}".encode())
+        assert second.directive("Proxy-Authorization", "response") == expected
+        assert said["uri"] == second.start.split(" ")[1]
+        rig.network.answer(second, "200 OK", "Expires: 600000", "Contact: <sip:net@127.0.0.1>")
+        await tools.settled()
+        await rig.network.nothing()
+
+
 async def test_subscribe_field_by_field(tools: Any) -> None:
     async with tools.rig() as rig:
         wire = await rig.register()

@@ -11,7 +11,7 @@ import pytest
 from harness.agent.events.subscriber import EventSubscriber, Subscription, Wish
 from harness.sip.event_headers import SubscriptionState
 from harness.sip.event_packages import EventPackage
-from harness.sip.message import Request
+from harness.sip.message import Request, Response
 from harness.sip.subscription import Ended, State
 from tests.harness.agent.conftest import ManualClock
 from tests.harness.agent.event_side import Side, both_ends
@@ -112,6 +112,56 @@ def test_a_subscribe_says_what_is_wanted(run: Any) -> None:
         assert request["Max-Forwards"] == "70"
         assert request["Route"] == "<sip:p.example;lr>"
         assert request["User-Agent"] == "ours"
+
+    run(test)
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "407 Proxy Authentication Required"])
+def test_a_challenged_subscribe_is_sent_again_with_credentials(run: Any, status: str) -> None:
+    """RFC 3261 22.2 and 22.3: under the next number, once; a refresh in its dialog as well."""
+
+    async def test(lab: Lab) -> None:
+        answers = iter([[("Authorization", "Digest one")], [("Authorization", "Digest two")], None])
+        asked: list[str] = []
+
+        def authorize(request: Request, response: Response) -> list[tuple[str, str]] | None:
+            asked.append(f"{request.cseq.number} {response.status}")
+            return next(answers)
+
+        subscription, first = await lab.subscribe(authorize=authorize)
+        lab.foreign.answer(first, status)
+        again = await lab.foreign.next("SUBSCRIBE ")
+        assert (again["CSeq"], again["Authorization"]) == ("2 SUBSCRIBE", "Digest one")
+        assert (again["Call-ID"], again["From"]) == (first["Call-ID"], first["From"])
+        lab.foreign.answer(again, "200 OK", "Expires: 900")
+        lab.notify(again, "active;expires=900", 1, body="sun")
+        await lab.foreign.response(200)
+        await lab.side.settled()
+
+        lab.subscriber.refresh(subscription)
+        lab.foreign.answer(await lab.foreign.next("SUBSCRIBE "), status)
+        refreshed = await lab.foreign.next("SUBSCRIBE ")
+        assert (refreshed["CSeq"], refreshed["Authorization"]) == ("4 SUBSCRIBE", "Digest two")
+        assert refreshed.tag("To") == "foreign"
+        lab.foreign.answer(refreshed, "200 OK", "Expires: 900")
+        await lab.side.settled()
+
+        lab.subscriber.refresh(subscription)
+        lab.foreign.answer(await lab.foreign.next("SUBSCRIBE "), status)
+        await lab.side.settled()
+        assert lab.foreign.idle and lab.ended == []  # what was agreed on before still holds
+        assert [each.split(" ")[0] for each in asked] == ["1", "3", "5"]
+
+    run(test)
+
+
+def test_a_subscribe_that_stays_challenged_is_over(run: Any) -> None:
+    async def test(lab: Lab) -> None:
+        _, first = await lab.subscribe(authorize=lambda *_: [("Authorization", "Digest wrong")])
+        lab.foreign.answer(first, "401 Unauthorized")
+        lab.foreign.answer(await lab.foreign.next("SUBSCRIBE "), "401 Unauthorized")
+        await lab.side.settled()
+        assert lab.foreign.idle and [each.status for each in lab.ended] == [401]
 
     run(test)
 
