@@ -47,15 +47,9 @@ def capture_to_timeline(path: Path | str) -> Timeline:
     end = max((frame.time for frame in recording.frames), default=0.0)
     timeline = Timeline(clock=lambda: end)
     for item in sorted(found.items(), key=lambda item: item.order):
-        if isinstance(item, _Opening):
-            timeline.event(
-                item.layer,
-                "connection",
-                f"{item.opener} opened it to {item.other}",
-                at=item.order[0],
-                connection=item.connection,
-                opened_by=str(item.opener),
-            )
+        if isinstance(item, _Mark):
+            given = {"connection": item.connection, item.field: str(item.by)}
+            timeline.event(Layer.MSRP, "connection", item.text, at=item.order[0], **given)
             continue
         timeline.packet(
             item.layer,
@@ -126,13 +120,13 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
-    """The SYN of a connection with MSRP: who opened it matters there (RFC 4975 5.4)."""
+class _Mark:
+    """The SYN or the end of a connection with MSRP: who opened and closed it matters there (RFC 4975 5.4)."""
 
     order: tuple[float, int]
-    layer: Layer
-    opener: Address
-    other: Address
+    text: str
+    field: str
+    by: Address
     connection: int
 
 
@@ -165,7 +159,7 @@ class _Found:
         else:
             self.ignored[f"IP packets of protocol {datagram.protocol}"] += 1
 
-    def items(self) -> Iterable[_Item | _Opening]:
+    def items(self) -> Iterable[_Item | _Mark]:
         """What is SIP or MSRP; the rest goes to `ignored`."""
         yield from self._sip_datagrams()
         number = 0
@@ -177,10 +171,8 @@ class _Found:
                         self.ignored["TCP connections of other protocols"] += 1
                     continue
                 number += 1
-                if connection.opened is not None and layer is Layer.MSRP:
-                    opener, order = connection.opened
-                    other = next(end for end in connection.ends if end != opener)
-                    yield _Opening(order, layer, opener, other, number)
+                if layer is Layer.MSRP:
+                    yield from _opening(connection, number)
                 for source, destination, half in connection.streams():
                     lost = _Resynchroniser(layer, half.start is not None)
                     for piece in half.pieces():
@@ -198,6 +190,8 @@ class _Found:
                                 note,
                                 missing,
                             )
+                if layer is Layer.MSRP:
+                    yield from _closing(connection, number)
         if self._defragmenter.incomplete:
             self.ignored["IP datagrams with a missing fragment"] = self._defragmenter.incomplete
 
@@ -213,6 +207,19 @@ class _Found:
                 yield item
             else:
                 self.ignored["UDP datagrams of other protocols"] += 1
+
+
+def _opening(connection: Connection, number: int) -> Iterator[_Mark]:
+    if connection.opened is not None:
+        opener, order = connection.opened
+        other = next(end for end in connection.ends if end != opener)
+        yield _Mark(order, f"{opener} opened it to {other}", "opened_by", opener, number)
+
+
+def _closing(connection: Connection, number: int) -> Iterator[_Mark]:
+    if connection.closed is not None:
+        closer, order = connection.closed
+        yield _Mark(order, f"closed: by {closer}", "closed_by", closer, number)
 
 
 def _protocol(connection: Connection) -> Layer | None:
@@ -295,19 +302,19 @@ def _write_packets(
         number: "\n".join(finding_text(finding) for finding in found)
         for number, found in findings_by_entry(findings).items()
     }
-    streams = _Streams(last, _openers(entries))
+    streams = _Streams(last, _told(entries, "opened_by"), _told(entries, "closed_by"))
     for packet in _packets(entries):
         remarks = "\n".join(filter(None, (packet.note, comments.get(packet.number, ""))))
         for octets, comment in streams.write(packet, remarks):
             writer.packet(interfaces[packet.transport], packet.time, octets, comment)
 
 
-def _openers(entries: Iterable[Entry]) -> dict[int | None, str]:
-    """Who opened the connections whose opening the timeline tells of, by connection."""
+def _told(entries: Iterable[Entry], field: str) -> dict[int | None, str]:
+    """Who opened or closed the connections of which the timeline tells it, by connection."""
     return {
-        event.fields.get("connection", event.number): str(event.fields["opened_by"])
+        event.fields.get("connection", event.number): str(event.fields[field])
         for event in entries
-        if isinstance(event, Event) and "opened_by" in event.fields
+        if isinstance(event, Event) and field in event.fields
     }
 
 
@@ -324,12 +331,18 @@ class _Streams:
     Streams are cut where messages end, not where they were read from the socket: Wireshark's heuristics know
     only a segment that begins with a start line. A message that came in pieces so has the time of its last.
 
-    Args: last is the number of the last packet of each stream; openers who opened a connection, by its
-    number. Where that is not known, the end that sends first is taken for it.
+    Args: last is the number of the last packet of each stream; openers and closers who opened and closed a
+    connection, by its number. Where the first is not known, the end that sends first is taken for it; where
+    the second is not, the opener.
     """
 
-    def __init__(self, last: Mapping[_StreamKey, int], openers: Mapping[int | None, str]) -> None:
-        self._last, self._openers = last, openers
+    def __init__(
+        self,
+        last: Mapping[_StreamKey, int],
+        openers: Mapping[int | None, str],
+        closers: Mapping[int | None, str],
+    ) -> None:
+        self._last, self._openers, self._closers = last, openers, closers
         self._open: dict[_StreamKey, _Stream] = {}
         self._datagrams = 0
 
@@ -345,13 +358,17 @@ class _Streams:
         if stream is None:
             accepted = self._openers.get(packet.connection) == str(packet.destination)
             opened = ends.reverse() if accepted else ends
-            stream = self._open[key] = _Stream(Conversation(opened, (len(self._open) + 1) << 20))
+            opener = str(packet.destination if accepted else packet.source)
+            stream = _Stream(Conversation(opened, (len(self._open) + 1) << 20), opener)
+            self._open[key] = stream
             opening = stream.conversation.open()
         written = [(octets, "") for octets in opening]
         if packet.missing:
             written += stream.skip(ends, packet.missing)
         written += stream.write(ends, packet.data, remarks)
-        return written + stream.close() if self._last[key] == packet.number else written
+        if self._last[key] != packet.number:
+            return written
+        return written + stream.close(self._closers.get(packet.connection, ""))
 
 
 def _stream(packet: Packet) -> _StreamKey:
@@ -361,8 +378,8 @@ def _stream(packet: Packet) -> _StreamKey:
 class _Stream:
     """One connection being written."""
 
-    def __init__(self, conversation: Conversation) -> None:
-        self.conversation = conversation
+    def __init__(self, conversation: Conversation, opener: str) -> None:
+        self.conversation, self._opener = conversation, opener
         self._cutters: dict[Endpoints, MessageCutter] = {}
         self._remarks: dict[Endpoints, list[str]] = {}
 
@@ -380,13 +397,14 @@ class _Stream:
         self.conversation.skip(ends, octets)
         return rest
 
-    def close(self) -> list[tuple[bytes, str]]:
+    def close(self, closer: str) -> list[tuple[bytes, str]]:
         rest = [
             written
             for ends, cutter in self._cutters.items()
             for written in self._segments(ends, cutter.rest())
         ]
-        return rest + [(segment, "") for segment in self.conversation.close()]
+        segments = self.conversation.close(by_opener=closer in ("", self._opener))
+        return rest + [(segment, "") for segment in segments]
 
     def _segments(self, ends: Endpoints, part: bytes) -> list[tuple[bytes, str]]:
         segments = self.conversation.data(ends, part)

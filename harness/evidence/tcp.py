@@ -144,12 +144,20 @@ class HalfStream:
 
 
 class Connection:
-    """Both directions between two endpoints. opened: by whom and when, where a SYN was captured."""
+    """Both directions between two endpoints. opened, closed: by whom, where a SYN, a FIN or RST was captured.
+
+    Who sent the first FIN or RST closed it; the place is that of the last one.
+    """
 
     def __init__(self, one: Address, other: Address) -> None:
         self.halves = {one: HalfStream(), other: HalfStream()}
         self.ends = (one, other)
         self.opened: tuple[Address, tuple[float, int]] | None = None
+        self.closed: tuple[Address, tuple[float, int]] | None = None
+
+    def end(self, segment: Segment) -> None:
+        """A FIN or RST was seen."""
+        self.closed = self.closed[0] if self.closed else segment.source, segment.order
 
     def streams(self) -> Iterator[tuple[Address, Address, HalfStream]]:
         """Source, destination and stream of each direction."""
@@ -167,7 +175,12 @@ class Connections:
 
     def receive(self, segment: Segment) -> None:
         """Give a segment to its connection. A SYN with another number begins a new one on the same ports."""
-        if segment.source == segment.destination or segment.flags & RST:
+        if segment.source == segment.destination:
+            return
+        if segment.flags & RST:
+            known = self._current.get(frozenset((segment.source, segment.destination)))
+            if known is not None:
+                known.end(segment)
             return
         connection = self._connection(segment)
         half = connection.halves[segment.source]
@@ -181,6 +194,7 @@ class Connections:
             half.receive(sequence % _WRAP, segment.data, segment.order)
         if segment.flags & FIN:
             half.close((sequence + len(segment.data)) % _WRAP, segment.order)
+            connection.end(segment)
 
     def _connection(self, segment: Segment) -> Connection:
         key = frozenset((segment.source, segment.destination))
@@ -221,9 +235,10 @@ class Conversation:
         """Leave out as many octets from the source of `ends`: nobody has them."""
         self._next[ends == self.ends] += octets
 
-    def close(self) -> list[bytes]:
+    def close(self, *, by_opener: bool = True) -> list[bytes]:
         """FIN/ACK from both ends and the last ACK."""
-        return [self._segment(True, FIN | ACK), self._segment(False, FIN | ACK), self._segment(True, ACK)]
+        ends = (by_opener, FIN | ACK), (not by_opener, FIN | ACK), (by_opener, ACK)
+        return [self._segment(forward, flags) for forward, flags in ends]
 
     def _segment(self, forward: bool, flags: int, data: bytes = b"") -> bytes:
         ends = self.ends if forward else self.ends.reverse()

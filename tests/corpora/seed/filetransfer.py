@@ -441,6 +441,14 @@ def timeline() -> Timeline:
     chunks, answers = octets_not_shown()
     media(20.413309, True, b"", answers)
     media(20.413309, False, b"", chunks)
+    trace.event(
+        Layer.MSRP,
+        "connection",
+        f"closed: by {HANDSET_MSRP}",
+        at=seconds(20.413309),
+        connection=1,
+        closed_by=str(HANDSET_MSRP),
+    )
     sip(20.502164, False, in_dialog("BYE", 2, ENDED, 'Reason: SIP;cause=200;text="Gone"'))
     sip(20.547731, True, ended())
     sip(21.204895, True, notification(), Transport.TCP)

@@ -309,6 +309,14 @@ def timeline() -> Timeline:
     for second, by_handset, data in msrp_steps():
         source, destination = (HANDSET_MSRP, NETWORK_MSRP) if by_handset else (NETWORK_MSRP, HANDSET_MSRP)
         trace.packet(Layer.MSRP, Transport.TCP, source, destination, data, connection=1, at=seconds(second))
+    trace.event(
+        Layer.MSRP,
+        "connection",
+        f"closed: by {HANDSET_MSRP}",
+        at=seconds(msrp_steps()[-1][0]),
+        connection=1,
+        closed_by=str(HANDSET_MSRP),
+    )
     return trace
 
 

@@ -63,6 +63,7 @@ def test_a_timeline_survives_the_capture(tmp_path: Path, request_of: Make, answe
         Layer.MSRP, "connection", f"{A} opened it to {B}", at=2.125, connection=2, opened_by=str(A)
     )
     timeline.packet(Layer.MSRP, Transport.TCP, A, B, msrp, connection=2, at=2.125)
+    timeline.event(Layer.MSRP, "connection", f"closed: by {B}", at=2.125, connection=2, closed_by=str(B))
     timeline.packet(Layer.SIP, Transport.TCP, B6, A6, answer_of(2), connection=1, at=2.25)
     write_capture(tmp_path / "a.pcapng", list(timeline))
     assert list(capture_to_timeline(tmp_path / "a.pcapng")) == list(timeline)
@@ -157,9 +158,30 @@ def test_who_opened_an_msrp_connection_is_written_and_read_back(tmp_path: Path) 
     opened = timeline.event(Layer.MSRP, "connection", "accepted from there", opened_by=str(B))
     timeline.packet(Layer.MSRP, Transport.TCP, A, B, answer, connection=opened.number)
     write_capture(tmp_path / "opened.pcapng", timeline)
-    back = events(capture_to_timeline(tmp_path / "opened.pcapng"))["connection"]
+    found = capture_to_timeline(tmp_path / "opened.pcapng")
+    back = next(entry for entry in found if isinstance(entry, Event) and "opened_by" in entry.fields)
     assert back.text == f"{B} opened it to {A}"
     assert dict(back.fields) == {"connection": 1, "opened_by": str(B)}
+
+
+def test_who_ended_an_msrp_connection_is_read_from_fin_and_reset(tmp_path: Path) -> None:
+    start = b"MSRP a786hjs2 SEND\r\nTo-Path: msrp://a:1/x;tcp\r\nFrom-Path: msrp://b:1/y;tcp\r\n"
+    conversation = Conversation(ENDS, 1000)
+    frames = [*conversation.open(), *conversation.data(ENDS, start)]
+    ended = [*frames, *conversation.close(by_opener=False)]
+    reset = bytearray(frames[-1][:40])
+    reset[2:4] = (40).to_bytes(2, "big")
+    reset[33] = 0x04
+    for name, packets, closer in (("fin", ended, B), ("rst", [*frames, bytes(reset)], A)):
+        path = raw(tmp_path / f"{name}.pcapng", *((float(at), packet) for at, packet in enumerate(packets)))
+        found = [
+            each
+            for each in capture_to_timeline(path)
+            if isinstance(each, Event) and "closed_by" in each.fields
+        ]
+        assert [(each.text, each.time) for each in found] == [
+            (f"closed: by {closer}", len(packets) - 1.0 - (name == "fin"))
+        ]
 
 
 def test_a_capture_that_begins_inside_a_stream_begins_at_a_start_line(

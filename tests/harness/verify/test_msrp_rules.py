@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.evidence.capture import capture_to_timeline, write_capture
 from harness.evidence.timeline import Event, Layer
 from harness.verify.catalogue import load_catalogue, load_checks
 from harness.verify.engine import Verifier
@@ -446,6 +447,17 @@ def test_a_message_cut_by_its_receiver_is_nobodys_fault():
     assert rules_of(found(cut(handset=True))) == [("msrp.message.whole", "handset")]
     verifier = found(cut(handset=False))
     assert rules_of(verifier) == [] and "msrp.message.whole" in {each.rule for each in verifier.open}
+
+
+@pytest.mark.parametrize("handset", [True, False])
+def test_a_capture_says_of_a_cut_message_what_the_live_lab_says(handset, tmp_path):
+    live = found(cut(handset))
+    write_capture(tmp_path / "cut.pcapng", cut(handset).timeline())
+    offline = Verifier()
+    offline.judge(capture_to_timeline(tmp_path / "cut.pcapng"))
+    assert rules_of(offline) == rules_of(live)
+    whole = [each.rule for each in offline.open if each.rule == "msrp.message.whole"]
+    assert len(whole) == (not handset)
 
 
 def test_a_message_cut_while_the_lab_switched_the_radio_is_nobodys_fault():
