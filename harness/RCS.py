@@ -17,6 +17,7 @@ from robotlibcore import DynamicCore
 from harness.cpm.identity import Msisdn
 from harness.errors import LabError, NotOnBench, UsageError
 from harness.keywords.capability import CapabilityKeywords
+from harness.keywords.chat import ChatKeywords
 from harness.keywords.chat_screen import ChatScreen
 from harness.keywords.file_screen import FileScreen
 from harness.keywords.findings import Findings
@@ -41,6 +42,7 @@ TOPICS = (
     PagerKeywords,
     NotificationKeywords,
     HandsetKeywords,
+    ChatKeywords,
     ChatScreen,
     GroupScreen,
     FileScreen,

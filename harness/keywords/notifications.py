@@ -11,8 +11,11 @@ from harness.errors import HandsetError, NotSeen
 from harness.keywords.topic import Topic
 from harness.peer.notifications import NotificationKind, Wrong
 from harness.peer.pager import SentMessage
-from harness.peer.received import ReceivedNotification
+from harness.peer.received import Carrier, ReceivedNotification
+from harness.peer.service_session import SentInSession
 from harness.verify.due import Due
+
+Sent = SentMessage | SentInSession
 
 
 class NotificationKeywords(Topic):
@@ -39,23 +42,35 @@ class NotificationKeywords(Topic):
 
     @keyword
     def wait_for_notification(
-        self, message: SentMessage, kind: NotificationKind, timeout: timedelta | None = None
+        self,
+        message: Sent,
+        kind: NotificationKind,
+        timeout: timedelta | None = None,
+        by: Carrier | None = None,
     ) -> ReceivedNotification:
         """Waits for the handset's notification DELIVERED or DISPLAYED for a text that was sent to it.
 
+        ``by`` is what has to carry it: MSRP, in the session of the text, or MESSAGE; default either.
+
         | ${message} =    Send Text To Handset    Hello
         | Wait For Notification    ${message}    DELIVERED
+        | ${message} =    Send Text In Chat    ${chat}    Hello
+        | Wait For Notification    ${message}    DELIVERED    by=MSRP
         """
         seconds = self.deadline(timeout, self.bench.lab.deadlines.notification)
         waiting = self.bench.peer.notifications.wait_notification(
-            message.message_id, kind.value, timeout=seconds, after=message.number
+            message.message_id,
+            kind.value,
+            timeout=seconds,
+            after=message.number,
+            predicate=lambda notification: by in (None, notification.carrier),
         )
         return self.call(waiting, seconds)
 
     @keyword
     def no_notification_comes(
         self,
-        message: SentMessage,
+        message: Sent,
         kind: NotificationKind | None = None,
         seconds: timedelta | None = None,
     ) -> None:
@@ -98,7 +113,7 @@ class NotificationKeywords(Topic):
         return [due for due in self.record.due() if due.kind == "delivery" and due.open]
 
     @keyword
-    def notification_count_should_be(self, count: int, message: SentMessage, kind: NotificationKind) -> None:
+    def notification_count_should_be(self, count: int, message: Sent, kind: NotificationKind) -> None:
         """Fails unless the handset sent exactly ``count`` notifications of this kind for the message."""
         found = self.bench.peer.notifications.of(message.message_id, kind.value)
         if len(found) != count:

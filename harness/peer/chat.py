@@ -89,6 +89,14 @@ class Chats(MsrpService[Chat]):
         """Send an isComposing document, bare (RFC 3994). Raises UsageError, TransportFailed."""
         return await self.send_bare(chat, document, COMPOSING)
 
-    async def wait_composing(self, *, timeout: float, after: int = 0) -> SessionMessage:
-        """The first isComposing document of the handset in a chat. Raises NotSeen."""
-        return await self._message(EventKind.COMPOSING, "an isComposing document", timeout, after)
+    async def wait_composing(
+        self, state: str | None = None, *, timeout: float, after: int = 0, session: Chat | None = None
+    ) -> SessionMessage:
+        """The first isComposing document of the handset in a chat, with this state. Raises NotSeen."""
+
+        def wanted(message: SessionMessage) -> bool:
+            told = message.composing
+            return state is None or (told is not None and told.state == state)
+
+        what = f"an isComposing document{f' that says {state}' if state else ''}"
+        return await self._message(EventKind.COMPOSING, what, timeout, after, session, wanted)

@@ -25,6 +25,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.agent.msrp.endpoint import MsrpEndpoint
@@ -143,6 +144,17 @@ class Invitations:
         queue = self._answers.setdefault(flow, AnswerQueue())
         queue.add(Answer(status, headers or {}, reason, delay=delay, streams=streams), count)
 
+    def ring_next(self, flow: MediaFlow | None = None) -> None:
+        """Answer the next INVITE with 180, and nothing more until `answer` says what."""
+        self.answer_next(200, flow=flow, delay=inf)
+
+    async def answer(self, session: ServiceSession, answer: Answer) -> None:
+        """Answer the INVITE of a session that rings; nothing happens when it is over already."""
+        service, invite = self._service_for(session.asked) if session.asked else None, session.invite
+        if service is None or invite is None:
+            raise UsageError(f"{session} was not begun by the handset: there is nothing to answer")
+        self._give(service, session, invite, answer)
+
     def answer_as_usual(self) -> None:
         """Forget the answers asked for and not given yet."""
         for queue in self._answers.values():
@@ -207,7 +219,8 @@ class Invitations:
     ) -> None:
         """180 at once, the answer when the far party has made up its mind."""
         await invite.ring(headers=[("Record-Route", self.pcscf.route(invite.incoming.local))])
-        over, _ = await asyncio.wait({invite.over}, timeout=answer.delay)
+        timeout = answer.delay if isfinite(answer.delay) else None
+        over, _ = await asyncio.wait({invite.over}, timeout=timeout)
         if not over:
             self._give(service, session, invite, answer)
 

@@ -43,7 +43,7 @@ from harness.peer.service_session import (
 )
 from harness.peer.service_table import SERVICE_OF, Asked
 from harness.peer.session_waits import S, SessionWaits
-from harness.sip.message import Response
+from harness.sip.message import Request, Response
 from harness.sip.session_headers import Reason
 
 log = logging.getLogger(__name__)
@@ -244,6 +244,10 @@ class MsrpService(SessionWaits[S]):
                 self._failed(session, str(error))
                 await self.end(session, _NOT_CONNECTED)
 
+    def tell(self, kind: EventKind, session: S, how: str) -> None:
+        """Put what happened to a session into the journal."""
+        self._pcscf.journal.add(kind, f"{session}: {how}", session)
+
     def end_with(self, session: S, ending: Ending) -> None:
         """A session is over."""
         session.ending = ending
@@ -255,9 +259,9 @@ class MsrpService(SessionWaits[S]):
         self, session: S, reason: Reason | None = None, headers: Iterable[Header] = ()
     ) -> Response | None:
         """Hang up. None when it is over already, or the handset gave no answer. Raises UsageError."""
-        if not session.accepted or session.call.session is None:
+        if not session.accepted:
             raise UsageError(f"{session} never became a session")
-        return await session.call.session.bye(reason, headers)
+        return await session.dialog.bye(reason, headers)
 
     # -- messages
 
@@ -384,6 +388,12 @@ class _Told(ServiceUser, Generic[S]):
 
     def __init__(self, service: MsrpService[S], session: S) -> None:
         self._service, self._session = service, session
+
+    def progressed(self, response: Response) -> None:
+        self._service.tell(EventKind.RINGING, self._session, str(response.status))
+
+    def refreshed(self, request: Request) -> None:
+        self._service.tell(EventKind.SESSION_REFRESHED, self._session, request.method)
 
     def ended(self, ending: Ending) -> None:
         self._service.end_with(self._session, ending)

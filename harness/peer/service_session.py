@@ -6,7 +6,7 @@ What comes by MSRP is kept in a file once it is large (RFC 4975 leaves its size 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import InviteOutcome, OutgoingInvite
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.invite_session import InviteSession
-from harness.agent.session.user import Content, Ending
+from harness.agent.session.user import Content, Ending, Header
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.encoding import DECODED_LIMIT, decode_content
@@ -32,7 +32,7 @@ from harness.peer.journal import Recent
 from harness.peer.mt_request import Target
 from harness.peer.received import Carrier, HandsetMessage
 from harness.peer.service_table import Asked
-from harness.sip.message import Response
+from harness.sip.message import Request, Response
 
 _HEAD_OCTETS = 64 * 1024  # of a CPIM object, in which its headers end
 _PIECE_OCTETS = 1024 * 1024
@@ -109,6 +109,28 @@ class ServiceSession:
         handle = next((each for each in self._call.handles if each is not None), None)
         return None if handle is None or handle.failed else handle
 
+    @property
+    def dialog(self) -> InviteSession:
+        """Its SIP session. Raises UsageError while there is none."""
+        session = self.call.session
+        if session is None:
+            raise UsageError(f"{self} never became a session")
+        return session
+
+    async def refresh(self, method: str = "UPDATE", headers: Iterable[Header] = ()) -> Response:
+        """Refresh it now, by UPDATE or by INVITE with the same SDP (RFC 4028 7.4); the final response.
+
+        Raises UsageError, TransactionTimeout, TransportFailed.
+        """
+        dialog = self.dialog
+        if method == "UPDATE":
+            return await dialog.update(headers=headers)
+        return await dialog.reinvite(lambda: dialog.content, headers)
+
+    async def stop_refreshing(self) -> None:
+        """Neither refresh it nor end it for want of a refresh. Raises UsageError."""
+        self.dialog.refresh.stop()
+
     def __str__(self) -> str:
         ids = f"Conversation-ID {self.conversation_id}"
         return f"{self.flow} of {self.party.sip} with {self.handset}, {ids}"
@@ -138,6 +160,14 @@ class ServiceCall(MsrpCall):
             self.sdp = None
         super().answered(session, response)
 
+    def progressed(self, session: InviteSession, response: Response) -> None:
+        """Told to the user."""
+        self._user.progressed(response)
+
+    def refreshed(self, session: InviteSession, request: Request) -> None:
+        """Told to the user."""
+        self._user.refreshed(request)
+
     def ended(self, session: InviteSession, ending: Ending) -> None:
         """The session is over."""
         super().ended(session, ending)
@@ -146,7 +176,15 @@ class ServiceCall(MsrpCall):
 
 
 class ServiceUser:
-    """Who is told of a call: its end, and what MSRP brings on an m-line."""
+    """Who is told of a call: its progress and end, and what MSRP brings on an m-line."""
+
+    def progressed(self, response: Response) -> None:
+        """A provisional response to our INVITE came."""
+        raise NotImplementedError
+
+    def refreshed(self, request: Request) -> None:
+        """The handset refreshed the session with this, or changed it."""
+        raise NotImplementedError
 
     def ended(self, ending: Ending) -> None:
         """The SIP session is over."""

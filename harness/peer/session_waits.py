@@ -15,7 +15,9 @@ _SHOWN = (
     EventKind.CANCELLED,
     EventKind.ANSWERED,
     EventKind.WITHHELD,
+    EventKind.RINGING,
     EventKind.SESSION_BEGUN,
+    EventKind.SESSION_REFRESHED,
     EventKind.MESSAGE_RECEIVED,
     EventKind.MESSAGE_LOST,
     EventKind.SESSION_FAILED,
@@ -48,6 +50,14 @@ class SessionWaits(Generic[S]):
     async def wait_failed(self, session: S | None = None, *, timeout: float, after: int = 0) -> S:
         """The first session that lost its MSRP connection."""
         return await self._session(EventKind.SESSION_FAILED, "a failed session", timeout, after, session)
+
+    async def wait_ringing(self, *, timeout: float, after: int = 0) -> S:
+        """The first provisional response of the handset, 100 excepted."""
+        return await self._session(EventKind.RINGING, "a provisional response", timeout, after)
+
+    async def wait_refreshed(self, session: S | None = None, *, timeout: float, after: int = 0) -> S:
+        """The first session that the handset refreshed, or changed."""
+        return await self._session(EventKind.SESSION_REFRESHED, "a refresh", timeout, after, session)
 
     async def wait_cancelled(self, *, timeout: float, after: int = 0) -> S:
         """The first INVITE of the handset that ended before it had an answer."""

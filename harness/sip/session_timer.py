@@ -6,10 +6,12 @@ the refreshes, keeps the clock and adds `timer` to Supported.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from harness.errors import SipSyntaxError, UsageError
+from harness.sip.headers import canonical_name
 from harness.sip.message import Request, Response, SipMessage
 from harness.sip.session_headers import MinSE, Refresher, SessionExpires
 
@@ -42,6 +44,11 @@ class TimerPolicy:
             raise UsageError(f"least session interval {self.least} s: 90 s is the minimum (RFC 4028 5)")
         if self.interval is not None and self.interval < self.least:
             raise UsageError(f"session interval {self.interval} s is below {self.least} s (RFC 4028 7.1)")
+
+
+def names_interval(headers: Iterable[Header]) -> bool:
+    """Whether these headers name a session interval of their own."""
+    return any(canonical_name(name) == SessionExpires.header for name, _ in headers)
 
 
 class TimerAnswer(NamedTuple):

@@ -20,7 +20,7 @@ from harness.sip.dialog import Dialog, DialogState
 from harness.sip.headers import canonical_name
 from harness.sip.message import Request, Response, build_request
 from harness.sip.session_headers import Reason
-from harness.sip.session_timer import SessionTimer
+from harness.sip.session_timer import SessionTimer, names_interval
 from harness.sip.uri import Uri
 
 _EARLY_DIALOG_TERMINATED = 199  # RFC 6228
@@ -32,7 +32,8 @@ class Invitation:
     """An initial INVITE before it has a Via and a number.
 
     from_, to: name-addr texts without tag. contact: our Contact value. headers: others, Route among them;
-    Allow, Supported and Max-Forwards are added where they are not among them.
+    Allow, Supported, Max-Forwards, Session-Expires and what describes the content are added where they are
+    not among them.
     """
 
     uri: str
@@ -46,8 +47,9 @@ class Invitation:
 
     def draft(self, cseq: int, headers: list[Header]) -> Request:
         """The request with this number and these rows besides its own. Raises UsageError."""
-        rows = [*self.headers, *(self.content.rows if self.content is not None else [])]
-        given = {canonical_name(name) for name, _ in rows}
+        given = {canonical_name(name) for name, _ in self.headers}
+        described = self.content.rows if self.content is not None else []
+        rows = [*self.headers, *(row for row in described if canonical_name(row[0]) not in given)]
         added = [("Max-Forwards", _MAX_FORWARDS), *headers]
         return build_request(
             "INVITE",
@@ -168,7 +170,7 @@ class OutgoingInvite:
         if response.status in (401, 407) and self.context.authorize is not None:
             return self.context.authorize(request, response)
         if response.status == 422 and self._timer.too_small(request, response):
-            return headers
+            return None if names_interval(self.invitation.headers) else headers
         return None
 
     def _never_answered(self) -> None:

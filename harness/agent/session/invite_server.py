@@ -144,6 +144,8 @@ class IncomingInvite:
         self.context.agent.respond(self.incoming, response)
         self._repeat(response, 0.0, repeat_times(self.context.timers, self.context.timers.t2))
         self.session.refresh.restart()
+        if not self.initial:
+            self.session.user.refreshed(self.session, self.request)
         return self.session
 
     def reject(

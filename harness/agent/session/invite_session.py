@@ -24,7 +24,7 @@ from harness.sip.message import Request, Response
 from harness.sip.offer_answer import OfferAnswer, Turn, carries_session
 from harness.sip.reliable_provisional import Arrival, ReceivedInOrder, rack_of
 from harness.sip.session_headers import Reason
-from harness.sip.session_timer import REFRESH_METHODS, SessionTimer
+from harness.sip.session_timer import REFRESH_METHODS, SessionTimer, names_interval
 
 if TYPE_CHECKING:
     from harness.agent.session.invite_server import IncomingInvite
@@ -81,8 +81,9 @@ class InviteSession:
         """Send UPDATE (RFC 3311), with an offer or without; the final response.
 
         491 is tried once more after the time of RFC 3311 5.3; content that is made is made anew then (RFC
-        3264 8: the o-line follows what was sent meanwhile). Raises as `request`, and UsageError for an
-        offer while another one waits for its answer.
+        3264 8: the o-line follows what was sent meanwhile). A Session-Expires among the headers takes the
+        place of ours. Raises as `request`, and UsageError for an offer while another one waits for its
+        answer.
         """
         async with self._update_turn:
             self._demand_alive("UPDATE")
@@ -178,20 +179,25 @@ class InviteSession:
                 await self._others_settled(method)
                 if self.ending is not None or (cancellation is not None and cancellation.wanted):
                     break
-            elif not (response.status == 422 and method in REFRESH_METHODS) or not self.timer.too_small(
-                sent.request, response
-            ):
+            elif response.status != 422 or not self._larger_interval(sent.request, response, given):
                 break
         return response
+
+    def _larger_interval(self, request: Request, response: Response, given: list[Header]) -> bool:
+        """Whether a 422 is worth another attempt: not where the interval was given to us."""
+        if request.method not in REFRESH_METHODS:
+            return False
+        return self.timer.too_small(request, response) and not names_interval(given)
 
     def _draft(self, method: str, content: Content | None, headers: list[Header]) -> Request:
         if content is not None and content.is_session and not self.exchange.may_offer and method != "PRACK":
             raise UsageError(f"no offer in {method} while another one is open (RFC 3311 5.1)")
         refreshing = method in REFRESH_METHODS
+        timed = refreshing and not names_interval(headers)
         return self.dialog.request(
             method,
             [
-                *(self.timer.request_headers(initial=False) if refreshing else []),
+                *(self.timer.request_headers(initial=False) if timed else []),
                 *(self.context.shown if refreshing else self.context.extensions),
                 *self.context.own_rows(method),
                 *headers,

@@ -98,6 +98,7 @@ def _updated(session: InviteSession, incoming: Incoming) -> None:
     response = session.respond(incoming, 200, content, headers)
     session.timer.accepted(response)
     session.refresh.restart()
+    session.user.refreshed(session, request)
 
 
 def _refused(session: InviteSession, incoming: Incoming, status: int | None) -> bool:

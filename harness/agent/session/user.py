@@ -132,5 +132,8 @@ class SessionUser:
         known = request.message.method in request.context.allow
         request.respond(200 if request.message.method == "OPTIONS" else 501 if known else 405, None, [allow])
 
+    def refreshed(self, session: InviteSession, request: Request) -> None:
+        """A re-INVITE or UPDATE of the other end was accepted: its interval counts anew (RFC 4028 9)."""
+
     def ended(self, session: InviteSession, ending: Ending) -> None:
         """The session is over; nothing more comes."""

@@ -1,0 +1,119 @@
+"""Chats that ring until a test answers them, and sessions refreshed by either side, in wire text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.errors import NotSeen, UsageError
+from harness.peer.answers import Answer
+from harness.peer.mt_request import Target
+from tests.harness.peer.msrp_handset import IDS, accept, follow, sdp
+
+
+@pytest.fixture
+def ringing(bench: Any, invite: Any, far: str) -> tuple[Any, Any, Any, str]:
+    """A chat of the handset that rings: the peer, the handset, the chat, whom it calls."""
+    peer = bench.start()
+    peer.invitations.ring_next()
+    handset = bench.handset()
+    assert invite(handset, *IDS, branch="same").status == 180
+    return peer, handset, bench.call(peer.chats.wait_invited(timeout=5)), far
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(Answer(486), 486), (Answer(200), 200), (Answer(200, streams=False), 200)]
+)
+def test_it_rings_until_it_is_answered(bench: Any, ringing: Any, answer: Answer, status: int) -> None:
+    peer, handset, chat, far = ringing
+    bench.call(peer.invitations.answer(chat, answer))
+    answered = handset.receive()
+    assert answered.status == status
+    if status == 200:
+        assert ("m=message 0 " in answered.body) is not answer.streams
+        follow(handset, answered, "ACK", 1)
+    bench.call(peer.invitations.answer(chat, Answer(603)))
+    cancel = handset.request("CANCEL", far, to=far, cseq=1, call_id="chat-1", branch="same")
+    handset.send(cancel)
+    assert handset.receive().header("CSeq") == "1 CANCEL"  # the second answer left nothing before that
+
+
+def test_only_what_the_handset_began_is_answered(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    chat = bench.call(peer.chats.invite(Target.of(peer.registrar.binding_of(ue)), wait=False))
+    with pytest.raises(UsageError, match="not begun by the handset"):
+        bench.call(peer.invitations.answer(chat, Answer(200)))
+
+
+def test_the_handset_rings(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    chat = bench.call(peer.chats.invite(Target.of(peer.registrar.binding_of(ue)), wait=False))
+    asked = handset.receive()
+    handset.answer(asked, "100 Trying")
+    with pytest.raises(NotSeen):
+        bench.call(peer.chats.wait_ringing(timeout=0.05))
+    handset.answer(asked, "180 Ringing", f"Contact: <{handset.contact}>")
+    assert bench.call(peer.chats.wait_ringing(timeout=5)) is chat
+
+
+def test_the_handset_refreshes(bench: Any, invite: Any) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    accepted = invite(handset, *IDS, "Session-Expires: 1800")
+    follow(handset, accepted, "ACK", 1)
+    chat = bench.call(peer.chats.wait_session(timeout=5))
+    with pytest.raises(NotSeen):
+        bench.call(peer.chats.wait_refreshed(chat, timeout=0.05))
+    before = peer.mark()
+    follow(handset, accepted, "UPDATE", 2, "Supported: timer", "Session-Expires: 1800;refresher=uac")
+    assert handset.receive().status == 200
+    assert bench.call(peer.chats.wait_refreshed(chat, timeout=5, after=before)) is chat
+    before = peer.mark()
+    follow(handset, accepted, "UPDATE", 3, "Supported: timer", "Session-Expires: 30")
+    assert handset.receive().status == 422
+    with pytest.raises(NotSeen):
+        bench.call(peer.chats.wait_refreshed(chat, timeout=0.05, after=before))
+
+
+def test_the_peer_refreshes_at_once(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    inviting = bench.begin(peer.chats.invite(Target.of(peer.registrar.binding_of(ue))))
+    asked = handset.receive()
+    accept(handset, asked, sdp("msrp://127.0.0.1:9/ue2;tcp", "active"))
+    chat = inviting()
+
+    refreshing = bench.begin(chat.refresh("UPDATE", [("Session-Expires", "60")]))
+    update = handset.receive()
+    assert update.start == f"UPDATE {handset.contact} SIP/2.0"
+    assert update.all("Session-Expires") == ["60"]
+    handset.answer(update, "422 Session Interval Too Small", "Min-SE: 90")
+    assert refreshing().status == 422  # what a test asks for is not put right
+
+    refreshing = bench.begin(chat.refresh("INVITE"))
+    again = handset.receive()
+    assert again.start == f"INVITE {handset.contact} SIP/2.0"
+    assert again.body == asked.body  # the same offer, the version of its o-line too (RFC 4028 7.4)
+    handset.answer(again, "488 Not Acceptable Here")
+    assert handset.receive().start.startswith("ACK ")
+    assert refreshing().status == 488
+
+
+def test_an_interval_of_an_invite_is_not_put_right(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    target = Target.of(peer.registrar.binding_of(ue))
+    wrong = {"Session-Expires": "60", "Content-Type": "text/html"}
+    inviting = bench.begin(peer.chats.invite(target, headers=wrong))
+    asked = handset.receive()
+    assert (asked.all("Session-Expires"), asked.all("Content-Type")) == (["60"], ["text/html"])
+    handset.answer(asked, "422 Session Interval Too Small", "Min-SE: 90")
+    assert handset.receive().start.startswith("ACK ")
+    assert inviting().status == 422
