@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -14,6 +15,16 @@ from harness.bodies.session_description import Attribute, MediaDescription
 from harness.errors import BodySyntaxError
 
 _CLAUSE = "RFC 5547 6"
+
+HASHES: Mapping[str, str] = {
+    "md5": "md5",
+    "sha-1": "sha1",
+    "sha-224": "sha224",
+    "sha-256": "sha256",
+    "sha-384": "sha384",
+    "sha-512": "sha512",
+}
+"""Names of the IANA registry "Hash Function Textual Names", and what computes them (RFC 5547 6)."""
 
 _TEXT = r'"([^"\x00\r\n]*)"'
 _NAME = re.compile(rf"name:{_TEXT}")
@@ -41,6 +52,17 @@ class FileHash:
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.digest.hex(':').upper()}"
 
+    @classmethod
+    def of(cls, pieces: Iterable[bytes], *algorithms: str) -> tuple[FileHash, ...]:
+        """The hashes of a file, read once; an algorithm nobody here knows has none."""
+        found = {
+            name: hashlib.new(HASHES[name], usedforsecurity=False) for name in algorithms if name in HASHES
+        }
+        for piece in pieces:
+            for each in found.values():
+                each.update(piece)
+        return tuple(cls(name, each.digest()) for name, each in found.items())
+
 
 @dataclass(frozen=True, slots=True)
 class FileSelector:
@@ -55,6 +77,15 @@ class FileSelector:
     type: str | None = None
     size: int | None = None
     hashes: tuple[FileHash, ...] = ()
+
+    def selects(self, file: FileSelector) -> bool:
+        """Whether it is a file of which all is known (8.3.2); a hash by a function not tried fits none."""
+        return (
+            self.name in (None, file.name)
+            and self.size in (None, file.size)
+            and (self.type is None or (file.type is not None and _essence(self.type) == _essence(file.type)))
+            and all(each in file.hashes for each in self.hashes)
+        )
 
     def __bool__(self) -> bool:
         return any(part is not None for part in (self.name, self.type, self.size)) or bool(self.hashes)
@@ -180,6 +211,11 @@ def parse_file_icon(text: str, offset: int = 0) -> str:
 def _read(media: MediaDescription, name: str, parse: Callable[[str, int], _Value]) -> _Value | None:
     found = media.attribute(name)
     return None if found is None else parse(found.value or "", found.value_offset)
+
+
+def _essence(kind: str) -> str:
+    """A media type without parameters."""
+    return kind.partition(";")[0].strip().lower()
 
 
 def _token(text: str, offset: int) -> str:

@@ -54,7 +54,7 @@ class OutgoingMessage:
     __slots__ = (
         *("_after", "_ahead", "_before", "_carried", "_chunk_octets", "_ended", "_exhausted", "_new_tid"),
         *("_source", "_stopped", "failure_report", "finished", "message_id", "octets", "open", "outcome"),
-        *("_short", "reported", "success_report", "total", "unanswered"),
+        *("_short", "reported", "success_report", "taken", "total", "unanswered"),
     )
 
     def __init__(
@@ -78,6 +78,7 @@ class OutgoingMessage:
         self.unanswered = 0  # chunks
         self.outcome: Outcome | None = None
         self.reported = Coverage()
+        self.taken = Coverage()  # of the content, by responses of 200
         self.open: Transaction | None = None  # a chunk begun and not ended
         self.finished = False  # nothing more will be written
         self._stopped = self._exhausted = self._short = False
@@ -128,7 +129,9 @@ class OutgoingMessage:
             self.unanswered -= 1
         if status != 200:
             self.fail(status, comment)
-        elif self.finished and not self.unanswered:
+            return
+        self.taken.add(transaction.start, transaction.start + transaction.octets)
+        if self.finished and not self.unanswered:
             self._settle(self._cut_short() if self._short else Outcome(200, comment, self.octets))
 
     def fail(self, status: int, comment: str = "") -> None:

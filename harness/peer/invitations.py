@@ -34,7 +34,6 @@ from harness.agent.msrp.services import service_terms
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import InviteOutcome
 from harness.agent.session.invite_server import IncomingInvite
-from harness.agent.session.multipart_content import multipart_content
 from harness.agent.session.user_agent import UserAgent
 from harness.agent.sip.agent import Incoming
 from harness.bodies.file_attributes import FileDescription
@@ -280,10 +279,9 @@ class Invitations:
         if target is None:
             raise UsageError(f"{session} has no target: it was begun by the handset")
         offer = session.call.offer()
-        content = offer
-        if invited.parts:
+        content = invited.content(offer)
+        if content is not offer:
             session.call.sdp = offer
-            content = multipart_content([offer, *invited.parts], invited.multipart)
         session.outgoing = self.user_agent.invite(
             invitation(self.pcscf, session, target, invited, content),
             FlowWay(target.flow, on_the_way(target.path)),

@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     SESSION_REFRESHED = "session refreshed"
     SESSION_FAILED = "session failed"
     SESSION_ENDED = "session ended"
+    FILE_RECEIVED = "file received"
     MESSAGE_LOST = "message lost"
     COMPOSING = "composing"
     CAPABILITIES_ASKED = "capabilities asked"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.agent.session.invite_client import Invitation
+from harness.agent.session.multipart_content import multipart_content
 from harness.agent.session.user import Content
 from harness.cpm.tokens import new_id
 from harness.peer.answers import Header, HeaderChanges, changed
@@ -26,13 +27,19 @@ class Invited:
 
     headers: SIP headers to change, add (Subject, Referred-By) or leave out. contact: the whole Contact value,
     None for the peer with the tag of the service. parts: bodies beside the session description, in a
-    multipart of this subtype.
+    multipart of this subtype. related: parts that belong to it, as a thumbnail does (RFC 5547 8.8).
     """
 
     headers: HeaderChanges = field(default_factory=dict)
     contact: str | None = None
     parts: Sequence[Content] = ()
     multipart: str = "mixed"
+    related: Sequence[Content] = ()
+
+    def content(self, offer: Content) -> Content:
+        """The body that takes an offer along. Raises BodySyntaxError for parts that cannot be written."""
+        described = multipart_content([offer, *self.related], "related") if self.related else offer
+        return multipart_content([described, *self.parts], self.multipart) if self.parts else described
 
 
 def invitation(

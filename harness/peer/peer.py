@@ -24,6 +24,7 @@ from harness.peer.capability import Capabilities
 from harness.peer.chat import Chats
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
+from harness.peer.file_transfer import FileTransfers
 from harness.peer.invitations import Invitations
 from harness.peer.journal import Journal, PeerEvent, Predicate
 from harness.peer.large_message import LargeMessages
@@ -96,6 +97,7 @@ class Peer:
         )
         self.chats = Chats(self.invitations)
         self.large_messages = LargeMessages(self.invitations)
+        self.file_transfers = FileTransfers(self.invitations)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config, authenticator)
         # On all addresses of the machine only a request shows which of them are ours.

@@ -19,6 +19,7 @@ _SHOWN = (
     EventKind.SESSION_BEGUN,
     EventKind.SESSION_REFRESHED,
     EventKind.MESSAGE_RECEIVED,
+    EventKind.FILE_RECEIVED,
     EventKind.MESSAGE_LOST,
     EventKind.SESSION_FAILED,
     EventKind.SESSION_ENDED,

@@ -47,9 +47,7 @@ class SpooledContent:
             self._file.truncate(octets)
 
     def discard(self) -> None:
-        self._sink.discard()
-        if self._file is not None:
-            self._file.close()
+        """Nothing more comes. What there is goes with its last user, who may go on with it another time."""
 
     def read(self, position: int = 0, octets: int | None = None) -> bytes:
         """Octets from a position, to the end for None."""

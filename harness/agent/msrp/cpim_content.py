@@ -35,20 +35,23 @@ def cpim_source(
     RFC 4975 7.1), while its Byte-Range tells the whole. Raises BodySyntaxError, OSError.
     """
     head = build_cpim(headers, mime, b"", strict=strict)
-    pieces = chain([head], _pieces(content))
-    return PieceSource(pieces if cut is None else _first(pieces, cut), len(head) + size_of(content))
+    pieces = chain([head], pieces_of(content))
+    return PieceSource(pieces if cut is None else first(pieces, cut), len(head) + size_of(content))
 
 
-def _pieces(content: bytes | Path) -> Iterator[bytes]:
+def pieces_of(content: bytes | Path, start: int = 0) -> Iterator[bytes]:
+    """A content from an octet on, counted from 0. Raises OSError."""
     if isinstance(content, bytes):
-        yield content
+        for place in range(start, len(content), _PIECE_OCTETS):
+            yield content[place : place + _PIECE_OCTETS]
         return
     with content.open("rb") as file:
+        file.seek(start)
         while piece := file.read(_PIECE_OCTETS):
             yield piece
 
 
-def _first(pieces: Iterable[bytes], octets: int) -> Iterator[bytes]:
+def first(pieces: Iterable[bytes], octets: int) -> Iterator[bytes]:
     """So many octets of pieces."""
     for piece in pieces:
         if octets <= 0:

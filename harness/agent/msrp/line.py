@@ -128,6 +128,7 @@ class MsrpLine:
         self._timer: TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
         self._room = self._reading = True
+        self._held = False
         connection.flow_changed = self._flow_changed
 
     def flush(self) -> None:
@@ -135,7 +136,7 @@ class MsrpLine:
         sessions, connection = self.sessions, self.connection
         if not sessions.has_output or not connection.open:
             return
-        octets = sessions.output(WRITE_OCTETS if self._room else 0, self._clock())
+        octets = sessions.output(WRITE_OCTETS if self._room and not self._held else 0, self._clock())
         if not octets:
             return
         try:
@@ -147,8 +148,17 @@ class MsrpLine:
             connection.read_on(False)
         if self._timer is None:
             self._wait_for_answers()
-        if self._room and self._turn is None and sessions.has_output:
+        if self._room and not self._held and self._turn is None and sessions.has_output:
             self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def hold(self, on: bool) -> None:
+        """Let it stand still, as on a network that moves nothing: no content leaves, nothing is read."""
+        self._held = on
+        self.connection.read_on(not on)
+        if not on:
+            self._reading = True
+            self.flush()
+            self._happened(self)
 
     def close(self, reason: str) -> None:
         """The connection is gone."""

@@ -26,6 +26,7 @@ from harness.errors import BodySyntaxError, MsrpSyntaxError
 from harness.msrp.uri import parse_msrp_uri
 
 _SDP = "application/sdp"
+_RELATED = "multipart/related"
 _SECONDS_FROM_1900 = 2208988800  # RFC 8866 5.9
 
 
@@ -122,8 +123,12 @@ def _sdp_of(body: bytes, content_type: str) -> bytes | None:
     if kind.type != "multipart":
         return None
     for part in split_multipart(body, kind.parameters.get("boundary", "")).parts:
-        if part.content_type is not None and part.content_type.essence == _SDP:
+        if part.content_type is None:
+            continue
+        if part.content_type.essence == _SDP:
             return part.decoded()
+        if part.content_type.essence == _RELATED and kind.subtype != "related":
+            return _sdp_of(part.decoded(), part.get("Content-Type") or "")  # it has an icon (RFC 5547 8.8)
     return None
 
 

@@ -52,15 +52,17 @@ class MsrpUser:
     """What the user of a session is told, each in the loop of the endpoint. Nothing is by default.
 
     message: one that is complete. progress: octets of one that came so far, and all there will be (None when
-    not known). lost: one that will not be complete, and why. report: on a message of ours. sent: an outcome,
-    which a late error may change. request: a SEND without body, or a request that was refused, with the
-    status. nickname_asked: and the answer it was given. failed: the session can not go on. accept: a status
-    to refuse a message with, seen by its first chunk. nickname: the answer to a wanted one (RFC 7701).
+    not known). lost: one that will not be complete, and why. partial: what came of it without a gap. report:
+    on a message of ours. sent: an outcome, which a late error may change. request: a SEND without body, or a
+    request that was refused, with the status. nickname_asked: and the answer it was given. failed: the
+    session can not go on. accept: a status to refuse a message with, seen by its first chunk. nickname: the
+    answer to a wanted one (RFC 7701).
     """
 
     message: Callable[[ReceivedMessage], None] = lambda _: None
     progress: Callable[[str, int, int | None], None] = lambda *_: None
     lost: Callable[[str, str], None] = lambda *_: None
+    partial: Callable[[ReceivedMessage], None] = lambda _: None
     report: Callable[[ReportReceived], None] = lambda _: None
     sent: Callable[[OutgoingMessage], None] = lambda _: None
     request: Callable[[MsrpRequest, int], None] = lambda *_: None
@@ -191,6 +193,11 @@ class SessionHandle:
         self.session.stop(message_id, status)
         self.flush()
 
+    def hold(self, on: bool = True) -> None:
+        """Let the connection of the session stand still, or move again (on purpose). Nothing without one."""
+        if self.line is not None:
+            self.line.hold(on)
+
     def close(self, reason: str = "the session was closed") -> None:
         """End the session, as after BYE. Its connection ends too when no other session uses it."""
         self._closed(self, reason)
@@ -212,6 +219,7 @@ class SessionHandle:
                     self._progress(event.message)
                 case MessageLost():
                     user.lost(event.message.message_id, event.reason)
+                    user.partial(_partial(event.message))
                 case MessageSent():
                     self._sent(event.message)
                 case ReportReceived():
@@ -228,18 +236,7 @@ class SessionHandle:
                     self._failed(event.reason)
 
     def _message(self, event: MessageReceived) -> None:
-        message = event.message
-        content = message.sink if isinstance(message.sink, SpooledContent) else SpooledContent()
-        self.user.message(
-            ReceivedMessage(
-                message.message_id,
-                message.content_type,
-                content,
-                message.head,
-                event.again,
-                tuple(message.faults),
-            )
-        )
+        self.user.message(_received(event.message, event.again))
 
     def _progress(self, message: IncomingMessage) -> None:
         total = message.announced if message.total is None else message.total
@@ -265,3 +262,17 @@ class SessionHandle:
                 future.set_exception(UsageError(f"the MSRP session has failed: {reason}"))
         self._nicknames.clear()
         self.user.failed(reason)
+
+
+def _received(message: IncomingMessage, again: bool = False) -> ReceivedMessage:
+    content = message.sink if isinstance(message.sink, SpooledContent) else SpooledContent()
+    head, faults = message.head, tuple(message.faults)
+    return ReceivedMessage(message.message_id, message.content_type, content, head, again, faults)
+
+
+def _partial(message: IncomingMessage) -> ReceivedMessage:
+    """What there is of it up to the first gap."""
+    received = _received(message)
+    spans = message.coverage.spans
+    received.content.finish(spans[0][1] if spans and spans[0][0] == 0 else 0)
+    return received
