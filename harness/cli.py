@@ -259,6 +259,9 @@ def peer(
         str | None, typer.Option(help="Take domain and subscribers of this bench (default: first of --lab).")
     ] = None,
     domain: Annotated[str | None, typer.Option(help="Home domain, without a lab file.")] = None,
+    personality: Annotated[
+        str | None, typer.Option(help="Which server it behaves like, e.g. anritsu-rcs (default: of --bench).")
+    ] = None,
     profile: Annotated[Profile, typer.Option(help="Profile that findings are judged under.")] = (
         DEFAULT_PROFILE
     ),
@@ -288,6 +291,7 @@ def peer(
         profile.value,
         TlsListening(tls_port, secured) if tls_certificate is not None else None,
         MsrpTlsListening(msrp_tls_port, msrp_secured, msrp_tls_offer) if msrp_tls_certificate else None,
+        personality,
         on_ready=lambda ready: print(json.dumps(ready), flush=True),
         on_line=(lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True)),
     )

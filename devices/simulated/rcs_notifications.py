@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 from devices.simulated.conversations import MessageStatus
@@ -25,7 +25,7 @@ from harness.agent.background import Background
 from harness.bodies.cpim import CpimMessage, build_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
 from harness.bodies.imdn import build_imdn, parse_imdn
-from harness.bodies.timestamp import format_timestamp, parse_timestamp
+from harness.bodies.timestamp import format_timestamp, later_than
 from harness.cpm.tokens import new_id
 from harness.errors import BodySyntaxError
 from harness.sip.message import Request
@@ -202,7 +202,7 @@ class RcsNotifications:
     def _xml(self, received: Received, kind: str, now: datetime) -> bytes:
         when = received.sent_at
         if self._defects.has("imdn_now_datetime"):
-            when = _later_than(received.sent_at, now)
+            when = later_than(received.sent_at, now)
         xml = build_imdn(
             received.message_id, when, "delivery" if kind == "delivery" else "display", strict=False
         )
@@ -237,12 +237,3 @@ class _Notification:
 def _bare(value: str) -> str:
     """The URI of an IMDN-Record-Route: [name] <uri> (RFC 5438 6.2)."""
     return value.partition("<")[2].partition(">")[0] if "<" in value else value.strip()
-
-
-def _later_than(datetime_: str, now: datetime) -> str:
-    """Now, and in any case a second later than the message says it is from."""
-    try:
-        moment = parse_timestamp(datetime_).moment + timedelta(seconds=1)
-    except (BodySyntaxError, OverflowError):
-        moment = now
-    return format_timestamp(max(now, moment))

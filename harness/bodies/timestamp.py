@@ -71,3 +71,12 @@ def _zone_offset(zone: str) -> timedelta:
         raise ValueError(zone)
     size = timedelta(hours=hours, minutes=minutes)
     return -size if zone[0] == "-" else size
+
+
+def later_than(text: str, now: datetime) -> str:
+    """Now, and in any case a second later than the timestamp says; one that cannot be read does not count."""
+    try:
+        moment = parse_timestamp(text).moment + timedelta(seconds=1)
+    except (BodySyntaxError, OverflowError):
+        moment = now
+    return format_timestamp(max(now, moment))

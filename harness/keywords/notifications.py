@@ -9,7 +9,8 @@ from robot.api.deco import keyword
 
 from harness.errors import HandsetError, NotSeen
 from harness.keywords.topic import Topic
-from harness.peer.notifications import NotificationKind, Wrong
+from harness.peer.imdn_wrong import Wrong
+from harness.peer.notifications import NotificationKind
 from harness.peer.pager import SentMessage
 from harness.peer.received import Carrier, ReceivedNotification
 from harness.peer.service_session import SentInSession

@@ -12,7 +12,8 @@ from harness.errors import HandsetError, UsageError
 from harness.evidence.timeline import Transport
 from harness.keywords.topic import Topic
 from harness.peer.config import Authentication
-from harness.peer.notifications import NotificationKind, Wrong
+from harness.peer.imdn_wrong import Wrong
+from harness.peer.notifications import NotificationKind
 from harness.peer.pager import SentMessage
 from harness.peer.received import ReceivedMessage
 

@@ -38,6 +38,7 @@ from harness.peer.config import (
     TlsListening,
 )
 from harness.peer.peer import Peer
+from harness.peer.personality import personality_named
 from harness.sip.security_agreement import SecurityServer
 from harness.verify.due import Due, due_notifications
 from harness.verify.engine import Verifier, VerifySettings
@@ -291,6 +292,7 @@ def peer_config(part: BenchPart, limits: LimitsPart = _NO_LIMITS_SET) -> PeerCon
         security_agreement=part.peer.security_agreement,
         mechanisms=tuple(map(SecurityServer.parse, part.peer.mechanisms)),
         limits=limits.peer,
+        personality=personality_named(part.peer.personality),
     )
 
 

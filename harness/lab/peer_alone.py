@@ -25,6 +25,7 @@ from harness.lab.bench import peer_config, verify_settings
 from harness.lab.model import load_lab
 from harness.peer.config import Authentication, MsrpTlsListening, PeerAddresses, PeerConfig, TlsListening
 from harness.peer.peer import Peer
+from harness.peer.personality import personality_named
 from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.report import Judgement, to_json, to_text
@@ -35,8 +36,8 @@ DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 
 @dataclass(frozen=True, slots=True)
 class PeerAloneRequest:
-    """What to serve. tls, msrp_tls: SIP and MSRP over TLS, in place of what the lab file says. on_ready gets
-    the addresses once, on_line each line of the live ladder.
+    """What to serve. tls, msrp_tls, personality: SIP and MSRP over TLS, and how the server behaves, in place
+    of what the lab file says. on_ready gets the addresses once, on_line each line of the live ladder.
     """
 
     addresses: tuple[str, ...]
@@ -48,6 +49,7 @@ class PeerAloneRequest:
     profile: str
     tls: TlsListening | None
     msrp_tls: MsrpTlsListening | None
+    personality: str | None
     on_ready: Callable[[Mapping[str, str | None]], None]
     on_line: Callable[[str], None]
 
@@ -74,12 +76,16 @@ def _configuration(request: PeerAloneRequest) -> tuple[PeerConfig, VerifySetting
             listen=listen,
             tls=request.tls,
             msrp_tls=request.msrp_tls,
+            personality=personality_named(request.personality or "reference"),
         )
         return bare, VerifySettings()
     if request.domain is not None:
         raise UsageError("--domain is for a peer without a lab file; with one, the bench names its domain")
     lab_file = load_lab(request.lab)
     part = lab_file.bench(request.bench or next(iter(lab_file.lab.benches)))
+    if request.personality is not None:
+        behaving = part.peer.model_copy(update={"personality": request.personality})
+        part = part.model_copy(update={"peer": behaving})
     config = peer_config(part, lab_file.lab.limits)
     served = replace(
         config,

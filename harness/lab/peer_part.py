@@ -9,9 +9,10 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
-from harness.errors import SipSyntaxError
+from harness.errors import SipSyntaxError, UsageError
 from harness.lab.part import Part, beside_the_file
 from harness.peer.config import DEFAULT_ALGORITHMS, Authentication, SecurityPolicy
+from harness.peer.personality import personality_named
 from harness.sip.digest import HASHES, is_aka
 from harness.sip.security_agreement import SecurityServer, preferences_clash
 
@@ -63,6 +64,7 @@ class PeerPart(Part):
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: Annotated[tuple[str, ...], Field(min_length=1)] = ("tls",)
     number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
+    personality: str = "reference"
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -87,6 +89,15 @@ class PeerPart(Part):
                 f"authentication {self.authentication} needs an algorithm of it in `algorithms:`"
             )
         return self
+
+    @field_validator("personality")
+    @classmethod
+    def _known_personality(cls, value: str) -> str:
+        try:
+            personality_named(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("mechanisms")
     @classmethod

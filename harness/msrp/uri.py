@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import secrets
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from harness.errors import MsrpSyntaxError, UsageError
+from harness.msrp.ids import RANDOM_IDS
 
 PORT = 2855  # registered and recommended, never a default (6, 15.4)
 _CLAUSE = "RFC 4975 9 MSRP-URI"
@@ -26,7 +26,6 @@ _TOKEN = r"[!#-'*+\-.0-9A-Z^-~]+"
 _PARAMETERS = re.compile(rf"(?:;{_TOKEN}(?:={_TOKEN})?)*")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_SESSION_ID_OCTETS = 16  # 128 bits; 14.1 asks for 80
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +122,10 @@ def parse_path(text: str, offset: int = 0, *, strict: bool = False) -> tuple[Msr
     return tuple(uris)
 
 
-def new_session_uri(host: str, port: int, *, secure: bool = False) -> MsrpUri:
-    """The URI of a new session of ours, with 128 random bits (14.1). Raises UsageError."""
-    uri = MsrpUri("msrps" if secure else "msrp", host, port, secrets.token_hex(_SESSION_ID_OCTETS))
+def new_session_uri(host: str, port: int, *, secure: bool = False, session_id: str | None = None) -> MsrpUri:
+    """The URI of a new session of ours, with 128 random bits (14.1) or this session-id. Raises UsageError."""
+    chosen = session_id if session_id is not None else RANDOM_IDS.session()
+    uri = MsrpUri("msrps" if secure else "msrp", host, port, chosen)
     try:
         return parse_msrp_uri(str(uri), strict=True)
     except MsrpSyntaxError as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from harness.errors import UsageError
-from harness.sip.message import Response
+from harness.sip.message import Request, Response
 
 Header = tuple[str, str]
 # Name -> value, several values (one row each), or None to leave the header out.
@@ -47,12 +48,15 @@ def changed(headers: Iterable[Header], changes: HeaderChanges) -> list[Header]:
     return result
 
 
-def altered(response: Response, changes: HeaderChanges) -> Response:
-    """The response with these headers replaced, added or left out."""
+_Message = TypeVar("_Message", Request, Response)
+
+
+def altered(message: _Message, changes: HeaderChanges) -> _Message:
+    """The message with these headers replaced, added or left out."""
     for name, value in changes.items():
         found = rows(value)
-        response = response.with_header(name, *found) if found else response.without(name)
-    return response
+        message = message.with_header(name, *found) if found else message.without(name)
+    return message
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.peer.limits import AS_USUAL, PeerLimits
+from harness.peer.personality import PERSONALITIES, ServerPersonality
 from harness.sip.headers import NameAddr
 from harness.sip.security_agreement import SecurityServer, preferences_clash
 
@@ -152,6 +153,7 @@ class PeerConfig:
     session_least: seconds of the session timer the peer asks for (None: it asks for none), and the least it
     takes (RFC 4028). limits: see PeerLimits. conference_factory, deferred_messages: URIs of these services,
     made from the domain when empty; groups: those of pre-defined groups.
+    personality: how the server behaves; its name and its hops stand where `server` and `hops` are not said.
     """
 
     domain: str
@@ -180,10 +182,11 @@ class PeerConfig:
     conference_factory: str = ""
     groups: tuple[str, ...] = ()
     deferred_messages: str = ""
-    server: str = field(default_factory=server_name)
+    server: str = ""
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)
     limits: PeerLimits = AS_USUAL
+    personality: ServerPersonality = PERSONALITIES["reference"]
 
     def __post_init__(self) -> None:
         if not self.mechanisms or preferences_clash(self.mechanisms):
@@ -193,6 +196,8 @@ class PeerConfig:
         for value in self.service_route or ():
             if not _is_loose_route(value):
                 raise UsageError(f"Service-Route {value}: expected <sip:host;lr> (RFC 3608 5)")
+        self.server = self.server or self.personality.server or server_name()
+        self.hops = self.hops or self.personality.hops
         if self.far_party is None:
             self.far_party = FarParty.of("+491710000001", self.domain)
         self.conference_factory = self.conference_factory or f"sip:conference-factory@{self.domain}"

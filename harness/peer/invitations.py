@@ -319,10 +319,10 @@ class Invitations:
         largest: octets of the largest message taken, which max-size tells (RFC 4975 8.6). content_type, file:
         see service_terms.
         """
-        secured = self.pcscf.config.msrp_tls
+        secured, personality = self.pcscf.config.msrp_tls, self.pcscf.config.personality
         own = replace(
             self.msrp.terms(local),
-            setup=setup,
+            setup=personality.setup if setup is Setup.ACTPASS else setup,
             secure=secured is not None and secured.offered,
             max_size=largest,
         )

@@ -117,7 +117,7 @@ class LargeMessages(MsrpService[LargeMessage]):
             conversation_id=conversation_id,
             contribution_id=contribution_id,
         )
-        large.message_id = message_id or new_id()
+        large.message_id = message_id or self._pcscf.config.personality.message_ids()
         terms = self._offer(large, size_of(octets), content_type, setup)
         self.prepare(large, [alter(terms)], strict=strict)
         reply = {} if in_reply_to is None else {"InReplyTo-Contribution-ID": in_reply_to}

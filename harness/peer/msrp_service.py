@@ -22,7 +22,6 @@ from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.user import Ending
 from harness.bodies.sdp_attributes import Setup
-from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Address
 from harness.msrp.session import SendOptions
@@ -186,7 +185,7 @@ class MsrpService(SessionWaits[S]):
             handset,
             party,
             self.invitations.conversations.of(handset, party.sip, conversation_id),
-            contribution_id or new_uuid(),
+            contribution_id or self._pcscf.config.personality.ids(),
             local,
             notifies_inside=self.notifies_inside,
         )
@@ -195,6 +194,7 @@ class MsrpService(SessionWaits[S]):
 
     def prepare(self, session: S, terms: Sequence[MsrpTerms | None], *, strict: bool = True) -> None:
         """Give it what it wants of each m-line. strict: see MsrpCall."""
+        strict = strict and self._pcscf.config.personality.setup is Setup.ACTPASS
         session.call = ServiceCall(
             self.invitations.msrp, terms, session.local.host, _Told(self, session), strict=strict
         )
@@ -331,7 +331,7 @@ class MsrpService(SessionWaits[S]):
         a type the handset did not say it takes. cut: octets of the CPIM object after which it is aborted with
         "#". text: what the content says, for who reads the journal. Raises as `opened`, OSError.
         """
-        identifier, size = message_id or new_id(), size_of(content)
+        identifier, size = message_id or self._pcscf.config.personality.message_ids(), size_of(content)
         party, to = sender or session.party, recipient or session.handset
         rows = cpim_rows(self._pcscf.timeline.now(), party, to, identifier, disposition)
         kind = [("Content-Type", content_type), ("Content-Length", str(size))]

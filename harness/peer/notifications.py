@@ -14,7 +14,7 @@ from enum import StrEnum
 from harness.agent.msrp.services import CPIM
 from harness.bodies.cpim import build_cpim
 from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
-from harness.bodies.timestamp import format_timestamp
+from harness.bodies.timestamp import format_timestamp, later_than
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import NotSeen
@@ -23,6 +23,7 @@ from harness.msrp.chunking import Outcome
 from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.config import FarParty
 from harness.peer.identities import ANONYMOUS_URI, anonymous
+from harness.peer.imdn_wrong import Wrong
 from harness.peer.journal import EventKind, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
 from harness.peer.pcscf import Pcscf
@@ -57,20 +58,6 @@ _ELEMENT: Mapping[NotificationKind, tuple[Kind, str]] = {
 }
 
 
-class Wrong(StrEnum):
-    """What the far party gets wrong on purpose."""
-
-    NO_DATETIME = "no datetime"
-    WRONG_MESSAGE_ID = "wrong message-id"
-    WITH_DISPOSITION_NOTIFICATION = "with Disposition-Notification"
-    TWICE = "twice"
-    PROCESSING = "processing"
-    NOT_REQUESTED = "not requested type"
-    BEFORE_ANSWER = "before the 2xx"
-    MALFORMED_XML = "malformed XML"
-    NO_CONTENT_DISPOSITION = "no Content-Disposition"
-
-
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the far party notifies of a text it accepted, and when.
@@ -88,14 +75,20 @@ _NOTHING = Policy(delivered=None)
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A notification before it is written down."""
+    """A notification before it is written down. later: now, but after the message in any case."""
 
     message_id: str
     datetime: str | None
+    later: str
     kind: NotificationKind
     cpim: tuple[Header, ...]
     mime: tuple[Header, ...] = (("Content-Type", MEDIA_TYPE), ("Content-Disposition", "notification"))
     spoil: Callable[[bytes], bytes] = field(default=lambda document: document)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it reports a delivery."""
+        return self.kind is NotificationKind.DELIVERED
 
     def octets(self) -> bytes:
         document = self.spoil(
@@ -108,6 +101,7 @@ class _Draft:
 # How each wrong that is in the content spoils a draft.
 _SPOILS: Mapping[Wrong, Callable[[_Draft], _Draft]] = {
     Wrong.NO_DATETIME: lambda draft: replace(draft, datetime=None),
+    Wrong.NOW_DATETIME: lambda draft: replace(draft, datetime=draft.later),
     Wrong.WRONG_MESSAGE_ID: lambda draft: replace(draft, message_id=new_id()),
     Wrong.WITH_DISPOSITION_NOTIFICATION: lambda draft: replace(
         draft, cpim=(*draft.cpim, ("imdn.Disposition-Notification", "positive-delivery, display"))
@@ -117,6 +111,9 @@ _SPOILS: Mapping[Wrong, Callable[[_Draft], _Draft]] = {
     ),
     Wrong.NO_CONTENT_DISPOSITION: lambda draft: replace(
         draft, mime=tuple(row for row in draft.mime if row[0] != "Content-Disposition")
+    ),
+    Wrong.ANONYMOUS_DELIVERED: lambda draft: replace(
+        draft, cpim=tuple(changed(draft.cpim, {"From": f"<{ANONYMOUS_URI}>"} if draft.is_delivered else {}))
     ),
 }
 
@@ -279,8 +276,9 @@ class Notifications(ReceivedNotifications):
     ) -> bytes:
         """The notification as a CPIM object, whatever carries it. wrong: that of the policy when None."""
         draft = self._draft(message, kind, cpim or {}, sender)
+        wrongs = self._pcscf.config.personality.wrong | (self._policy.wrong if wrong is None else wrong)
         for spoil in Wrong:
-            if spoil in (self._policy.wrong if wrong is None else wrong) and spoil in _SPOILS:
+            if spoil in wrongs and spoil in _SPOILS:
                 draft = _SPOILS[spoil](draft)
         return draft.octets()
 
@@ -293,19 +291,21 @@ class Notifications(ReceivedNotifications):
         own = ANONYMOUS_URI if to is not None and anonymous(to.uri) else message.recipient
         own = own if sender is None else sender.sip
         back = (cpim.get("From") if cpim is not None else None) or f"<{message.sender}>"
-        now = format_timestamp(datetime.fromtimestamp(self._pcscf.timeline.now(), UTC))
+        moment = datetime.fromtimestamp(self._pcscf.timeline.now(), UTC)
+        now = format_timestamp(moment)
         rows: list[Header] = [
             ("From", f"<{own}>"),
             ("To", back),
             ("DateTime", now),
             ("NS", f"imdn <{IMDN_NAMESPACE}>"),
-            ("imdn.Message-ID", new_id()),
+            ("imdn.Message-ID", self._pcscf.config.personality.message_ids()),
         ]
         routes = cpim.imdn_all("IMDN-Record-Route") if cpim is not None else []
         rows.extend(("imdn.IMDN-Route", route) for route in routes)
         return _Draft(
             message_id=message.message_id or "",
             datetime=message.date_time or now,
+            later=later_than(message.date_time or now, moment),
             kind=kind,
             cpim=tuple(changed(rows, changes)),
         )
@@ -326,7 +326,7 @@ class Notifications(ReceivedNotifications):
             originator=party,
             service=Service.PAGER,
             conversation_id=message.conversation_id or new_uuid(),
-            contribution_id=new_uuid(),
+            contribution_id=config.personality.ids(),
             content_type="message/cpim",
             body=body,
             domain=config.domain,

@@ -12,7 +12,6 @@ from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import build_cpim, format_cpim_address
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
-from harness.cpm.tokens import new_id, new_uuid
 from harness.evidence.timeline import Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
 from harness.peer.authentication import Authenticator
@@ -235,7 +234,7 @@ class Pager:
         """
         target = self.target(to_aor, service)
         party = self._pcscf.config.party_of(sender)
-        identifier = message_id if message_id is not None else new_id()
+        identifier = message_id if message_id is not None else self._pcscf.config.personality.message_ids()
         content = text.encode("utf-8") if isinstance(text, str) else text
         rows = cpim_rows(self._pcscf.timeline.now(), party, target.identity, identifier, disposition)
         mime_rows = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
@@ -245,7 +244,7 @@ class Pager:
             target,
             party,
             self.conversations.of(target.identity, party.sip, conversation_id),
-            contribution_id or new_uuid(),
+            contribution_id or self._pcscf.config.personality.ids(),
             body if body is not None else built,
         )
         request = replace(request, service=service, in_reply_to=in_reply_to, changes=headers or {})

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from harness.agent.events.subscriptions import RequestMaker, Send
-from harness.agent.sip.agent import Hop, Incoming, SipAgent, TransactionTimeout, TransportFailed
+from harness.agent.sip.agent import Hop, Incoming, TransactionTimeout, TransportFailed
 from harness.cpm.tokens import new_tag
 from harness.errors import AddressTaken, NotSeen, RcsLabError
 from harness.evidence.timeline import Address, Timeline, Transport
@@ -49,7 +49,7 @@ class Pcscf:
         self.timeline = timeline
         self.journal = journal
         tls = config.tls.settings if config.tls is not None else None
-        self.agent = SipAgent(
+        self.agent = config.personality.agent(
             timeline,
             on_request,
             timers=timers,

@@ -90,6 +90,7 @@ class Peer:
             connection_limits=config.limits.msrp_connection,
             memory_octets=config.limits.msrp_memory_octets,
             tls=config.msrp_tls.settings if config.msrp_tls is not None else None,
+            ids=config.personality.msrp(),
             part="peer",
         )
         self.invitations = Invitations(

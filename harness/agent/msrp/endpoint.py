@@ -33,8 +33,8 @@ from harness.errors import MsrpSyntaxError, UsageError
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.msrp.connection import MsrpConnection
 from harness.msrp.framing import Exceeded, FramingError, MsrpLimits
+from harness.msrp.ids import RANDOM_IDS, MsrpIds
 from harness.msrp.session import MsrpSession
-from harness.msrp.transactions import TransactionIds
 from harness.msrp.uri import new_session_uri, parse_msrp_uri
 
 CONNECT_SECONDS = 10.0
@@ -49,8 +49,9 @@ class MsrpEndpoint:
     """Every MSRP session of the peer or of a simulated handset.
 
     Args: limits bound a message on the wire, connection_limits a connection. tls: our certificate and whom we
-    trust. memory_octets: of the content of a message before it goes to a file, in `folder`. scheduler and
-    clock: timers for tests, and the seconds they run by (the loop's by default).
+    trust. memory_octets: of the content of a message before it goes to a file, in `folder`. ids: how session
+    and transaction ids are made. scheduler and clock: timers for tests, and the seconds they run by (the
+    loop's by default).
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class MsrpEndpoint:
         memory_octets: int = MEMORY_OCTETS,
         folder: Path | None = None,
         connect_seconds: float = CONNECT_SECONDS,
+        ids: MsrpIds = RANDOM_IDS,
         scheduler: Scheduler | None = None,
         clock: Callable[[], float] | None = None,
         part: str = "MSRP endpoint",
@@ -73,7 +75,7 @@ class MsrpEndpoint:
         self._limits, self._connection_limits = limits or MsrpLimits(), connection_limits
         self._tls = tls
         self._fingerprints: tuple[Fingerprint, ...] = ()
-        self._new_tid = TransactionIds()
+        self._ids = ids
         self._new_content = partial(SpooledContent, memory_octets, folder)
         self._given_scheduler, self._given_clock = scheduler, clock
         self._servers: list[asyncio.Server] = []
@@ -145,9 +147,11 @@ class MsrpEndpoint:
         local: our side of the SIP exchange, at a host the other end can reach. Raises UsageError when nothing
         listens on an address of its family.
         """
-        plain = new_session_uri(*reached_at(self.addresses, local))
+        plain = new_session_uri(*reached_at(self.addresses, local), session_id=self._ids.session())
         secure = (
-            new_session_uri(*reached_at(self.tls_addresses, local), secure=True)
+            new_session_uri(
+                *reached_at(self.tls_addresses, local), secure=True, session_id=self._ids.session()
+            )
             if self.tls_addresses
             else None
         )
@@ -163,7 +167,7 @@ class MsrpEndpoint:
         session_id = self._session_id(plan.own_uri)
         if session_id in self._sessions:
             raise UsageError(f"{plan.own_uri}: a session with this session-id is open (RFC 4975 8.2)")
-        handle = SessionHandle(plan, user or MsrpUser(), self._new_content, self._new_tid, self._end)
+        handle = SessionHandle(plan, user or MsrpUser(), self._new_content, self._ids.transaction, self._end)
         self._sessions[session_id] = handle
         self._let_on(session_id)
         if plan.role is Role.ACTIVE or plan.connect_to is not None:

@@ -45,7 +45,7 @@ class MsrpClient:
 
     def read(self) -> str:
         """One request or response."""
-        while (end := re.search(rb"-------(\w+)[$+#]\r\n", self.buffer)) is None:
+        while (end := re.search(rb"-------(\S+?)[$+#]\r\n", self.buffer)) is None:
             piece = self.socket.recv(65535)
             assert piece, "the peer closed the connection"
             self.buffer += piece

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harness.errors import HandsetError, NotSeen
-from harness.peer.notifications import NotificationKind, Wrong
+from harness.peer.imdn_wrong import Wrong
+from harness.peer.notifications import NotificationKind
 
 NOW = timedelta(0)
 
