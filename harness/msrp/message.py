@@ -131,6 +131,10 @@ class MsrpMessage:
             self._data, self._at = self._data[self._at : self._at + self._octets], 0
         return self._data
 
+    def forget(self) -> None:
+        """Let go of what was read of the headers: it is read again when it is asked for."""
+        self._fields = self._headers = self._faults = None
+
     @property
     def transaction_id(self) -> str:
         """The transaction identifier."""

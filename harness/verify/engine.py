@@ -125,6 +125,8 @@ class Verifier:
         for item in self.assembly.feed(self._new(entries)):
             self._expire(item.time)
             self._judge_item(item)
+            if isinstance(item, MsrpEntry) and item.message is not None:
+                item.message.forget()  # a transfer may have a million chunks
         self._expire(self._now)
         self.findings.sort(key=lambda finding: finding.where.entry)
         return [finding for finding in self.findings if finding.where.entry > since]

@@ -91,6 +91,12 @@ class MsrpAssembly:
         """All of the far end on the entry's connection so far, in order."""
         return self._of_sender.get((_line(entry), entry.destination), ())
 
+    def session_on(self, entry: MsrpEntry) -> MsrpSession | None:
+        """The session that one of both ends has used on the entry's connection last."""
+        line = _line(entry)
+        found = self._spoke.get((line, entry.source)) or self._spoke.get((line, entry.destination))
+        return found[0] if found else None
+
     def sender(self, entry: MsrpEntry) -> Party:
         """Who sent an entry."""
         found = self._spoke.get((_line(entry), entry.source))
