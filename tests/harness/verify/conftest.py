@@ -495,7 +495,7 @@ def session_mt() -> Script:
 def session_ended_by_network() -> Script:
     """As session_mt, but the network sends the BYE."""
     script = session_mt()
-    bye = in_dialog("BYE", 2, "netbye", mo=False, handset=False)
+    bye = in_dialog("BYE", 2, "netbye", "Supported: timer", mo=False, handset=False)
     script.steps[4:] = [bye, answer(bye, "200 OK", "")]
     return script
 

@@ -18,7 +18,12 @@ TABLE = [
         lambda s: s.sub(2, "Allow: INVITE,ACK,CANCEL,BYE", "Allow: INVITE"),
     ),
     ("sip.allow.in-2xx", H, "options_mt", lambda s: s.without(1, "Allow")),
-    ("sip.supported.invite", N, "session_mt", lambda s: s.without(0, "Supported")),
+    (
+        "sip.supported.invite",
+        N,
+        "session_mt",
+        lambda s: s.without(0, "Supported").sub(2, "=uac", "=uas").sub(2, "Require: timer\r\n", ""),
+    ),
     ("sip.supported.invite", H, "session_mt", lambda s: s.without(2, "Supported")),
     ("ims.p-early-media", H, "session_mo", lambda s: s.line(0, "P-Early-Media: supported")),
     ("imdn.feature-tag", N, "pager_mo", lambda s: s.sub(2, "oma.cpm.msg", "oma.cpm.filetransfer")),

@@ -147,7 +147,7 @@ def test_what_follows_broken_framing_is_not_judged_again():
 
 
 def test_a_head_of_a_megabyte_is_read_and_a_larger_one_left_open():
-    head = TEXT.replace(b"CSeq:", b"X: " + b"y" * 900_000 + b"\r\nCSeq:")
+    head = TEXT.replace(b"CSeq:", b"X-Filler: " + b"y" * 900_000 + b"\r\nCSeq:")
     assert judged(head, transport=TCP) == judged(TEXT, transport=TCP)
     found, undecided = judged(head.replace(b"yyy", b"yyyyyy"), transport=TCP)
     assert found == [] and "sip.start-line" in undecided
