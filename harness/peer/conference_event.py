@@ -1,6 +1,6 @@
 """The conference event package: what subscribers to a conference are told (RFC 4575).
 
-Who holds a conference says what its state is; the state goes out whole each time.
+Who holds a conference says what its state is; it goes out whole, or only what has changed of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.peer.pcscf import Pcscf
 from harness.sip.event_packages import CONFERENCE
 from harness.sip.subscription import Ended
 
-# The whole state of a conference, as a document of this version.
+# The state of a conference, or a part of it, as a document of this version.
 Describe = Callable[[int], ConferenceInfo]
 
 
@@ -39,10 +39,14 @@ class ConferenceEvents:
         self._held[canonical(uri)] = describe
         self._notifier.add(self)
 
-    def changed(self, uri: str) -> None:
-        """The state of the conference is another: tell everybody who subscribed."""
+    def changed(self, uri: str, describe: Describe | None = None) -> None:
+        """The state of the conference is another: tell everybody who subscribed.
+
+        describe: gives what has changed, as a partial document (RFC 4575 4.4); None tells the whole state.
+        """
         for subscription in self.subscriptions(uri):
-            self._notifier.changed(subscription)
+            body = None if describe is None else describe(subscription.next_version())
+            self._notifier.changed(subscription, None if body is None else write_conference_info(body))
 
     def release(self, uri: str) -> None:
         """The conference is over: its subscriptions end with `noresource` (RFC 4575 3.3).

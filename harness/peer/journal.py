@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     FILE_RECEIVED = "file received"
     MESSAGE_LOST = "message lost"
     COMPOSING = "composing"
+    MEMBERS_CHANGED = "members changed"
+    REFERRED = "referred"
     CAPABILITIES_ASKED = "capabilities asked"
     ANSWERED = "answered"
     WITHHELD = "withheld"

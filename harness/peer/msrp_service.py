@@ -20,7 +20,7 @@ from harness.agent.msrp.session import MsrpUser, SessionHandle
 from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_server import IncomingInvite
-from harness.agent.session.user import Ending
+from harness.agent.session.user import Ending, SessionRequest
 from harness.bodies.sdp_attributes import Setup
 from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Address
@@ -125,6 +125,10 @@ class MsrpService(SessionWaits[S]):
 
     def ended(self, session: S) -> None:
         """A session is over."""
+
+    def requested(self, session: S, request: SessionRequest) -> bool:
+        """A request in the dialog, none of those every session has; True when it was answered."""
+        return False
 
     def read(self, session: S, message: MsrpMessage, number: int, time: float) -> SessionMessage:
         """What came as a message of the handset: its content, and the CPIM headers that go with it."""
@@ -397,6 +401,9 @@ class _Told(ServiceUser, Generic[S]):
 
     def ended(self, ending: Ending) -> None:
         self._service.end_with(self._session, ending)
+
+    def requested(self, request: SessionRequest) -> bool:
+        return self._service.requested(self._session, request)
 
     def of_line(self, place: int) -> MsrpUser:
         return self._service.user(self._session, place)

@@ -6,7 +6,7 @@ The far party keeps to RFC 5438 unless a test asks for a named wrong.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -187,15 +187,24 @@ class Notifications(ReceivedNotifications):
         finally:
             departure.stop()
 
-    def on_text(self, message: HandsetMessage) -> None:
-        """Notify of a message by the policy; of a refused one never (RFC 5438 12.1.3.1)."""
+    def on_text(self, message: HandsetMessage, senders: Sequence[FarParty | None] = (None,)) -> None:
+        """Notify of a message by the policy; of a refused one never (RFC 5438 12.1.3.1).
+
+        senders: the members of a group, each of whom notifies; None is who the message was for.
+        """
         plan = self.plan(message) if message.accepted else []
         if plan:
-            self._start(message, plan)
+            self._start(message, plan, senders=senders)
 
-    def _start(self, message: HandsetMessage, plan: _Plan, call_id: str | None = None) -> None:
+    def _start(
+        self,
+        message: HandsetMessage,
+        plan: _Plan,
+        call_id: str | None = None,
+        senders: Sequence[FarParty | None] = (None,),
+    ) -> None:
         self._pcscf.spawn(
-            self._carry_out(message, plan, self._policy.wrong, call_id),
+            self._carry_out(message, plan, self._policy.wrong, call_id, senders),
             f"notifications for {message.message_id}",
         )
 
@@ -222,13 +231,21 @@ class Notifications(ReceivedNotifications):
         return plan
 
     async def _carry_out(
-        self, message: HandsetMessage, plan: _Plan, wrong: frozenset[Wrong], call_id: str | None
+        self,
+        message: HandsetMessage,
+        plan: _Plan,
+        wrong: frozenset[Wrong],
+        call_id: str | None,
+        senders: Sequence[FarParty | None],
     ) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
         for kind, delay in plan:
             await asyncio.sleep(max(0.0, start + delay.total_seconds() - loop.time()))
-            await self.send(message, kind, wrong=wrong, call_id=call_id)
+            sending = (
+                self.send(message, kind, wrong=wrong, call_id=call_id, sender=sender) for sender in senders
+            )
+            await asyncio.gather(*sending)
             call_id = None
 
     async def send(

@@ -25,6 +25,9 @@ from harness.peer.chat import Chats
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
 from harness.peer.file_transfer import FileTransfers
+from harness.peer.group import Groups
+from harness.peer.group_references import OPTION_TAGS as REFER_TAGS
+from harness.peer.group_references import GroupReferences
 from harness.peer.invitations import Invitations
 from harness.peer.journal import Journal, PeerEvent, Predicate
 from harness.peer.large_message import LargeMessages
@@ -99,6 +102,9 @@ class Peer:
         self.chats = Chats(self.invitations)
         self.large_messages = LargeMessages(self.invitations)
         self.file_transfers = FileTransfers(self.invitations)
+        self.groups = Groups(self.invitations, self.conference_events)
+        self.group_references = GroupReferences(self.pcscf, self.groups, self.event_notifier)
+        self.groups.refer = self.group_references.on_refer
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config, authenticator)
         # On all addresses of the machine only a request shows which of them are ours.
@@ -113,6 +119,7 @@ class Peer:
             "OPTIONS": self.capabilities.on_options,
             "SUBSCRIBE": self._on_subscribe,
             "INVITE": self.invitations.on_invite,
+            "REFER": self._on_refer,
         }
 
     # Life
@@ -287,6 +294,8 @@ class Peer:
                 understood.add(OPTION_TAG)
             if request.method == "INVITE":
                 understood.update(self.invitations.option_tags)
+            elif request.method == "REFER":
+                understood.update(REFER_TAGS)
             unknown = [tag for tag in request.values(name) if tag.lower() not in understood]
             if unknown:
                 return list(dict.fromkeys(unknown))
@@ -329,6 +338,13 @@ class Peer:
             self.pcscf.answer(incoming, *asked)
             return
         self.event_notifier.on_subscribe(incoming)
+
+    def _on_refer(self, incoming: Incoming) -> None:
+        asked = self._asked(incoming.message)
+        if asked is not None:
+            self.pcscf.answer(incoming, *asked)
+            return
+        self.group_references.on_refer(incoming)
 
 
 def _takes_sdp(request: Request) -> bool:

@@ -20,7 +20,7 @@ from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import InviteOutcome, OutgoingInvite
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.invite_session import InviteSession
-from harness.agent.session.user import Content, Ending, Header
+from harness.agent.session.user import Content, Ending, Header, SessionRequest
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.encoding import DECODED_LIMIT, decode_content
@@ -168,6 +168,11 @@ class ServiceCall(MsrpCall):
         """Told to the user."""
         self._user.refreshed(request)
 
+    def requested(self, request: SessionRequest) -> None:
+        """Any other request in the dialog."""
+        if not self._user.requested(request):
+            super().requested(request)
+
     def ended(self, session: InviteSession, ending: Ending) -> None:
         """The session is over."""
         super().ended(session, ending)
@@ -189,6 +194,10 @@ class ServiceUser:
     def ended(self, ending: Ending) -> None:
         """The SIP session is over."""
         raise NotImplementedError
+
+    def requested(self, request: SessionRequest) -> bool:
+        """A request in the dialog beside those of every session; True when it was answered."""
+        return False
 
     def of_line(self, place: int) -> MsrpUser:
         """Who is told of the MSRP session of an m-line."""

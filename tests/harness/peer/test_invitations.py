@@ -126,10 +126,10 @@ def test_an_acceptance_makes_no_service(bench: Any, invite: Any) -> None:
 
 
 class ListedChats(Chats):
-    """A service that understands recipient lists."""
+    """A service that understands an extension of its own."""
 
     flows = (Flow.GROUP,)
-    option_tags = ("recipient-list-invite",)
+    option_tags = ("flying-carpet",)
 
     def answer_headers(self, session: Any) -> list[tuple[str, str]]:
         return [("Subject", "ours")]
@@ -140,10 +140,10 @@ class ListedChats(Chats):
 
 def test_a_service_that_is_added(bench: Any, invite: Any) -> None:
     peer = bench.start()
-    required = (*IDS, "Require: recipient-list-invite")
+    required = (*IDS, "Require: flying-carpet")
     group = {"uri": FACTORY, "body": listed(), "kind": MIXED, "service": f"{ICSI}oma.cpm.session.group"}
     refused = invite(bench.handset(), *required, **group, call_id="one")
-    assert (refused.status, refused.header("Unsupported")) == (420, "recipient-list-invite")
+    assert (refused.status, refused.header("Unsupported")) == (420, "flying-carpet")
     service = ListedChats(peer.invitations)
     accepted = invite(bench.handset(), *required, **group, call_id="two")
     assert accepted.status == 200
