@@ -194,7 +194,10 @@ class SipMessage:
 
     def values(self, name: str) -> list[str]:
         """The elements of a comma list, all rows joined, without empty ones."""
-        return [element for number in self._rows(name) for element in split_list(self._head.text(number))]
+        elements: list[str] = []
+        for number in self._rows(name):
+            elements += split_list(self._head.text(number))
+        return elements
 
     # -- typed values
 
@@ -251,7 +254,9 @@ class SipMessage:
             if head.body_offset > _LONGEST_HEAD:
                 reader = Reader(reader.parse)
             try:
-                values = [value for number in numbers for value in reader.every(head.rows[number])]
+                values = []
+                for number in numbers:
+                    values += reader.every(head.rows[number])
             except SipSyntaxError:
                 values = [
                     self._located(number, index, text, reader.parse)
