@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 
 from harness.msrp.message import COMMENTS, Flag
+from harness.msrp.reassembly import Coverage
 from harness.msrp.transactions import ANSWER_SECONDS
 from harness.msrp.uri import MsrpUri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Unverifiable, Violation
-from harness.verify.msrp_items import MsrpEntry
+from harness.verify.items import SipEntry
+from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.msrp_session import moved
 
 Both = Iterator[Violation | Unverifiable]
 
 _STATUS = re.compile(r"(?P<namespace>[0-9]{3}) (?P<code>[0-9]{3})(?: .*)?")
+_REPORTED = 2.0
+"""Seconds from the response to the end of the session in which a REPORT may not have been ready."""
 _AT_ONCE = 10.0
 """Seconds in which a response that comes "immediately" comes (7.2)."""
 
@@ -170,6 +174,33 @@ def no_report(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
         if known.message_id == entry.message_id and known.session is entry.session and known.reports:
             yield Violation("no REPORT on a REPORT", f"one on {known.label} of its own", "Message-ID")
             return
+
+
+@rule("msrp.report.coverage", on=Kind.REQUEST, methods=("BYE",))
+def report_coverage(bye: SipEntry, flow: Flow) -> Iterator[Violation]:
+    """Judged when the session ends: no text says by when a success report is due."""
+    for session in flow.assembly.negotiations.sessions_of(bye.dialog) if bye.dialog else ():
+        for message in flow.assembly.msrp.messages_of(session):
+            taken = message.last.transaction.accepted if message.last.transaction else None
+            asked = message.first.request
+            if asked is None or asked.success_report != "yes" or not message.complete or taken is None:
+                continue
+            if taken.time + _REPORTED > bye.time or _covered(message):
+                continue
+            expected = f"success reports on all {message.total} octets of {message.label}"
+            yield Violation(expected, f"{len(message.reports)} REPORTs", item=taken)
+
+
+def _covered(message: ChunkedMessage) -> bool:
+    """Every octet was reported on, in whatever pieces; without Byte-Range the whole message was."""
+    covered = Coverage()
+    for report in message.reports:
+        span = report.byte_range
+        if not _is_success(report):
+            continue
+        end = span.end if span is not None and span.end is not None else message.total
+        covered.add(max(span.start - 1, 0) if span is not None else 0, end or 0)
+    return covered.covers(message.total or 0)
 
 
 def _is_success(entry: MsrpEntry) -> bool | None:

@@ -263,6 +263,12 @@ BROKEN = [
         ),
     ),
     ("msrp.report.no-response", "handset", both(asking, at(10, report, ok(report)))),
+    ("msrp.report.coverage", "network", both(asking, lambda s: s.change(20, after=3.0))),
+    (
+        "msrp.report.coverage",
+        "network",
+        both(asking, at(10, report), sub(10, "1-319/319", "2-319/319"), lambda s: s.change(21, after=3.0)),
+    ),
     (
         "msrp.report.no-response",
         "handset",
