@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.bodies.cpim import CpimMessage
+from harness.bodies.is_composing import MEDIA_TYPE as COMPOSING
 from harness.bodies.multipart import Part, split_multipart
 from harness.bodies.sdp_attributes import type_accepted
 from harness.errors import BodySyntaxError
@@ -27,7 +28,7 @@ _SETTLED = 1.0
 """Seconds for which a path before a new offer and answer may still be in use."""
 _LAST_WORD = 1.0
 """Seconds in which a message may cross a BYE."""
-CONTROL = frozenset({"message/imdn+xml", "application/im-iscomposing+xml"})
+CONTROL = frozenset({"message/imdn+xml", COMPOSING})
 _OPAQUE = ("multipart/encrypted", "multipart/signed", "application/pkcs7", "application/x-pkcs7")
 
 
@@ -224,12 +225,13 @@ def root_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
     first = entry.part_of is not None and entry.part_of.first is entry
     if end is None or not first or not entry.content_type or _is_file(entry):
         return
-    yield from not_accepted(entry.content_type, end, entry)
+    if entry.content_type != COMPOSING:  # iscomp.media-type
+        yield from not_accepted(entry.content_type, end, entry)
 
 
 @rule("msrp.type.allowed", on=Kind.MSRP_MESSAGE)
 def inner_types(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
-    if not _is_file(message.first):
+    if not _is_file(message.first) and COMPOSING not in inside(message):
         yield from wrapped_not_accepted(message)
 
 
