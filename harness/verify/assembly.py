@@ -18,6 +18,7 @@ from harness.sip.message import Request
 from harness.sip.uri import Uri
 from harness.verify.chains import Chains, cpim_of_sip
 from harness.verify.comparison import party_of
+from harness.verify.conversations import Conversations
 from harness.verify.items import (
     CpimItem,
     Dialog,
@@ -66,6 +67,7 @@ class Assembly:
         self.chains = Chains()
         self.negotiations = Negotiations()
         self.msrp = MsrpAssembly(self.negotiations, self.parties)
+        self.conversations = Conversations(self.chains, self.negotiations, self.msrp)
         places = count(1)
         self._sip_streams = SipStreams(places, self.parties.sender)
         self._msrp_streams = MsrpStreams(places, self.msrp.sender)

@@ -41,6 +41,10 @@ class Chains:
         """All CPIM objects so far."""
         return list(self._cpim)
 
+    def after(self, count: int) -> list[CpimItem]:
+        """CPIM objects beside the first so many, in order."""
+        return self._cpim[count:]
+
     def originals(self, message_id: str | None) -> list[CpimItem]:
         """CPIM messages (IMDNs too) that carry this imdn.Message-ID, oldest first."""
         return list(self._originals.get(message_id or "", ()))

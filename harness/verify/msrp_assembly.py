@@ -75,6 +75,10 @@ class MsrpAssembly:
         """Requests and responses of a session, in order."""
         return list(self._of_session.get(session, ()))
 
+    def has_entries(self, session: MsrpSession) -> bool:
+        """Whether anything of a session was seen."""
+        return session in self._of_session
+
     def messages_of(self, session: MsrpSession) -> Sequence[ChunkedMessage]:
         """Messages of a session, in the order of their first chunks."""
         return self._messages_of.get(session, ())

@@ -1,44 +1,37 @@
 """What only a lab can compare: SIP against modem, network simulator and screen, by the events of the drivers.
 
+What texts the screen shows is compared in screen_text.py.
+
 Each rule is silent while the other layer has told nothing: no driver, no finding.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Layer
 from harness.sip.ims_headers import AccessNetworkInfo
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import number_of, uri_of
+from harness.verify.conversations import numbers_in, same_number
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Violation
 from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction, reading
-from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.registration import INSTANCE
 
 _IMEI_URN = re.compile(r"<?urn:gsma:imei:(\d{8})-(\d{6})-\d", re.IGNORECASE)
 _IMEI = re.compile(r"\d{14,16}")
 _CIREG_READ = re.compile(r"\+CIREG:\s*\d\s*,\s*(\d)")
 _CIREG_URC = re.compile(r"\+CIREGU:\s*(\d)")
-_SHOWN_STATUSES = frozenset({"sent", "delivered", "read"})
 _STARTS = re.compile(r"\bam start\b")
 _LEAVES = re.compile(r"KEYCODE_(?:HOME|BACK|SLEEP|APP_SWITCH)\b")
 _TOUCHES = re.compile(r"\binput (?:tap|swipe|touchscreen)\b")
 _NUMBER = re.compile(r"\+?\d[\d-]{5,}")
-_NOT_DUMPED = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufddf\ufffe\uffff]"
-)
 # RFC 3680 5.2: a contact of a reginfo document that the registrar has taken away.
 _ENDED_BY_NETWORK = re.compile(rb"<(?:\w+:)?contact\b[^>]*\bstate\s*=\s*[\"']terminated[\"']")
-_TEXTS_PER_BUBBLE, _TEXTS_BEYOND = 2, 8
 _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
 
 
@@ -103,18 +96,6 @@ def displayed_at_the_end(event: EventItem, flow: Flow) -> Iterator[Violation]:
             if item.time + flow.settings.clock_tolerance <= event.time:
                 return
             yield from _displayed_unseen(item, flow)
-
-
-@rule("x.screen-text-equals-wire", on=Kind.EVENT)
-def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
-    if not _is_screen(event):
-        return
-    before = [known for known in flow.assembly.events(Layer.ADB, "screen") if known.number < event.number]
-    same = [known for known in before if _same_conversation(known, event)]
-    known = {difference.key for difference in _differences(same[-1], flow)} if same else set()
-    for difference in _differences(event, flow):
-        if difference.key not in known:
-            yield Violation(difference.expected, difference.actual, "screen")
 
 
 # -- registration -------------------------------------------------------------------------------------------
@@ -207,17 +188,6 @@ def _has_ui(assembly: Assembly) -> bool:
     return any(isinstance(item, EventItem) and item.layer is Layer.ADB for item in assembly.items)
 
 
-def _is_screen(event: EventItem) -> bool:
-    return (
-        event.layer is Layer.ADB and event.name == "screen" and isinstance(event.fields.get("messages"), list)
-    )
-
-
-def _same_conversation(one: EventItem, other: EventItem) -> bool:
-    keys = ("serial", "conversation")
-    return all(one.fields.get(key) == other.fields.get(key) for key in keys)
-
-
 def _displayed_unseen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
     if item.sender is not Party.HANDSET or not _has_ui(flow.assembly):
         return
@@ -241,7 +211,8 @@ def _displayed_unseen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 def _was_on_screen(original: CpimItem, notification: CpimItem, flow: Flow) -> bool:
     """Whether the conversation was open when the message came, or a driver may have opened it since."""
-    numbers = _numbers(original.carrier, ("From", "P-Asserted-Identity"))
+    brought = original.by_sip
+    numbers = numbers_in(brought, ("From", "P-Asserted-Identity")) if brought else frozenset()
     tolerance = flow.settings.clock_tolerance
     opened = False
     for item in flow.assembly.items:
@@ -269,7 +240,7 @@ def _may_open(event: EventItem) -> bool:
     )
 
 
-def _opens(event: EventItem, numbers: set[str]) -> bool | None:
+def _opens(event: EventItem, numbers: frozenset[str]) -> bool | None:
     """Whether the event shows the conversation (True), leaves it (False) or neither (None).
 
     A message of a session has no numbers of its own, and a group is shown by its subject: then any
@@ -280,7 +251,7 @@ def _opens(event: EventItem, numbers: set[str]) -> bool | None:
         conversation = str(fields.get("conversation") or "")
         if not conversation:
             return None
-        return not numbers or any(_same_number(conversation, number) for number in numbers)
+        return not numbers or any(same_number(conversation, number) for number in numbers)
     if event.name != "shell":
         return None
     command = str(fields.get("command", ""))
@@ -288,7 +259,7 @@ def _opens(event: EventItem, numbers: set[str]) -> bool | None:
         named = _NUMBER.findall(command)
         if not numbers:
             return bool(named)
-        return any(_same_number(text, number) for text in named for number in numbers)
+        return any(same_number(text, number) for text in named for number in numbers)
     return False if _LEAVES.search(command) else None
 
 
@@ -357,217 +328,3 @@ def radio_switched(flow: Flow, since: float, until: float) -> bool:
         if item.layer is Layer.ADB and "airplane" in f"{item.name} {command}":
             return True
     return False
-
-
-# -- screen against wire ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text message of the conversation on the wire.
-
-    due: it must be on the screen by then. claimed: the handset has said that it displayed it.
-    """
-
-    outgoing: bool
-    text: str
-    number: int
-    label: str
-    due: bool
-    claimed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    outgoing: bool
-    text: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    key: tuple[object, ...]
-    expected: str
-    actual: str
-
-
-def _differences(event: EventItem, flow: Flow) -> list[_Difference]:
-    """Texts of the wire that the screen lacks, and texts of the screen the wire never had.
-
-    Matching runs from the newest to the oldest, since the screen may show only the last ones and may hold
-    messages of before the timeline. A text that was not seen on the wire counts only below one that was:
-    there it must be newer than the start of the timeline.
-    """
-    wire, whole = _wire_texts(event, flow)
-    screen = [_shown(entry) for entry in event.fields["messages"] if isinstance(entry, dict)]
-    partner = _matched(wire, screen)
-    lacking = [place for place in range(len(wire)) if place not in partner.values()]
-    missing = [
-        place
-        for place in lacking
-        if (wire[place].due and not _scrolled_off(place, partner, screen))
-        or (wire[place].claimed and _altered(wire[place], place, screen, partner) is not None)
-    ]
-    unseen = _unseen(screen, partner) if whole else []
-    found = []
-    for place in missing:
-        text = wire[place]
-        altered = _altered(text, place, screen, partner)
-        if altered is not None and altered in unseen:
-            unseen.remove(altered)
-        actual = "not there" if altered is None else repr(screen[altered].text)
-        expected = f"{text.text!r} of {text.label} on the screen"
-        found.append(_Difference(("missing", text.number, text.text), expected, actual))
-    for index in unseen:
-        line = screen[index]
-        if _is_unsent(line):
-            continue
-        found.append(
-            _Difference(("unseen", line.outgoing, line.text), "only texts seen on the wire", repr(line.text))
-        )
-    return found
-
-
-def _matched(wire: list[_Text], screen: list[_Shown]) -> dict[int, int]:
-    """Screen place -> wire place, newest first, in any order (both sides may write at once)."""
-    partner: dict[int, int] = {}
-    free = list(range(len(wire)))
-    for index in reversed(range(len(screen))):
-        for place in reversed(free):
-            if _is_same(wire[place], screen[index]):
-                partner[index] = place
-                free.remove(place)
-                break
-    return partner
-
-
-def _is_same(wire: _Text, shown: _Shown) -> bool:
-    """Same direction and text; a dump has dots for what XML cannot hold, an old one blanks for line feeds."""
-    if wire.outgoing is not shown.outgoing:
-        return False
-    text = _NOT_DUMPED.sub(".", wire.text)
-    return shown.text in (wire.text, text) or (
-        "\n" not in shown.text and shown.text == text.replace("\n", " ")
-    )
-
-
-def _scrolled_off(place: int, partner: dict[int, int], screen: list[_Shown]) -> bool:
-    """Everything on the screen that was on the wire is newer, so this one has gone over its top."""
-    sent = [index for index, line in enumerate(screen) if not _is_unsent(line)]
-    return bool(screen) and all(index in partner and partner[index] > place for index in sent)
-
-
-def _is_unsent(line: _Shown) -> bool:
-    """A text the app holds and has not sent, or not yet."""
-    return line.outgoing and line.status.lower() not in _SHOWN_STATUSES
-
-
-def _unseen(screen: list[_Shown], partner: dict[int, int]) -> list[int]:
-    oldest = min(partner, default=len(screen))
-    return [index for index in range(oldest, len(screen)) if index not in partner]
-
-
-def _altered(text: _Text, place: int, screen: list[_Shown], partner: dict[int, int]) -> int | None:
-    """The screen place where the missing text should stand: its direction, between its neighbours."""
-    below = [index for index, known in partner.items() if known > place]
-    above = [index for index, known in partner.items() if known < place]
-    start, end = max(above, default=-1) + 1, min(below, default=len(screen))
-    places = [i for i in range(start, end) if i not in partner and screen[i].outgoing == text.outgoing]
-    return places[-1] if places else None
-
-
-def _wire_texts(event: EventItem, flow: Flow) -> tuple[list[_Text], bool]:
-    """Texts of the conversation before the event, oldest first, and whether they are all there can have been.
-
-    They are not when the conversation has content other than text, or when sessions ran whose messages were
-    not captured. Only so many of the newest are looked at as could stand on the screen, with a margin for
-    those that should and do not.
-    """
-    conversation = str(event.fields.get("conversation", ""))
-    enough = _TEXTS_PER_BUBBLE * len(event.fields["messages"]) + _TEXTS_BEYOND
-    found: dict[tuple[Party, str], _Text] = {}
-    whole = all(dialog.method != "INVITE" for dialog in flow.assembly.dialogs)
-    for item in reversed(flow.assembly.cpim_items()):
-        if len(found) >= enough:
-            break
-        if item.number >= event.number or not _is_of_conversation(item, conversation):
-            continue
-        text = _text_of(item)
-        if text is None:
-            whole = False
-            continue
-        key = item.sender, item.message_id or f"#{item.place}"
-        newer = found.pop(key, None)  # a copy sent again stands where the first one stood
-        due = _is_due(item, event, flow) or (newer is not None and newer.due)
-        claimed = _is_claimed(item, event, flow)
-        label = newer.label if newer else item.label
-        found[key] = _Text(
-            item.sender is Party.HANDSET, newer.text if newer else text, item.number, label, due, claimed
-        )
-    return list(reversed(found.values())), whole
-
-
-def _is_of_conversation(item: CpimItem, conversation: str) -> bool:
-    if item.is_notification or item.cpim is None or item.layer is not Layer.SIP:
-        return False
-    names = ("To",) if item.sender is Party.HANDSET else ("From", "P-Asserted-Identity")
-    return item.sender is not Party.UNKNOWN and any(
-        _same_number(conversation, number) for number in _numbers(item.carrier, names)
-    )
-
-
-def _is_due(item: CpimItem, event: EventItem, flow: Flow) -> bool:
-    """Accepted so long before the event that a dump begun meanwhile shows it."""
-    accepted = item.carrier.transaction.accepted if item.carrier.transaction else None
-    return accepted is not None and accepted.time <= event.time - flow.settings.clock_tolerance
-
-
-def _is_claimed(item: CpimItem, event: EventItem, flow: Flow) -> bool:
-    reports = flow.assembly.notifications(item.message_id) if item.message_id else []
-    return any(
-        known.imdn.status == "displayed"
-        and known.item.sender is Party.HANDSET
-        and known.item.number < event.number
-        for known in reports
-    )
-
-
-def _shown(entry: dict[str, object]) -> _Shown:
-    text = unified(str(entry.get("text", "")))
-    return _Shown(bool(entry.get("outgoing")), text, str(entry.get("status") or ""))
-
-
-def unified(text: str) -> str:
-    """The text in NFC with LF at line ends: what counts as the same text on wire and screen."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _text_of(item: CpimItem) -> str | None:
-    """The decoded text of a text/plain message, None for any other content."""
-    cpim = item.cpim
-    kind = cpim.content_type if cpim else None
-    if cpim is None or kind is None or kind.essence != "text/plain":
-        return None
-    try:
-        return unified(cpim.decoded().decode(kind.parameters.get("charset", "utf-8")))
-    except (BodySyntaxError, ValueError, LookupError):
-        return None
-
-
-def _numbers(carrier: SipEntry | MsrpEntry, names: tuple[str, ...]) -> set[str]:
-    if not isinstance(carrier, SipEntry):
-        return set()
-    values = [value for name in names for value in carrier.sip.values(name)]
-    found = (number_of(uri) for value in values if (uri := uri_of(value)) is not None)
-    return {number for number in found if number}
-
-
-def _same_number(one: str, other: str) -> bool:
-    """Equal as numbers; one written nationally equals the other by its end (at least 7 digits)."""
-    left, right = (re.sub(r"\D", "", text) for text in (one, other))
-    if left == right:
-        return bool(left)
-    if one.strip().startswith("+"):
-        return False
-    national = left.lstrip("0")
-    return len(national) >= 7 and right.endswith(national)

@@ -258,6 +258,77 @@ def test_one_missing_between_others(flow):
     assert "message 0003" in finding.expected
 
 
+def unseen_session(flow):
+    """A session with the far party whose MSRP nobody captured."""
+    return flow("session_mo").steps
+
+
+LONG = ("long " * 300, True, "sent")
+LAST = [(f"message {number:04d}", False, "") for number in (3, 4)]
+
+
+def test_a_bubble_of_something_not_captured_says_nothing_of_what_went_over_the_top(flow):
+    script = many(flow, 4)
+    script.steps += unseen_session(flow)
+    assert rules(script, screen(19.0, LONG, *LAST)) == []
+    assert rules(script, screen(19.0, LONG, *LAST, ("what is this", False, ""))) == []
+    (finding,) = found(script, screen(19.0, ("message 0002", False, ""), LAST[1]))
+    assert "message 0003" in finding.expected
+
+
+def test_a_bubble_the_wire_never_had_stands_for_the_newest_that_is_not_there(flow):
+    (finding,) = found(many(flow, 4), screen(9.0, LONG, *LAST))
+    assert "message 0002" in finding.expected
+
+
+def test_a_type_that_was_refused_is_no_bubble(flow):
+    script = many(flow, 4)
+    script.steps[2] = replace(script.steps[2], text=script.steps[2].text.replace("text/plain", "image/jpeg"))
+    bubbles = [("altered", False, ""), *LAST]
+    assert rules(script, screen(9.0, *bubbles)) == []
+    script.steps[3] = replace(script.steps[3], text=script.steps[3].text.replace("200 OK", "415 No"))
+    (finding,) = found(script, screen(9.0, *bubbles))
+    assert "message 0001" in finding.expected
+
+
+OURS, THEIRS = (TEXT, True, "read"), ("and to you", False, "")
+
+
+def talk():
+    """chat() with another text of the far end, at 1.5."""
+    return chat().sub(14, TEXT, "and to you").sub(14, "1-319/319", "1-317/317")
+
+
+@pytest.mark.parametrize(
+    ("bubbles", "wrong"),
+    [
+        ([OURS, THEIRS], 0),
+        ([THEIRS], 0),
+        ([OURS], 1),
+        ([OURS, ("and to y0u", False, "")], 1),
+        ([("hell0, world", True, "read"), THEIRS], 1),
+        ([OURS, THEIRS, ("never sent", False, "")], 1),
+        ([], 2),
+    ],
+)
+def test_texts_of_a_chat_are_compared_too(bubbles, wrong):
+    assert rules(talk(), opened(0.1), screen(9.0, *bubbles)) == ["x.screen-text-equals-wire"] * wrong
+    assert rules(talk(), opened(0.1), screen(9.0, *bubbles, conversation="+491700000077")) == []
+
+
+def test_a_group_is_known_by_its_subject(flow):
+    script = talk()
+    named = script.sub(0, "Accept-Contact", "Subject: To the sea\r\nAccept-Contact").sub(
+        0, "To: <sip:+491700000002@", "To: <sip:focus@"
+    )
+    wrong = screen(9.0, OURS, ("and to y0u", False, ""), conversation="To the sea")
+    assert rules(named, opened(0.1), wrong) == ["x.screen-text-equals-wire"]
+    right = screen(9.0, OURS, THEIRS, conversation="To the sea")
+    assert rules(named, opened(0.1), right) == []
+    for other in ("To the hills", FAR):
+        assert rules(named, opened(0.1), replace(wrong, fields={**wrong.fields, "conversation": other})) == []
+
+
 @pytest.mark.parametrize(
     ("events", "wrong"),
     [
