@@ -23,6 +23,14 @@ _FEW = 10
 """Characters of a transaction id: 62 * 67**9 ids are fewer than 2**64."""
 _COUNTED = re.compile(r"(.*?)(\d+)")
 _SAMPLE = 8
+# What ids are made of, the narrowest first: so many of them would show what else there is.
+_ALPHABETS = (
+    (re.compile("[0-9]+"), 10, "digits"),
+    (re.compile("[0-9a-f]+|[0-9A-F]+"), 16, "hexadecimal digits"),
+    (re.compile("[0-9a-z]+|[0-9A-Z]+"), 36, "digits and letters of one case"),
+    (re.compile("[A-Za-z]+"), 52, "letters"),
+    (re.compile(".*"), 67, "characters"),
+)
 _REPORTS = {"Success-Report": ("yes", "no"), "Failure-Report": ("yes", "no", "partial")}
 
 
@@ -87,9 +95,12 @@ def tid_pattern(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
         _counts_on(one, other) for one, other in zip(sample[1:], sample, strict=False)
     ):
         return  # told when there are as many for the first time
-    size, length = len(set("".join(sample))), min(map(len, sample))
+    size, name = next(
+        (size, name) for alphabet, size, name in _ALPHABETS if all(map(alphabet.fullmatch, sample))
+    )
+    length = min(map(len, sample))
     if length > _FEW and size**length < 2**64:
-        text = f"{_SAMPLE} ids of {length} characters out of {size}"
+        text = f"{_SAMPLE} ids of {length} {name}"
         yield Violation("64 random bits in the transaction id", text, "start line", 5)
 
 

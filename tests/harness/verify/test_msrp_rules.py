@@ -64,13 +64,16 @@ BROKEN = [
     (
         "msrp.tid.pattern",
         "handset",
-        instead(
-            *answered(
-                *[
-                    content(True, f"{n:02x}aa3bc4de5f", f"Id{n}kQ2mP9sLw", text_of(200))
-                    for n in (80, 161, 242, 7, 96, 51, 189)
-                ]
-            )
+        both(
+            tid(OPEN, "f0aa3bc4de5f"),
+            instead(
+                *answered(
+                    *[
+                        content(True, f"{n:02x}aa3bc4de5f", f"Id{n}kQ2mP9sLw", text_of(200))
+                        for n in (80, 161, 242, 7, 96, 51, 189)
+                    ]
+                )
+            ),
         ),
     ),
     (
