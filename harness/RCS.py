@@ -23,6 +23,7 @@ from harness.keywords.file_screen import FileScreen
 from harness.keywords.findings import Findings
 from harness.keywords.group_screen import GroupScreen
 from harness.keywords.handset import HandsetKeywords
+from harness.keywords.large_message import LargeMessageKeywords
 from harness.keywords.log_drain import LogDrain
 from harness.keywords.log_page import failure_lines, show_evidence
 from harness.keywords.modem import ModemKeywords
@@ -40,6 +41,7 @@ STOPPED = "Execution terminated by signal"
 TOPICS = (
     Registration,
     PagerKeywords,
+    LargeMessageKeywords,
     NotificationKeywords,
     HandsetKeywords,
     ChatKeywords,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Protocol
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -11,12 +12,19 @@ from harness.errors import HandsetError, NotSeen
 from harness.keywords.topic import Topic
 from harness.peer.imdn_wrong import Wrong
 from harness.peer.notifications import NotificationKind
-from harness.peer.pager import SentMessage
 from harness.peer.received import Carrier, ReceivedNotification
-from harness.peer.service_session import SentInSession
 from harness.verify.due import Due
 
-Sent = SentMessage | SentInSession
+
+class Sent(Protocol):
+    """A message of the far party, whatever carried it. number: of the timeline when it was sent."""
+
+    @property
+    def message_id(self) -> str | None:
+        """imdn.Message-ID."""
+
+    @property
+    def number(self) -> int: ...
 
 
 class NotificationKeywords(Topic):

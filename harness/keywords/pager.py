@@ -15,7 +15,8 @@ from harness.peer.config import Authentication
 from harness.peer.imdn_wrong import Wrong
 from harness.peer.notifications import NotificationKind
 from harness.peer.pager import SentMessage
-from harness.peer.received import ReceivedMessage
+from harness.peer.received import HandsetMessage, ReceivedMessage
+from harness.peer.texts import Mode
 
 
 class Notify(Enum):
@@ -42,35 +43,45 @@ class PagerKeywords(Topic):
 
     @keyword
     def wait_for_text_from_handset(
-        self, text: str | None = None, timeout: timedelta | None = None
-    ) -> ReceivedMessage:
+        self, text: str | None = None, timeout: timedelta | None = None, by: Mode | None = None
+    ) -> HandsetMessage:
         """Waits for a text of the handset at the peer, after the start of this test, and returns it.
 
-        With ``text`` only a message with exactly this content counts. Of what is returned tests use ``text``,
-        ``message_id``, ``from_number``, ``sender``, ``content_type``, ``conversation_id`` and ``status``.
+        With ``text`` only a message with exactly this content counts. However it came, it counts, unless
+        ``by`` says PAGER, LARGE, CHAT or GROUP. Of what is returned tests use ``text``, ``size`` (octets),
+        ``message_id``, ``from_number``, ``sender``, ``content_type``, ``conversation_id``, of one in pager
+        mode ``status`` too.
+
+        | Wait For Text From Handset    Hello
+        | Wait For Text From Handset    ${long}    by=LARGE
         """
-        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
-        waiting = self.bench.peer.pager.wait_message(text, timeout=seconds, after=self.record.since)
-        return self.call(waiting, seconds)
+        return self._text(text, timeout, by, self.record.since)
 
     @keyword
     def wait_for_next_text_from_handset(
-        self, text: str | None = None, timeout: timedelta | None = None
-    ) -> ReceivedMessage:
+        self, text: str | None = None, timeout: timedelta | None = None, by: Mode | None = None
+    ) -> HandsetMessage:
         """The same, but only a text that comes after the last action of the test counts."""
+        return self._text(text, timeout, by, self.access.mark)
+
+    def _text(
+        self, text: str | None, timeout: timedelta | None, by: Mode | None, after: int
+    ) -> HandsetMessage:
         seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
-        waiting = self.bench.peer.pager.wait_message(text, timeout=seconds, after=self.access.mark)
-        return self.call(waiting, seconds)
+        return self.call(self.bench.peer.texts.wait(text, by, timeout=seconds, after=after), seconds)
 
     @keyword
-    def no_text_comes_from_handset(self, text: str | None = None, seconds: timedelta | None = None) -> None:
+    def no_text_comes_from_handset(
+        self, text: str | None = None, seconds: timedelta | None = None, by: Mode | None = None
+    ) -> None:
         """Watches and fails when a message of the handset comes after the last action of this test.
 
-        ``seconds`` is how long; default the deadline ``silence`` of lab.yaml.
+        ``seconds`` is how long; default the deadline ``silence`` of lab.yaml. ``by`` looks at those in one
+        mode only: PAGER, LARGE, CHAT or GROUP.
         """
         watched = self.deadline(seconds, self.bench.lab.deadlines.silence)
         self.expect_silence(
-            self.bench.peer.pager.wait_message(text, timeout=watched, after=self.access.mark),
+            self.bench.peer.texts.wait(text, by, timeout=watched, after=self.access.mark),
             watched,
             "a message came that was not expected",
         )

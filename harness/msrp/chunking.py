@@ -48,13 +48,14 @@ class OutgoingMessage:
 
     Args: paths is the block of To-Path and From-Path lines. source None makes a bodiless SEND. headers come
     before Content-Type. chunk_octets: of the body of one chunk, None for one chunk as long as nothing
-    interrupts it. ended is called when there is an outcome, and again if a good one turns bad.
+    interrupts it. ended is called when there is an outcome, and again if a good one turns bad. pause_at:
+    octets written from where on no further chunk is begun; may be changed.
     """
 
     __slots__ = (
         *("_after", "_ahead", "_before", "_carried", "_chunk_octets", "_ended", "_exhausted", "_new_tid"),
         *("_source", "_stopped", "failure_report", "finished", "message_id", "octets", "open", "outcome"),
-        *("_short", "reported", "success_report", "taken", "total", "unanswered"),
+        *("_short", "pause_at", "reported", "success_report", "taken", "total", "unanswered"),
     )
 
     def __init__(
@@ -70,8 +71,10 @@ class OutgoingMessage:
         failure_report: Report = Report.YES,
         chunk_octets: int | None = SMALL_CHUNK,
         ended: Callable[[OutgoingMessage], None] = lambda _: None,
+        pause_at: int | None = None,
     ) -> None:
         self.message_id, self._source, self._ended = message_id, source, ended
+        self.pause_at = pause_at
         self.success_report, self.failure_report = success_report, failure_report
         self.total = source.size if source is not None else 0
         self.octets = 0  # of the content written
@@ -90,6 +93,11 @@ class OutgoingMessage:
         self._before = b" SEND\r\n" + paths + _lines([("Message-ID", message_id), *reports]) + b"Byte-Range: "
         rows = [*headers, ("Content-Type", content_type)] if source is not None else headers
         self._after = _lines(rows) + (b"\r\n" if source is not None else b"")
+
+    @property
+    def held(self) -> bool:
+        """Whether it pauses: nothing of it is to be written now."""
+        return self.pause_at is not None and self.octets >= self.pause_at and not self._stopped
 
     @property
     def timed(self) -> bool:

@@ -213,7 +213,12 @@ class MsrpConnection:
     @property
     def has_output(self) -> bool:
         """Whether there is anything to send now."""
-        return bool(self.urgent) or (self._may_write and (self._writing is not None or bool(self._queue)))
+        return bool(self.urgent) or (self._may_write and (self._writing is not None or self._waits))
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a message wants to be written now."""
+        return any(not message.held for message in self._queue)
 
     @property
     def _may_write(self) -> bool:
@@ -240,9 +245,11 @@ class MsrpConnection:
         return b"".join(out)
 
     def _next(self) -> OutgoingMessage | None:
-        while self._queue:
+        for _ in range(len(self._queue)):
             message = self._queue.popleft()
-            if not message.finished:
+            if message.held:
+                self._queue.append(message)
+            elif not message.finished:
                 return message
         return None
 

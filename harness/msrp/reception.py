@@ -31,13 +31,15 @@ class ReceivingRules:
 
     accepts: whether a media type is taken, else 415. max_size: octets of a whole message, else 413; None for
     any. open_messages: how many may be incomplete at once, else 413. refuse: a status to refuse the first
-    chunk of a message with (403, 413, ...), or None. new_sink: where content goes.
+    chunk of a message with (403, 413, ...), or None. silent: whether SENDs with this Message-ID get no
+    response, as of one who is gone. new_sink: where content goes.
     """
 
     accepts: Callable[[str], bool] = lambda _: True
     max_size: int | None = None
     open_messages: int = 32
     refuse: Callable[[MsrpRequest], int | None] = lambda _: None
+    silent: Callable[[str], bool] = lambda _: False
     new_sink: Callable[[MsrpRequest], BodySink] = lambda _: MemorySink()
 
 
@@ -50,7 +52,10 @@ class Refusal(Exception):
 
 
 class Responder:
-    """Writes responses to requests, where one is due (7.1.4, 7.2)."""
+    """Writes responses to requests, where one is due (7.1.4, 7.2). silent: see ReceivingRules."""
+
+    def __init__(self, silent: Callable[[str], bool] = lambda _: False) -> None:
+        self._silent = silent
 
     def response(self, request: MsrpRequest, status: int, comment: str) -> bytes | None:
         """The response, or None: to REPORT ever, to `Failure-Report: no`, of success to "partial"."""
@@ -65,6 +70,8 @@ class Responder:
 
         None where no response is due, or the paths cannot be read.
         """
+        if self._silent(request.message_id or ""):
+            return None
         wanted = request.fields.get(b"failure-report", b"yes").lower()
         if request.method == "REPORT" or wanted == b"no" or (wanted == b"partial" and status == 200):
             return None
@@ -118,7 +125,7 @@ class Reception:
     ) -> None:
         self.out: list[bytes] = []
         self._rules, self._own_uri, self._events, self._new_tid = rules, own_uri.encode(), events, new_tid
-        self._responder = Responder()
+        self._responder = Responder(rules.silent)
         self._open: dict[bytes, IncomingMessage] = {}
         self._refused: dict[bytes, Refusal] = {}
         self._done: dict[bytes, None] = {}

@@ -57,7 +57,7 @@ class SendOptions:
 
     headers: of MIME and extensions, Content-Type excepted. message_id: None for a new one, that of before
     when a message is sent again (5.4). chunk_octets: of the body of each chunk, None for chunks that only
-    other traffic ends.
+    other traffic ends. pause_at: octets of the content after whose chunk the message waits for `go_on`.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -65,6 +65,7 @@ class SendOptions:
     success_report: Report = Report.NO
     failure_report: Report = Report.YES
     chunk_octets: int | None = SMALL_CHUNK
+    pause_at: int | None = None
 
 
 class Link(Protocol):
@@ -149,6 +150,7 @@ class MsrpSession:
             failure_report=options.failure_report,
             chunk_octets=options.chunk_octets,
             ended=self._message_ended,
+            pause_at=options.pause_at,
         )
         self._sent[message.message_id] = message
         if self.link is None:
@@ -156,6 +158,16 @@ class MsrpSession:
         else:
             self.link.enqueue(message)
         return message
+
+    @property
+    def paused(self) -> bool:
+        """Whether a message pauses, and what was sent of it is answered."""
+        return any(each.held and not each.unanswered for each in self._sent.values())
+
+    def go_on(self) -> None:
+        """Send the rest of what pauses."""
+        for message in self._sent.values():
+            message.pause_at = None
 
     def ask_nickname(self, nickname: str) -> None:
         """Ask for a nickname, "" to be rid of it; a NicknameAnswered follows (RFC 7701 7.1, 7.3).

@@ -158,6 +158,8 @@ class Invitations:
         """Forget the answers asked for and not given yet."""
         for queue in self._answers.values():
             queue.clear()
+        for service in self._services:
+            service.answer_as_usual()
 
     def in_session(self, incoming: Incoming) -> bool:
         """Take in ACK, CANCEL, or a request in the dialog of a session. False for anything else."""

@@ -5,8 +5,10 @@ OMA CPM as far as headers and types go, RFC 5547 6 (file-selector tells the size
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from harness.agent.msrp.services import Flow
 from harness.agent.msrp.terms import MsrpTerms
 from harness.bodies.file_attributes import FileDescription, FileSelector
 from harness.bodies.sdp_attributes import Setup
+from harness.bodies.timestamp import format_timestamp
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id
 from harness.errors import NotSeen, UsageError
@@ -41,12 +44,30 @@ class LargeMessage(ServiceSession):
     """One large message and its session.
 
     message_id: imdn.Message-ID of one of ours. sent: how MSRP took it, None for one that was not sent.
-    failure: why it was not, or did not arrive. Of the handset's, `received` has the message.
+    failure: why it was not, or did not arrive. delivery: under way, for `finish`. Of the handset's,
+    `received` has the message.
     """
 
     message_id: str | None = None
     sent: SentInSession | None = None
     failure: str = ""
+    delivery: asyncio.Task[None] | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether the handset has answered what came before SendOptions.pause_at, and the rest waits."""
+        return self.accepted and self.call.handle.paused
+
+    @property
+    def number(self) -> int:
+        """Of the timeline when one of ours was sent, 0 for one that was not."""
+        return self.sent.number if self.sent is not None else 0
+
+    @property
+    def announced_size(self) -> int | None:
+        """Octets the INVITE of the handset says its content has (RFC 5547 6), None where it says nothing."""
+        file = self.asked.file if self.asked is not None else None
+        return file.selector.size if file is not None else None
 
     @property
     def delivered(self) -> bool:
@@ -94,7 +115,9 @@ class LargeMessages(MsrpService[LargeMessage]):
         strict: bool = True,
         options: SendOptions = _AS_USUAL,
         cut: int | None = None,
+        times: int = 1,
         hang_up: bool = True,
+        wait: bool = True,
     ) -> LargeMessage:
         """Send a message to a registered handset: the INVITE, the message, and BYE when it is answered.
 
@@ -102,8 +125,9 @@ class LargeMessages(MsrpService[LargeMessage]):
         party, the configured far party when None. disposition: values of Disposition-Notification. headers,
         cpim, mime: SIP headers of the INVITE, CPIM headers and headers of the content to change, add or leave
         out. alter: the terms of the offer as a test wants them (a size that lies, another type). strict:
-        False for an offer against RFC 6135. options: chunks and reports. cut: see `send`. hang_up: False
-        leaves the BYE to `end`.
+        False for an offer against RFC 6135. options: chunks and reports. cut: see `send`. times: how often
+        the message goes, always with one Message-ID, as when answers are lost. hang_up: False leaves the BYE
+        to `end`. wait: False returns when the session is there, and leaves the rest to `finish`.
 
         A handset that refuses, does not connect or answers no chunk shows in the result. Notifications come
         by MESSAGE, later. Raises NotSeen when the handset is not registered, UsageError, OSError.
@@ -125,20 +149,39 @@ class LargeMessages(MsrpService[LargeMessage]):
         if not large.accepted:
             large.failure = large.outcome.failure if large.outcome is not None else ""
             return large
-        await self._deliver(
+        delivery = self._deliver(
             large,
             octets,
             content_type,
+            times,
+            hang_up,
             disposition=disposition,
             message_id=large.message_id,
-            cpim=cpim,
+            cpim={"DateTime": self._now(), **(cpim or {})} if times > 1 else cpim,
             mime=mime,
-            options=options,
+            options=replace(options, message_id=options.message_id or new_id()),
             cut=cut,
             text=content if isinstance(content, str) else None,
         )
-        if hang_up and large.ending is None:
-            await self.end(large, _COMPLETED)
+        if wait:
+            await delivery
+        else:
+            large.delivery = asyncio.create_task(delivery)
+        return large
+
+    def _now(self) -> str:
+        """DateTime of a message that goes several times and is the same each time."""
+        return format_timestamp(datetime.fromtimestamp(self._pcscf.timeline.now(), UTC))
+
+    async def finish(self, large: LargeMessage) -> LargeMessage:
+        """Send the rest of a message that was begun, and wait for its end, which shows in it.
+
+        Raises UsageError for one that was not begun so.
+        """
+        if large.delivery is None:
+            raise UsageError(f"{large}: there is nothing left to be sent")
+        large.call.handle.go_on()
+        await large.delivery
         return large
 
     def _offer(self, large: LargeMessage, size: int, content_type: str, setup: Setup) -> MsrpTerms:
@@ -153,9 +196,24 @@ class LargeMessages(MsrpService[LargeMessage]):
         )
 
     async def _deliver(
-        self, large: LargeMessage, octets: bytes | Path, content_type: str, **how: Any
+        self,
+        large: LargeMessage,
+        octets: bytes | Path,
+        content_type: str,
+        times: int,
+        hang_up: bool,
+        **how: Any,
     ) -> None:
-        """Send it; what keeps it from being sent shows in the message."""
+        """Send it and hang up; a session that broke has nobody at its other end who would hear that."""
+        for _ in range(times):
+            await self._send_once(large, octets, content_type, how)
+        if hang_up and large.ending is None and not large.call.handle.failed:
+            await self.end(large, _COMPLETED)
+
+    async def _send_once(
+        self, large: LargeMessage, octets: bytes | Path, content_type: str, how: dict[str, Any]
+    ) -> None:
+        """What keeps it from being sent shows in the message."""
         try:
             large.sent = await self.send(large, octets, content_type, **how)
         except (NotSeen, TransportFailed, UsageError) as error:

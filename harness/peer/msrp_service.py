@@ -24,6 +24,7 @@ from harness.agent.session.user import Ending, SessionRequest
 from harness.bodies.sdp_attributes import Setup
 from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Address
+from harness.msrp.message import MsrpRequest
 from harness.msrp.session import SendOptions
 from harness.peer.answers import Answer, Header, HeaderChanges, changed
 from harness.peer.config import FarParty
@@ -75,7 +76,8 @@ class MsrpService(SessionWaits[S]):
         self.accepting = True
         self.sessions: Recent[S] = Recent()
         self._pcscf, self._make = invitations.pcscf, make
-        self._refusals: deque[int] = deque()
+        self._refusals: deque[int | None] = deque()
+        self._ignored: set[str] = set()
         invitations.register(self)
 
     # -- what a service says otherwise
@@ -142,7 +144,8 @@ class MsrpService(SessionWaits[S]):
         """Who is told of the MSRP session of an m-line."""
         return MsrpUser(
             message=lambda message: self._received(session, message),
-            accept=lambda _: self._refusals.popleft() if self._refusals else None,
+            accept=self._refusal_of,
+            silent=lambda identifier: identifier in self._ignored,
             progress=lambda identifier, octets, total: self.progress(session, identifier, octets, total),
             lost=lambda identifier, reason: self._lost(session, identifier, reason),
             failed=lambda reason: self._failed(session, reason),
@@ -269,12 +272,26 @@ class MsrpService(SessionWaits[S]):
 
     # -- messages
 
-    def answer_next_message(self, status: int, count: int = 1) -> None:
+    def answer_next_message(self, status: int | None, count: int = 1) -> None:
         """Refuse the next `count` messages of the handset in its sessions at their first chunk (RFC 4975 10).
 
-        403, 413, 415 and the like. `SessionHandle.stop` refuses the rest of one that is coming.
+        403, 413, 415 and the like; None takes the message and answers none of its chunks, as when the
+        responses are lost on the way. `SessionHandle.stop` refuses the rest of one that is coming.
         """
         self._refusals.extend([status] * count)
+
+    def answer_as_usual(self) -> None:
+        """Forget the refusals asked for and not given yet."""
+        self._refusals.clear()
+
+    def _refusal_of(self, first: MsrpRequest) -> int | None:
+        """What a test wants the message to be answered whose first chunk this is."""
+        if not self._refusals:
+            return None
+        status = self._refusals.popleft()
+        if status is None:
+            self._ignored.add(first.message_id or "")
+        return status
 
     def _lost(self, session: S, identifier: str, reason: str) -> None:
         self._pcscf.journal.add(EventKind.MESSAGE_LOST, f"{identifier} in {session}: {reason}", session)

@@ -39,6 +39,7 @@ from harness.peer.proxy_authentication import ProxyAuthentication
 from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
 from harness.peer.security_agreement import SecurityAgreement
+from harness.peer.texts import Texts
 from harness.sip.general_headers import Accept
 from harness.sip.message import Request
 from harness.sip.security_agreement import OPTION_TAG
@@ -105,6 +106,7 @@ class Peer:
         self.groups = Groups(self.invitations, self.conference_events)
         self.group_references = GroupReferences(self.pcscf, self.groups, self.event_notifier)
         self.groups.refer = self.group_references.on_refer
+        self.texts = Texts(self.journal)
         self.addresses: PeerAddresses | None = None
         self._agreement = SecurityAgreement(config, authenticator)
         # On all addresses of the machine only a request shows which of them are ours.

@@ -53,7 +53,8 @@ Larger Text Does Not Leave As Pager Message
     [Documentation]    1301 octets of content: large message mode, never a MESSAGE (RCC.07, OMA CPM).
     ${text} =    Text Of Octets    1301
     Send Text From Handset    ${text}
-    No Text Comes From Handset
+    Wait For Text From Handset    ${text}    by=LARGE
+    No Text Comes From Handset    by=PAGER
 
 Refused Text Is Shown As Not Sent
     [Template]    Handset Shows A Refused Text As Not Sent

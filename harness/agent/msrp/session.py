@@ -55,8 +55,9 @@ class MsrpUser:
     not known). lost: one that will not be complete, and why. partial: what came of it without a gap. report:
     on a message of ours. sent: an outcome, which a late error may change. request: a SEND without body, or a
     request that was refused, with the status. nickname_asked: and the answer it was given. failed: the
-    session can not go on. accept: a status to refuse a message with, seen by its first chunk. nickname: the
-    answer to a wanted one (RFC 7701).
+    session can not go on. accept: a status to refuse a message with, seen by its first chunk. silent:
+    whether chunks of the message with this Message-ID get no response. nickname: the answer to a wanted one
+    (RFC 7701).
     """
 
     message: Callable[[ReceivedMessage], None] = lambda _: None
@@ -69,6 +70,7 @@ class MsrpUser:
     nickname_asked: Callable[[str, int], None] = lambda *_: None
     failed: Callable[[str], None] = lambda _: None
     accept: Callable[[MsrpRequest], int | None] = lambda _: None
+    silent: Callable[[str], bool] = lambda _: False
     nickname: Callable[[str], int] = lambda _: 403
 
 
@@ -100,6 +102,7 @@ class SessionHandle:
             accepts=partial(type_accepted, plan.accepts),
             max_size=plan.max_size,
             refuse=lambda request: user.accept(request),
+            silent=lambda message_id: user.silent(message_id),
             new_sink=lambda _: content(),
         )
         self.session = MsrpSession(
@@ -186,6 +189,16 @@ class SessionHandle:
         message.coverage.add(0, received.content.size)
         message.total = received.content.size
         self.session.report(message, status, comment)
+        self.flush()
+
+    @property
+    def paused(self) -> bool:
+        """Whether a message of ours pauses (SendOptions.pause_at), and what went of it is answered."""
+        return self.session.paused
+
+    def go_on(self) -> None:
+        """Send the rest of messages that pause."""
+        self.session.go_on()
         self.flush()
 
     def stop(self, message_id: str, status: int = 413) -> None:

@@ -370,3 +370,15 @@ def test_413_is_said_in_the_middle_of_a_chunk(new_wire, chunk) -> None:
     assert statuses(wire.take()) == [413]
     assert wire.give(octets[500:]) == []
     assert statuses(wire.give(chunk(b"y", "601-601/9000", "+"))) == [413]
+
+
+def test_a_message_that_is_taken_without_a_word(wire, chunk) -> None:
+    session = wire.bound(rules=ReceivingRules(silent=lambda message_id: message_id == "lost"))
+    ranges = ("1-10/30", "11-20/30", "21-30/30")
+    pieces = [
+        chunk(b"x" * 10, covers, flag, message_id="lost", tid=f"t{covers[0]}abcd")
+        for covers, flag in zip(ranges, "++$", strict=True)
+    ]
+    assert wire.give(*pieces) == []
+    assert contents(session) == [b"x" * 30]
+    assert statuses(wire.give(chunk(b"heard", "1-5/5", message_id="other"))) == [200]

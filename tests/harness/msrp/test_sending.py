@@ -466,3 +466,34 @@ def test_a_source_that_ends_early_and_wants_no_answer(wire) -> None:
     session.send(FileSource(io.BytesIO(b"abc"), 10), "image/png", options)
     wire.take()
     assert sent(session) == [Outcome(None, "the source ended early", 3, aborted=True)]
+
+
+def test_a_message_that_pauses_waits_and_others_do_not(wire, answer) -> None:
+    session = wire.bound()
+    message = session.send(MemorySource(bytes(5000)), "image/png", SendOptions(pause_at=3000))
+    first = wire.take()
+    assert [chunk.byte_range for chunk in first] == [ByteRange(1, 2048, 5000), ByteRange(2049, 4096, 5000)]
+    assert (message.held, session.paused, wire.connection.has_output) == (True, False, False)
+    assert wire.give(*(answer(chunk) for chunk in first)) == []
+    assert session.paused
+    session.send(MemorySource(b"urgent"), "text/plain")
+    (other,) = wire.take()
+    assert other.body == b"urgent"
+    session.go_on()
+    (last,) = wire.take()
+    assert (last.byte_range, last.flag) == (ByteRange(4097, 5000, 5000), Flag.COMPLETE)
+    wire.give(answer(last), answer(other))
+    assert sorted(outcome.octets for outcome in sent(session)) == [6, 5000]
+
+
+def test_a_message_that_pauses_can_be_aborted_and_ends_with_its_session(wire) -> None:
+    session = wire.bound()
+    aborted = session.send(MemorySource(bytes(5000)), "image/png", SendOptions(pause_at=1))
+    left = session.send(MemorySource(bytes(5000)), "image/png", SendOptions(pause_at=1))
+    assert len(wire.take()) == 2
+    aborted.abort()
+    (end,) = wire.take()
+    assert (end.message_id, end.flag) == (aborted.message_id, Flag.ABORTED)
+    wire.connection.close("the radio is gone")
+    assert left.outcome == Outcome(None, "the radio is gone", 2048, aborted=True)
+    assert not session.paused

@@ -68,6 +68,20 @@ class MsrpClient:
         flag: str = "$",
     ) -> str:
         """A SEND of one chunk, the octet `start` (from 1) first; the status line of its response."""
+        self.post(octets, start, total, *rows, kind=kind, message=message, flag=flag)
+        return self.read().split("\r\n")[0]
+
+    def post(
+        self,
+        octets: bytes,
+        start: int,
+        total: int,
+        *rows: str,
+        kind: str = "message/cpim",
+        message: int = 0,
+        flag: str = "$",
+    ) -> None:
+        """The same, whether or not there will be a response."""
         self.count += 1
         identifier = f"uesend{self.count}"
         lines = [
@@ -82,7 +96,6 @@ class MsrpClient:
         content = b"\r\n" + octets if octets else b""
         end = f"\r\n-------{identifier}{flag}\r\n".encode()
         self.socket.sendall("\r\n".join(lines).encode() + content + end)
-        return self.read().split("\r\n")[0]
 
     def take(self, statuses: Iterator[str] | None = None) -> tuple[str, list[str]]:
         """A message of the peer, its chunks answered with these or 200: content, heads with flags."""

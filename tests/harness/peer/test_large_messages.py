@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable
@@ -15,10 +16,13 @@ from harness.agent.msrp.services import Flow
 from harness.agent.session.user import Cause
 from harness.bodies.file_attributes import FileDescription, FileSelector
 from harness.bodies.sdp_attributes import Setup
-from harness.errors import NotSeen
+from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Packet
 from harness.msrp.session import SendOptions
+from harness.peer.config import FarParty
+from harness.peer.large_message import LargeMessage
 from harness.peer.received import Carrier
+from harness.peer.texts import Mode
 from tests.harness.peer.msrp_handset import IDS, LARGE, MsrpClient, accept, cpim, follow, path_of, sdp
 
 OWN = "msrp://127.0.0.1:9/ue1;tcp"
@@ -104,6 +108,52 @@ def test_messages_the_far_party_refuses(bench: Any, large: Any, ue: str, far: st
     assert msrp.send(octets).startswith("MSRP uesend3 403")
     assert msrp.send(b"bare", kind="text/plain").startswith("MSRP uesend4 415")
     assert peer.large_messages.sessions[0].received == []
+    msrp.close()
+
+
+def test_a_message_none_of_whose_chunks_is_answered(bench: Any, large: Any, ue: str, far: str) -> None:
+    peer = bench.start()
+    peer.large_messages.answer_next_message(None)
+    _, _, msrp = large()
+    octets = cpim(TEXT, ue, far).encode()
+    msrp.post(octets[:1000], 1, len(octets), message=1, flag="+")
+    msrp.post(octets[1000:], 1001, len(octets), message=1)
+    assert bench.call(peer.large_messages.wait_message(TEXT, timeout=5)).message_id == "mid-1"
+    assert msrp.chunk(octets, 1, len(octets), message=2) == "MSRP uesend3 200 OK"
+    peer.large_messages.answer_next_message(413)
+    peer.answer_as_usual()
+    assert msrp.chunk(octets, 1, len(octets), message=3).endswith(" 200 OK")
+    msrp.close()
+
+
+def test_the_size_an_invitation_tells(bench: Any, large: Any) -> None:
+    peer = bench.start()
+    _, _, msrp = large(2600)
+    session = bench.call(peer.large_messages.wait_session(timeout=5))
+    assert (session.announced_size, session.number) == (2600, 0)
+    msrp.close()
+
+
+@pytest.mark.parametrize("mode", [None, Mode.LARGE, Mode.PAGER])
+def test_a_text_is_a_text_whichever_mode_brought_it(
+    bench: Any, large: Any, ue: str, far: str, mode: Mode | None
+) -> None:
+    peer = bench.start()
+    peer.notifications.policy(None, None)
+    handset, _, msrp = large()
+    assert msrp.send(cpim(TEXT, ue, far).encode()).endswith("200 OK")
+    mark = peer.mark()
+    handset.send(handset.text("short"))
+    assert handset.receive().status == 200
+    if mode is not Mode.PAGER:
+        assert bench.call(peer.texts.wait(TEXT, mode, timeout=5)).carrier is Carrier.MSRP
+    if mode is not Mode.LARGE:
+        assert bench.call(peer.texts.wait("short", mode, timeout=5)).carrier is Carrier.MESSAGE
+    unwanted = {None: "never", Mode.LARGE: "short", Mode.PAGER: TEXT}[mode]
+    with pytest.raises(NotSeen, match="a message "):
+        bench.call(peer.texts.wait(unwanted, mode, timeout=0.05))
+    if mode is None:
+        assert bench.call(peer.texts.wait(timeout=5, after=mark)).text == "short"
     msrp.close()
 
 
@@ -268,6 +318,55 @@ def test_a_large_message_that_is_broken_off(receiver: Receiver) -> None:
     sent = receiver.bye()
     assert (sent.delivered, sent.failure) == (False, "no answer: the source ended early")
     msrp.close()
+
+
+def test_a_large_message_that_goes_twice_in_its_session(receiver: Receiver) -> None:
+    receiver.begin(times=2)
+    msrp = receiver.accept()
+    (first, heads), (second, more) = msrp.take(), msrp.take()
+    assert first == second
+    ids = {re.search(r"\nMessage-ID: (\S+)", head)[1] for head in (*heads, *more)}
+    assert (len(ids), [head[-1] for head in more]) == (1, ["+", "$"])
+    assert receiver.bye().delivered
+    msrp.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(100_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to that")
+
+
+def test_a_large_message_that_pauses_and_goes_on(bench: Any, receiver: Receiver) -> None:
+    receiver.begin(wait=False, options=SendOptions(pause_at=2048))
+    msrp = receiver.accept()
+    begun = receiver.result()
+    msrp.answer(msrp.read())
+    bench.call(until(lambda: begun.paused))
+    finishing = bench.begin(bench.peer.large_messages.finish(begun))
+    msrp.take()
+    bye = receiver.handset.receive()
+    assert bye.start.startswith("BYE ")
+    receiver.handset.answer(bye)
+    assert finishing().delivered
+    msrp.close()
+
+
+def test_a_large_message_that_pauses_when_the_handset_goes(bench: Any, receiver: Receiver) -> None:
+    receiver.begin(wait=False, options=SendOptions(pause_at=2048))
+    msrp = receiver.accept()
+    begun = receiver.result()
+    msrp.answer(msrp.read())
+    bench.call(until(lambda: begun.paused))
+    msrp.close()
+    bench.call(bench.peer.large_messages.wait_failed(timeout=5))
+    left = bench.call(bench.peer.large_messages.finish(begun))
+    assert (left.delivered, left.failure.partition(":")[0]) == (False, "no answer")
+    with pytest.raises(UsageError, match="nothing left to be sent"):
+        whole = bench.peer.large_messages
+        bench.call(whole.finish(LargeMessage(Flow.LARGE, "h", FarParty("sip:f@x"), "c", "t", begun.local)))
 
 
 @pytest.mark.parametrize("status", ["413 Stop Sending", "403 Forbidden"])

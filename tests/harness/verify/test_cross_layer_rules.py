@@ -10,6 +10,7 @@ import pytest
 from harness.cpm.profiles import Profile
 from harness.evidence.timeline import Event, Layer
 from harness.verify.engine import Verifier, VerifySettings
+from tests.harness.verify.conftest import session_mo
 from tests.harness.verify.msrp_flows import chat
 
 START = 1_700_000_000.0
@@ -250,6 +251,13 @@ def many(flow, count):
 def test_the_screen_may_show_only_the_last_ones(flow):
     bubbles = [(f"message {number:04d}", False, "") for number in (3, 4)]
     assert rules(many(flow, 4), screen(9.0, *bubbles)) == []
+
+
+def test_texts_of_sessions_on_the_screen_push_others_off_it(flow):
+    """Of a session that ran, the rule does not know which bubbles it brought."""
+    script = many(flow, 2)
+    script.steps += session_mo().steps
+    assert rules(script, screen(9.0, ("from the session", False, ""))) == []
 
 
 def test_one_missing_between_others(flow):

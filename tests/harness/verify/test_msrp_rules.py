@@ -495,6 +495,18 @@ def test_a_chunk_that_does_not_give_way_to_a_response():
     assert rules_of(found(instead(*steps)(chat()))) == []
 
 
+@pytest.mark.parametrize(("other", "severity"), [("", "INFO"), ("other", "MUST")])
+def test_several_chunks_that_come_again(other, severity):
+    whole = text_of(2248)
+    begun = other + whole[len(other) : 2048]
+    again = answered(
+        chunk(2, 1, 2048, "2248", "+", body=begun), chunk(3, 2049, 200, "2248", "$", body=whole[2048:])
+    )
+    verifier = found(instead(*chunked(2048, 200), *again)(chat()))
+    told = [each for each in verifier.findings if each.rule == "msrp.message-id.same-over-chunks"]
+    assert [each.severity for each in told] == [severity]
+
+
 def test_content_against_the_direction():
     verifier = found(chat().sub(3, "a=sendrecv", "a=sendonly"))
     against = [(each.rule, each.where.label) for each in verifier.findings if each.rule == "msrp.direction"]
