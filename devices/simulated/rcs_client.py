@@ -22,6 +22,7 @@ from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
 from devices.simulated.rcs_capabilities import RcsCapabilities
 from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
+from devices.simulated.rcs_files import RcsFiles
 from devices.simulated.rcs_flows import service_for
 from devices.simulated.rcs_large import RcsLarge
 from devices.simulated.rcs_notifications import RcsNotifications
@@ -97,7 +98,8 @@ class RcsClient:
         self.chats = RcsChat(shelf, settings)
         self.large = RcsLarge(shelf, settings)
         self.capabilities = RcsCapabilities(app, settings.capability_seconds, lambda: self.features, ACCEPTED)
-        self.services: tuple[SessionService, ...] = (self.chats, self.large)
+        self.files = RcsFiles(shelf, settings)
+        self.services: tuple[SessionService, ...] = (self.chats, self.large, self.files)
         self._shelf = shelf
         self._sim = SimCounter()
         self._connection: Connection | None = None
@@ -183,12 +185,16 @@ class RcsClient:
         raise NotServed("Group chat is not available")
 
     def send_file(self, key: str, path: str, type: str) -> str:
-        """There is no file transfer yet."""
-        raise NotServed("File transfer is not available")
+        """Queue a file for a number; it waits while there is no registration. Returns its imdn.Message-ID."""
+        try:
+            return self.files.send(key, path, type)
+        except UsageError as error:
+            _log.warning("cannot send a file: %s", error)
+            raise NotServed("Files go to one number at a time") from None
 
     def cancel(self, id: str) -> None:
-        """There is no file transfer yet."""
-        raise NotServed("File transfer is not available")
+        """The user gives a file up."""
+        self.files.cancel(id)
 
     # -- what the radio brings
 

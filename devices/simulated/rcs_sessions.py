@@ -361,12 +361,16 @@ class RcsSessions:
         """
         identity = self.access.identity
         call = self.call(self._offering(flow, media), Parties(target, identity, *ids), hooks)
+        offer = call.offer()
+        content = body(offer)
+        if content is not offer:
+            call.sdp = offer
         invitation = Invitation(
             target,
             f"<{identity}>",
             f"<{target}>",
             self.contact(flow),
-            body(call.offer()),
+            content,
             (*self._service_headers(service or service_for(flow), ids), *headers),
         )
         call.invite = self.user_agent.invite(invitation, self._way, call)

@@ -123,13 +123,16 @@ class OutgoingMessage:
         return self._end(self.open, Flag.ABORTED if self._stopped else Flag.MORE, out)
 
     def abort(self) -> None:
-        """Send no more of it by our own wish, and say so with "#" (7.1)."""
+        """Send no more of it by our own wish, and say so with "#" (7.1).
+
+        The outcome is there once what was sent is answered, at once where nothing was.
+        """
         if self.finished:
             return
         self._stopped = True
         if self.open is None and not self.octets:
             self._let_go()
-        self._settle(Outcome(None, "aborted", self.octets, aborted=True))
+            self._settle(self._cut_short())
 
     def answered(self, transaction: Transaction, status: int, comment: str) -> None:
         """A response to one of its chunks, or a local timeout as 408 (10.4)."""
@@ -207,7 +210,8 @@ class OutgoingMessage:
             self._settle(Outcome(200, COMMENTS[200], self.octets))
 
     def _cut_short(self) -> Outcome:
-        return Outcome(None, "the source ended early", self.octets, aborted=True)
+        why = "aborted" if self._stopped else "the source ended early"
+        return Outcome(None, why, self.octets, aborted=True)
 
     def _let_go(self) -> None:
         """Nothing more is written: what only writing needs is not kept, the content above all."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.agent.events.notifier import Admission, EventNotifier
 from harness.agent.events.references import Reference, ReferenceTaker
+from harness.agent.session.multipart_content import parts_of
 from harness.agent.sip.agent import Incoming
 from harness.agent.sip.bad_requests import Refusal
 from harness.bodies.multipart import Part
@@ -22,7 +23,6 @@ from harness.peer.group import Groups
 from harness.peer.journal import EventKind, Recent
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import sender_of
-from harness.peer.service_table import parts_of
 from harness.sip.dialog import Dialog
 from harness.sip.message import Request
 from harness.sip.refer import NO_SUBSCRIPTION, Referral

@@ -20,7 +20,7 @@ from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_client import InviteOutcome, OutgoingInvite
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.invite_session import InviteSession
-from harness.agent.session.user import Content, Ending, Header, SessionRequest
+from harness.agent.session.user import Ending, Header, SessionRequest
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.encoding import DECODED_LIMIT, decode_content
@@ -137,7 +137,7 @@ class ServiceSession:
 
 
 class ServiceCall(MsrpCall):
-    """The call of a session: its INVITE may carry more than SDP, and its end is told."""
+    """The call of a session, whose end is told."""
 
     def __init__(
         self,
@@ -149,16 +149,7 @@ class ServiceCall(MsrpCall):
         strict: bool = True,
     ) -> None:
         super().__init__(endpoint, terms, new_origin(host), user.of_line, strict=strict)
-        self.sdp: Content | None = None
-        """The offer alone, when our INVITE carries other parts beside it."""
         self._user = user
-
-    def answered(self, session: InviteSession, response: Response) -> None:
-        """Refreshes repeat the offer, not what was sent beside it."""
-        if self.sdp is not None:
-            session.keep_content(self.sdp)
-            self.sdp = None
-        super().answered(session, response)
 
     def progressed(self, session: InviteSession, response: Response) -> None:
         """Told to the user."""

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from harness.agent.msrp.negotiation import read_description
 from harness.agent.msrp.services import Flow
+from harness.agent.session.multipart_content import parts_of
 from harness.bodies.file_attributes import FileDescription, read_file
-from harness.bodies.mime import parse_content_type
-from harness.bodies.multipart import Part, split_multipart
+from harness.bodies.multipart import Part
 from harness.bodies.sdp_attributes import Direction
 from harness.bodies.session_description import MediaDescription, SessionDescription
 from harness.cpm.services import Service
@@ -153,17 +153,6 @@ def asked_of(request: Request, addresses: Mapping[str, ServiceAddress]) -> Asked
         listed=any(disposition_of(part) == _LIST for part in parts),
         offer=offer,
     )
-
-
-def parts_of(request: Request) -> tuple[Part, ...]:
-    """The parts of a multipart body; none where it is not multipart, or cannot be split."""
-    try:
-        kind = parse_content_type(request.get("Content-Type") or "")
-        if kind.type != "multipart":
-            return ()
-        return split_multipart(request.body, kind.parameters.get("boundary", "")).parts
-    except BodySyntaxError:
-        return ()
 
 
 def disposition_of(part: Part) -> str:

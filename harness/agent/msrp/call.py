@@ -42,7 +42,8 @@ class MsrpCall(SessionUser):
 
     As caller, what `offer` gives goes into the INVITE this is the user of, and `outcome` waits for its end;
     as callee, `accept` answers. `opened` waits for the MSRP session. handles: that of each m-line, None where
-    there is none. problem: why the last description of the other side, or a stream of it, was refused.
+    there is none. problem: why the last description of the other side, or a stream of it, was refused. sdp:
+    the offer alone, where our INVITE carries other parts beside it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class MsrpCall(SessionUser):
         self.session: InviteSession | None = None
         self.handles: list[SessionHandle | None] = []
         self.problem: Refusal | NoStream | None = None
+        self.sdp: Content | None = None
         self._new_user, self._resolved, self._strict = user, resolved, strict
         self._own: SessionDescription | None = None  # ours and theirs as they were settled last
         self._theirs: SessionDescription | None = None
@@ -135,7 +137,13 @@ class MsrpCall(SessionUser):
         return outcome
 
     def answered(self, session: InviteSession, response: Response) -> None:
-        """The answer to an offer of ours; of several forks the first that accepts counts."""
+        """The answer to an offer of ours; of several forks the first that accepts counts.
+
+        Refreshes repeat the offer, not what was sent beside it.
+        """
+        if self.sdp is not None:
+            session.keep_content(self.sdp)
+            self.sdp = None
         held = self.session
         if held is None or held.has_ended() or held.dialog.state is DialogState.EARLY:
             self.session = session

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.agent.session.user import Content
-from harness.bodies.multipart import build_multipart
+from harness.bodies.mime import parse_content_type
+from harness.bodies.multipart import Part, build_multipart, split_multipart
 from harness.cpm.tokens import new_id
+from harness.errors import BodySyntaxError
+from harness.sip.message import Request
 
 
 def multipart_content(
@@ -23,3 +26,14 @@ def multipart_content(
     root = f';type="{parts[0].type}"' if subtype == "related" else ""
     rows = [([("Content-Type", part.type), *part.headers], part.body) for part in parts]
     return Content(f"multipart/{subtype};boundary={mark}{root}", build_multipart(rows, mark))
+
+
+def parts_of(request: Request) -> tuple[Part, ...]:
+    """The parts of a multipart body; none where it is not multipart, or cannot be split."""
+    try:
+        kind = parse_content_type(request.get("Content-Type") or "")
+        if kind.type != "multipart":
+            return ()
+        return split_multipart(request.body, kind.parameters.get("boundary", "")).parts
+    except BodySyntaxError:
+        return ()

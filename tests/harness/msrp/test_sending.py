@@ -269,15 +269,19 @@ def test_messages_take_turns_and_a_long_chunk_gives_way(wire) -> None:
     assert len(events[0].body) >= 2048
 
 
-def test_an_abort_is_said_with_a_hash(wire) -> None:
+def test_an_abort_is_said_with_a_hash(wire, answer) -> None:
     session = wire.bound()
     message = session.send(MemorySource(bytes(5000)), "image/png")
-    wire.take(1)
+    (first,) = wire.take(1)
     message.abort()
     (last,) = wire.take()
     assert (last.flag, last.body, last.byte_range) == (Flag.ABORTED, b"", ByteRange(1, 0, 5000))
     assert wire.take() == []
+    wire.give(answer(first))
+    assert sent(session) == []  # the other side has not confirmed the end yet
+    wire.give(answer(last))
     assert sent(session) == [Outcome(None, "aborted", 2048, aborted=True)]
+    assert message.taken.spans == [(0, 2048)]
     unsent = session.send(MemorySource(b"x"), "text/plain")
     unsent.abort()
     assert wire.take() == []
