@@ -47,7 +47,7 @@ def _earlier(entry: SipEntry) -> Iterator[SipEntry]:
     """The NOTIFYs of the same subscription before this one, the newest first."""
     event = _event(entry)
     for known in reversed(entry.dialog.requests if entry.dialog else ()):
-        if known.place >= entry.place or known.method != "NOTIFY" or known.source != entry.source:
+        if known.place >= entry.place or known.method != "NOTIFY" or known.from_tag != entry.from_tag:
             continue
         other = _event(known)
         if event is None or other is None or not event.matches(other):

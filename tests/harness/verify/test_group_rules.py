@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.evidence.timeline import Address, Packet, Timeline
 from harness.verify.engine import Verifier, VerifySettings
 from tests.harness.verify.conftest import PANI, UE, UE_CONTACT, Script, answer, h, hop_by_hop, in_dialog
 from tests.harness.verify.group_flows import (
@@ -293,3 +294,19 @@ LIST_PART = (
 )
 def test_one_or_several_are_brought_in(script, faults):
     assert judged_as(script()) == {(rule, H) for rule in faults}
+
+
+def test_a_subscription_goes_on_over_another_connection_of_the_notifier():
+    """A NOTIFY above 1300 octets goes over TCP from a port of its own, the next one over UDP."""
+    timeline = Timeline(clock=lambda: 0.0)
+    for entry in adhoc().timeline():
+        if not isinstance(entry, Packet):
+            continue
+        first = b"CSeq: 1 NOTIFY" in entry.data and entry.data.startswith(b"NOTIFY")
+        source = Address(entry.source.host, 40001) if first else entry.source
+        timeline.packet(
+            entry.layer, entry.transport, source, entry.destination, entry.data, connection=1, at=entry.time
+        )
+    verifier = Verifier("rcs51")
+    verifier.judge(timeline)
+    assert "session.group.notify" not in {finding.rule for finding in verifier.findings}
