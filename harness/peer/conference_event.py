@@ -13,7 +13,7 @@ from harness.agent.sip.bad_requests import Refusal
 from harness.bodies.conference_info import ConferenceInfo, Extent, conference, write_conference_info
 from harness.errors import UsageError
 from harness.peer.flow import flow_of
-from harness.peer.identities import canonical
+from harness.peer.identities import bare, canonical, same_user
 from harness.peer.journal import EventKind
 from harness.peer.pcscf import Pcscf
 from harness.sip.event_packages import CONFERENCE
@@ -58,6 +58,12 @@ class ConferenceEvents:
         for subscription in self.subscriptions(uri):
             over = conference(uri, subscription.next_version(), state=Extent.DELETED)
             self._notifier.close(subscription, "noresource", write_conference_info(over))
+
+    def expel(self, uri: str, subscriber: str) -> None:
+        """Who was put out of a conference is told no more of it (RFC 6665 4.1.3, `rejected`)."""
+        for subscription in self.subscriptions(uri):
+            if same_user(bare(subscription.dialog.remote), subscriber):
+                self._notifier.close(subscription, "rejected", b"")
 
     def subscriptions(self, uri: str) -> list[Subscription]:
         """Those to one conference."""

@@ -107,6 +107,11 @@ class Foci:
         """A far member is gone: departed, booted, failed or busy (RFC 4575 5.7.6)."""
         self.say(focus, [self.party(member)], Status.DISCONNECTED, left=how)
 
+    def expel(self, focus: Focus, party: FarParty) -> None:
+        """Who was put out is told no more of the group."""
+        if focus.held:
+            self._events.expel(focus.uri, party.sip)
+
     def say(
         self,
         focus: Focus,

@@ -86,6 +86,7 @@ class Groups(MsrpService[GroupSession]):
         if member is None or member.status is Status.DISCONNECTED:
             return
         self.foci.say(focus, [party], Status.DISCONNECTED, left=BOOTED)
+        self.foci.expel(focus, party)
         for session in focus.sessions_of(party.sip):
             self._pcscf.spawn(self._hang_up(session), f"BYE to {session.handset}")
 

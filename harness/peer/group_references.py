@@ -24,6 +24,7 @@ from harness.peer.journal import EventKind, Recent
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import sender_of
 from harness.sip.dialog import Dialog
+from harness.sip.event_headers import ReferTo
 from harness.sip.message import Request
 from harness.sip.refer import NO_SUBSCRIPTION, Referral
 from harness.sip.uri import unescape
@@ -64,7 +65,13 @@ class GroupReferences:
     def __init__(self, pcscf: Pcscf, groups: Groups, notifier: EventNotifier) -> None:
         self._pcscf, self._groups = pcscf, groups
         self._taker = ReferenceTaker(
-            notifier, pcscf.respond, self._admission, self._decide, self._follow, schemes=_SCHEMES
+            notifier,
+            pcscf.respond,
+            self._admission,
+            self._decide,
+            self._follow,
+            schemes=_SCHEMES,
+            supported=OPTION_TAGS,
         )
         self.referred: Recent[Referred] = Recent()
 
@@ -112,37 +119,45 @@ class GroupReferences:
         member = focus.roster.find(sender_of(incoming.message))
         if member is None or not member.connected:
             return Refusal(403, "Not a member of the group")
-        if referral.method not in ("INVITE", "BYE"):
-            return Refusal(603, f"A focus does not send {referral.method} for others")
         try:
-            named = _named(referral, incoming.message)
+            asked = _asked(referral, incoming.message)
         except BodySyntaxError:
             return Refusal(400, "The recipient list cannot be read")
-        return None if named else Refusal(400, "Refer-To names nobody")
+        for method in asked:
+            if method not in ("INVITE", "BYE"):
+                return Refusal(603, f"A focus does not send {method} for others")
+        return None if any(asked.values()) else Refusal(400, "Refer-To names nobody")
 
     def _follow(self, reference: Reference) -> None:
-        request, referral = reference.incoming.message, reference.referral
+        request = reference.incoming.message
         focus = self._groups.foci.at(request.uri)
         assert focus is not None, "it was decided"
-        members = tuple(self._groups.dialled(uri) for uri in dict.fromkeys(_named(referral, request)))
-        referred = Referred(
-            focus,
-            referral.method,
-            members,
-            sender_of(request),
-            self._pcscf.journal.timeline_number,
-            reference.incoming,
-            referral.subscribe,
-        )
-        self.referred.append(referred)
-        self._pcscf.journal.add(EventKind.REFERRED, str(referred), referred)
-        known = [member for member in members if _present(focus, member)]
-        if referral.method == "INVITE":
+        done = False
+        for method, uris in _asked(reference.referral, request).items():
+            referred = Referred(
+                focus,
+                method,
+                tuple(self._groups.dialled(uri) for uri in uris),
+                sender_of(request),
+                self._pcscf.journal.timeline_number,
+                reference.incoming,
+                reference.referral.subscribe,
+            )
+            self.referred.append(referred)
+            self._pcscf.journal.add(EventKind.REFERRED, str(referred), referred)
+            done |= self._carry_out(referred)
+        reference.progress(200 if done else 404)
+
+    def _carry_out(self, referred: Referred) -> bool:
+        """Whether anything could be done."""
+        focus, members = referred.focus, referred.members
+        if referred.method == "INVITE":
             self._groups.foci.call_in(focus, members)
-        else:
-            for member in members:
-                self._groups.put_out(focus, member)
-        reference.progress(200 if referral.method == "INVITE" or known else 404)
+            return True
+        known = [member for member in members if _present(focus, member)]
+        for member in known:
+            self._groups.put_out(focus, member)
+        return bool(known)
 
 
 def _present(focus: Focus, party: FarParty) -> bool:
@@ -150,19 +165,28 @@ def _present(focus: Focus, party: FarParty) -> bool:
     return member is not None and member in focus.roster.present
 
 
-def _named(referral: Referral, request: Request) -> list[str]:
-    """The URIs a REFER is about: that of Refer-To, or of the list it points at (RFC 5368 7).
+def _asked(referral: Referral, request: Request) -> dict[str, list[str]]:
+    """The methods a REFER asks for, and the URIs for each: of Refer-To, or of its list (RFC 5368 7, 9).
 
     Raises BodySyntaxError for a list that is not there, or cannot be read.
     """
     uri = referral.target.uri
     if uri.scheme != "cid":
-        return [referral.uri] if uri.scheme == "tel" or uri.user else []
+        return {referral.method: [referral.uri] if uri.scheme == "tel" or uri.user else []}
     wanted = unescape(str(uri).partition(":")[2])
     content = _content_of(wanted, request)
     if content is None:
         raise BodySyntaxError("Refer-To", str(uri), 0, "RFC 5368 7", "no such part")
-    return [each.uri for each in parse_resource_lists(content).recipients if each.uri]
+    found: dict[str, list[str]] = {}
+    for each in parse_resource_lists(content).recipients:
+        target = ReferTo.parse(f"<{each.uri}>")
+        # The figure of RFC 5368 9 has the method among the headers of the URI, RFC 3261 among its parameters.
+        named = dict(target.headers).get("method")
+        of_method = found.setdefault(named or target.method, [])
+        bare = Referral(target).uri
+        if each.uri and bare not in of_method:
+            of_method.append(bare)
+    return found
 
 
 def _content_of(content_id: str, request: Request) -> bytes | None:

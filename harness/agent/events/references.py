@@ -70,7 +70,7 @@ class ReferenceTaker:
     Args: admission gives Contact and way back for a REFER, or for a SUBSCRIBE in its subscription. decide
     refuses what is not wanted (603, 403, 429), None takes it. follow is called with each reference that was
     taken, after its answer. status: of that answer; RFC 7647 5 has 200, older documents 202. schemes: of the
-    URIs that can be followed.
+    URIs that can be followed. supported: extensions the answer names.
     """
 
     package = REFER
@@ -85,10 +85,12 @@ class ReferenceTaker:
         *,
         status: int = 200,
         schemes: Iterable[str] = _SCHEMES,
+        supported: Iterable[str] = (),
     ) -> None:
         self._notifier, self._respond = notifier, respond
         self._admission, self._decide, self._follow = admission, decide, follow
         self._status, self._schemes = status, frozenset(schemes)
+        self._supported = ", ".join(supported)
         self._references: dict[Subscription, Reference] = {}
         notifier.add(self)
 
@@ -109,6 +111,8 @@ class ReferenceTaker:
             self._begin(reference, admission, dialog)
         else:
             rows = [(ReferSub.header, "false"), ("Contact", admission.contact)]
+            if self._supported:
+                rows.append(("Supported", self._supported))
             self._respond(incoming, self._status, rows, to_tag=dialog.id.local_tag if dialog else None)
         if dialog is not None:
             dialog.accepted(request)

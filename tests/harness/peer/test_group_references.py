@@ -79,6 +79,24 @@ def test_one_is_removed(bench: Any, member: Member) -> None:
     assert member.notified().body == "SIP/2.0 404 Not Found\r\n"
 
 
+@pytest.mark.parametrize("mark", ["?", ";"])
+def test_several_are_removed_by_a_list(bench: Any, member: Member, mark: str) -> None:
+    """RFC 5368 9 writes the method behind a question mark, RFC 3261 19.1.1 behind a semicolon."""
+    focus = bench.peer.groups.foci.at(member.focus)
+    answer = member.refer(
+        "Refer-To: <cid:list1@ue.example>",
+        "Require: multiple-refer, norefersub",
+        "Refer-Sub: false",
+        "Content-Type: application/resource-lists+xml",
+        "Content-ID: <list1@ue.example>",
+        body=resource_list(f"{BOB}{mark}method=BYE"),
+    )
+    assert answer.status == 200
+    referred = bench.call(bench.peer.group_references.wait_referred(method="BYE", timeout=5))
+    assert [party.sip for party in referred.members] == [BOB]
+    assert focus.roster.find(BOB).left == "booted"
+
+
 @pytest.mark.parametrize(
     ("rows", "body", "start"),
     [
