@@ -21,9 +21,8 @@ from devices.simulated.rcs_composing import OthersComposing, OwnComposing
 from devices.simulated.rcs_conversations import ANONYMOUS, Recent
 from devices.simulated.rcs_notifications import Received
 from devices.simulated.rcs_sessions import Arrival, Hooks, RcsSessions, SessionCall
-from devices.simulated.rcs_texts import PLAIN, TextShelf, WrittenText
+from devices.simulated.rcs_texts import PLAIN, TextShelf, WrittenText, demand_text
 from harness.agent.background import Background
-from harness.agent.msrp.plan import MsrpPlan
 from harness.agent.msrp.services import COMPOSING, CPIM, Flow
 from harness.agent.msrp.session import MsrpUser, ReceivedMessage
 from harness.agent.session.user import Cause, Ending
@@ -33,7 +32,7 @@ from harness.bodies.is_composing import parse_is_composing
 from harness.bodies.sdp_attributes import type_accepted
 from harness.cpm.identity import Msisdn
 from harness.cpm.tokens import new_id
-from harness.errors import BodySyntaxError, RcsLabError, UsageError
+from harness.errors import BodySyntaxError, RcsLabError
 from harness.sip.session_headers import Reason
 
 _log = logging.getLogger(__name__)
@@ -309,7 +308,7 @@ class RcsChat:
             if not call.alive:
                 self._wait_again(chat, text)
                 return
-            _demand_text(call.handle.plan)
+            demand_text(call.handle.plan)
             document = text.document(ANONYMOUS, ANONYMOUS, self._shelf.defects)
             outcome = await call.handle.send(document, CPIM)
         except RcsLabError as error:
@@ -404,13 +403,6 @@ class RcsChat:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._background.spawn(work)
-
-
-def _demand_text(plan: MsrpPlan) -> None:
-    """Raises UsageError when the other side takes no text in CPIM (RFC 4975 8.6)."""
-    taken = (*plan.remote_accepts, *plan.remote_accepts_wrapped)
-    if not type_accepted(taken, PLAIN):
-        raise UsageError(f"the other side takes {' '.join(taken)}, not {PLAIN} (RFC 4975 8.6)")
 
 
 def _essence(content_type: str) -> str:

@@ -24,6 +24,7 @@ from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
 from devices.simulated.rcs_files import RcsFiles
 from devices.simulated.rcs_flows import service_for
+from devices.simulated.rcs_groups import RcsGroups
 from devices.simulated.rcs_large import RcsLarge
 from devices.simulated.rcs_notifications import RcsNotifications
 from devices.simulated.rcs_outbox import Outbox
@@ -97,9 +98,15 @@ class RcsClient:
         self.texts = RcsTexts(shelf, self.outbox, settings)
         self.chats = RcsChat(shelf, settings)
         self.large = RcsLarge(shelf, settings)
+        self.groups = RcsGroups(shelf, settings)
         self.capabilities = RcsCapabilities(app, settings.capability_seconds, lambda: self.features, ACCEPTED)
         self.files = RcsFiles(shelf, settings)
-        self.services: tuple[SessionService, ...] = (self.chats, self.large, self.files)
+        self.services: tuple[SessionService, ...] = (
+            self.chats,
+            self.large,
+            self.files,
+            self.groups,
+        )
         self._shelf = shelf
         self._sim = SimCounter()
         self._connection: Connection | None = None
@@ -140,14 +147,20 @@ class RcsClient:
         """Queue a text; it waits while there is no registration. Returns its imdn.Message-ID."""
         written = self._shelf.write(text)
         try:
-            (self.chats if chat else self._standalone(written)).send(key, written)
+            self._carrier(key, written, chat).send(key, written)
         except UsageError as error:
             _log.warning("cannot send: %s", error)
             self.app.outcome(written.message_id, MessageStatus.NOT_SENT)
         return written.message_id
 
-    def _standalone(self, written: WrittenText) -> RcsTexts | RcsLarge:
-        """The mode a standalone text goes by: the pager mode up to its limit."""
+    def _carrier(
+        self, key: str, written: WrittenText, chat: bool
+    ) -> RcsGroups | RcsChat | RcsTexts | RcsLarge:
+        """What a text goes by; a standalone one by the pager mode up to its limit."""
+        if self.groups.knows(key):
+            return self.groups
+        if chat:
+            return self.chats
         return self.large if len(written.content) > self.settings.pager_limit else self.texts
 
     def conversation_shown(self, key: str) -> None:
@@ -160,8 +173,8 @@ class RcsClient:
         self.chats.end(number)
 
     def typing(self, key: str, on: bool) -> None:
-        """The user types in a chat."""
-        self.chats.typing(key, on)
+        """The user types in a chat or a group."""
+        (self.groups if self.groups.knows(key) else self.chats).typing(key, on)
 
     def answer_offer(self, offer_id: str, accept: bool) -> None:
         """The user, or a setting, answers an invitation."""
@@ -169,20 +182,20 @@ class RcsClient:
             raise NotServed("The invitation is over")
 
     def create_group(self, subject: str, members: Sequence[str]) -> str:
-        """There are no groups yet."""
-        raise NotServed("Group chat is not available")
+        """The user founds a group."""
+        return self.groups.create(subject, members)
 
     def join_group(self, uri: str) -> str:
-        """There are no groups yet."""
-        raise NotServed("Group chat is not available")
+        """The user joins a group."""
+        return self.groups.join(uri)
 
     def add_to_group(self, key: str, number: str) -> None:
-        """There are no groups yet."""
-        raise NotServed("Group chat is not available")
+        """The user brings somebody into a group."""
+        self.groups.add(key, number)
 
     def leave_group(self, key: str) -> None:
-        """There are no groups yet."""
-        raise NotServed("Group chat is not available")
+        """The user leaves a group."""
+        self.groups.leave(key)
 
     def send_file(self, key: str, path: str, type: str) -> str:
         """Queue a file for a number; it waits while there is no registration. Returns its imdn.Message-ID."""

@@ -138,6 +138,8 @@ class SessionCall(MsrpCall):
         super().__init__(endpoint, [terms], new_origin(host), lambda _: hooks.msrp(self))
         self.parties, self.hooks, self._on_message = parties, hooks, on_message
         self.invite: OutgoingInvite | None = None
+        self.sdp: Content | None = None
+        """The offer alone, when our INVITE carries other parts beside it."""
 
     @property
     def identity(self) -> str:
@@ -177,6 +179,13 @@ class SessionCall(MsrpCall):
 
     def progressed(self, session: InviteSession, response: Response) -> None:
         self.hooks.progressed(self, response)
+
+    def answered(self, session: InviteSession, response: Response) -> None:
+        """Refreshes repeat the offer, not what was sent beside it."""
+        if self.sdp is not None:
+            session.keep_content(self.sdp)
+            self.sdp = None
+        super().answered(session, response)
 
     def requested(self, request: SessionRequest) -> None:
         if self.hooks.requested(self, request):

@@ -19,13 +19,15 @@ from devices.simulated.rcs_access import Headers, RcsAccess, RcsSettings
 from devices.simulated.rcs_conversations import Conversations, ids_of, number_of, sender_of
 from devices.simulated.rcs_notifications import NAMESPACE, RcsNotifications, Received
 from devices.simulated.rcs_outbox import CPIM, Outbox, Outgoing, Repeat, pager_message
+from harness.agent.msrp.plan import MsrpPlan
 from harness.agent.session.user import SessionRequest
 from harness.bodies.cpim import CpimMessage, build_cpim, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
+from harness.bodies.sdp_attributes import type_accepted
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.identity import Msisdn
 from harness.cpm.tokens import new_id
-from harness.errors import BodySyntaxError, SipSyntaxError
+from harness.errors import BodySyntaxError, SipSyntaxError, UsageError
 from harness.sip.headers import MediaType
 from harness.sip.message import Request, Response
 
@@ -91,24 +93,28 @@ class TextShelf:
         self.notifications.expect(message_id)
         return WrittenText(message_id, text.encode("utf-8", "replace"), format_timestamp(self.clock()))
 
-    def came(self, key: str, cpim: CpimMessage, content: bytes, received: Received) -> None:
-        """Show a text in the conversation under this key and notify its sender, once if it comes twice."""
+    def came(
+        self, key: str, cpim: CpimMessage, content: bytes, received: Received, sender: str | None = None
+    ) -> None:
+        """Show a text in the conversation under this key and notify its sender, once if it comes twice.
+
+        sender: the number of the member who wrote it to a group.
+        """
         if self.notifications.is_repeat(received):
             return
         if received.conversation and not self.personality.own_conversation:
             self.conversations.learn(key, received.conversation)
         self.notifications.delivered(key, received)
         kind = _media_type(cpim.mime_get("Content-Type"))
-        self.show(
-            key, decoded(content, kind.parameters.get("charset") if kind else None), received.message_id
-        )
+        text = decoded(content, kind.parameters.get("charset") if kind else None)
+        self.show(key, text, received.message_id, sender)
         if self.defects.has("displayed_unseen"):
             self.notifications.shown(key)
 
-    def show(self, key: str, text: str, message_id: str) -> None:
+    def show(self, key: str, text: str, message_id: str, sender: str | None = None) -> None:
         """Put it on the screen."""
         altered = self.defects.has("other_text_on_screen")
-        self.app.incoming(key, f"{text}…" if altered else text, message_id)
+        self.app.incoming(key, f"{text}…" if altered else text, message_id, sender)
 
 
 class RcsTexts:
@@ -187,6 +193,13 @@ class RcsTexts:
         target = sender_of(message)
         received = Received.of(cpim, target, message.get("Conversation-ID"), self._shelf.clock())
         self._shelf.came(number_of(target), cpim, content, received)
+
+
+def demand_text(plan: MsrpPlan) -> None:
+    """Raises UsageError when the other side takes no text in CPIM (RFC 4975 8.6)."""
+    taken = (*plan.remote_accepts, *plan.remote_accepts_wrapped)
+    if not type_accepted(taken, PLAIN):
+        raise UsageError(f"the other side takes {' '.join(taken)}, not {PLAIN} (RFC 4975 8.6)")
 
 
 def _media_type(value: str | None) -> MediaType | None:
