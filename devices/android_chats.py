@@ -7,7 +7,7 @@ import time
 from devices.android_conversations import ConversationUi
 from devices.android_screen import pauses
 from devices.apps.dump import Dump, UiNode, as_dumped, belonging, is_one_of
-from devices.handset import OfferKind
+from devices.handset import ClientSetting, OfferKind
 from harness.errors import NotOnBench, NotSeen
 
 
@@ -31,6 +31,18 @@ class ChatUi(ConversationUi):
         if switch is None or not self._ok(["getprop", switch.property], record=False).stdout.strip():
             raise NotOnBench(f"handset {self.serial}: no switch for what {self.app.app} accepts ({what})")
         self._ok(["setprop", switch.property, switch.asks if ask else switch.accepts])
+
+    def change_setting(self, setting: ClientSetting, value: str) -> str:
+        """Provision the RCS client otherwise; returns what it was.
+
+        Raises NotOnBench where neither the app nor this handset has such a setting.
+        """
+        name = self.app.settings.get(setting)
+        before = self._ok(["getprop", name], record=False).stdout.strip() if name else ""
+        if name is None or not before:
+            raise NotOnBench(f"handset {self.serial}: {setting} of {self.app.app} cannot be set here")
+        self._ok(["setprop", name, value])
+        return before
 
     def accept(self, timeout: float, file: str | None = None) -> None:
         """Accept the invitation of the open conversation, or the file of this name."""

@@ -50,6 +50,15 @@ class OfferKind(StrEnum):
     FILE = "file"
 
 
+class ClientSetting(StrEnum):
+    """What an RCS client is provisioned with and a test may want otherwise."""
+
+    CHAT_IDLE = "chat_idle"
+    """Seconds without a message after which a session is ended."""
+    CHAT_RING = "chat_ring"
+    """Seconds an invitation waits for the user."""
+
+
 @dataclass(frozen=True, slots=True)
 class HandsetIdentity:
     """Who the handset says it is. `imei` is None where the build does not let a shell read it."""
@@ -194,6 +203,9 @@ class HandsetUi(Protocol):
 
     def ask_before_accepting(self, what: OfferKind, ask: bool) -> None:
         """Let the app ask its user before it accepts, or accept by itself."""
+
+    def change_setting(self, setting: ClientSetting, value: str) -> str:
+        """Provision the RCS client otherwise; returns what it was."""
 
     def accept(self, timeout: float, file: str | None = None) -> None:
         """Accept the invitation of the open conversation, or the file of this name.

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase
 from ruamel.yaml.error import MarkedYAMLError
 
-from devices.handset import FileState, OfferKind, TextStatus
+from devices.handset import ClientSetting, FileState, OfferKind, TextStatus
 from harness.errors import LabFileError
 
 
@@ -192,6 +192,7 @@ class MessagingAppDefinition(_Strict):
     file_words: dict[FileState, tuple[str, ...]] = Field(default_factory=dict)
     stored_files: tuple[str, ...] = ()
     asking: dict[OfferKind, Asking] = Field(default_factory=dict)
+    settings: dict[ClientSetting, str] = Field(default_factory=dict)
     hints: Hints = Hints()
 
 

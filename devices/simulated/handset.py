@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from devices.simulated import shell_dumpsys, shell_files, shell_screen, shell_system
+from devices.simulated import provisioned, shell_dumpsys, shell_files, shell_screen, shell_system
 from devices.simulated.adbd import AdbDaemon
 from devices.simulated.air_link import AirLink
 from devices.simulated.android_shell import AndroidShell
@@ -36,9 +36,6 @@ from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport
 
 _log = logging.getLogger(__name__)
-
-IDLE_PROPERTY = "debug.rcslab.chat_idle"
-"""Seconds without a message after which the client ends a chat."""
 
 SHELL_COMMANDS = shell_files.COMMANDS | shell_system.COMMANDS | shell_screen.COMMANDS | shell_dumpsys.COMMANDS
 
@@ -91,7 +88,8 @@ class SimulatedHandset:
         adb = await self.adbd.start(*self.options.adb)
         self.modem.start()
         self.android.properties.publish(PERSONALITY_PROPERTY, self.options.personality)
-        self.android.properties.publish(IDLE_PROPERTY, f"{self.options.rcs.idle_seconds:g}")
+        for name, value in provisioned.properties(self.rcs).items():
+            self.android.properties.publish(name, value)
         self.android.properties.subscribe(self._property_changed)
         self.android.subscribe_power(self._power_changed)
         self.rcs.start()
@@ -109,8 +107,7 @@ class SimulatedHandset:
         await self.adbd.stop()
 
     def _property_changed(self, name: str, value: str) -> None:
-        if name == IDLE_PROPERTY:
-            self.rcs.chats.idle_after(value)
+        provisioned.property_changed(self.rcs, name, value)
         if name != PROPERTY:
             return
         try:

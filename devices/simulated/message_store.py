@@ -161,6 +161,10 @@ class MessageStore:
         for conversation in self._forget_offer(offer_id):
             self._note(conversation, f"Invitation missed: {why}" if why else "Invitation missed")
 
+    def offer_taken(self, offer_id: str) -> None:
+        """The client accepted it, since the user replied: nobody is asked any more."""
+        self._forget_offer(offer_id)
+
     def group_opened(
         self, key: str, subject: str, members: Sequence[str], invited: Sequence[str] = ()
     ) -> None:

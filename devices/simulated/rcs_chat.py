@@ -69,13 +69,17 @@ class Chat:
 
 
 class RcsChat:
-    """The 1-1 sessions of one client. idle_seconds: after which a session without messages is ended."""
+    """The 1-1 sessions of one client.
+
+    idle_seconds: after which a session without messages is ended. ring_seconds: how long an invitation waits
+    for the user; may be changed.
+    """
 
     flows = (Flow.SESSION,)
 
     def __init__(self, shelf: TextShelf, settings: RcsSettings) -> None:
         self._shelf, self._app, self._settings = shelf, shelf.app, settings
-        self.idle_seconds = settings.idle_seconds
+        self.idle_seconds, self.ring_seconds = settings.idle_seconds, settings.ring_seconds
         self._sessions: RcsSessions | None = None
         self._chats: dict[str, Chat] = {}
         self._targets: Recent[str, str] = Recent()
@@ -92,7 +96,9 @@ class RcsChat:
         chat = self._chat(number, target)
         chat.composing.over()
         chat.waiting.append(text)
-        self.answer(chat.offer_id, True)  # who replies accepts
+        offer_id = chat.offer_id
+        if self.answer(offer_id, True):  # who replies accepts
+            self._app.offer_taken(offer_id)
         self._go_on(chat)
 
     def end(self, number: str) -> None:
@@ -126,16 +132,9 @@ class RcsChat:
             self._go_on(chat)
         return True
 
-    def idle_after(self, seconds: str) -> None:
+    def idle_after(self, seconds: float) -> None:
         """A setting of the client was written; chats that are open count from now on."""
-        try:
-            wanted = float(seconds)
-        except ValueError:
-            wanted = 0.0
-        if not 0 < wanted < 1e9:
-            _log.error("a chat idles after %r: expected seconds above 0; it stays as it was", seconds)
-            return
-        self.idle_seconds = wanted
+        self.idle_seconds = seconds
         for chat in self._chats.values():
             if chat.open:
                 self._touch(chat)
@@ -253,7 +252,7 @@ class RcsChat:
         if chat.arrival is arrival:
             arrival.ring()
             loop = asyncio.get_running_loop()
-            chat.ringing = loop.call_later(self._settings.ring_seconds, arrival.refuse, NO_ANSWER)
+            chat.ringing = loop.call_later(self.ring_seconds, arrival.refuse, NO_ANSWER)
 
     def _withdrawn(self, chat: Chat, arrival: Arrival, ending: Ending) -> None:
         """It ended before the user answered: given up by the other side, or by us for no answer."""

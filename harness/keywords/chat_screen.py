@@ -129,6 +129,19 @@ class ChatScreen(ScreenTopic):
         return screen.offers[-1]
 
     @keyword
+    def handset_shows_no_invitation(
+        self,
+        number: Msisdn | None = None,
+        group: str | None = None,
+        timeout: timedelta | None = None,
+        handset: str | None = None,
+    ) -> None:
+        """Waits until the conversation no longer asks its user to accept an invitation."""
+        self.wait_on_screen(
+            lambda screen: not screen.offers, "no invitation", number, group, timeout, handset
+        )
+
+    @keyword
     def handset_shows_composing(
         self,
         number: Msisdn | None = None,

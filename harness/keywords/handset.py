@@ -8,14 +8,18 @@ from datetime import timedelta
 from robot.api import logger
 from robot.api.deco import keyword
 
-from devices.handset import ScreenMessage, TextStatus
+from devices.handset import ClientSetting, ScreenMessage, TextStatus
 from harness.cpm.identity import Msisdn
 from harness.errors import UsageError
-from harness.keywords.topic import Topic
+from harness.keywords.topic import BenchAccess, Topic
 
 
 class HandsetKeywords(Topic):
     """The handset as its user sees it."""
+
+    def __init__(self, access: BenchAccess) -> None:
+        super().__init__(access)
+        self._settings_before: dict[tuple[str | None, ClientSetting], str] = {}
 
     @keyword
     def open_conversation(self, number: Msisdn | None = None, handset: str | None = None) -> None:
@@ -122,6 +126,28 @@ class HandsetKeywords(Topic):
     def property_of_handset(self, name: str, handset: str | None = None) -> str:
         """Returns an Android system property (getprop), empty when it is not set."""
         return self.handset(handset).android.property(name)
+
+    @keyword
+    def change_handset_setting(self, setting: ClientSetting, value: str, handset: str | None = None) -> None:
+        """Provisions the RCS client of the handset otherwise, until `Restore Handset Settings`.
+
+        CHAT_IDLE: seconds without a message after which it ends a session. CHAT_RING: seconds an invitation
+        waits for its user. The test is skipped where that cannot be changed.
+
+        | Change Handset Setting    CHAT_IDLE    0.5
+        | ...
+        | [Teardown]    Restore Handset Settings
+        """
+        self.act()
+        before = self.handset(handset).android.change_setting(setting, value)
+        self._settings_before.setdefault((handset, setting), before)
+
+    @keyword
+    def restore_handset_settings(self) -> None:
+        """Undoes every `Change Handset Setting`."""
+        while self._settings_before:
+            (handset, setting), before = self._settings_before.popitem()
+            self.handset(handset).android.change_setting(setting, before)
 
     @keyword
     def log_of_handset(self, handset: str | None = None) -> list[str]:

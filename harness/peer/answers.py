@@ -63,8 +63,10 @@ def altered(message: _Message, changes: HeaderChanges) -> _Message:
 class Answer:
     """One answer. `status` None is silence. A 2xx is the peer's own answer with these changes in it.
 
-    delay: seconds between the request and its answer. streams: False for a 200 to INVITE that accepts the
-    session and none of the m-lines offered in it (port 0, RFC 3264 6).
+    delay: seconds between the request and its answer.
+    Of an INVITE: streams: False for a 200 that accepts the session and none of the m-lines offered in it
+    (port 0, RFC 3264 6). crosses: while it rings, a CANCEL is met by this answer, which was on its way,
+    instead of by 487. refreshes: False when the session is neither refreshed nor ended for want of a refresh.
     """
 
     status: int | None
@@ -73,6 +75,8 @@ class Answer:
     body: bytes = b""
     delay: float = 0.0
     streams: bool = True
+    crosses: bool = False
+    refreshes: bool = True
 
     @property
     def silent(self) -> bool:

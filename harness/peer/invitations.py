@@ -133,19 +133,24 @@ class Invitations:
         delay: float = 0.0,
         flow: MediaFlow | None = None,
         streams: bool = True,
+        refreshes: bool = True,
     ) -> None:
         """Answer the next `count` INVITEs (of this flow, else any) with this status, or not at all (None).
 
         A 2xx accepts the session, with these changes in the 200. delay: seconds it rings before the answer.
-        streams: False declines every m-line in the 200, with port 0. An answer for a flow comes before one
-        for any.
+        streams, refreshes: see Answer. An answer for a flow comes before one for any.
         """
-        queue = self._answers.setdefault(flow, AnswerQueue())
-        queue.add(Answer(status, headers or {}, reason, delay=delay, streams=streams), count)
+        queue = self._queue(flow)
+        queue.add(
+            Answer(status, headers or {}, reason, delay=delay, streams=streams, refreshes=refreshes), count
+        )
 
-    def ring_next(self, flow: MediaFlow | None = None) -> None:
-        """Answer the next INVITE with 180, and nothing more until `answer` says what."""
-        self.answer_next(200, flow=flow, delay=inf)
+    def ring_next(self, flow: MediaFlow | None = None, *, crossing: bool = False) -> None:
+        """Answer the next INVITE with 180, and nothing more until `answer` says what.
+
+        crossing: a CANCEL is met by a 200, as if that had been on its way.
+        """
+        self._queue(flow).add(Answer(200, delay=inf, crosses=crossing))
 
     async def answer(self, session: ServiceSession, answer: Answer) -> None:
         """Answer the INVITE of a session that rings; nothing happens when it is over already."""
@@ -153,6 +158,9 @@ class Invitations:
         if service is None or invite is None:
             raise UsageError(f"{session} was not begun by the handset: there is nothing to answer")
         self._give(service, session, invite, answer)
+
+    def _queue(self, flow: MediaFlow | None) -> AnswerQueue:
+        return self._answers.setdefault(flow, AnswerQueue())
 
     def answer_as_usual(self) -> None:
         """Forget the answers asked for and not given yet."""
@@ -219,6 +227,8 @@ class Invitations:
         self, service: MsrpService[Any], session: ServiceSession, invite: IncomingInvite, answer: Answer
     ) -> None:
         """180 at once, the answer when the far party has made up its mind."""
+        if answer.crosses:
+            invite.on_cancel = partial(self._give, service, session, invite, answer)
         await invite.ring(headers=[("Record-Route", self.pcscf.route(invite.incoming.local))])
         timeout = answer.delay if isfinite(answer.delay) else None
         over, _ = await asyncio.wait({invite.over}, timeout=timeout)
@@ -259,6 +269,8 @@ class Invitations:
         alter = partial(altered, changes=answer.headers)
         accepted = await session.call.accept(invite, headers, alter=alter, streams=answer.streams)
         self._answered(invite)
+        if accepted is not None and not answer.refreshes:
+            await session.stop_refreshing()
         if accepted is not None and answer.streams:
             service.begin(session)
 

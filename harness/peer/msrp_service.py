@@ -231,7 +231,10 @@ class MsrpService(SessionWaits[S]):
     async def cancel(self, session: S, reason: Reason | None = None) -> S:
         """Give up our INVITE and wait for its end; a 2xx that crosses gets a BYE. Raises UsageError."""
         self.invitations.cancel(session, reason)
-        return await self.answered(session)
+        await self.answered(session)
+        if session.accepted:  # it was here before the CANCEL could leave
+            await self.end(session, reason)
+        return session
 
     def begin(self, session: S) -> None:
         """A session was accepted."""

@@ -118,14 +118,14 @@ class ServiceSession:
         return session
 
     async def refresh(self, method: str = "UPDATE", headers: Iterable[Header] = ()) -> Response:
-        """Refresh it now, by UPDATE or by INVITE with the same SDP (RFC 4028 7.4); the final response.
+        """Refresh it now, by UPDATE or by INVITE (RFC 4028 7.4); the final response.
 
         Raises UsageError, TransactionTimeout, TransportFailed.
         """
         dialog = self.dialog
         if method == "UPDATE":
             return await dialog.update(headers=headers)
-        return await dialog.reinvite(lambda: dialog.content, headers)
+        return await self.call.refresh(dialog, headers)
 
     async def stop_refreshing(self) -> None:
         """Neither refresh it nor end it for want of a refresh. Raises UsageError."""

@@ -9,7 +9,7 @@ import pytest
 
 from devices.android import AndroidHandset
 from devices.apps import load_app
-from devices.handset import FileState, OfferKind, ScreenMessage, TextStatus
+from devices.handset import ClientSetting, FileState, OfferKind, ScreenMessage, TextStatus
 from devices.simulated import conversations
 from devices.simulated.conversations import ChatState
 from harness.errors import NotOnBench, NotSeen, UsageError
@@ -121,6 +121,15 @@ def test_a_handset_without_the_switch_cannot_be_told_to_ask(bench: Any, handset:
     bench.call(bench.android.properties.publish, "debug.rcslab.accept_chats", "")
     with pytest.raises(NotOnBench, match="no switch for what Google Messages accepts"):
         handset.ask_before_accepting(OfferKind.CHAT, True)
+
+
+def test_a_setting_of_the_client_is_changed(bench: Any, handset: AndroidHandset) -> None:
+    publish = bench.android.properties.publish
+    with pytest.raises(NotOnBench, match="chat_idle of Google Messages cannot be set here"):
+        handset.change_setting(ClientSetting.CHAT_IDLE, "0.5")
+    bench.call(publish, "debug.rcslab.chat_idle", "300")
+    assert handset.change_setting(ClientSetting.CHAT_IDLE, "0.5") == "300"
+    assert handset.change_setting(ClientSetting.CHAT_IDLE, "300") == "0.5"
 
 
 def test_an_app_without_chats_is_said_to_have_none(bench: Any, handset: AndroidHandset) -> None:

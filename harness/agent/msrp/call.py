@@ -23,8 +23,8 @@ from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.invite_session import InviteSession
 from harness.agent.session.user import Cause, Content, Ending, Header, SessionUser
 from harness.bodies.sdp import write_sdp
-from harness.bodies.sdp_attributes import Setup
-from harness.bodies.session_description import Origin, SessionDescription
+from harness.bodies.sdp_attributes import Setup, parse_setup
+from harness.bodies.session_description import MediaDescription, Origin, SessionDescription
 from harness.errors import UsageError
 from harness.sip.dialog import DialogState
 from harness.sip.grammar import quote
@@ -113,7 +113,9 @@ class MsrpCall(SessionUser):
             self.endpoint.forget(uri)
         self._expected.clear()
 
-    async def change(self, terms: Sequence[MsrpTerms | None] | None = None) -> Response:
+    async def change(
+        self, terms: Sequence[MsrpTerms | None] | None = None, headers: Iterable[Header] = ()
+    ) -> Response:
         """Offer anew: other terms, or the same to refresh; the final response.
 
         In a re-INVITE, or an UPDATE while the dialog is early. A refusal leaves everything as it was (RFC
@@ -124,10 +126,17 @@ class MsrpCall(SessionUser):
         early = self.session.dialog.state is DialogState.EARLY
         send = self.session.update if early else self.session.reinvite
         try:
-            return await send(partial(self.offer, terms))
+            return await send(partial(self.offer, terms), headers)
         finally:
             self._offered = None
             self._expect_nothing()
+
+    async def refresh(self, session: InviteSession, headers: Iterable[Header] = ()) -> Response:
+        """With what was said last, but actpass where that says passive: no offer may (RFC 6135 4.2.2)."""
+        own = self._own
+        if own is None or not any(_setup_of(own, line) is Setup.PASSIVE for line in own.media):
+            return await super().refresh(session, headers)
+        return await self.change(tuple(map(partial(_offerable, own), own.media, self.terms)), headers)
 
     async def outcome(self, outgoing: OutgoingInvite) -> InviteOutcome:
         """Wait for the end of the INVITE that took our offer along; without a session all is over."""
@@ -209,7 +218,8 @@ class MsrpCall(SessionUser):
         content = self._answer(invite.request, streams)
         if isinstance(content, Refusal):
             warning = f"{content.warning:d} {self.origin.address} {quote(content.reason)}"
-            invite.reject(content.status, headers=[("Warning", warning)])
+            understood = [("Accept", SDP)] if content.status == 415 else []  # RFC 3261 8.2.3
+            invite.reject(content.status, headers=[("Warning", warning), *understood])
             return None
         if invite.initial:
             self.session, invite.session.user = invite.session, self
@@ -303,6 +313,19 @@ class MsrpCall(SessionUser):
         """The MSRP sessions end with the SIP session (RFC 4975 5.4: after BYE nothing is sent)."""
         if self.session in (None, session):
             self._close(f"the SIP session ended: {ending.cause}")
+
+
+def _setup_of(own: SessionDescription, line: MediaDescription) -> Setup | None:
+    found = own.attribute_of(line, "setup")
+    return parse_setup(found.value if found is not None else None)
+
+
+def _offerable(own: SessionDescription, line: MediaDescription, terms: MsrpTerms | None) -> MsrpTerms | None:
+    """Terms that offer an m-line of ours again: None where it ended."""
+    if terms is None or not line.port:
+        return None
+    setup = _setup_of(own, line) or terms.setup
+    return replace(terms, setup=Setup.ACTPASS if setup is Setup.PASSIVE else setup)
 
 
 def _description(message: Request | Response) -> SessionDescription | Refusal:

@@ -31,7 +31,8 @@ class IncomingInvite:
     """An INVITE to be answered. session: the one it makes, or the one a re-INVITE is for.
 
     final: our final response, None before. over: done when nothing more is to come of it: refused, or a 2xx
-    acknowledged (its result is the ACK) or never acknowledged (None).
+    acknowledged (its result is the ACK) or never acknowledged (None). on_cancel: answers in place of the 487
+    to a CANCEL, as an answer does that is on its way by then.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class IncomingInvite:
     ) -> None:
         self.context, self.incoming, self.session, self.initial = context, incoming, session, initial
         self.final: Response | None = None
+        self.on_cancel: Callable[[], None] | None = None
         self.over: asyncio.Future[Request | None] = asyncio.get_running_loop().create_future()
         self._reliable = ReliableResponses(incoming.message)
         self._unacknowledged: tuple[Response, asyncio.Future[Request | None]] | None = None
@@ -222,7 +224,11 @@ class IncomingInvite:
     # -- what comes meanwhile
 
     def cancelled(self, cancel: Request) -> None:
-        """A CANCEL for it: 487, unless it has its final response (9.2)."""
+        """A CANCEL for it: 487, unless it has its final response (9.2), or `on_cancel` gives it one."""
+        crossing, self.on_cancel = self.on_cancel, None
+        if crossing is not None and self._is_open:
+            crossing()
+            return
         self._refuse(487, Cause.CANCELLED, by_us=False, message=cancel)
 
     def acknowledged(self, ack: Request) -> bool:

@@ -52,7 +52,7 @@ class SessionRefresh:
         if session.remote_methods is not None and "UPDATE" in session.remote_methods:
             response = await session.update()
         else:
-            response = await session.reinvite(lambda: session.content)
+            response = await session.user.refresh(session)
         after, until = timer.refresh_after, timer.give_up_after
         if response.status >= 300 and not self._failed and after is not None and until is not None:
             self._failed = True

@@ -132,6 +132,10 @@ class SessionUser:
         known = request.message.method in request.context.allow
         request.respond(200 if request.message.method == "OPTIONS" else 501 if known else 405, None, [allow])
 
+    async def refresh(self, session: InviteSession, headers: Iterable[Header] = ()) -> Response:
+        """Refresh the session by re-INVITE: with what we described last, unchanged (RFC 4028 7.4)."""
+        return await session.reinvite(lambda: session.content, headers)
+
     def refreshed(self, session: InviteSession, request: Request) -> None:
         """A re-INVITE or UPDATE of the other end was accepted: its interval counts anew (RFC 4028 9)."""
 

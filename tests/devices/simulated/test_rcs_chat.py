@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from devices.simulated.conversations import ChatState, MessageStatus
+from devices.simulated.provisioned import properties, property_changed
 from devices.simulated.rcs_chat import GLARE_SECONDS
 from tests.devices.simulated.msrp_wire import FarMsrp, MsrpWire
 
@@ -312,10 +313,12 @@ async def test_how_long_a_session_may_idle_is_a_setting(tools: Any) -> None:
         await far.accept()
         await far.msrp.receive()
         for nonsense in ("", "soon", "0", "-1", "nan", "inf"):
-            rig.client.chats.idle_after(nonsense)
+            property_changed(rig.client, "debug.rcslab.chat_idle", nonsense)
+        property_changed(rig.client, "debug.rcslab.other", "30")
         await tools.advance(31)
         await rig.network.nothing()
-        rig.client.chats.idle_after("30")
+        property_changed(rig.client, "debug.rcslab.chat_idle", "30")
+        assert properties(rig.client)["debug.rcslab.chat_idle"] == "30"
         await tools.advance(30.2)
         await rig.network.receive("BYE")
 
@@ -562,7 +565,10 @@ async def test_who_replies_accepts(tools: Any) -> None:
         rig.app.acceptance.accept_chats = 0
         far.call()
         await rig.network.receive("SIP/2.0")
+        (conversation,) = rig.app.conversations.values()
+        assert conversation.offers
         rig.write("yes?")
+        assert not conversation.offers
         await far.taken(await rig.network.receive("SIP/2.0"))
         assert await texts(far, 1) == ["yes?"]
         await rig.network.nothing()

@@ -244,6 +244,32 @@ def test_update_and_reinvite_of_the_other_side_are_answered(in_loop: Any) -> Non
     in_loop(scenario())
 
 
+def test_a_refresh_repeats_what_was_said_but_offers_no_passive(in_loop: Any) -> None:
+    """RFC 4028 7.4: the same description; RFC 6135 4.2.2: "passive" stands in no offer."""
+
+    async def scenario() -> None:
+        async with two_ends() as (near, far):
+            far.terms = [far.wanting()]
+            ours, theirs = await begun(near, far, near.wanting(setup=Setup.ACTIVE))
+            await talk(ours, near, theirs, far)
+            kept = theirs.handle
+            assert ours.session is not None and theirs.session is not None
+            offered = ours.session.content
+            assert (await ours.refresh(ours.session)).status == 200
+            assert ours.session.content == offered
+            answered = theirs.session.content
+            assert answered is not None and b"a=setup:passive\r\n" in answered.body
+            assert (await theirs.refresh(theirs.session)).status == 200
+            refreshed = theirs.session.content
+            assert refreshed is not None and b"a=setup:actpass\r\n" in refreshed.body
+            before, after = (parse_sdp(each.body).origin for each in (answered, refreshed))
+            assert before is not None and after is not None and after.version == before.version + 1
+            await talk(ours, near, theirs, far)
+            assert theirs.handle is kept
+
+    in_loop(scenario())
+
+
 def test_a_new_path_in_a_later_offer_moves_the_session(in_loop: Any) -> None:
     async def scenario() -> None:
         async with two_ends() as (near, far):

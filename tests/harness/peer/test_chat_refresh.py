@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.agent.session.user import Cause
 from harness.errors import NotSeen, UsageError
 from harness.peer.answers import Answer
 from harness.peer.mt_request import Target
@@ -39,6 +40,22 @@ def test_it_rings_until_it_is_answered(bench: Any, ringing: Any, answer: Answer,
     assert handset.receive().header("CSeq") == "1 CANCEL"  # the second answer left nothing before that
 
 
+def test_an_answer_that_crosses_a_cancel(bench: Any, invite: Any, far: str) -> None:
+    peer = bench.start()
+    peer.invitations.ring_next(crossing=True)
+    handset = bench.handset()
+    invite(handset, *IDS, branch="same")
+    handset.send(handset.request("CANCEL", far, to=far, cseq=1, call_id="chat-1", branch="same"))
+    answers = {answer.header("CSeq"): answer for answer in (handset.receive(), handset.receive())}
+    assert {answer.status for answer in answers.values()} == {200}
+    assert "m=message" in answers["1 INVITE"].body
+    follow(handset, answers["1 INVITE"], "ACK", 1)
+    chat = bench.call(peer.chats.wait_session(timeout=5))
+    follow(handset, answers["1 INVITE"], "BYE", 2)
+    assert handset.receive().status == 200
+    assert bench.call(peer.chats.wait_ended(chat, timeout=5)).ending.cause is Cause.BYE
+
+
 def test_only_what_the_handset_began_is_answered(bench: Any, ue: str) -> None:
     peer = bench.start()
     handset = bench.handset()
@@ -59,6 +76,19 @@ def test_the_handset_rings(bench: Any, ue: str) -> None:
         bench.call(peer.chats.wait_ringing(timeout=0.05))
     handset.answer(asked, "180 Ringing", f"Contact: <{handset.contact}>")
     assert bench.call(peer.chats.wait_ringing(timeout=5)) is chat
+
+
+def test_an_invite_given_up_when_it_was_accepted_already(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    chat = bench.call(peer.chats.invite(Target.of(peer.registrar.binding_of(ue)), wait=False))
+    accept(handset, handset.receive(), sdp("msrp://127.0.0.1:9/ue2;tcp", "active"))
+    ending = bench.begin(peer.chats.cancel(chat))
+    bye = handset.receive()
+    assert bye.start == f"BYE {handset.contact} SIP/2.0"
+    handset.answer(bye)
+    assert (ending().status, chat.ending.by_us) == (200, True)
 
 
 def test_the_handset_refreshes(bench: Any, invite: Any) -> None:
@@ -117,3 +147,9 @@ def test_an_interval_of_an_invite_is_not_put_right(bench: Any, ue: str) -> None:
     handset.answer(asked, "422 Session Interval Too Small", "Min-SE: 90")
     assert handset.receive().start.startswith("ACK ")
     assert inviting().status == 422
+
+
+def test_a_body_that_is_no_offer(bench: Any, invite: Any) -> None:
+    bench.start()
+    refused = invite(bench.handset(), "Accept: */*", body="hello", kind="text/plain")
+    assert (refused.status, refused.header("Accept")) == (415, "application/sdp")

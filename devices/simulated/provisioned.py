@@ -1,0 +1,62 @@
+"""What the simulated RCS client is provisioned with and may be told anew while it runs, as system properties.
+
+debug.rcslab.chat_idle: seconds without a message after which it ends a chat; debug.rcslab.chat_ring: seconds
+an invitation waits for its user.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from devices.simulated.rcs_client import RcsClient
+
+_log = logging.getLogger(__name__)
+
+PREFIX = "debug.rcslab."
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One property: what it is now, and how it is changed. Change raises ValueError."""
+
+    value: Callable[[RcsClient], str]
+    change: Callable[[RcsClient, str], None]
+
+
+def _seconds(text: str) -> float:
+    """Raises ValueError."""
+    seconds = float(text)
+    if not 0 < seconds < 1e9:
+        raise ValueError(f"expected seconds above 0, got {text!r}")
+    return seconds
+
+
+def _chat_ring(client: RcsClient, text: str) -> None:
+    client.chats.ring_seconds = _seconds(text)
+
+
+_ROWS = {
+    f"{PREFIX}chat_idle": _Row(
+        lambda client: f"{client.chats.idle_seconds:g}",
+        lambda client, text: client.chats.idle_after(_seconds(text)),
+    ),
+    f"{PREFIX}chat_ring": _Row(lambda client: f"{client.chats.ring_seconds:g}", _chat_ring),
+}
+
+
+def properties(client: RcsClient) -> dict[str, str]:
+    """Names and values as getprop shows them."""
+    return {name: row.value(client) for name, row in _ROWS.items()}
+
+
+def property_changed(client: RcsClient, name: str, value: str) -> None:
+    """A system property was written; others than these mean nothing here."""
+    row = _ROWS.get(name)
+    if row is None:
+        return
+    try:
+        row.change(client, value)
+    except ValueError as error:
+        _log.error("%s stays %s: %s", name, row.value(client), error)
