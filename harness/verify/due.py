@@ -86,7 +86,7 @@ def due_notifications(assembly: Assembly, *, owed_by: Party | None = None) -> li
         for item in assembly.cpim_items()
         if owed_by in (None, item.sender.other)
         and item.sender is not Party.UNKNOWN
-        and _is_first_taken(item, assembly)
+        and is_first_taken(item, assembly)
         for due in due_of(item, assembly)
     ]
 
@@ -163,8 +163,8 @@ def _takes_notifications(carrier: MsrpEntry) -> bool:
     return type_accepted(end.accept_types, "message/cpim") and type_accepted(wrapped, "message/imdn+xml")
 
 
-def _is_first_taken(item: CpimItem, assembly: Assembly) -> bool:
-    """Of the copies of a message the first that was taken, else the first."""
+def is_first_taken(item: CpimItem, assembly: Assembly) -> bool:
+    """Of the copies of a message it is the first that was taken, else the first."""
     copies = [
         known
         for known in assembly.originals(item.message_id)

@@ -71,8 +71,6 @@ class Negotiations:
             if sender is None and receiver is None:
                 continue
             score = (sender is not None) + (receiver is not None)
-            if sender is receiver:  # both of one side: a forged path; its sender is who wrote From-Path
-                score = 0
             by_caller = sender if sender is not None else not receiver
             if best is None or score >= best[0]:
                 best = score, session, by_caller

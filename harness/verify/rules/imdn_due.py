@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.bodies.multipart import MultipartFault, split_multipart
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
-from harness.verify.due import Way, due_of, taken_at, way_now
+from harness.verify.due import Way, due_of, is_first_taken, taken_at, way_now
 from harness.verify.engine import Flow
 from harness.verify.finding import Unverifiable, Violation
 from harness.verify.items import CpimItem
@@ -49,9 +49,7 @@ def _may_be_lost(asked: MsrpEntry, item: CpimItem, flow: Flow) -> bool:
 def timeout(item: CpimItem, flow: Flow) -> Both:
     """Of delivery alone: when a user looks at a message nobody can say."""
     taken = taken_at(item)
-    if taken is None or not flow.from_start:
-        return
-    if any(known is not item and taken_at(known) for known in flow.assembly.originals(item.message_id)):
+    if taken is None or not flow.from_start or not is_first_taken(item, flow.assembly):
         return
     for due in due_of(item, flow.assembly):
         if due.kind != "delivery" or not due.open:

@@ -77,6 +77,7 @@ def test_in_a_chat_notifications_go_in_the_session_while_it_lives():
     ]
     over = chat().drop(*range(10, 14), *range(16, 20))
     assert {each[3] for each in due(over)} == {Way.MESSAGE}
+    assert {each[3] for each in due(over.drop(len(over.steps) - 1))} == {Way.MESSAGE}
     broken = living.insert(len(living.steps), chat().steps[-1])
     assert {each[3] for each in due(broken)} == {Way.MESSAGE}
 
@@ -114,6 +115,17 @@ def test_a_message_that_came_twice_counts_once():
     again = script.steps[0].text.replace("z9hG4bKmt", "z9hG4bKmtzz").replace("Call-ID: mt", "Call-ID: mtzz")
     script.steps += [Step(False, again), answer(Step(False, again), "200 OK", "ued2")]
     assert len(due(script)) == 2
+    assert [rule for rule, _ in rules_of(found(script.wait(31)))].count("imdn.timeout") == 1
+    told = [each for each in found(script).findings if each.rule == "imdn.timeout"]
+    assert [each.where.label for each in told] == ["MESSAGE #2"]
+
+
+def test_a_message_that_was_refused_at_first_is_due_once_it_is_taken():
+    script = pager_mt().drop(2, 3, 4, 5)
+    script.steps[1] = answer(script.steps[0], "480 Temporarily Unavailable", "ued1")
+    again = script.steps[0].text.replace("z9hG4bKmt", "z9hG4bKmtzz").replace("Call-ID: mt", "Call-ID: mtzz")
+    script.steps += [Step(False, again), answer(Step(False, again), "200 OK", "ued2")]
+    assert [each[-1] for each in due(script)] == [True, True]
 
 
 # -- rules on them, in a session --------------------------------------------------------------------------

@@ -199,6 +199,15 @@ def test_a_wrapped_file_is_measured_and_hashed_without_its_wrapper():
     assert rules_of(found(short)) == [("ft.selector.size", "handset")]
 
 
+def test_of_a_part_nobody_knows_the_hash():
+    rest = PICTURE[1000:]
+    script = push(*chunks(rest), file_range=f"{len(OCTETS) - len(rest.encode()) + 1}-{len(OCTETS)}")
+    for index in (0, 3):
+        script.everywhere(f" size:{len(OCTETS)}", "", index)
+        script.body(index, script.steps[index].text.partition("\r\n\r\n")[2])
+    assert "ft.selector.hash-verify" not in dict(rules_of(found(script)))
+
+
 def test_a_large_file_in_many_packets_is_hashed_where_it_is():
     octets = "0123456789abcdef" * 65_536 * 3
     data = content(True, "hA1kQ2mP9sL1", "FilekQ2mP9sLw", octets, "image/jpeg").text.replace(

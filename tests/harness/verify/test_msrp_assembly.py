@@ -177,6 +177,26 @@ def test_chunks_are_joined_in_any_order_and_the_last_received_counts():
     assert message.read(100) == b"abcdefghij" and message.read(4) == b"abcd"
 
 
+def test_what_lies_beyond_the_end_is_no_part_of_the_message():
+    script = with_steps(
+        chunk("hA1kQ2mP9sL1", 8, "hij", "*", "+"),
+        chunk("hA1kQ2mP9sL2", 1, "abcdefg", "*", "$"),
+    )
+    (message,) = assembled(script).msrp.messages
+    assert message.complete and message.read(100) == b"abcdefg"
+
+
+def test_ids_that_come_again_are_those_of_the_newest_session():
+    script, later = chat(), chat()
+    for index, step in enumerate(later.steps):
+        text = step.text.replace("inv9d8f", "zzz9d8f").replace("z9hG4bK", "z9hG4bKzz")
+        later.steps[index] = Step(step.handset, text, msrp=2 if step.msrp else 0, event=step.event)
+    script.steps += later.steps
+    assembly = assembled(script)
+    first, second = assembly.negotiations.sessions
+    assert [len(assembly.msrp.entries_of(each)) for each in (first, second)] == [14, 14]
+
+
 def test_an_aborted_message_is_told_and_its_id_begins_anew():
     script = with_steps(chunk("hA1kQ2mP9sL1", 1, "abc", "10", "#"), chunk("hA1kQ2mP9sL2", 1, "abc", "3", "$"))
     first, second = assembled(script).msrp.messages

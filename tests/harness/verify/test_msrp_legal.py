@@ -25,7 +25,17 @@ from tests.harness.verify.msrp_changes import (
     sub,
     text_of,
 )
-from tests.harness.verify.msrp_flows import FAR_PATH, answered, chat, closed, opened, request, send
+from tests.harness.verify.msrp_flows import (
+    FAR_PATH,
+    answered,
+    chat,
+    closed,
+    content,
+    ok,
+    opened,
+    request,
+    send,
+)
 
 
 def legal_request(*headers: str) -> Step:
@@ -33,6 +43,11 @@ def legal_request(*headers: str) -> Step:
 
 
 LEGAL = [
+    instead(
+        content(True, "hA1kQ2mP9sL1", "Id1kQ2mP9sLw", text_of(200)),
+        ok(content(True, "hA1kQ2mP9sL1", "", ""), "400 Bad"),
+        *answered(content(True, "hA2kQ2mP9sL1", "Id1kQ2mP9sLw", text_of(201))),
+    ),
     instead(
         *answered(
             legal_request(

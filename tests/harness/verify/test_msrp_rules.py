@@ -10,7 +10,7 @@ from harness.evidence.capture import capture_to_timeline, write_capture
 from harness.evidence.timeline import Event, Layer
 from harness.verify.catalogue import load_catalogue, load_checks
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import Script, Step
+from tests.harness.verify.conftest import Script, Step, answer, in_dialog, sdp
 from tests.harness.verify.msrp_changes import (
     FAR_TEXT,
     OPEN,
@@ -505,6 +505,18 @@ def test_several_chunks_that_come_again(other, severity):
     verifier = found(instead(*chunked(2048, 200), *again)(chat()))
     told = [each for each in verifier.findings if each.rule == "msrp.message-id.same-over-chunks"]
     assert [each.severity for each in told] == [severity]
+
+
+def test_a_path_is_over_soon_after_another_was_agreed_on():
+    update = in_dialog("UPDATE", 2, "upd", "Content-Type: application/sdp")
+    reply = answer(update, "200 OK", "", ("Content-Type: application/sdp",))
+    for after, expected in ((0.1, []), (3.0, [("msrp.to-path.matches-sdp", "handset")])):
+        script = chat().drop(*range(10, 22))
+        script.steps[8:8] = [update, reply]
+        script.body(8, sdp("10.0.0.5", "active", 9, "k3Jx8Qw2Zr7Lt5Yv9Bn2").replace("1 1 IN", "1 2 IN"))
+        script.body(9, sdp("10.0.0.1", "passive", 20000, "p4Mz6Hs8Dc2Vf0Gk7Ja4").replace("1 1 IN", "1 2 IN"))
+        script.change(10, after=after)
+        assert [each for each in rules_of(found(script)) if each[0].startswith("msrp.")] == expected
 
 
 def test_content_against_the_direction():
