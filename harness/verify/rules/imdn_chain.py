@@ -9,6 +9,7 @@ from harness.bodies.imdn import STATUSES, Imdn
 from harness.evidence.timeline import Layer
 from harness.sip.uri import Uri
 from harness.verify.comparison import party_of, shown, uri_of
+from harness.verify.due import taken_at
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Severity, Violation
 from harness.verify.items import CpimItem, Notification, SipEntry
@@ -83,10 +84,8 @@ def request_uri(item: CpimItem) -> str:
 
 
 def was_accepted(item: CpimItem) -> bool:
-    transaction = item.carrier.transaction
-    if item.by_sip is None and (transaction is None or transaction.final is None):
-        return True  # with Failure-Report other than yes nobody answers (RFC 4975 7.1.1)
-    return transaction is not None and transaction.accepted is not None
+    """Whether its receiver took it."""
+    return taken_at(item) is not None
 
 
 def accepted_copy(asked: CpimItem, notification: CpimItem, flow: Flow) -> bool:

@@ -80,7 +80,11 @@ def message_id_unique(item: CpimItem, flow: Flow) -> Iterator[Violation]:
             continue
         if _content(known) != _content(item):
             yield at_item(item, "a unique imdn.Message-ID", f"{value} with other content in {known.label}")
-        elif _same_leg(known.carrier, item.carrier) and was_accepted(known):
+        elif (
+            _same_leg(known.carrier, item.carrier)
+            and was_accepted(known)
+            and not _may_be_sent_again(known, flow)
+        ):
             yield at_item(item, "a unique imdn.Message-ID", f"{value} as in {known.label}", Severity.INFO)
         return
 
@@ -103,6 +107,11 @@ def unknown_token(item: CpimItem, flow: Flow) -> Iterator[Violation]:
             if re.fullmatch(TOKEN, token) and token not in KNOWN_REQUESTS:
                 near = f" (meant: {token.lower()})" if token.lower() in KNOWN_REQUESTS else ""
                 yield at_item(item, f"one of {', '.join(sorted(KNOWN_REQUESTS))}", token + near)
+
+
+def _may_be_sent_again(known: CpimItem, flow: Flow) -> bool:
+    """Its connection ended, so that its sender may not know that it was taken (RFC 4975 5.4)."""
+    return known.by_sip is None and known.carrier.connection in flow.assembly.msrp.closed
 
 
 def _same_leg(one: SipEntry | MsrpEntry, other: SipEntry | MsrpEntry) -> bool:

@@ -128,6 +128,17 @@ def test_a_message_that_was_refused_at_first_is_due_once_it_is_taken():
     assert [each[-1] for each in due(script)] == [True, True]
 
 
+def test_a_message_of_a_session_that_failed_may_be_sent_again():
+    """RFC 4975 5.4: with the ids of the first try."""
+    again = [replace(step, msrp=2) for step in chat().steps[5:10]]
+    script = chat().drop(*range(10, 23))
+    script.steps += [chat().steps[-1], *again]
+    assert "imdn.message-id.unique" not in dict(rules_of(found(script)))
+    living = chat().drop(*range(10, 23))
+    living.steps += chat().steps[8:10]
+    assert ("imdn.message-id.unique", "handset") in rules_of(found(living))
+
+
 # -- rules on them, in a session --------------------------------------------------------------------------
 
 BY_MESSAGE = mo_message(
