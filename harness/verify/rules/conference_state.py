@@ -101,14 +101,14 @@ def notify_is_complete(entry: SipEntry, flow: Flow) -> Both:
         yield Violation("a conference-info document", shown(str(error), 160), "body", place)
         return
     if found_document.extent is Extent.PARTIAL and not any(map(_has_document, _earlier(entry))):
-        if entry.dialog is None or entry.dialog.creation.request.to_tag:
-            yield Unverifiable("whether a full document came before the timeline begins", entry)
+        if entry.dialog is None or entry.dialog.creation.request.to_tag or not flow.from_start:
+            yield Unverifiable("whether a full document came before is not seen", entry)
         else:
             yield Violation("a full document first", "a partial one", "body")
 
 
 @rule("session.group.notify.version", on=Kind.REQUEST, methods=("NOTIFY",))
-def version_goes_up(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def version_goes_up(entry: SipEntry, flow: Flow) -> Both:
     document = _document(entry) if _is_notify(entry) else None
     before = _before(entry) if document is not None else None
     if document is None or before is None:
@@ -116,10 +116,19 @@ def version_goes_up(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     last, version = before.version, document.version
     if last is None or version is None or version == last + 1:
         return
-    if document.extent is Extent.PARTIAL:
+    if document.extent is Extent.PARTIAL and version > last and _skips_one(entry):
+        yield Unverifiable("a NOTIFY before it was not captured, as its CSeq tells", entry)
+    elif document.extent is Extent.PARTIAL:
         yield Violation(f"version {last + 1} of a partial document after {last}", f"{version}", "body")
     elif version < last or (version == last and not _repeats(before, document)):
         yield Violation(f"a version above {last} for a change", f"{version}", "body")
+
+
+def _skips_one(entry: SipEntry) -> bool:
+    """Whether requests are missing between a NOTIFY and the one before it."""
+    known = next(_earlier(entry), None)
+    numbers = [each.cseq.number for each in (known, entry) if each is not None and each.cseq is not None]
+    return len(numbers) == 2 and numbers[1] - numbers[0] > 1
 
 
 def _repeats(before: ConferenceInfo, now: ConferenceInfo) -> bool:

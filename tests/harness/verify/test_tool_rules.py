@@ -9,6 +9,9 @@ import pytest
 
 from harness.evidence.timeline import Packet
 from harness.verify.engine import Verifier
+from tests.harness.verify.group_flows import GROUP_FLOWS, adhoc, document
+from tests.harness.verify.media_flows import MEDIA_FLOWS
+from tests.harness.verify.msrp_flows import chat
 
 GROUPS = ("reg.", "pager.", "cpim.", "imdn.", "x.")
 FLOWS = ("pager_mo", "pager_mt", "register", "session_mo", "options_mt")
@@ -40,6 +43,33 @@ def test_what_a_capture_has_lost_is_never_a_fail(flow, name, profile):
     for gap in lost:
         findings = own(Verifier(profile), flow(name).drop(*gap).timeline(start=False))
         assert [str(f) for f in findings if f.severity != "INFO"] == [], gap
+
+
+SESSION_GROUPS = (
+    *("sdp.", "ft.", "session.", "large.", "deferred.", "timer.", "iscomp.", "options.", "msrp."),
+    *("cpim.", "imdn."),
+)
+SESSIONS = {"chat": chat, **MEDIA_FLOWS, **GROUP_FLOWS}
+MOST_GAPS = 60
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_what_a_capture_of_a_session_has_lost_is_never_a_fail(name):
+    """x.incomplete-capture"""
+    length = len(SESSIONS[name]().steps)
+    lost = [*combinations(range(length), 1), *combinations(range(length), 2)]
+    lost = lost[:: len(lost) // MOST_GAPS + 1] + [tuple(range(count)) for count in range(3, length)]
+    for gap in lost:
+        found = Verifier("ietf").judge(SESSIONS[name]().drop(*gap).timeline(start=False))
+        wrong = [str(f) for f in found if f.severity != "INFO" and f.rule.startswith(SESSION_GROUPS)]
+        assert wrong == [], gap
+
+
+def test_a_notify_that_was_not_captured_leaves_versions_open():
+    script = adhoc().body(8, document(3, "partial")).everywhere("CSeq: 2 NOTIFY", "CSeq: 3 NOTIFY")
+    verifier = Verifier("ietf")
+    assert [item.rule for item in verifier.judge(script.timeline()) if item.rule.startswith("session.")] == []
+    assert "session.group.notify.version" in {item.rule for item in verifier.open}
 
 
 def test_an_answer_that_comes_after_the_next_message_shows_in_a_capture(flow):
