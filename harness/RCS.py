@@ -18,6 +18,7 @@ from harness.cpm.identity import Msisdn
 from harness.errors import LabError, NotOnBench, UsageError
 from harness.keywords.capability import CapabilityKeywords
 from harness.keywords.chat import ChatKeywords
+from harness.keywords.chat_dialog import ChatDialog
 from harness.keywords.chat_screen import ChatScreen
 from harness.keywords.file_screen import FileScreen
 from harness.keywords.findings import Findings
@@ -45,6 +46,7 @@ TOPICS = (
     NotificationKeywords,
     HandsetKeywords,
     ChatKeywords,
+    ChatDialog,
     ChatScreen,
     GroupScreen,
     FileScreen,

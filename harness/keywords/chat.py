@@ -1,4 +1,4 @@
-"""Keywords for 1-1 sessions as the far party has them: INVITE, texts and typing by MSRP, refresh, BYE."""
+"""Keywords for 1-1 sessions as the far party has them: invitations, their answers, texts and typing."""
 
 from __future__ import annotations
 
@@ -20,16 +20,10 @@ from harness.peer.answers import Answer
 from harness.peer.chat import Chat
 from harness.peer.mt_request import registered
 from harness.peer.service_session import SentInSession, SessionMessage
-from harness.sip.message import Response
+from harness.peer.wrong_chunks import WrongChunks
+from harness.peer.wrong_sdp import WrongSdp
 
 _TYPING_REFRESH = 120  # seconds (RFC 3994 3.3)
-
-
-class RefreshMethod(Enum):
-    """What a session is refreshed with (RFC 4028 7.4)."""
-
-    UPDATE = "UPDATE"
-    INVITE = "INVITE"
 
 
 class Typing(Enum):
@@ -90,6 +84,7 @@ class ChatKeywords(Topic):
         after: timedelta = timedelta(0),
         streams: bool = True,
         refreshes: bool = True,
+        sdp: WrongSdp | None = None,
         **headers: str,
     ) -> None:
         """Lets the peer answer the next ``count`` INVITEs to a chat with ``status``, or not at all (NONE).
@@ -100,7 +95,8 @@ class ChatKeywords(Topic):
         | Peer Answers Next Chat    200    Session_Expires=1;refresher=uas    refreshes=${False}
 
         ``after`` lets it ring (180) for so long. Without ``streams`` the 200 has port 0 in its m-line; unless
-        it ``refreshes``, the far party does nothing of its session timer.
+        it ``refreshes``, the far party does nothing of its session timer. ``sdp`` is what is wrong with the
+        answer: see `Invite Handset To Chat`.
         ``headers`` are changed or added, an underscore in place of a dash.
         """
         self.act()
@@ -112,6 +108,7 @@ class ChatKeywords(Topic):
             flow=Flow.SESSION,
             streams=streams,
             refreshes=refreshes,
+            sdp=sdp,
         )
 
     @keyword
@@ -152,6 +149,8 @@ class ChatKeywords(Topic):
         sender: Msisdn | None = None,
         expect: int | None = 200,
         setup: Setup = Setup.ACTPASS,
+        lines: int = 1,
+        sdp: WrongSdp | None = None,
         handset: str | None = None,
         **headers: str,
     ) -> Chat:
@@ -161,11 +160,16 @@ class ChatKeywords(Topic):
         | ``sender`` | number of the far party; default the one of the bench |
         | ``expect`` | status the handset has to answer; NONE when it must not answer at all |
         | ``setup`` | who connects by the offer: ACTPASS (default), ACTIVE (the handset is to listen) |
+        | ``lines`` | how many m-lines the offer has |
+        | ``sdp`` | what is wrong with the offer, on purpose |
         | ``headers`` | SIP headers to change or add, an underscore in place of a dash |
 
         Returns the chat. It is usable when the handset has connected, which the other keywords wait for.
+
+        Wrongs of ``sdp``: NO_PATH, UNREACHABLE_PATH, UNKNOWN_SETUP, UNKNOWN_TYPES, NO_TYPES, NO_SDP; in an
+        answer SECOND_LINE too.
         """
-        chat = self.ring_handset_for_chat(sender, setup, handset, **headers)
+        chat = self.ring_handset_for_chat(sender, setup, lines, sdp, handset, **headers)
         return self.wait_for_answer_to_chat(chat, expect)
 
     @keyword
@@ -173,6 +177,8 @@ class ChatKeywords(Topic):
         self,
         sender: Msisdn | None = None,
         setup: Setup = Setup.ACTPASS,
+        lines: int = 1,
+        sdp: WrongSdp | None = None,
         handset: str | None = None,
         **headers: str,
     ) -> Chat:
@@ -184,6 +190,8 @@ class ChatKeywords(Topic):
             sender=peer.config.party_of(str(sender) if sender else None),
             headers=self.headers(headers),
             setup=setup,
+            lines=lines,
+            sdp=sdp,
             wait=False,
         )
         return self.call(inviting, self.bench.lab.deadlines.message)
@@ -278,6 +286,27 @@ class ChatKeywords(Topic):
         )
         return self._sent(sending, expect)
 
+    @keyword
+    def send_wrong_chunks_in_chat(
+        self, chat: Chat, text: str, how: WrongChunks, expect: int = 200
+    ) -> SentInSession:
+        """Sends a text in a session, cut against RFC 4975 7.1.1, and checks the status of its answer.
+
+        PAST_THE_END: the last chunk has more octets than the total says. SECOND_END: the end of the message
+        comes again as a chunk of its own, with "$".
+        """
+        self.act()
+        return self._sent(self.bench.peer.chats.send_chunks(chat, text, how), expect)
+
+    @keyword
+    def send_content_in_chat(
+        self, chat: Chat, content: str, content_type: str, expect: int | None = 200
+    ) -> SentInSession:
+        """Sends content that is not in CPIM in a session, also of a type the handset does not take."""
+        self.act()
+        sending = self.bench.peer.chats.send_bare(chat, content.encode(), content_type, anyway=True)
+        return self._sent(sending, expect)
+
     def _sent(self, sending: Coroutine[Any, Any, SentInSession], expect: int | None) -> SentInSession:
         sent = self.call(sending, self.bench.lab.deadlines.message + self.bench.peer.chats.connect_seconds)
         if sent.status != expect:
@@ -314,71 +343,3 @@ class ChatKeywords(Topic):
         """Lets the peer refuse the next ``count`` messages of the handset in a session: 403, 413, 415."""
         self.act()
         self.bench.peer.chats.answer_next_message(status, count)
-
-    # -- refresh and end
-
-    @keyword
-    def end_chat_with_handset(self, chat: Chat, expect: int | None = 200) -> None:
-        """The far party hangs up: BYE, and the handset's answer is checked."""
-        self.act()
-        response = self.call(self.bench.peer.chats.end(chat), self.bench.peer.config.request_timeout)
-        status = response.status if response is not None else None
-        if status != expect:
-            raise HandsetError(f"BYE: expected {expect or 'no answer'}, got {status or 'no answer'}")
-
-    @keyword
-    def refresh_chat(
-        self, chat: Chat, method: RefreshMethod = RefreshMethod.UPDATE, expect: int = 200, **headers: str
-    ) -> Response:
-        """The far party refreshes the session at once, by UPDATE or by INVITE (re-INVITE with the same SDP).
-
-        Returns the handset's answer. A header that is given takes the place of that of the refresh:
-
-        | ${answer} =    Refresh Chat    ${chat}    Session_Expires=60    expect=422
-        | Should Be Equal    ${answer.get('Min-SE')}    90
-        """
-        self.act()
-        refreshing = chat.refresh(method.value, self.headers(headers).items())
-        return self._answer(refreshing, f"{method.value} in a chat", expect)
-
-    @keyword
-    def send_request_in_chat(self, chat: Chat, method: str, expect: int, **headers: str) -> Response:
-        """Sends any other request (INFO, OPTIONS, or one nobody knows) in the dialog of a session.
-
-        Returns the handset's answer.
-        """
-        self.act()
-        sending = chat.dialog.request(method, headers=self.headers(headers).items())
-        return self._answer(sending, f"{method} in a chat", expect)
-
-    def _answer(self, sending: Coroutine[Any, Any, Response], what: str, expect: int) -> Response:
-        response = self.call(sending, self.bench.peer.config.request_timeout)
-        if response.status != expect:
-            raise HandsetError(f"{what}: expected {expect}, got {response.status} {response.reason}")
-        return response
-
-    @keyword
-    def far_party_stops_refreshing(self, chat: Chat) -> None:
-        """Lets the far party neither refresh the session nor end it for want of a refresh."""
-        self.call(chat.stop_refreshing(), self.bench.lab.deadlines.message)
-
-    @keyword
-    def wait_for_refresh_of_chat(self, chat: Chat, timeout: timedelta | None = None) -> None:
-        """Waits until the handset has refreshed the session (RFC 4028), or changed it."""
-        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
-        waiting = self.bench.peer.chats.wait_refreshed(chat, timeout=seconds, after=self.record.since)
-        self.call(waiting, seconds)
-
-    @keyword
-    def wait_for_end_of_chat(self, chat: Chat, timeout: timedelta | None = None) -> Chat:
-        """Waits until the handset has hung up (BYE). A session that ended otherwise fails.
-
-        Of what is returned tests use ``ending.message``, the BYE.
-        """
-        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
-        waiting = self.bench.peer.chats.wait_ended(chat, timeout=seconds, after=self.record.since)
-        self.call(waiting, seconds)
-        ending = chat.ending
-        if ending is None or ending.by_us:
-            raise HandsetError(f"the handset was expected to hang up, the session ended by {ending}")
-        return chat

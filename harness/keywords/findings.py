@@ -53,6 +53,17 @@ class Findings(Topic):
             )
 
     @keyword
+    def rule_should_be_reported(self, rule: str, of: Party = Party.NETWORK) -> None:
+        """Fails unless what came so far broke this rule: of the peer (NETWORK), when it errs on purpose."""
+        if rule not in load_catalogue():
+            raise UsageError(f"no rule {rule!r} in the catalogue; `rcslab rules` lists all")
+        found = {finding.rule for finding in self.record.judge() if finding.party is of}
+        if rule not in found:
+            raise FindingsFailed(
+                f"expected a finding of {rule} against the {of}, got {', '.join(sorted(found)) or 'none'}"
+            )
+
+    @keyword
     def no_finding_should_be_reported(self) -> None:
         """Fails on any finding against the handset in this test, whatever its severity."""
         found = self.findings_of_handset()

@@ -7,11 +7,12 @@ takes what it has to send.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.errors import MsrpSyntaxError, UsageError
+from harness.msrp.as_written import MessageAsWritten, WrittenChunk
 from harness.msrp.building import build_report, build_request, demand_header
 from harness.msrp.chunking import SMALL_CHUNK, OutgoingMessage, Report
 from harness.msrp.content import ContentSource
@@ -152,6 +153,23 @@ class MsrpSession:
             ended=self._message_ended,
             pause_at=options.pause_at,
         )
+        return self._enqueued(message)
+
+    def send_as_written(self, chunks: Iterable[WrittenChunk], content_type: str) -> OutgoingMessage:
+        """Begin to send a message in these chunks, right or wrong. Raises UsageError as `send`."""
+        self._demand_alive()
+        demand_header("Content-Type", content_type)
+        message = MessageAsWritten(
+            secrets.token_hex(16),
+            self._paths,
+            chunks,
+            content_type,
+            new_tid=self._new_tid,
+            ended=self._message_ended,
+        )
+        return self._enqueued(message)
+
+    def _enqueued(self, message: OutgoingMessage) -> OutgoingMessage:
         self._sent[message.message_id] = message
         if self.link is None:
             self._waiting.append(message)

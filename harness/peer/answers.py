@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from harness.errors import UsageError
+from harness.peer.wrong_sdp import WrongSdp, spoiled
 from harness.sip.message import Request, Response
 
 Header = tuple[str, str]
@@ -59,6 +60,13 @@ def altered(message: _Message, changes: HeaderChanges) -> _Message:
     return message
 
 
+def accepted_with(answer: Answer, response: Response) -> Response:
+    """The 200 to an INVITE as a test wants it."""
+    if answer.sdp is not None:
+        response = response.with_body(spoiled(response.body, answer.sdp))
+    return altered(response, answer.headers)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer. `status` None is silence. A 2xx is the peer's own answer with these changes in it.
@@ -67,6 +75,7 @@ class Answer:
     Of an INVITE: streams: False for a 200 that accepts the session and none of the m-lines offered in it
     (port 0, RFC 3264 6). crosses: while it rings, a CANCEL is met by this answer, which was on its way,
     instead of by 487. refreshes: False when the session is neither refreshed nor ended for want of a refresh.
+    sdp: what is wrong with the session description of a 200, on purpose.
     """
 
     status: int | None
@@ -77,6 +86,7 @@ class Answer:
     streams: bool = True
     crosses: bool = False
     refreshes: bool = True
+    sdp: WrongSdp | None = None
 
     @property
     def silent(self) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.agent.msrp.services import COMPOSING, Flow
+from harness.agent.msrp.services import COMPOSING, CPIM, Flow
+from harness.bodies.cpim import build_cpim
 from harness.bodies.sdp_attributes import Setup
+from harness.cpm.tokens import new_id
 from harness.peer.answers import HeaderChanges
 from harness.peer.config import FarParty
 from harness.peer.identities import ANONYMOUS_URI
@@ -14,8 +16,10 @@ from harness.peer.journal import EventKind
 from harness.peer.msrp_service import MsrpService
 from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import Target
-from harness.peer.pager import DISPOSITION
+from harness.peer.pager import DISPOSITION, cpim_rows
 from harness.peer.service_session import SentInSession, ServiceSession, SessionMessage
+from harness.peer.wrong_chunks import WrongChunks, wrongly_cut
+from harness.peer.wrong_sdp import WrongSdp
 
 LARGEST_MESSAGE = 1 << 20  # octets; what is larger belongs into a file transfer, and gets 413
 Chat = ServiceSession
@@ -45,12 +49,15 @@ class Chats(MsrpService[Chat]):
         contribution_id: str | None = None,
         headers: HeaderChanges | None = None,
         setup: Setup = Setup.ACTPASS,
+        lines: int = 1,
+        sdp: WrongSdp | None = None,
         wait: bool = True,
     ) -> Chat:
         """Invite a handset to a chat and wait for its answer, which shows in the result.
 
-        headers: SIP headers to change, add or leave out. setup: what the offer says of who connects. wait:
-        False returns as soon as the INVITE is under way: `answered` waits, `cancel` gives up.
+        headers: SIP headers to change, add or leave out. setup: what the offer says of who connects. lines:
+        how many m-lines it has, each a session. sdp: what is wrong with it, on purpose. wait: False returns
+        as soon as the INVITE is under way: `answered` waits, `cancel` gives up.
         """
         chat = self.calling(
             Flow.SESSION,
@@ -59,8 +66,8 @@ class Chats(MsrpService[Chat]):
             conversation_id=conversation_id,
             contribution_id=contribution_id,
         )
-        self.prepare(chat, [self.offered(chat, setup)])
-        return await self.call(chat, Invited(headers or {}), wait=wait)
+        self.prepare(chat, [self.offered(chat, setup) for _ in range(lines)])
+        return await self.call(chat, Invited(headers or {}, sdp=sdp), wait=wait)
 
     async def send_text(
         self,
@@ -84,6 +91,20 @@ class Chats(MsrpService[Chat]):
             cpim=cpim,
             text=text,
         )
+
+    async def send_chunks(self, chat: Chat, text: str, how: WrongChunks) -> SentInSession:
+        """Send a text in chunks that are cut wrong, and wait for its outcome. Raises as `send_text`."""
+        identifier, number = new_id(), len(self._pcscf.timeline)
+        party = FarParty(ANONYMOUS_URI) if self.hidden else chat.party
+        to = ANONYMOUS_URI if self.hidden else chat.handset
+        rows = cpim_rows(self._pcscf.timeline.now(), party, to, identifier, DISPOSITION)
+        kind = "text/plain;charset=UTF-8"
+        octets = text.encode()
+        document = build_cpim(rows, [("Content-Type", kind), ("Content-Length", str(len(octets)))], octets)
+        handle = await self.opened(chat)
+        outcome = await handle.send_as_written(wrongly_cut(document, how), CPIM)
+        now = self._pcscf.timeline.now()
+        return self.told(SentInSession(chat, identifier, kind, len(octets), outcome, number, now, text))
 
     async def send_composing(self, chat: Chat, document: bytes) -> SentInSession:
         """Send an isComposing document, bare (RFC 3994). Raises UsageError, TransportFailed."""

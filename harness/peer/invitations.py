@@ -41,7 +41,7 @@ from harness.bodies.sdp_attributes import Setup
 from harness.cpm.services import Service
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
-from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, altered
+from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, accepted_with, altered
 from harness.peer.conversations import Conversations
 from harness.peer.flow import FlowWay, flow_of, on_the_way
 from harness.peer.journal import EventKind
@@ -51,6 +51,7 @@ from harness.peer.pcscf import Pcscf
 from harness.peer.registrar import Registrar
 from harness.peer.service_session import ServiceSession
 from harness.peer.service_table import Asked, asked_of, configured_addresses
+from harness.peer.wrong_sdp import WrongSdp
 from harness.sip.dialog import needs_sips_contact
 from harness.sip.message import Request
 from harness.sip.session_headers import Reason
@@ -134,15 +135,17 @@ class Invitations:
         flow: MediaFlow | None = None,
         streams: bool = True,
         refreshes: bool = True,
+        sdp: WrongSdp | None = None,
     ) -> None:
         """Answer the next `count` INVITEs (of this flow, else any) with this status, or not at all (None).
 
         A 2xx accepts the session, with these changes in the 200. delay: seconds it rings before the answer.
-        streams, refreshes: see Answer. An answer for a flow comes before one for any.
+        streams, refreshes, sdp: see Answer. An answer for a flow comes before one for any.
         """
         queue = self._queue(flow)
         queue.add(
-            Answer(status, headers or {}, reason, delay=delay, streams=streams, refreshes=refreshes), count
+            Answer(status, headers or {}, reason, delay=delay, streams=streams, refreshes=refreshes, sdp=sdp),
+            count,
         )
 
     def ring_next(self, flow: MediaFlow | None = None, *, crossing: bool = False) -> None:
@@ -266,7 +269,7 @@ class Invitations:
             *((name, value) for name in _IDS for value in request.get_all(name)),
             *service.answer_headers(session),
         ]
-        alter = partial(altered, changes=answer.headers)
+        alter = partial(accepted_with, answer)
         accepted = await session.call.accept(invite, headers, alter=alter, streams=answer.streams)
         self._answered(invite)
         if accepted is not None and not answer.refreshes:

@@ -17,6 +17,7 @@ from harness.peer.mt_request import Target, hops_behind, service_headers
 from harness.peer.pcscf import Pcscf
 from harness.peer.service_session import ServiceSession
 from harness.peer.service_table import SERVICE_OF
+from harness.peer.wrong_sdp import WrongSdp, spoiled
 
 _MAX_FORWARDS = 70
 
@@ -27,7 +28,8 @@ class Invited:
 
     headers: SIP headers to change, add (Subject, Referred-By) or leave out. contact: the whole Contact value,
     None for the peer with the tag of the service. parts: bodies beside the session description, in a
-    multipart of this subtype. related: parts that belong to it, as a thumbnail does (RFC 5547 8.8).
+    multipart of this subtype. related: parts that belong to it, as a thumbnail does (RFC 5547 8.8). sdp: what
+    is wrong with the session description, on purpose.
     """
 
     headers: HeaderChanges = field(default_factory=dict)
@@ -35,9 +37,12 @@ class Invited:
     parts: Sequence[Content] = ()
     multipart: str = "mixed"
     related: Sequence[Content] = ()
+    sdp: WrongSdp | None = None
 
     def content(self, offer: Content) -> Content:
         """The body that takes an offer along. Raises BodySyntaxError for parts that cannot be written."""
+        if self.sdp is not None:
+            offer = offer._replace(body=spoiled(offer.body, self.sdp))
         described = multipart_content([offer, *self.related], "related") if self.related else offer
         return multipart_content([described, *self.parts], self.multipart) if self.parts else described
 

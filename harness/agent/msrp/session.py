@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from harness.agent.msrp.plan import MsrpPlan
 from harness.agent.msrp.services import COMPOSING, IMDN
 from harness.bodies.sdp_attributes import type_accepted
 from harness.errors import UsageError
+from harness.msrp.as_written import WrittenChunk
 from harness.msrp.chunking import Outcome, OutgoingMessage
 from harness.msrp.message import MsrpRequest
 from harness.msrp.reassembly import IncomingMessage
@@ -130,7 +131,16 @@ class SessionHandle:
         UsageError for that without it (8.6, 8.9), for what would not be MSRP and in a failed session; OSError
         for a file.
         """
-        message = self.post(content, content_type, options, control=control, anyway=anyway)
+        return await self._outcome(self.post(content, content_type, options, control=control, anyway=anyway))
+
+    async def send_as_written(self, chunks: Iterable[WrittenChunk], content_type: str) -> Outcome:
+        """Send a message in these chunks, right or wrong, and wait for its outcome. Raises UsageError."""
+        message = self.session.send_as_written(chunks, content_type)
+        self.flush()
+        return await self._outcome(message)
+
+    async def _outcome(self, message: OutgoingMessage) -> Outcome:
+        """Cancelling the wait aborts the message."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._outcomes[message] = future
         if message.outcome is not None:
