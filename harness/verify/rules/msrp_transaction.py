@@ -15,6 +15,7 @@ from harness.verify.engine import Flow
 from harness.verify.finding import Party, Unverifiable, Violation
 from harness.verify.items import SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.rules.cross_layer import radio_switched
 from harness.verify.rules.msrp_session import moved
 
 Both = Iterator[Violation | Unverifiable]
@@ -83,6 +84,9 @@ def response_required(entry: MsrpEntry, flow: Flow) -> Both:
     if entry.request is None or entry.request.failure_report != "yes" or transaction is None:
         return
     if transaction.responses or _is_over(entry, flow):
+        return
+    if radio_switched(flow, entry.began - flow.settings.cell_tolerance, entry.time + ANSWER_SECONDS):
+        yield Unverifiable("the radio was switched while the response was due")
         return
     yield Violation(f"a response within {ANSWER_SECONDS:.0f} s", "none", "start line")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from harness.evidence.capture import capture_to_timeline, write_capture
-from harness.evidence.timeline import Event, Layer
+from harness.evidence.timeline import Entry, Event, Layer
 from harness.verify.catalogue import load_catalogue, load_checks
 from harness.verify.engine import Verifier
 from tests.harness.verify.conftest import Script, Step, answer, in_dialog, sdp
@@ -469,15 +470,28 @@ def test_a_capture_says_of_a_cut_message_what_the_live_lab_says(handset, tmp_pat
     assert len(whole) == (not handset)
 
 
-def test_a_message_cut_while_the_lab_switched_the_radio_is_nobodys_fault():
-    trace = cut(handset=True).timeline()
-    entries = list(trace)
-    place = next(entry.number for entry in entries if getattr(entry, "text", "").startswith("closed"))
+def with_the_cell_off(script: Script, before: Callable[[Entry], bool]) -> Verifier:
+    """The script with a cell switched off before the first entry that is meant."""
+    entries = list(script.timeline())
+    place = next(entry.number for entry in entries if before(entry))
     off = Event(place, entries[place - 1].time, Layer.VISA, "cell", "off", {})
     moved = [replace(entry, number=entry.number + 1) if entry.number >= place else entry for entry in entries]
     verifier = Verifier()
     verifier.judge([*moved[: place - 1], off, *moved[place - 1 :]])
+    return verifier
+
+
+def test_a_message_cut_while_the_lab_switched_the_radio_is_nobodys_fault():
+    verifier = with_the_cell_off(cut(handset=True), lambda each: getattr(each, "text", "")[:6] == "closed")
     assert rules_of(verifier) == [] and "msrp.message.whole" in {each.rule for each in verifier.open}
+
+
+def test_a_response_that_did_not_come_while_the_lab_switched_the_radio_is_nobodys_fault():
+    script = chat().drop(15, *range(16, 23)).wait(20).wait(11)
+    assert ("msrp.response.required", "handset") in rules_of(found(script))
+    verifier = with_the_cell_off(script, lambda each: each.number == len(script.steps))
+    assert "msrp.response.required" not in dict(rules_of(verifier))
+    assert "msrp.response.required" in {each.rule for each in verifier.open}
 
 
 def test_a_chunk_that_does_not_give_way_to_a_response():
