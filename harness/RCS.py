@@ -21,6 +21,7 @@ from harness.keywords.chat import ChatKeywords
 from harness.keywords.chat_dialog import ChatDialog
 from harness.keywords.chat_screen import ChatScreen
 from harness.keywords.file_screen import FileScreen
+from harness.keywords.file_transfer import FileTransferKeywords
 from harness.keywords.findings import Findings
 from harness.keywords.group_screen import GroupScreen
 from harness.keywords.handset import HandsetKeywords
@@ -50,6 +51,7 @@ TOPICS = (
     ChatScreen,
     GroupScreen,
     FileScreen,
+    FileTransferKeywords,
     ModemKeywords,
     Network,
     CapabilityKeywords,

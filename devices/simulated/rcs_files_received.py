@@ -97,7 +97,7 @@ class ReceivedFiles:
     def offered(self, arrival: Arrival, told: FileDescription) -> None:
         """A file is offered: the app's settings or its user answer; the rest of a file is taken at once."""
         key = arrival.number, arrival.request.get("Contribution-ID") or ""
-        known = self._broken.pop(key, None)
+        known = self._broken.pop(key, None) or self._replaced(key, told)
         file = IncomingFile(new_id(24), key, arrival, told)
         if (told.selector.size or 0) > LARGEST_FILE:
             arrival.refuse(_NOT_ACCEPTABLE, ("Warning", f'399 handset "above {LARGEST_FILE} octets"'))
@@ -109,6 +109,16 @@ class ReceivedFiles:
             known.before.finish(file.start - 1)
             file.offer_id, file.before = known.offer_id, known.before
             self._background.spawn(self._accept(file))
+
+    def _replaced(self, key: tuple[str, str], told: FileDescription) -> IncomingFile | None:
+        """A transfer that its sender lost and we did not yet, when the rest of it is offered."""
+        live = next((file for file in self._coming.values() if file.key == key), None)
+        if live is None or live.done or live.call is None or told.range is None or not live.call.alive:
+            return None
+        live.call.handle.close("it goes on in another session")
+        live.done = True  # whatever becomes of the old session is not told any more
+        self._background.spawn(live.call.hang_up())
+        return live
 
     def _ask(self, file: IncomingFile) -> None:
         self._offers[file.offer_id] = file
@@ -165,6 +175,7 @@ class ReceivedFiles:
             message=lambda message: self._came(file, message),
             progress=lambda identifier, octets, _: self._progress(file, identifier, octets),
             partial=lambda message: self._broke_off(file, message),
+            request=lambda _, status: self._refused(file, status),
         )
 
     def _progress(self, file: IncomingFile, identifier: str, octets: int) -> None:
@@ -173,11 +184,8 @@ class ReceivedFiles:
         self._app.file_progress(file.offer_id, file.start - 1 + octets, size)
 
     def _broke_off(self, file: IncomingFile, message: ReceivedMessage) -> None:
-        """Keep what there is of a bare file, and end the session where the user gave it up."""
-        if file.cancelled:
-            self._background.spawn(self._close_stream(file))
-            return
-        if _essence(message.content_type) == CPIM:
+        """Keep what there is of a bare file."""
+        if file.cancelled or _essence(message.content_type) == CPIM:
             return
         if file.before is None:
             file.before = message.content
@@ -224,8 +232,11 @@ class ReceivedFiles:
         """It is here: delivered, and displayed once its conversation is on screen."""
         parties, notifications = call.parties, self._shelf.notifications
         received = Received.of(cpim, parties.target, parties.conversation, self._shelf.clock())
-        if not notifications.is_repeat(received):
-            notifications.delivered(file.number, received)
+        if notifications.is_repeat(received):
+            return
+        if not self._shelf.personality.own_conversation:
+            self._shelf.conversations.learn(file.number, parties.conversation)
+        notifications.delivered(file.number, received)
 
     def _octets(self, file: IncomingFile, content: SpooledContent, start: int) -> Iterator[bytes]:
         if file.before is not None:
@@ -267,6 +278,11 @@ class ReceivedFiles:
 
     def _give_up(self, file: IncomingFile) -> None:
         self._background.spawn(self._close_stream(file))
+
+    def _refused(self, file: IncomingFile, status: int) -> None:
+        """The other side knows that the user gave the file up."""
+        if file.cancelled and status >= 300:
+            self._give_up(file)
 
     async def _close_stream(self, file: IncomingFile) -> None:
         """Port 0 with the same id, then the session, which has nothing else (8.4)."""

@@ -120,7 +120,7 @@ class SentFiles:
         file.cancelled, call = True, file.call
         if call is None:
             return  # its turn has not come, and never will
-        if file.message is not None and file.message.outcome is None:
+        if file.message is not None and not file.message.finished:
             file.message.abort()
             call.handle.flush()
         else:
@@ -168,7 +168,8 @@ class SentFiles:
             return _End.FAILED
         hashes = FileHash.of([content], "sha-1")
         if hashes != file.sha1 or file.taken >= len(content):
-            file.taken, file.sha1 = 0, hashes  # another file than that which broke off
+            file.sha1 = hashes  # another file than that which broke off
+            self._whole(file)
         told = self._described(file, content)
         settled: asyncio.Future[OutgoingMessage] = asyncio.get_running_loop().create_future()
         call = file.call = self._invite(sessions, file, told, settled)
@@ -207,8 +208,8 @@ class SentFiles:
         return await self._deliver(handle, file, content, settled)
 
     def _whole(self, file: OutgoingFile) -> _End:
-        """The other side does not go on from there."""
-        file.taken = 0
+        """The other side does not go on from there: it is a transfer like any other."""
+        file.taken, file.contribution = 0, self._shelf.personality.ids.make()
         return _End.ANEW
 
     async def _deliver(
@@ -233,7 +234,7 @@ class SentFiles:
             return _End.SENT
         spans = message.taken.spans
         file.taken = before + (spans[0][1] if spans and spans[0][0] == 0 else 0)
-        file.why = outcome.comment or "not sent"
+        file.why = "connection lost" if outcome.status is None else "refused by the other side"
         return _End.FAILED
 
     def _invite(

@@ -5,15 +5,53 @@ RFC 5547 6: a name in a file-selector is no path, and who takes the file sees to
 
 from __future__ import annotations
 
+import json
+import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 LONGEST_NAME = 255  # octets of one name, on every file system in use
 _LONGEST_SUFFIX = 20
 _SEPARATORS = '/\\:*?"<>|'  # of a directory here or elsewhere, and what other systems do not take in a name
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+class ArrivedFile(Protocol):
+    """A file that somebody sent."""
+
+    @property
+    def name(self) -> str:
+        """As its sender told it."""
+
+    def pieces(self) -> Iterable[bytes]:
+        """Its octets."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values that tell what came: name, size, hashes and whatever is known of it."""
+
+
+def keep_files(folder: Path, files: Iterable[ArrivedFile]) -> tuple[Path, ...]:
+    """Write files into folder/files, and what is known of each into folder/files.json; where they are.
+
+    What an earlier run left there is replaced. Nothing is made where there is no file. Raises OSError.
+    """
+    target, told = folder / "files", folder / "files.json"
+    if target.exists():
+        shutil.rmtree(target)
+    told.unlink(missing_ok=True)
+    kept, rows = [], []
+    for file in files:
+        path = keep_file(target, file.name, file.pieces())
+        kept.append(path)
+        rows.append({"path": f"{target.name}/{path.name}", **file.as_dict()})
+    if rows:
+        told.write_text(
+            json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
+        )
+    return tuple(kept)
 
 
 def kept_name(name: str | None) -> str:

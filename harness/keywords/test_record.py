@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ChildDied, HandsetLost, LabError
+from harness.evidence.kept_files import keep_files
 from harness.evidence.package import EvidenceFiles, write_evidence
 from harness.evidence.timeline import Layer
 from harness.lab.bench import Bench
@@ -100,6 +101,8 @@ class TestRecord:
             roles=self.bench.roles,
             screenshots=self.screenshots,
         )
+        arrived = list(self.bench.peer.file_transfers.arrived)
+        keep_files(folder, [file for file in arrived if file.message.number > self.since])
 
     def _settle(self, passed: bool, undecided: bool) -> RunVerdict:
         if self.infra is not None:

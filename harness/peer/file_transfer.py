@@ -57,7 +57,8 @@ class FileTransfers(MsrpService[FileTransfer]):
     """Files of the handset, and files of the far parties.
 
     shared: what the handset may pull. arrived: what came of it. stop_after: octets of the next file of the
-    handset after which it is refused with 413, None for none; may be set.
+    handset after which it is refused with 413; hold_after: octets after which its connection stands still
+    until `SessionHandle.hold(False)`; None for none. All but `arrived` may be set.
     """
 
     flows = (Flow.FILE_PUSH, Flow.FILE_PULL)
@@ -67,6 +68,7 @@ class FileTransfers(MsrpService[FileTransfer]):
         self.shared: list[OwnFile] = []
         self.arrived: Recent[ReceivedFile] = Recent()
         self.stop_after: int | None = None
+        self.hold_after: int | None = None
         self._beginnings: dict[tuple[str, str], MsrpMessage] = {}
 
     # -- the handset originates
@@ -86,7 +88,7 @@ class FileTransfers(MsrpService[FileTransfer]):
         span, missing = session.span, ""
         if session.flow is Flow.FILE_PULL:
             missing = "" if session.own is not None else "no such file"
-        elif span is not None and span.start > 1 and self._before(session) is None:
+        elif span is not None and span.start > 1 and not self._goes_on(session):
             missing = f"octets before {span.start} are not here"
         if not answer.accepts or not missing:
             return answer
@@ -124,6 +126,15 @@ class FileTransfers(MsrpService[FileTransfer]):
         if self.stop_after is not None and octets >= self.stop_after:
             self.stop_after = None
             session.call.handle.stop(message_id)
+        if self.hold_after is not None and octets >= self.hold_after:
+            self.hold_after = None
+            session.call.handle.hold(True)
+
+    def answer_as_usual(self) -> None:
+        """Take whole files of any size, share none."""
+        super().answer_as_usual()
+        self.shared.clear()
+        self.stop_after = self.hold_after = self.largest = None
 
     def read(self, session: FileTransfer, message: MsrpMessage, number: int, time: float) -> SessionMessage:
         """A bare file has its CPIM headers in the INVITE."""
@@ -159,6 +170,19 @@ class FileTransfers(MsrpService[FileTransfer]):
             before.content.finish(place)
         while len(self._beginnings) > _BEGINNINGS:
             del self._beginnings[next(iter(self._beginnings))]
+
+    def _goes_on(self, session: FileTransfer) -> bool:
+        """Whether what was before is here; a transfer that only the handset knows to be lost ends now."""
+        for live in self.sessions:
+            same = (live.handset, live.contribution_id) == (session.handset, session.contribution_id)
+            if same and live.ending is None and live.came is None and live.invite is not None:
+                for handle in filter(None, live.call.handles):
+                    handle.close("it goes on in another session")
+                self._pcscf.spawn(self._leave(live), f"the end of {live}")
+        return self._before(session) is not None
+
+    async def _leave(self, live: FileTransfer) -> None:
+        await self.end(live)
 
     def _before(self, session: FileTransfer) -> MsrpMessage | None:
         """The octets before those of a transfer, as an earlier one of the same file brought them."""
@@ -217,6 +241,7 @@ class FileTransfers(MsrpService[FileTransfer]):
             contribution_id=contribution_id,
         )
         transfer.own, transfer.wrapped, transfer.message_id = file, wrapped, message_id or new_id()
+        transfer.number = len(self._pcscf.timeline)
         span = FileRange(start, file.size) if start > 1 else None
         transfer.described = announce(await asyncio.to_thread(file.described, span))
         self.prepare(transfer, [alter(self._offer(transfer, file.type, setup))], strict=strict)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.agent.msrp.content import SpooledContent
 from harness.agent.msrp.cpim_content import pieces_of, size_of
@@ -17,6 +18,7 @@ from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
 from harness.agent.session.user import Content
 from harness.bodies.file_attributes import FileDates, FileDescription, FileHash, FileRange, FileSelector
 from harness.cpm.tokens import new_id
+from harness.errors import NotSeen
 from harness.evidence.kept_files import keep_file
 from harness.peer.service_session import SentInSession, ServiceSession, SessionMessage
 
@@ -65,12 +67,14 @@ class OwnFile:
 class FileTransfer(ServiceSession):
     """One file and its session, pushed or pulled by either side.
 
-    own: ours, where we send. described: what is told of the file: by us, or in the INVITE of the handset.
-    message_id: imdn.Message-ID of one of ours. wrapped: whether ours goes inside CPIM. sent: how MSRP took
-    it, None for one that was not sent; failure: why it was not, or did not arrive. coming: Message-ID of
-    MSRP of what comes now. came: the file of the handset. over: set when ours was sent, or never will be.
+    number: of the timeline when ours began. own: our file, where we send. described: what is told of it: by
+    us, or in the INVITE of the handset. message_id: imdn.Message-ID of one of ours. wrapped: whether ours
+    goes inside CPIM. sent: how MSRP took it, None for one that was not sent; failure: why it was not, or did
+    not arrive. coming: Message-ID of MSRP of what comes now. came: the file of the handset. over: set when
+    ours was sent, or never will be.
     """
 
+    number: int = 0
     own: OwnFile | None = None
     described: FileDescription | None = None
     message_id: str | None = None
@@ -103,6 +107,19 @@ class FileTransfer(ServiceSession):
     def span(self) -> FileRange | None:
         """The octets of the file that are to go, None for all."""
         return self.described.range if self.described is not None else None
+
+    async def finished(self, timeout: float) -> None:
+        """Wait until ours was sent, or never will be. Raises NotSeen after so many seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self.over.wait()
+        except TimeoutError:
+            raise NotSeen(f"{self}: its end was expected within {timeout:g} s") from None
+
+    async def go_on(self) -> None:
+        """Let its connection move again, if there still is one."""
+        for handle in filter(None, self.call.handles):
+            handle.hold(False)
 
     @property
     def delivered(self) -> bool:
@@ -140,6 +157,19 @@ class ReceivedFile:
     def pieces(self) -> Iterator[bytes]:
         """The octets in pieces of at most a mebibyte."""
         return _pieces(self.message, self.before)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values for who reads the evidence."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "octets": self.size,
+            "hashes": [str(each) for each in self.hashes],
+            "from": self.transfer.handset,
+            "to": self.transfer.party.sip,
+            "imdn.Message-ID": self.message.message_id,
+            "faults": list(self.faults),
+        }
 
     def keep(self, folder: Path) -> Path:
         """Write it into a folder, under a safe form of its name; where it is. Raises OSError."""

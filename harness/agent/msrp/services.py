@@ -94,6 +94,6 @@ def service_terms(
         terms,
         direction=turned if answers else row.direction,
         accepts=accepts,
-        accepts_wrapped=wrapped,
+        accepts_wrapped=tuple(each for each in wrapped if each not in accepts),
         file=told,
     )

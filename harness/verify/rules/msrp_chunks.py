@@ -80,6 +80,8 @@ def continuity(entry: MsrpEntry, flow: Flow) -> Both:
     before = _before(entry)
     if before is None or entry.byte_range is None or before.flag is not Flag.MORE:
         return
+    if not entry.body.size:
+        return  # of nothing, the range begins at 1 (7.1.1)
     relayed = max(len(entry.from_path), len(before.from_path)) > 1
     severity = Severity.INFO if relayed else None
     due = before.start + before.body.size

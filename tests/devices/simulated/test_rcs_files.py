@@ -476,6 +476,33 @@ async def test_the_rest_of_a_file_that_broke_off(tools: Any) -> None:
         assert len(rig.app.conversations[tools.FAR_NUMBER].messages) == 1
 
 
+async def test_a_rest_that_comes_before_the_loss_is_known(tools: Any) -> None:
+    async with meeting(tools) as (rig, far):
+        await accepted(rig, far, ask(rig, tools, offer(far, tools)))
+        chunk(far, TEXT[:3000], 1, 5000, "+")
+        await far.receive("200")
+        rows = (
+            f'a=file-selector:name:"n.txt" type:text/plain size:5000 hash:sha-1:{HASH}',
+            "a=file-transfer-id:def456",
+            "a=file-range:3001-5000",
+        )
+        far.session = "another12345678901234567"
+        dialog = ask(rig, tools, offer(far, tools, *rows), call_id="far-2")
+        wires = [await rig.network.receive() for _ in range(2)]
+        bye, answer = sorted(wires, key=lambda wire: wire.method)
+        assert (bye.method, bye.header("Call-ID"), answer.status) == ("BYE", "far-1", 200)
+        rig.network.answer(bye, "200 OK")
+        dialog["to"] = answer.header("To")
+        far.inbox = type(far.inbox)()
+        rig.network.send(rig.contact, rig.network.request("ACK", rig.contact, cseq=1, **dialog))
+        await far.receive()
+        chunk(far, TEXT[3000:], 1, 2000, message="file2")
+        await far.receive("200")
+        assert "<delivered/>" in (await rig.network.receive("MESSAGE")).body
+        assert stored(rig) == {"n.txt": TEXT.encode()}
+        assert [file_of(rig, tools).state, len(rig.app.conversations[tools.FAR_NUMBER].messages)] == [DONE, 1]
+
+
 async def test_a_rest_without_its_beginning(tools: Any) -> None:
     async with meeting(tools) as (rig, far):
         rows = ('a=file-selector:name:"n.txt" size:5000', "a=file-transfer-id:x", "a=file-range:3001-5000")

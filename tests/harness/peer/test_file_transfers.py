@@ -198,6 +198,23 @@ def test_a_file_breaks_off_twice(bench: Any, pusher: Pusher) -> None:
     msrp.close()
 
 
+def test_a_rest_that_comes_before_the_loss_is_known(bench: Any, pusher: Pusher) -> None:
+    """The handset lost its connection; here it still stands. The old session ends."""
+    _, msrp = pusher.begin()
+    assert msrp.chunk(PHOTO[:3000], 1, 4099, message=1, flag="+", kind="image/jpeg").endswith("200 OK")
+    resumed = pusher.ask(SELECTOR, ID, "file-range:3001-4099", call_id="file-2")
+    bye = resumed if resumed.start.startswith("BYE ") else pusher.handset.receive()
+    resumed = pusher.handset.receive() if bye is resumed else resumed
+    assert (resumed.status, bye.start.split()[0], bye.header("Call-ID")) == (200, "BYE", "file-1")
+    pusher.handset.answer(bye, "481 Gone")
+    follow(pusher.handset, resumed, "ACK", 1)
+    again = MsrpClient(OWN, path_of(resumed))
+    assert pusher.send(again, PHOTO[3000:]) == "200 OK"
+    assert bench.call(bench.peer.file_transfers.wait_file(timeout=5)).faults == ()
+    msrp.close()
+    again.close()
+
+
 def test_a_rest_without_its_beginning_is_refused(bench: Any, pusher: Pusher) -> None:
     refused = pusher.ask(SELECTOR, ID, "file-range:3001-4099")
     assert refused.status == 488
