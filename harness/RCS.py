@@ -20,6 +20,7 @@ from harness.keywords.capability import CapabilityKeywords
 from harness.keywords.chat import ChatKeywords
 from harness.keywords.chat_dialog import ChatDialog
 from harness.keywords.chat_screen import ChatScreen
+from harness.keywords.deferred import DeferredKeywords
 from harness.keywords.file_screen import FileScreen
 from harness.keywords.file_transfer import FileTransferKeywords
 from harness.keywords.findings import Findings
@@ -44,6 +45,7 @@ TOPICS = (
     Registration,
     PagerKeywords,
     LargeMessageKeywords,
+    DeferredKeywords,
     NotificationKeywords,
     HandsetKeywords,
     ChatKeywords,

@@ -1,7 +1,7 @@
 """What the simulated RCS client is provisioned with and may be told anew while it runs, as system properties.
 
 debug.rcslab.chat_idle: seconds without a message after which it ends a chat; debug.rcslab.chat_ring: seconds
-an invitation waits for its user.
+an invitation waits for its user; debug.rcslab.deferred_messages: 1 when it fetches deferred messages, else 0.
 """
 
 from __future__ import annotations
@@ -33,6 +33,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _switch(text: str) -> bool:
+    """Raises ValueError."""
+    if text not in ("0", "1"):
+        raise ValueError(f"expected 0 or 1, got {text!r}")
+    return text == "1"
+
+
 def _chat_ring(client: RcsClient, text: str) -> None:
     client.chats.ring_seconds = _seconds(text)
 
@@ -43,6 +50,10 @@ _ROWS = {
         lambda client, text: client.chats.idle_after(_seconds(text)),
     ),
     f"{PREFIX}chat_ring": _Row(lambda client: f"{client.chats.ring_seconds:g}", _chat_ring),
+    f"{PREFIX}deferred_messages": _Row(
+        lambda client: f"{client.deferred.on:d}",
+        lambda client, text: client.deferred.provision(_switch(text)),
+    ),
 }
 
 

@@ -45,8 +45,8 @@ class RcsSettings:
     registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1). idle_seconds: without a
     message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
     most_chats: at once, more get 486. capability_seconds: how long what OPTIONS told of a number is good, 0
-    when the client is provisioned to ask nobody. conference_factory: where groups are founded, a URI in the
-    domain when empty.
+    when the client is provisioned to ask nobody. conference_factory: where groups are founded;
+    deferred_messages: where stored messages are fetched; URIs in the domain when empty.
     """
 
     domain: str
@@ -63,6 +63,7 @@ class RcsSettings:
     most_chats: int = 20
     capability_seconds: float = 0.0
     conference_factory: str = ""
+    deferred_messages: str = ""
     k: bytes | None = field(default=None, repr=False)
     opc: bytes | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
@@ -71,6 +72,11 @@ class RcsSettings:
     def factory(self) -> str:
         """The URI of the conference factory."""
         return self.conference_factory or f"sip:conference-factory@{self.domain}"
+
+    @property
+    def deferred(self) -> str:
+        """The URI deferred messages are fetched from."""
+        return self.deferred_messages or f"sip:deferred-messages@{self.domain}"
 
     @property
     def milenage(self) -> Milenage | None:

@@ -22,6 +22,7 @@ from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
 from devices.simulated.rcs_capabilities import RcsCapabilities
 from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
+from devices.simulated.rcs_deferred import RcsDeferred
 from devices.simulated.rcs_files import RcsFiles
 from devices.simulated.rcs_flows import service_for
 from devices.simulated.rcs_groups import RcsGroups
@@ -101,9 +102,11 @@ class RcsClient:
         self.groups = RcsGroups(shelf, settings)
         self.capabilities = RcsCapabilities(app, settings.capability_seconds, lambda: self.features, ACCEPTED)
         self.files = RcsFiles(shelf, settings)
+        self.deferred = RcsDeferred(shelf, settings)
         self.services: tuple[SessionService, ...] = (
             self.chats,
             self.large,
+            self.deferred,
             self.files,
             self.groups,
         )

@@ -217,6 +217,7 @@ class Bench:
         self.peer.answer_as_usual()
         self.peer.notifications.policy(timedelta(0), timedelta(0))
         self.peer.large_messages.largest = None
+        self.peer.deferred_messages.empty()
 
     # -- parts
 

@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     SESSION_ENDED = "session ended"
     FILE_RECEIVED = "file received"
     MESSAGE_LOST = "message lost"
+    STORED = "message stored"
     COMPOSING = "composing"
     MEMBERS_CHANGED = "members changed"
     REFERRED = "referred"

@@ -24,6 +24,8 @@ from harness.peer.capability import Capabilities
 from harness.peer.chat import Chats
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import PeerAddresses, PeerConfig
+from harness.peer.deferred import DeferredMessages
+from harness.peer.deferred_event import DeferredEvents
 from harness.peer.file_transfer import FileTransfers
 from harness.peer.group import Groups
 from harness.peer.group_references import OPTION_TAGS as REFER_TAGS
@@ -102,6 +104,9 @@ class Peer:
         )
         self.chats = Chats(self.invitations)
         self.large_messages = LargeMessages(self.invitations)
+        self.deferred_messages = DeferredMessages(
+            self.invitations, DeferredEvents(self.pcscf, self.event_notifier), sender
+        )
         self.file_transfers = FileTransfers(self.invitations)
         self.groups = Groups(self.invitations, self.conference_events)
         self.group_references = GroupReferences(self.pcscf, self.groups, self.event_notifier)

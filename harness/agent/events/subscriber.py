@@ -301,7 +301,7 @@ class EventSubscriber:
         wish = subscription.wish
         headers = [
             ("Event", str(subscription.event)),
-            ("Accept", wish.package.media_type),
+            *([("Accept", wish.package.media_type)] if wish.package.media_type else []),
             ("Expires", str(expires)),
             *wish.headers,
         ]

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from harness.bodies.imdn import IMDN_XML_NAMESPACE, STATUSES, Imdn
 from harness.bodies.multipart import split_multipart
+from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import is_anonymous, party_of, same_uri_text, uri_of
+from harness.verify.comparison import is_anonymous, party_of, same_uri_text, stated_services, uri_of
 from harness.verify.engine import Flow
 from harness.verify.finding import Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
@@ -294,9 +295,11 @@ def from_is_recipient(item: CpimItem, flow: Flow) -> Both:
 
 @rule("imdn.same-conversation", on=Kind.CPIM)
 def same_conversation(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+    """The session in which deferred messages are fetched is none of the conversations they belong to."""
     own = item.by_sip.sip.get("Conversation-ID") if item.by_sip and by_message(item) else None
     for imdn in item.imdns if own else ():
-        carriers = [carrier for known in originals_of(item, imdn, flow) if (carrier := opening_of(known))]
+        openings = [carrier for known in originals_of(item, imdn, flow) if (carrier := opening_of(known))]
+        carriers = [each for each in openings if Service.DEFERRED.icsi not in stated_services(each.sip)]
         ids = [value for carrier in carriers if (value := carrier.sip.get("Conversation-ID"))]
         if ids and own not in ids:
             yield Violation(

@@ -103,7 +103,9 @@ def test_the_package_is_offered_once_there_is_a_conference(bench: Any, ue: str) 
     handset = bench.handset()
     assert subscribe(handset).status == 489
     bench.call(begin(peer, Roster()))
-    assert handset.ask("OPTIONS", ue, call_id="o").header("Allow-Events") == "reg, conference"
+    assert (
+        handset.ask("OPTIONS", ue, call_id="o").header("Allow-Events") == "reg, deferred-messages, conference"
+    )
 
 
 def test_other_bodies_are_not_to_be_had(bench: Any) -> None:

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from harness.verify.engine import Verifier
+from tests.harness.verify.conftest import text_body
+from tests.harness.verify.msrp_flows import answered, content, opened
 
 UE = "sip:+491700000001@example.org;user=phone"
 FAR = "sip:+491700000002@example.org;user=phone"
@@ -392,3 +394,12 @@ def test_a_sender_the_network_hides_elsewhere_proves_nothing(flows, judged):
         2, f"\r\n\r\nFrom: <{FAR.replace('0002', '0009')}>", "\r\n\r\nFrom: <sip:anonymous@anonymous.invalid>"
     )
     assert own(judged(script)) == []
+
+
+@pytest.mark.parametrize(("service", "wrong"), [("deferred", []), ("session", ["imdn.same-conversation"])])
+def test_a_fetch_of_deferred_messages_is_not_their_conversation(flows, judged, service, wrong):
+    session = flows("session_mo").everywhere("oma.cpm.session", f"oma.cpm.{service}").steps[:5]
+    brought = answered(content(False, "eX2kU2mP9sLw", "Nw3kQ2mP9sLw", text_body(FAR, UE, MT_ID)))
+    script = flows("pager_mt").drop(0, 1).everywhere("Conversation-ID: f81d", "Conversation-ID: f91d", 0, 2)
+    script.steps = [*session, opened(), *brought, *script.steps]
+    assert sorted({rule for rule, _ in own(judged(script))} & {"imdn.same-conversation"}) == wrong
