@@ -27,7 +27,12 @@ class Stage(Enum):
 
     REGISTER = auto()  # a Request
     MESSAGE = auto()  # a Request
+    SESSION_REQUEST = auto()  # a Request of a session: INVITE, BYE and the like
     RESPONSE = auto()  # a Response
+    SDP_OFFER = auto()  # the octets of an offer
+    SDP_ANSWER = auto()  # the octets of an answer
+    MSRP_REQUEST = auto()  # the octets of a SEND or REPORT, or of one chunk
+    MSRP_RESPONSE = auto()  # the octets of a response
     CPIM_TEXT = auto()  # the Headers of a text
     CPIM_NOTIFICATION = auto()  # the Headers of a notification
     NOTIFICATION_XML = auto()  # the octets of the IMDN document
@@ -257,6 +262,10 @@ class Defects:
     def has(self, name: str) -> bool:
         """Whether a defect is on. Raises KeyError for one that does not exist: a slip of ours."""
         return DEFECTS[name].name in self._active
+
+    def touch(self, stage: Stage) -> bool:
+        """Whether one that is on changes what this stage is given."""
+        return any(defect.stage is stage for defect in self._active.values())
 
     def apply(self, stage: Stage, value: Any) -> Any:
         """The value with every active defect of the stage in it."""

@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from harness.bodies.file_attributes import FileRange, read_file
+from harness.bodies.session_description import Attribute, MediaDescription, SessionDescription
+from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
 from harness.errors import UsageError
+from harness.msrp.ids import RANDOM_IDS, MsrpIds
+from harness.sip.session_headers import Refresher
+from harness.sip.session_timer import TimerPolicy
 
+_HALF_AN_HOUR = TimerPolicy(1800, shows_least=True)
 PERSONALITY_PROPERTY = "ro.rcslab.personality"
 
 
@@ -37,6 +46,63 @@ class MsrpPort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseHabit:
+    """A header the client puts into some of its responses: to a method, with a status from these.
+
+    value: `{contact}` stands for its own Contact URI.
+    """
+
+    method: str
+    statuses: Sequence[int]
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SdpHabits:
+    """How the client words its session descriptions.
+
+    user: of the o-line. name, information: s= and, in offers, i=. whole_range: an answer says file-range over
+    all of a file whose offer has none (RFC 5547 6 lets who offers say it).
+    """
+
+    user: str = "-"
+    name: str = "-"
+    information: str | None = None
+    whole_range: bool = False
+
+    def worded(self, description: SessionDescription, *, offers: bool) -> SessionDescription:
+        """The description as it is written."""
+        origin = description.origin and replace(description.origin, username=self.user)
+        media = description.media
+        if self.whole_range and not offers:
+            media = tuple(map(_with_whole_range, media))
+        information = self.information if offers else None
+        return replace(description, origin=origin, name=self.name, information=information, media=media)
+
+
+def _with_whole_range(line: MediaDescription) -> MediaDescription:
+    file = read_file(line)
+    if file is None or file.range is not None or not file.selector.name or not file.selector.size:
+        return line
+    told = Attribute("file-range", str(FileRange(1, file.selector.size)))
+    return replace(line, attributes=(*line.attributes, told))
+
+
+@dataclass(frozen=True, slots=True)
+class MsrpIdHabits:
+    """How many characters the ids of its MSRP have: transaction ids in turn, and session-ids."""
+
+    transaction: tuple[int, ...]
+    session: int
+
+    def ids(self) -> MsrpIds:
+        """What makes them."""
+        lengths = itertools.cycle(self.transaction)
+        return MsrpIds(lambda: new_id(next(lengths)).encode(), lambda: new_id(self.session))
+
+
+@dataclass(frozen=True, slots=True)
 class Personality:
     """What distinguishes one RCS client from another on the wire.
 
@@ -44,7 +110,10 @@ class Personality:
     of the IMSI, which it registered. tcp_only: SIP over TCP whatever the size. contact_in_message: Contact
     with the instance id in MESSAGE. via_transport: a transport parameter on its Via. own_conversation:
     notifications carry its own stored Conversation-ID instead of the received one. offered_port,
-    answered_port: what its SDP says where it is the one to connect.
+    answered_port: what its SDP says where it is the one to connect. timer: what it wants of session timers.
+    understands: option tags it takes in Require beside those it supports. trying_at_once: 100 to each INVITE
+    before anything else, and in it where it camps. invite_headers: of its own in an INVITE. about_files: the
+    service a notification of a file names when it goes by MESSAGE.
     """
 
     name: str
@@ -59,6 +128,18 @@ class Personality:
     own_conversation: bool = False
     offered_port: MsrpPort = MsrpPort.DISCARD
     answered_port: MsrpPort = MsrpPort.DISCARD
+    timer: TimerPolicy = _HALF_AN_HOUR
+    understands: frozenset[str] = frozenset()
+    trying_at_once: bool = False
+    invite_headers: tuple[tuple[str, str], ...] = ()
+    responses: tuple[ResponseHabit, ...] = ()
+    sdp: SdpHabits = SdpHabits()
+    msrp_ids: MsrpIdHabits | None = None
+    about_files: Service = Service.PAGER
+
+    def new_msrp_ids(self) -> MsrpIds:
+        """The ids of one MSRP endpoint."""
+        return RANDOM_IDS if self.msrp_ids is None else self.msrp_ids.ids()
 
 
 PERSONALITIES = {
@@ -78,6 +159,17 @@ PERSONALITIES = {
             own_conversation=True,
             offered_port=MsrpPort.DISCARD_ON_M_LINE,
             answered_port=MsrpPort.REAL,
+            timer=TimerPolicy(3600, refresher=Refresher.UAC, shows_least=True),
+            understands=frozenset({"recipient-list-invite"}),
+            trying_at_once=True,
+            invite_headers=(("P-Early-Media", "supported"),),
+            responses=(
+                ResponseHabit("INVITE", range(101, 300), "Max-Forwards", "70"),
+                ResponseHabit("BYE", (200,), "Contact", "<{contact}>"),
+            ),
+            sdp=SdpHabits("SAMSUNG-IMS-UE", "SS VOIP", "A VOIP Session", whole_range=True),
+            msrp_ids=MsrpIdHabits(transaction=(5, 30, 28, 18), session=18),
+            about_files=Service.FILE_TRANSFER,
         ),
     )
 }

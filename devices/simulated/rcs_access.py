@@ -260,6 +260,13 @@ class RcsAccess:
             request, status, reason, headers=[*headers, *self.location], body=body, to_tag=new_tag()
         )
 
+    def as_is_its_habit(self, method: str, response: Response) -> Response:
+        """The response to a method with what the personality puts into it beside what is due."""
+        for habit in self.personality.responses:
+            if habit.method == method and response.status in habit.statuses:
+                response = response.with_header(habit.name, habit.value.format(contact=self.contact_uri))
+        return response
+
     def respond(
         self,
         incoming: Incoming,

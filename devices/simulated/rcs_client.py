@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from devices.simulated.baseband import Baseband, Change, Pdn
 from devices.simulated.conversations import MessageStatus
-from devices.simulated.defects import Defects, Stage
+from devices.simulated.defects import Defects
 from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.messaging_service import NotServed
 from devices.simulated.personality import Personality
@@ -32,7 +32,8 @@ from devices.simulated.rcs_outbox import Outbox
 from devices.simulated.rcs_registration import RcsRegistration, SimCounter
 from devices.simulated.rcs_sessions import UNDERSTOOD, RcsSessions, SessionService
 from devices.simulated.rcs_texts import ACCEPTED, RcsTexts, TextShelf, WrittenText
-from harness.agent.sip.agent import Incoming, SipAgent
+from devices.simulated.rcs_wire import HandsetAgent
+from harness.agent.sip.agent import Incoming
 from harness.cpm.services import Service, iari_feature, icsi_feature
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Address, Entry, Timeline
@@ -55,17 +56,6 @@ class Unrecorded(Timeline):
 
     def _append(self, entry: Entry) -> None:
         return
-
-
-class HandsetAgent(SipAgent):
-    """The SIP agent of the handset: what it answers has the defects that are switched on."""
-
-    defects: Defects
-
-    def respond(self, incoming: Incoming, response: Response | bytes) -> None:
-        """As SipAgent.respond."""
-        told = response if isinstance(response, bytes) else self.defects.apply(Stage.RESPONSE, response)
-        super().respond(incoming, told)
 
 
 @dataclass(slots=True)
@@ -255,8 +245,10 @@ class RcsClient:
         running = asyncio.create_task(registration.run())
         self._connection = Connection(pdn, access, registration, sessions, running)
 
-    def _access(self, agent: SipAgent, local: Address, pcscf: str) -> RcsAccess:
-        return RcsAccess(agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects)
+    def _access(self, agent: HandsetAgent, local: Address, pcscf: str) -> RcsAccess:
+        access = RcsAccess(agent, local, pcscf, self.baseband, self.settings, self.personality, self.defects)
+        agent.habits = access.as_is_its_habit
+        return access
 
     async def _down(self) -> None:
         connection = self._connection

@@ -231,7 +231,7 @@ class ReceivedFiles:
     def _notify(self, file: IncomingFile, cpim: CpimMessage, call: SessionCall) -> None:
         """It is here: delivered, and displayed once its conversation is on screen."""
         parties, notifications = call.parties, self._shelf.notifications
-        received = Received.of(cpim, parties.target, parties.conversation, self._shelf.clock())
+        received = Received.of(cpim, parties.target, parties.conversation, self._shelf.clock(), file=True)
         if notifications.is_repeat(received):
             return
         if not self._shelf.personality.own_conversation:

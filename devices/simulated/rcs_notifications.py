@@ -26,6 +26,7 @@ from harness.bodies.cpim import CpimMessage, build_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
 from harness.bodies.imdn import build_imdn, parse_imdn
 from harness.bodies.timestamp import format_timestamp, later_than
+from harness.cpm.services import Service
 from harness.cpm.tokens import new_id
 from harness.errors import BodySyntaxError
 from harness.sip.message import Request
@@ -53,6 +54,7 @@ class Received:
 
     target: the SIP URI to notify by MESSAGE. own: our identity as the CPIM To names it, for the CPIM From of
     notifications when the sender is not to know it (anonymous), else empty. carrier: the session it came in.
+    file: it was about a file.
     turn: keeps its notifications in order.
     """
 
@@ -65,6 +67,7 @@ class Received:
     routes: tuple[str, ...] = ()
     own: str = ""
     carrier: Carrier | None = None
+    file: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -75,6 +78,8 @@ class Received:
         conversation: str | None,
         now: datetime,
         carrier: Carrier | None = None,
+        *,
+        file: bool = False,
     ) -> Received:
         """Of a message that came from this SIP URI."""
         asked = cpim.imdn("Disposition-Notification") or ""
@@ -89,6 +94,7 @@ class Received:
             tuple(cpim.imdn_all("IMDN-Record-Route")),
             own=ANONYMOUS if to.lower() == ANONYMOUS else "",
             carrier=carrier,
+            file=file,
         )
 
 
@@ -181,10 +187,11 @@ class RcsNotifications:
         target = _bare(received.routes[0]) if received.routes else received.target
         conversation = self._conversation_for(received)
         contribution = self._personality.ids.make()
+        service = self._personality.about_files if received.file else Service.PAGER
 
         def build(access: RcsAccess, repeat: Repeat | None) -> Request:
             body = notification.document(received.own or access.identity)
-            return pager_message(access, target, body, conversation, contribution, repeat)
+            return pager_message(access, target, body, conversation, contribution, repeat, service)
 
         self._outbox.put(Outgoing(target, build, lambda response: None))
 

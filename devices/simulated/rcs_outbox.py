@@ -134,16 +134,17 @@ def pager_message(
     conversation: str,
     contribution: str,
     repeat: Repeat | None,
+    service: Service = Service.PAGER,
 ) -> Request:
-    """A MESSAGE of the pager service, out of any dialog (RFC 3428 4)."""
+    """A MESSAGE of the pager service, or another, out of any dialog (RFC 3428 4)."""
     headers: Headers = [
         *access.routes,
         *([repeat.credentials] if repeat else []),
         ("Supported", "timer"),
         ("P-Preferred-Identity", f"<{access.identity}>"),
-        ("P-Preferred-Service", Service.PAGER.icsi),
+        ("P-Preferred-Service", service.icsi),
         *access.location,
-        ("Accept-Contact", Service.PAGER.accept_contact),
+        ("Accept-Contact", service.accept_contact),
         ("Request-Disposition", "no-fork"),
         ("Conversation-ID", conversation),
         ("Contribution-ID", contribution),

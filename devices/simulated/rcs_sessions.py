@@ -23,10 +23,12 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from devices.simulated.defects import Stage
 from devices.simulated.personality import MsrpPort
 from devices.simulated.rcs_access import METHODS, Headers, RcsAccess
 from devices.simulated.rcs_conversations import ids_of, number_of, referrer_of, sender_of
 from devices.simulated.rcs_flows import comes_from_focus, first_msrp_line, flow_in, offer_in, service_for
+from devices.simulated.rcs_wire import altered_msrp
 from harness.agent.events.subscriber import EventSubscriber
 from harness.agent.msrp.call import MsrpCall
 from harness.agent.msrp.endpoint import MsrpEndpoint
@@ -44,7 +46,9 @@ from harness.agent.session.user import Content, Ending, Header, SessionRequest, 
 from harness.agent.session.user_agent import UserAgent
 from harness.agent.sip.agent import Incoming
 from harness.bodies.file_attributes import FileDescription
+from harness.bodies.sdp import write_sdp
 from harness.bodies.sdp_attributes import Setup, parse_setup
+from harness.bodies.session_description import SessionDescription
 from harness.cpm.services import Service
 from harness.errors import RcsLabError
 from harness.evidence.timeline import Timeline
@@ -52,14 +56,12 @@ from harness.msrp.uri import new_session_uri
 from harness.sip.dialog import DialogState
 from harness.sip.message import Request, Response
 from harness.sip.session_headers import Reason
-from harness.sip.session_timer import TimerPolicy
 from harness.sip.transaction import Timers
 
 _log = logging.getLogger(__name__)
 
 SUPPORTED = ("timer",)
 UNDERSTOOD = frozenset({"path", "gruu", "timer"})
-POLICY = TimerPolicy(1800, 90, shows_least=True)
 _UNANSWERED = (None, 408)  # status of an MSRP message whose response never came
 
 
@@ -123,7 +125,8 @@ class Parties:
 class SessionCall(MsrpCall):
     """A SIP session with MSRP of the client. invite: ours, None where the other side invited.
 
-    on_message: who answers a MESSAGE in the dialog (RFC 3428 4).
+    on_message: who answers a MESSAGE in the dialog (RFC 3428 4). worded: writes a description of ours, told
+    whether it offers.
     """
 
     def __init__(
@@ -134,12 +137,16 @@ class SessionCall(MsrpCall):
         parties: Parties,
         hooks: Hooks,
         on_message: Callable[[SessionRequest], None],
+        worded: Callable[[SessionDescription, bool], bytes],
     ) -> None:
         super().__init__(endpoint, [terms], new_origin(host), lambda _: hooks.msrp(self))
-        self.parties, self.hooks, self._on_message = parties, hooks, on_message
+        self.parties, self.hooks, self._on_message, self._worded = parties, hooks, on_message, worded
         self.invite: OutgoingInvite | None = None
         self.sdp: Content | None = None
         """The offer alone, when our INVITE carries other parts beside it."""
+
+    def written(self, description: SessionDescription, *, offers: bool) -> bytes:
+        return self._worded(description, offers)
 
     @property
     def identity(self) -> str:
@@ -261,7 +268,8 @@ class _Understood:
         self._access = access
 
     def __contains__(self, tag: object) -> bool:
-        return tag in UNDERSTOOD or self._access.defects.has("ignore_require")
+        own = UNDERSTOOD | self._access.personality.understands
+        return tag in own or self._access.defects.has("ignore_require")
 
 
 class RcsSessions:
@@ -279,14 +287,20 @@ class RcsSessions:
     ) -> None:
         self.access, self._on_message = access, on_message
         self._services = {flow: service for service in services for flow in service.flows}
-        self.endpoint = MsrpEndpoint(timeline, tls=access.settings.msrp_tls, part="simulated RCS client")
+        self.endpoint = MsrpEndpoint(
+            timeline,
+            tls=access.settings.msrp_tls,
+            ids=access.personality.new_msrp_ids(),
+            alter=lambda octets: altered_msrp(octets, access.defects),
+            part="simulated RCS client",
+        )
         self._listening = access.local
         self.user_agent = UserAgent(
             access.agent,
             self._invited,
             contact_of=lambda incoming: self.contact(flow_in(incoming.message)),
             way_of=lambda _: self._way,
-            policy=POLICY,
+            policy=access.personality.timer,
             authorize=access.credentials,
             allow=METHODS,
             supported=SUPPORTED,
@@ -339,6 +353,8 @@ class RcsSessions:
         return self.user_agent.receive(incoming)
 
     def _invited(self, invite: IncomingInvite) -> None:
+        if self.access.personality.trying_at_once:
+            self.access.respond(invite.incoming, 100)
         flow = flow_in(invite.request)
         service = None if flow is None else self._services.get(flow)
         if flow is None or service is None:
@@ -394,11 +410,14 @@ class RcsSessions:
             ("Accept-Contact", service.accept_contact),
             ("Conversation-ID", ids[0]),
             ("Contribution-ID", ids[1]),
+            *access.personality.invite_headers,
         ]
 
     def call(self, terms: MsrpTerms, parties: Parties, hooks: Hooks) -> SessionCall:
         """A call on these terms that has no session yet."""
-        return SessionCall(self.endpoint, terms, self._listening.host, parties, hooks, self._on_message)
+        return SessionCall(
+            self.endpoint, terms, self._listening.host, parties, hooks, self._on_message, self._worded
+        )
 
     def contact(self, flow: Flow | None) -> str:
         """Our Contact value in a session of a flow."""
@@ -406,6 +425,13 @@ class RcsSessions:
         return ";".join([f"<{self.access.contact_uri}>", *tag])
 
     # -- SDP
+
+    def _worded(self, description: SessionDescription, offers: bool) -> bytes:
+        """As this client writes it."""
+        written = write_sdp(self.access.personality.sdp.worded(description, offers=offers))
+        stage = Stage.SDP_OFFER if offers else Stage.SDP_ANSWER
+        changed: bytes = self.access.defects.apply(stage, written)
+        return changed
 
     def _offering(self, flow: Flow, media: Media) -> MsrpTerms:
         return self._terms(flow, media, self.access.personality.offered_port, answers=False)

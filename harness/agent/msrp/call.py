@@ -98,7 +98,11 @@ class MsrpCall(SessionUser):
         for each in self._offered_terms:
             if each is not None and each.setup is not Setup.ACTIVE:
                 self._expect(each)
-        return Content(SDP, write_sdp(self._offered))
+        return Content(SDP, self.written(self._offered, offers=True))
+
+    def written(self, description: SessionDescription, *, offers: bool) -> bytes:
+        """A description of ours as it is sent: an offer, or an answer."""
+        return write_sdp(description)
 
     def _expect(self, terms: MsrpTerms) -> None:
         """The other side may connect before we have its answer."""
@@ -255,7 +259,7 @@ class MsrpCall(SessionUser):
             return outcome
         self._own, self._theirs = outcome.description, theirs
         self._apply(outcome.streams)
-        return Content(SDP, write_sdp(outcome.description))
+        return Content(SDP, self.written(outcome.description, offers=False))
 
     # -- MSRP sessions
 

@@ -50,8 +50,8 @@ class MsrpEndpoint:
 
     Args: limits bound a message on the wire, connection_limits a connection. tls: our certificate and whom we
     trust. memory_octets: of the content of a message before it goes to a file, in `folder`. ids: how session
-    and transaction ids are made. scheduler and clock: timers for tests, and the seconds they run by (the
-    loop's by default).
+    and transaction ids are made. alter: makes of octets those that are sent, wrong on purpose. scheduler and
+    clock: timers for tests, and the seconds they run by (the loop's by default).
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class MsrpEndpoint:
         folder: Path | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         ids: MsrpIds = RANDOM_IDS,
+        alter: Callable[[bytes], bytes] | None = None,
         scheduler: Scheduler | None = None,
         clock: Callable[[], float] | None = None,
         part: str = "MSRP endpoint",
@@ -75,7 +76,7 @@ class MsrpEndpoint:
         self._limits, self._connection_limits = limits or MsrpLimits(), connection_limits
         self._tls = tls
         self._fingerprints: tuple[Fingerprint, ...] = ()
-        self._ids = ids
+        self._ids, self._alter = ids, alter
         self._new_content = partial(SpooledContent, memory_octets, folder)
         self._given_scheduler, self._given_clock = scheduler, clock
         self._servers: list[asyncio.Server] = []
@@ -318,7 +319,7 @@ class MsrpEndpoint:
         assert isinstance(connection, MsrpTcp | MsrpTls)
         loop = asyncio.get_running_loop()
         scheduler, clock = self._given_scheduler or loop, self._given_clock or loop.time
-        line = self._lines[connection] = MsrpLine(connection, scheduler, clock, self._tell)
+        line = self._lines[connection] = MsrpLine(connection, scheduler, clock, self._tell, self._alter)
         self._line_of[line.sessions] = line
         if not self._connections.add(connection):
             most = self._connections.per_source

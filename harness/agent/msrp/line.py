@@ -112,7 +112,7 @@ class MsrpLine:
     """A connection and its sessions, and the two timers they share: answers due, and room to write.
 
     Args: clock gives the seconds by which the scheduler's timers run. happened is called when sessions may
-    have events.
+    have events. alter: makes of octets those that are sent.
     """
 
     def __init__(
@@ -121,9 +121,10 @@ class MsrpLine:
         scheduler: Scheduler,
         clock: Callable[[], float],
         happened: Callable[[MsrpLine], None],
+        alter: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self.sessions, self.connection = connection.stream.sessions, connection
-        self._scheduler, self._clock, self._happened = scheduler, clock, happened
+        self._scheduler, self._clock, self._happened, self._alter = scheduler, clock, happened, alter
         self.handles: list[SessionHandle] = []
         self._timer: TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
@@ -140,7 +141,7 @@ class MsrpLine:
         if not octets:
             return
         try:
-            connection.write(octets)
+            connection.write(octets if self._alter is None else self._alter(octets))
         except TransportFailed:
             return  # its end is noted, and told to the sessions, when the connection is lost
         if not self._room and connection.backlog > MOST_ANSWERS and self._reading:
