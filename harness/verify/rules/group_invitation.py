@@ -136,7 +136,7 @@ def list_names_each_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     limit = flow.settings.group_limit
     if len(recipients) > limit:
         yield Violation(
-            f"at most {limit} recipients (group_limit)", f"{len(recipients)}", "body", piece.offset
+            f"at most {limit} recipients", f"{len(recipients)}", "body", piece.offset
         )
     times = Counter(party for _, party in recipients)
     senders = _senders(entry)
