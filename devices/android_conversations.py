@@ -42,8 +42,11 @@ class ConversationUi(AndroidScreen):
 
     def type_draft(self, number: str, text: str) -> None:
         """Type into the compose box, key by key as `input text` does, and do not send it."""
+        self.type_here(self.conversation(number).draft, text)
+
+    def type_here(self, before: str, text: str) -> None:
+        """The same in the conversation on screen, whose compose box holds `before`."""
         line = typing_line(text)
-        before = self.conversation(number).draft
         until = time.monotonic() + self.ui_deadline
         box = self._seek("compose_box", until)
         wanted = _folded(before + text)

@@ -24,6 +24,7 @@ from harness.keywords.deferred import DeferredKeywords
 from harness.keywords.file_screen import FileScreen
 from harness.keywords.file_transfer import FileTransferKeywords
 from harness.keywords.findings import Findings
+from harness.keywords.group import GroupKeywords
 from harness.keywords.group_screen import GroupScreen
 from harness.keywords.handset import HandsetKeywords
 from harness.keywords.large_message import LargeMessageKeywords
@@ -52,6 +53,7 @@ TOPICS = (
     ChatDialog,
     ChatScreen,
     GroupScreen,
+    GroupKeywords,
     FileScreen,
     FileTransferKeywords,
     ModemKeywords,

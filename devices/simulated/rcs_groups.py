@@ -333,13 +333,17 @@ class RcsGroups:
     def _ended(self, group: Group, call: SessionCall, ending: Ending) -> None:
         if group.call is not call:
             return
-        group.call, group.open = None, False
+        was_open, group.call, group.open = group.watch is not None, None, False
         group.composing.over()
         group.others.over()
         why = _why(ending)
         self._unwatch(group, over=why is not None and why.cause == GONE)
-        self._app.group_closed(group.key, (why.text if why is not None else None) or "")
-        self._go_on(group)
+        told = (why.text if why is not None else None) or ""
+        if was_open or self._sessions is None:
+            self._app.group_closed(group.key, told)
+            self._go_on(group)
+        else:
+            self._give_up(group, told)  # it never carried anything: another one would not either
 
     def _unwatch(self, group: Group, *, over: bool = False) -> None:
         """The end of a session does not end the subscription: leave it, if there is a way and a need to.

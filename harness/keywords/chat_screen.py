@@ -36,10 +36,17 @@ class ChatScreen(ScreenTopic):
         self.handset(handset).android.end_chat(self.far_number(number))
 
     @keyword
-    def type_on_handset(self, text: str, number: Msisdn | None = None, handset: str | None = None) -> None:
+    def type_on_handset(
+        self,
+        text: str,
+        number: Msisdn | None = None,
+        handset: str | None = None,
+        group: str | None = None,
+    ) -> None:
         """Types ``text`` (ASCII) into the compose box and does not send it."""
+        screen = self.show(number, group, handset)
         self.act()
-        self.handset(handset).android.type_draft(self.far_number(number), text)
+        self.handset(handset).android.type_here(screen.draft, text)
 
     @keyword
     def erase_draft_on_handset(self, number: Msisdn | None = None, handset: str | None = None) -> None:

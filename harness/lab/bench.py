@@ -218,6 +218,7 @@ class Bench:
         self.peer.notifications.policy(timedelta(0), timedelta(0))
         self.peer.large_messages.largest = None
         self.peer.deferred_messages.empty()
+        self.peer.groups.foci.members_join = True
 
     # -- parts
 

@@ -39,14 +39,27 @@ class ConferenceEvents:
         self._held[canonical(uri)] = describe
         self._notifier.add(self)
 
-    def changed(self, uri: str, describe: Describe | None = None) -> None:
+    def changed(self, uri: str, describe: Describe | None = None, *, skip: int = 0) -> None:
         """The state of the conference is another: tell everybody who subscribed.
 
         describe: gives what has changed, as a partial document (RFC 4575 4.4); None tells the whole state.
+        skip: versions that are left out, as when a NOTIFY was lost; below 0 the version goes back, wrong on
+        purpose, and later documents have theirs as if it had not.
         """
         for subscription in self.subscriptions(uri):
-            body = None if describe is None else describe(subscription.next_version())
-            self._notifier.changed(subscription, None if body is None else write_conference_info(body))
+            before = subscription.version
+            subscription.version += skip
+            if describe is None:
+                self._notifier.changed(subscription)
+            else:
+                body = write_conference_info(describe(subscription.next_version()))
+                self._notifier.changed(subscription, body)
+            subscription.version = max(subscription.version, before)
+
+    def say(self, uri: str, body: bytes) -> None:
+        """Tell everybody who subscribed this, which may be no document at all."""
+        for subscription in self.subscriptions(uri):
+            self._notifier.changed(subscription, body)
 
     def release(self, uri: str) -> None:
         """The conference is over: its subscriptions end with `noresource` (RFC 4575 3.3).

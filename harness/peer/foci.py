@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from harness.bodies.conference_info import Status
@@ -53,6 +53,21 @@ class Foci:
         uri = uri or f"sip:group-{new_id()}@{self._pcscf.config.domain}"
         return Focus(uri, ids[0] or new_uuid(), ids[1] or new_uuid(), Roster(uri, subject))
 
+    async def wait_members(
+        self, focus: Focus, good: Callable[[Roster], bool], *, timeout: float, expected: str
+    ) -> None:
+        """Wait until the members are as `good` wants them. Raises NotSeen."""
+        if good(focus.roster):
+            return
+        await self._pcscf.journal.wait(
+            lambda event: (
+                event.kind is EventKind.MEMBERS_CHANGED and event.subject is focus and good(focus.roster)
+            ),
+            timeout,
+            expected=f"{expected} in {focus}",
+            kinds=(EventKind.MEMBERS_CHANGED,),
+        )
+
     async def define(self, subject: str, members: Parties = (), uri: str | None = None) -> Focus:
         """A pre-defined group: the focus calls its members in when a handset joins it."""
         focus = self.made(uri, subject)
@@ -98,14 +113,31 @@ class Foci:
         if self.members_join:
             self.say(focus, out, Status.CONNECTED, joined=DIALED_OUT)
 
-    async def join(self, focus: Focus, *members: str | FarParty) -> None:
-        """Far members join, all at once."""
+    async def join(self, focus: Focus, *members: str | FarParty, skip: int = 0) -> None:
+        """Far members join, all at once. skip: see `ConferenceEvents.changed`."""
         parties = [self.party(each) for each in members]
-        self.say(focus, parties, Status.CONNECTED, joined=DIALED_OUT)
+        self.say(focus, parties, Status.CONNECTED, joined=DIALED_OUT, skip=skip)
 
     async def leave(self, focus: Focus, member: str | FarParty, how: str = DEPARTED) -> None:
         """A far member is gone: departed, booted, failed or busy (RFC 4575 5.7.6)."""
         self.say(focus, [self.party(member)], Status.DISCONNECTED, left=how)
+
+    async def tell(self, focus: Focus, body: bytes) -> None:
+        """Tell everybody who subscribed this in place of what is the case."""
+        self._events.say(focus.uri, body)
+
+    async def wait_followed(self, focus: Focus, *, timeout: float, after: int = 0) -> None:
+        """Wait until somebody subscribes to the group, or refreshes it. Raises NotSeen."""
+        await self._pcscf.journal.wait(
+            lambda event: (
+                event.kind is EventKind.SUBSCRIBED
+                and getattr(event.subject, "resource", None) == canonical(focus.uri)
+            ),
+            timeout,
+            after=after,
+            expected=f"a SUBSCRIBE to {focus}",
+            kinds=(EventKind.SUBSCRIBED,),
+        )
 
     def expel(self, focus: Focus, party: FarParty) -> None:
         """Who was put out is told no more of the group."""
@@ -120,14 +152,18 @@ class Foci:
         *,
         joined: str | None = None,
         left: str | None = None,
+        skip: int = 0,
     ) -> None:
-        """Say how it is with these members, and tell everybody who subscribed. To be called in the loop."""
+        """Say how it is with these members, and tell everybody who subscribed. To be called in the loop.
+
+        skip: see `ConferenceEvents.changed`.
+        """
         members = [focus.roster.put(party, status, joined=joined, left=left) for party in parties]
         if not members:
             return
         self._pcscf.journal.add(EventKind.MEMBERS_CHANGED, f"{focus}: {_shown(members)}", focus)
         if focus.held:
-            self._events.changed(focus.uri, partial(focus.roster.changes, members=members))
+            self._events.changed(focus.uri, partial(focus.roster.changes, members=members), skip=skip)
 
 
 def _shown(members: list[Member]) -> str:

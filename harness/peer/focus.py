@@ -42,7 +42,7 @@ class Focus:
 
     conversation_id, contribution_id: those of its INVITEs. inviter: who brings handsets in. permanent: it was
     there before anybody joined, as a pre-defined group is. held: whether it can be joined. sessions: those of
-    handsets that are in it now, the newest last.
+    handsets that are in it now, the newest last. last: the newest session there was, or was asked for.
     """
 
     uri: str
@@ -53,6 +53,7 @@ class Focus:
     permanent: bool = False
     held: bool = False
     sessions: list[GroupSession] = field(default_factory=list)
+    last: GroupSession | None = None
 
     @property
     def subject(self) -> str:
@@ -63,11 +64,6 @@ class Focus:
     def party(self) -> FarParty:
         """Who its requests are from."""
         return FarParty(self.uri)
-
-    @property
-    def session(self) -> GroupSession | None:
-        """The newest session of a handset, None when no handset is in it."""
-        return self.sessions[-1] if self.sessions else None
 
     @property
     def far_members(self) -> list[Member]:

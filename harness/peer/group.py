@@ -106,7 +106,7 @@ class Groups(MsrpService[GroupSession]):
             focus = self.foci.made(uri, request.get("Subject") or "", ids)
         handset = sender_of(request)
         session = self._new(Flow.GROUP, handset, focus.party, *ids, invite.incoming.local)
-        session.focus_or_none = focus
+        session.focus_or_none, focus.last = focus, session
         try:
             listed = [self.dialled(uri) for uri in recipients_in(asked.parts)]
         except BodySyntaxError as error:
@@ -185,7 +185,7 @@ class Groups(MsrpService[GroupSession]):
             conversation_id=focus.conversation_id,
             contribution_id=focus.contribution_id,
         )
-        session.focus_or_none = focus
+        session.focus_or_none, focus.last = focus, session
         self.prepare(session, [self.offered(session, setup)])
         shown = {
             "Referred-By": f"<{host.sip}>",
@@ -266,8 +266,8 @@ class Groups(MsrpService[GroupSession]):
         member = focus.roster.find(session.handset)
         if focus.sessions_of(session.handset) or member is None or not member.connected:
             return
-        hung_up = ending is not None and ending.cause is Cause.BYE
-        how = FAILED if ending is None or not hung_up else BOOTED if ending.by_us else DEPARTED
+        left = ending is not None and ending.cause is Cause.BYE and not ending.by_us
+        how = DEPARTED if left else FAILED
         self.foci.say(focus, [member.party], Status.DISCONNECTED, left=how)
 
     def requested(self, session: GroupSession, request: SessionRequest) -> bool:
@@ -333,9 +333,22 @@ class Groups(MsrpService[GroupSession]):
             session, document, COMPOSING, disposition=(), sender=party, recipient=session.focus.uri
         )
 
-    async def wait_composing(self, *, timeout: float, after: int = 0) -> SessionMessage:
-        """The first isComposing document of the handset in a group. Raises NotSeen."""
-        return await self._message(EventKind.COMPOSING, "an isComposing document", timeout, after)
+    async def wait_composing(
+        self,
+        state: str | None = None,
+        *,
+        timeout: float,
+        after: int = 0,
+        session: GroupSession | None = None,
+    ) -> SessionMessage:
+        """The first isComposing document of the handset in a group, with this state. Raises NotSeen."""
+
+        def wanted(message: SessionMessage) -> bool:
+            told = message.composing
+            return state is None or (told is not None and told.state == state)
+
+        what = f"an isComposing document {state or ''}".rstrip()
+        return await self._message(EventKind.COMPOSING, what, timeout, after, session, wanted)
 
 
 def _founds(asked: Asked) -> bool:

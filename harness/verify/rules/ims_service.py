@@ -362,7 +362,7 @@ def contribution_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if not value:
         yield Violation("Contribution-ID", "none", "Contribution-ID")
         return
-    if entry.method == "INVITE" and (is_group(entry) or b"file-range" in entry.sip.body):
+    if entry.method == "INVITE" and (_joins(entry) or b"file-range" in entry.sip.body):
         return
     for request in flow.assembly.requests_with("Contribution-ID", value):
         accepted = request.transaction is not None and request.transaction.accepted is not None
@@ -370,6 +370,12 @@ def contribution_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         if accepted and same_talk and _is_earlier(request, entry):
             yield Violation("a new value", f"that of {request.label}", "Contribution-ID")
             return
+
+
+def _joins(entry: SipEntry) -> bool:
+    """A group keeps its id, whoever joins it again or is called in again."""
+    named = (*entry.sip.values("P-Preferred-Service"), *entry.sip.values("P-Asserted-Service"))
+    return is_group(entry) or any(value.strip().lower() == Service.SESSION_GROUP.icsi for value in named)
 
 
 @rule("ims.contribution-id.entropy", on=Kind.REQUEST, methods=INITIAL)

@@ -23,7 +23,7 @@ def member(bench: Any, invite: Any) -> Member:
     member = Member(bench, invite)
     member.found(BOB)
     member.go_in()
-    (focus,) = bench.peer.groups.foci
+    focus = bench.call(bench.peer.groups.wait_session(timeout=5)).focus
     bench.call(bench.peer.wait_event(lambda _: len(focus.roster.connected) == 2, 5))
     return member
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import NotSeen, UsageError
 from harness.peer.mt_request import Target
 from tests.harness.peer.group_wire import (
     BOB,
@@ -194,7 +194,7 @@ def test_a_handset_joins_again(bench: Any, member: Member, ue: str) -> None:
     assert focus.uri in again.header("Contact") and "isfocus" in again.header("Contact")
     newer = bench.call(bench.peer.groups.wait_session(timeout=5, after=bench.peer.mark() - 1))
     bench.call(bench.peer.groups.wait_ended(session, timeout=5))
-    assert focus.sessions == [focus.session] and focus.session is not session
+    assert focus.sessions == [newer] and focus.last is newer and newer is not session
     assert newer.focus is focus
     assert focus.roster.find(ue).connected
 
@@ -266,3 +266,53 @@ def _flow(bench: Any, member: Member) -> Any:
     member.handset.register()
     binding = bench.peer.registrar.binding_of("+491701234567")
     return binding.flow
+
+
+def test_versions_are_left_out_and_go_back_on_purpose(bench: Any, member: Member) -> None:
+    foci = bench.peer.groups.foci
+    foci.members_join = False
+    member.found(BOB)
+    focus = bench.call(bench.peer.groups.wait_session(timeout=5)).focus
+    assert document(member.subscribe()) == ("full", "0")
+    bench.call(foci.join(focus, BOB, skip=3))
+    assert document(member.notified()) == ("partial", "4")
+    bench.call(foci.join(focus, CAROL, skip=-3))
+    assert document(member.notified()) == ("partial", "2")
+    bench.call(foci.leave(focus, CAROL))
+    assert document(member.notified()) == ("partial", "5")
+    bench.call(foci.tell(focus, b"<no-xml"))
+    assert member.notified().body == "<no-xml"
+    bench.call(foci.wait_members(focus, lambda roster: len(roster.connected) == 2, timeout=1, expected="2"))
+    with pytest.raises(NotSeen, match="7 members in group 'Trip'"):
+        bench.call(foci.wait_members(focus, lambda _: False, timeout=0, expected="7 members"))
+
+
+def test_who_subscribed_is_seen(bench: Any, member: Member) -> None:
+    foci = bench.peer.groups.foci
+    member.found(BOB)
+    focus = bench.call(bench.peer.groups.wait_session(timeout=5)).focus
+    with pytest.raises(NotSeen, match="a SUBSCRIBE to group 'Trip'"):
+        bench.call(foci.wait_followed(focus, timeout=0))
+    member.subscribe()
+    bench.call(foci.wait_followed(focus, timeout=5))
+
+
+def test_a_hundred_members_notify_each_for_itself(bench: Any, member: Member, ue: str) -> None:
+    many = [f"sip:+4917100001{number:02}@ims.example" for number in range(99)]
+    bench.peer.notifications.policy(timedelta(0), timedelta(0))
+    member.handset = bench.handset(stream=True)
+    assert member.found(*many).status == 200
+    member.go_in()
+    focus = bench.call(bench.peer.groups.wait_session(timeout=5)).focus
+    bench.call(bench.peer.groups.foci.wait_members(
+        focus, lambda roster: len(roster.connected) == 100, timeout=5, expected="100"
+    ))  # fmt: skip
+    member.msrp.send(cpim("hello all", ue, member.focus))
+    told = []
+    while len(told) < 198:
+        request = member.msrp.read()
+        member.msrp.answer(request)
+        told.append(
+            (re.search("<(delivered|displayed)/>", request)[1], re.search("From: <(.*?)>", request)[1])
+        )  # type: ignore[index]
+    assert sorted(told) == sorted((kind, uri) for kind in ("delivered", "displayed") for uri in many)

@@ -1,0 +1,373 @@
+*** Settings ***
+Documentation    Group chats: founded by the handset, invited to, pre-defined, joined and joined again; who comes and
+...              goes; texts, typing and notifications of many; how they end.
+
+Resource         ../resources/bench.resource
+
+Test Setup       Start From A Registered Handset
+Test Teardown    Handset Accepts By Itself    GROUP
+
+
+*** Variables ***
+${ALICE}    +12025550111
+${BOB}      +12025550112
+${CAROL}    +12025550113
+${DAVE}     +12025550114
+# No conference state has a document type; this one has entities within entities.
+${BOMB}     SEPARATOR=
+...         <!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+...         <!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>
+...         <conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:x@y" version="9">
+...         <conference-description><subject>&c;</subject></conference-description></conference-info>
+
+
+*** Test Cases ***
+Group Of The Handset From Its Founding To Its End
+    [Documentation]    INVITE to the factory with a list, focus, SUBSCRIBE, texts and notifications both ways, BYE.
+    ${group} =    Found A Group    Trip    ${ALICE}    ${BOB}
+    INVITE Should Found A Group    ${group.last}    Trip    ${ALICE}    ${BOB}
+    Handset Writes And Is Read    ${group}    Hello all
+    Member Writes And Is Read    ${group}    Hello handset    ${ALICE}
+    Leave Group On Handset    Trip
+    ${session} =    Wait For Handset To Leave Group    ${group}
+    Should Be Equal    ${session.ending.message.get('Reason')}    SIP;cause=200;text="Call completed"
+    No Finding Should Be Reported
+
+Those Who Come And Go Are Shown
+    [Documentation]    The whole state first, then what has changed: pending, connected, busy, departed.
+    Far Members Wait To Join
+    ${group} =    Found A Group    Comings    ${ALICE}    ${BOB}    ${CAROL}
+    Handset Shows People In Group    0    Comings
+    Members Join Group    ${group}    ${ALICE}    ${BOB}
+    Handset Shows People In Group    2    Comings
+    Handset Shows Note    ${ALICE} joined    group=Comings
+    Member Leaves Group    ${group}    ${BOB}
+    Handset Shows Note    ${BOB} left    group=Comings
+    Handset Shows People In Group    1    Comings
+    No Finding Should Be Reported
+
+Those Who Do Not Come Are Not Shown
+    Far Members Wait To Join
+    ${group} =    Found A Group    Absent    ${ALICE}    ${BOB}
+    Members Join Group    ${group}    ${ALICE}
+    Member Leaves Group    ${group}    ${BOB}    BUSY
+    Handset Shows People In Group    1    Absent
+    ${members} =    Members Of Group On Handset    Absent
+    Should Be Equal    ${members}    ${{[$ALICE]}}
+
+Somebody Is Added By The Handset
+    [Documentation]    REFER to the focus, outside of the dialog, without a subscription of its own.
+    Found A Group    Growing    ${ALICE}
+    Add To Group On Handset    Growing    ${BOB}
+    ${referred} =    Wait For Referral To Group    ${BOB}
+    Should Be Equal    ${referred.method}    INVITE
+    Should Not Be True    ${referred.subscribe}
+    Should Be Equal    ${referred.incoming.message.get('Refer-Sub')}    false
+    Handset Shows People In Group    2    Growing
+    No Finding Should Be Reported
+
+Several Are Added At Once
+    [Documentation]    One REFER with a list (RFC 5368).
+    Found A Group    Crowd    ${ALICE}
+    Add To Group On Handset    Crowd    ${BOB}    ${CAROL}    ${DAVE}
+    ${referred} =    Wait For Referral To Group
+    Length Should Be    ${referred.members}    3
+    Should Be Equal    ${referred.incoming.message.get('Require')}    multiple-refer,norefersub
+    Handset Shows People In Group    4    Crowd
+    No Finding Should Be Reported
+
+Nobody Is Added Where The Focus Refuses
+    ${group} =    Found A Group    Closed    ${ALICE}
+    Handset Shows People In Group    1    Closed
+    Peer Answers Next Referral    403
+    Add To Group On Handset    Closed    ${BOB}
+    ${members} =    Members Of Group On Handset    Closed
+    Should Be Equal    ${members}    ${{[$ALICE]}}
+    Send Text To Group From Handset    Closed    Still here
+    Wait For Text In Group    ${group}    Still here
+
+Founding That Is Refused Is Shown
+    [Template]    Refusal Shows As A Group That Is Not Connected
+    403
+    404
+    486
+    488
+    500
+
+Group Without A Stream Is Left At Once
+    [Documentation]    200 with port 0: there is nothing to talk in, so the handset hangs up; a text tries again.
+    Peer Answers Next Group Invitation    200    streams=${False}
+    Create Group On Handset    Mute    ${ALICE}
+    ${session} =    Wait For Group Invitation
+    Should Be Equal As Integers    ${session.status}    200
+    Wait For Handset To Leave Group    ${session.focus}
+    Send Text To Group From Handset    Mute    Anybody?
+    ${again} =    Wait For Next Group From Handset
+    Wait For Text In Group    ${again}    Anybody?
+
+Handset Is Invited
+    [Documentation]    INVITE of the focus, with who referred it and who is in it; the handset connects and subscribes.
+    ${group} =    Invite Handset To Group    Lunch    ${BOB}    ${CAROL}    inviter=${ALICE}
+    Wait For Handset To Follow Group    ${group}
+    Handset Shows People In Group    3    Lunch
+    Member Writes And Is Read    ${group}    Are you in?    ${BOB}
+    Handset Writes And Is Read    ${group}    I am
+    No Finding Should Be Reported
+
+Focus Offers To Connect
+    ${group} =    Invite Handset To Group    Callers    ${BOB}    setup=ACTIVE
+    Member Writes And Is Read    ${group}    I came to you    ${BOB}
+    No Finding Should Be Reported
+
+User Accepts The Invitation
+    Handset Asks Before Accepting    GROUP
+    ${group} =    Ring Handset For Group    Asked    ${BOB}    inviter=${ALICE}
+    ${line} =    Handset Shows Invitation    group=Asked
+    Should Contain    ${line}    ${ALICE}
+    Accept On Handset    group=Asked
+    Wait For Answer To Group    ${group}
+    Handset Shows People In Group    2    Asked
+    No Finding Should Be Reported
+
+User Declines The Invitation
+    Handset Asks Before Accepting    GROUP
+    ${group} =    Ring Handset For Group    Unwanted    ${BOB}
+    Decline On Handset    group=Unwanted
+    Wait For Answer To Group    ${group}    603
+    No Finding Should Be Reported
+
+Inviter Gives Up
+    Handset Asks Before Accepting    GROUP
+    ${group} =    Ring Handset For Group    Too late    ${BOB}
+    Handset Shows Invitation    group=Too late
+    Cancel Group Invitation    ${group}
+    Handset Shows Note    Invitation missed    group=Too late
+    No Finding Should Be Reported
+
+Handset Joins A Pre-Defined Group
+    [Documentation]    INVITE to the URI of the group, no list; the focus calls the members in.
+    ${team} =    Pre-Defined Group Is There    Team    ${ALICE}    ${BOB}
+    Join Group On Handset    ${team.uri}
+    ${group} =    Wait For Group From Handset
+    Should Be Equal    ${group.uri}    ${team.uri}
+    Should Be Equal    ${group.last.invite.request.get('Require')}    ${None}
+    Wait For Members Of Group    ${team}    3
+    Handset Shows People In Group    2    Team
+    Handset Writes And Is Read    ${team}    Good morning
+    No Finding Should Be Reported
+
+Group That May Not Be Joined
+    [Documentation]    403: the user is told, and nothing is asked again.
+    ${team} =    Pre-Defined Group Is There    Secret    ${ALICE}
+    Peer Answers Next Group Invitation    403
+    Join Group On Handset    ${team.uri}
+    ${session} =    Wait For Group Invitation
+    Should Be Equal As Integers    ${session.status}    403
+
+Text Joins The Group Again
+    [Documentation]    The session is gone, the group is not: INVITE to the focus, the same ids, no list.
+    ${group} =    Found A Group    Quiet    ${ALICE}
+    End Session With Group    ${group}
+    Handset Writes And Is Read    ${group}    Back again
+    INVITE Should Join Again    ${group.last}    ${group}
+    No Finding Should Be Reported
+
+Group That Is Gone Is Founded Anew
+    [Documentation]    404 to the INVITE to the focus: the handset goes to the factory with a list, both ids kept.
+    ${group} =    Found A Group    Phoenix    ${ALICE}    ${BOB}
+    End Group    ${group}
+    Handset Shows Note    Group closed: Gone    group=Phoenix
+    Send Text To Group From Handset    Phoenix    From the ashes
+    ${refused} =    Wait For Group Invitation
+    INVITE Should Join Again    ${refused}    ${group}    404
+    ${anew} =    Wait For Next Group From Handset
+    INVITE Should Found A Group    ${anew.last}    Phoenix    ${ALICE}    ${BOB}
+    Should Be Equal    ${anew.conversation_id} ${anew.contribution_id}
+    ...    ${group.conversation_id} ${group.contribution_id}
+    Wait For Text In Group    ${anew}    From the ashes
+
+Handset That Was Put Out Does Not Come In Again
+    ${group} =    Found A Group    Strict    ${ALICE}
+    Remove Handset From Group    ${group}
+    Handset Shows Note    Removed from the group    group=Strict
+    Send Text To Group From Handset    Strict    Let me in
+    ${session} =    Wait For Group Invitation
+    Should Be Equal As Integers    ${session.status}    403
+    Handset Shows Status In Group    NOT_SENT    of=Let me in    group=Strict
+
+Handset Is Called In Again
+    [Documentation]    The focus invites to a group the handset has been in: one conversation, not two.
+    ${group} =    Found A Group    Twice    ${ALICE}
+    End Session With Group    ${group}
+    Invite Handset To Group    Twice    group=${group}    inviter=${ALICE}
+    Member Writes And Is Read    ${group}    You are back    ${ALICE}
+    No Finding Should Be Reported
+
+Typing Of The Handset Is Told
+    [Documentation]    isComposing inside CPIM, to the group; nobody is asked to notify.
+    ${group} =    Found A Group    Typists    ${ALICE}
+    Send Text To Group From Handset    Typists    Listen
+    Wait For Text In Group    ${group}    Listen
+    Type On Handset    Well    group=Typists
+    ${typing} =    Wait For Typing In Group    ${group}    ACTIVE
+    Should Be Equal    ${typing.cpim.to.uri}    ${group.uri}
+    Should Be Empty    ${typing.dispositions}
+    Send Draft On Handset
+    Wait For Text In Group    ${group}    Well
+    No Finding Should Be Reported
+
+Typing Of Members Is Shown
+    ${group} =    Found A Group    Gossip    ${ALICE}    ${BOB}
+    Send Typing In Group    ${group}    ACTIVE    sender=${BOB}
+    ${line} =    Handset Shows Composing    group=Gossip
+    Should Contain    ${line}    ${BOB}
+    Send Text In Group    ${group}    Here it is    sender=${BOB}
+    Handset Shows Nobody Composing    group=Gossip
+    No Finding Should Be Reported
+
+Notification Goes To Who Wrote
+    [Documentation]    Each of two members is notified of its own text, in the session, and of no other.
+    ${group} =    Found A Group    Two pens    ${ALICE}    ${BOB}
+    ${first} =    Send Text In Group    ${group}    Alice writes    sender=${ALICE}
+    ${second} =    Send Text In Group    ${group}    Bob writes    sender=${BOB}
+    Handset Shows Text In Group    Alice writes    Two pens    sender=${ALICE}
+    Handset Shows Text In Group    Bob writes    Two pens    sender=${BOB}
+    Notification Should Come To    ${ALICE}    ${first}
+    Notification Should Come To    ${BOB}    ${second}
+    Notification Count Should Be    1    ${first}    DISPLAYED
+    No Finding Should Be Reported
+
+Text That Is Refused Is Shown
+    ${group} =    Found A Group    Censored    ${ALICE}
+    Peer Refuses Next Text In Group    413
+    Send Text To Group From Handset    Censored    Too much
+    Handset Shows Status In Group    NOT_SENT    of=Too much    group=Censored
+    Send Again On Handset    Too much    group=Censored
+    Wait For Text In Group    ${group}    Too much
+
+Group Of A Hundred
+    [Documentation]    99 others; each notifies for itself, and anybody of them may write.
+    @{many} =    Evaluate    ['+1202555%04d' % number for number in range(1000, 1099)]
+    ${group} =    Invite Handset To Group    Hundred    @{many}[1:]    inviter=${many}[0]
+    Handset Shows People In Group    99    Hundred
+    Send Text To Group From Handset    Hundred    Hello everybody
+    Wait For Text In Group    ${group}    Hello everybody
+    Handset Shows Status In Group    READ    of=Hello everybody    group=Hundred
+    Member Writes And Is Read    ${group}    Hello from the last    ${many}[-1]
+    No Finding Should Be Reported
+
+State That Goes Back Is Left Out
+    [Documentation]    A version that was there before: the handset keeps what it knows (RFC 4575 4.6).
+    ${group} =    Found A Group    Backwards    ${ALICE}
+    Handset Shows People In Group    1    Backwards
+    Members Join Group    ${group}    ${BOB}    skip=-2
+    Members Join Group    ${group}    ${CAROL}
+    Handset Shows Note    ${CAROL} joined    group=Backwards
+    Handset Shows People In Group    2    Backwards
+
+State That Is Missing Is Fetched
+    [Documentation]    A gap in the versions: the handset refreshes its subscription and gets all of it (RFC 4575 4.6).
+    ${group} =    Found A Group    Gap    ${ALICE}
+    Handset Shows People In Group    1    Gap
+    Members Join Group    ${group}    ${BOB}    skip=3
+    Wait For Handset To Refresh Group    ${group}
+    Handset Shows People In Group    2    Gap
+    No Finding Should Be Reported
+
+State That Cannot Be Read Is Left Out
+    [Documentation]    A document type with an entity bomb in it, and no XML at all.
+    ${group} =    Found A Group    Bombed    ${ALICE}
+    Handset Shows People In Group    1    Bombed
+    Tell Handset Of Group    ${group}    ${BOMB}
+    Tell Handset Of Group    ${group}    <conference-info
+    Members Join Group    ${group}    ${BOB}
+    Handset Shows People In Group    2    Bombed
+    Member Writes And Is Read    ${group}    Still alive?    ${BOB}
+    No Finding Should Be Reported
+
+Founding That Is Lost With The Coverage Goes Again
+    Peer Answers Next Group Invitation    NONE
+    Create Group On Handset    Tunnel    ${ALICE}
+    Wait For Group Invitation
+    Lose Coverage
+    Peer Answers As Usual
+    Regain Coverage
+    ${group} =    Wait For Group From Handset
+    Handset Shows People In Group    1    Tunnel
+    Send Text To Group From Handset    Tunnel    Out of it
+    Wait For Text In Group    ${group}    Out of it
+
+Text Written Without Coverage Joins The Group Again
+    ${group} =    Found A Group    Subway    ${ALICE}
+    Lose Coverage
+    Send Text To Group From Handset    Subway    From the tunnel
+    Regain Coverage
+    Wait For Text In Group    ${group}    From the tunnel
+    Should Be Equal    ${group.last.invite.request.uri}    ${group.uri}
+    Handset Shows Status In Group    READ    of=From the tunnel    group=Subway
+
+Handset Leaves Its Groups When Its Radio Is Switched Off
+    ${group} =    Found A Group    Airborne    ${ALICE}
+    Switch Airplane Mode On
+    Wait For Handset To Leave Group    ${group}
+    Switch Airplane Mode Off
+    Handset Registers
+    Send Text To Group From Handset    Airborne    Landed
+    Wait For Text In Group    ${group}    Landed
+
+
+*** Keywords ***
+Found A Group
+    [Documentation]    The handset founds a group, is in it, and follows what becomes of it.
+    [Arguments]    ${subject}    @{members}
+    Create Group On Handset    ${subject}    @{members}
+    ${group} =    Wait For Group From Handset
+    Wait For Handset To Follow Group    ${group}
+    RETURN    ${group}
+
+Member Writes And Is Read
+    [Documentation]    A text of a member, delivered and displayed; both notifications come in the session, to it.
+    [Arguments]    ${group}    ${text}    ${member}
+    ${message} =    Send Text In Group    ${group}    ${text}    sender=${member}
+    Wait For Notification    ${message}    DELIVERED    by=MSRP
+    Handset Shows Text In Group    ${text}    ${group.subject}    sender=${member}
+    Notification Should Come To    ${member}    ${message}
+
+Handset Writes And Is Read
+    [Documentation]    A text to the group arrives, addressed to its focus, and every member has it on its screen.
+    [Arguments]    ${group}    ${text}
+    Send Text To Group From Handset    ${group.subject}    ${text}
+    ${message} =    Wait For Text In Group    ${group}    ${text}
+    Should Be Equal    ${message.cpim.to.uri}    ${group.uri}
+    Handset Shows Status In Group    READ    of=${text}    group=${group.subject}
+
+Notification Should Come To
+    [Documentation]    The handset says in the session, to this member, that a text was displayed.
+    [Arguments]    ${member}    ${message}
+    ${notification} =    Wait For Notification    ${message}    DISPLAYED    by=MSRP
+    Should Contain    ${notification.cpim.to.uri}    ${member}
+
+INVITE Should Found A Group
+    [Documentation]    It requires the extension, tells the subject, and names each member once (RFC 5366 3).
+    [Arguments]    ${session}    ${subject}    @{members}
+    Should Be Equal    ${session.invite.request.get('Require')}    recipient-list-invite
+    Should Be Equal    ${session.invite.request.get('Subject')}    ${subject}
+    Should Be Equal    ${{[party.tel for party in $session.listed]}}    ${{['tel:' + each for each in $members]}}
+
+INVITE Should Join Again
+    [Documentation]    It goes to the focus with both ids of the group, without a list, and is answered so.
+    [Arguments]    ${session}    ${group}    ${status}=200
+    Should Be Equal    ${session.invite.request.uri}    ${group.uri}
+    Should Be Equal    ${session.invite.request.get('Conversation-ID')}    ${group.conversation_id}
+    Should Be Equal    ${session.invite.request.get('Contribution-ID')}    ${group.contribution_id}
+    Should Be Equal    ${session.invite.request.get('Require')}    ${None}
+    Should Be Equal As Integers    ${session.status}    ${status}
+
+Refusal Shows As A Group That Is Not Connected
+    [Documentation]    The peer answers the INVITE with this status; the group stays, without a session.
+    [Arguments]    ${status}
+    Peer Answers Next Group Invitation    ${status}
+    Create Group On Handset    Refused ${status}    ${ALICE}
+    ${session} =    Wait For Group Invitation
+    Should Be Equal As Integers    ${session.status}    ${status}
+    Handset Shows Note    Couldn't connect    group=Refused ${status}
