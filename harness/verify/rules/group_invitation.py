@@ -135,9 +135,7 @@ def list_names_each_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         yield Violation("at least one recipient", "none", "body", piece.offset)
     limit = flow.settings.group_limit
     if len(recipients) > limit:
-        yield Violation(
-            f"at most {limit} recipients", f"{len(recipients)}", "body", piece.offset
-        )
+        yield Violation(f"at most {limit} recipients", f"{len(recipients)}", "body", piece.offset)
     times = Counter(party for _, party in recipients)
     senders = _senders(entry)
     for each, party in recipients:
