@@ -1,0 +1,318 @@
+"""SIP messages linked to transactions, dialogs and registrations.
+
+Responses meet their requests as in RFC 3261 17.1.3, or by Call-ID and CSeq where a broken message would be
+lost otherwise; dialogs follow RFC 3261 12.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from harness.sip.message import Request
+from harness.sip.uri import Uri
+from harness.verify.comparison import party_of
+from harness.verify.items import Dialog, RegistrationState, SipEntry, Transaction
+from harness.verify.parties import normal_host
+
+RETRIED_STATUSES = frozenset(
+    {401, 407, 413, 415, 416, 420, 422, 423, 488, 494, 500, 503, 504} | {*range(300, 400)}
+)
+DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+
+
+class SipAssembly:
+    """Takes each SIP message once, in order. What it has seen stays readable."""
+
+    def __init__(self) -> None:
+        self.messages: list[SipEntry] = []
+        self.transactions: list[Transaction] = []
+        self.dialogs: list[Dialog] = []
+        self.registrations: list[RegistrationState] = []
+        self._by_branch: dict[str, list[Transaction]] = defaultdict(list)
+        self._by_call: dict[str, list[Transaction]] = defaultdict(list)
+        self._dialogs: dict[tuple[str, frozenset[str]], Dialog] = {}
+        self._by_id: dict[tuple[str, str], list[SipEntry]] = defaultdict(list)
+        self._by_pair: dict[frozenset[str], list[SipEntry]] = defaultdict(list)
+        self._repeats: dict[tuple[bytes, str, str], SipEntry] = {}
+
+    def transactions_of(self, call_id: str | None) -> list[Transaction]:
+        """Transactions with that Call-ID, in order."""
+        return list(self._by_call.get(call_id or "", ()))
+
+    def transactions_on(self, branch: str | None) -> list[Transaction]:
+        """Transactions whose request has that branch, in order."""
+        return list(self._by_branch.get(branch or "", ()))
+
+    def requests_with(self, name: str, value: str) -> list[SipEntry]:
+        """Requests whose Conversation-ID or Contribution-ID (the name) is the value, in order."""
+        return list(self._by_id.get((name, value), ()))
+
+    def requests_between(self, one: Uri, other: Uri) -> list[SipEntry]:
+        """Requests outside dialogs between two parties (From and To, either way round), in order."""
+        return list(self._by_pair.get(frozenset((party_of(one), party_of(other))), ()))
+
+    def dialog(self, call_id: str | None, one_tag: str | None, other_tag: str | None) -> Dialog | None:
+        """The dialog with that Call-ID and those tags, whichever side is which."""
+        return self._dialogs.get((call_id or "", frozenset((one_tag or "", other_tag or ""))))
+
+    def dialogs_of(self, call_id: str | None) -> list[Dialog]:
+        """Dialogs with that Call-ID (more than one when the request forked)."""
+        return [dialog for dialog in self.dialogs if dialog.call_id == call_id]
+
+    def registration_at(self, time: float, aor: str | None = None) -> RegistrationState | None:
+        """The registration that stood at that time (of that address of record), the newest first."""
+        for state in reversed(self.registrations):
+            if state.holds_at(time) and aor in (None, state.aor, *state.associated):
+                return state
+        return None
+
+    # -- linking ------------------------------------------------------------------------------------------
+
+    def _link_sip(self, entry: SipEntry) -> bool:
+        """Link a message; False for one that repeats another."""
+        self.messages.append(entry)
+        if self._is_repeat(entry):
+            return False
+        if entry.request is not None:
+            self._link_request(entry, entry.request)
+        elif entry.response is not None:
+            self._link_response(entry)
+        return True
+
+    def _is_repeat(self, entry: SipEntry) -> bool:
+        """Same octets on the same way: a retransmission (17.1.1.2, 17.1.2.2, 13.3.1.4), linked to the
+        first.
+        """
+        if entry.message is None:
+            return False
+        key = entry.raw, normal_host(entry.source.host), normal_host(entry.destination.host)
+        first = self._repeats.setdefault(key, entry)
+        if first is entry:
+            return False
+        entry.retransmission_of, entry.transaction, entry.dialog = first, first.transaction, first.dialog
+        first.retransmissions.append(entry)
+        return True
+
+    def _link_request(self, entry: SipEntry, request: Request) -> None:
+        if request.method == "ACK":
+            self._link_ack(entry)
+            return
+        transaction = entry.transaction = Transaction(entry)
+        if request.method == "CANCEL":
+            target = self._cancelled(entry)
+            if target is not None:
+                transaction.cancels, target.cancelled_by = target, target.cancelled_by or transaction
+        else:
+            self._link_retry(entry, transaction)
+        self.transactions.append(transaction)
+        self._by_branch[entry.branch or ""].append(transaction)
+        self._by_call[entry.call_id or ""].append(transaction)
+        for name in ("Conversation-ID", "Contribution-ID"):
+            self._by_id[name, request.get(name) or ""].append(entry)
+        if entry.from_ is not None and entry.to is not None and not entry.to_tag:
+            self._by_pair[frozenset((party_of(entry.from_.uri), party_of(entry.to.uri)))].append(entry)
+        self._link_in_dialog(entry)
+
+    def _link_ack(self, entry: SipEntry) -> None:
+        invites = [known for known in self._by_branch.get(entry.branch or "", ()) if known.method == "INVITE"]
+        if not invites:
+            invites = self._numbered_invites(entry)
+        if invites:
+            entry.transaction = invites[-1]
+            invites[-1].acks.append(entry)
+        self._link_in_dialog(entry)
+
+    def _numbered_invites(self, ack: SipEntry) -> list[Transaction]:
+        """INVITEs of the ACK's Call-ID and number, on its way or, since the ACK to a 2xx goes to the Contact
+        where no proxy recorded a route (12.2.1.1), from its source.
+        """
+        number = ack.cseq.number if ack.cseq else None
+        invites = [
+            known
+            for known in self._by_call.get(ack.call_id or "", ())
+            if known.method == "INVITE" and known.request.cseq and known.request.cseq.number == number
+        ]
+        same_way = [known for known in invites if _same_way(known.request, ack)]
+        same_source = [known for known in invites if _same_source(known.request, ack)]
+        return same_way or same_source
+
+    def _cancelled(self, entry: SipEntry) -> Transaction | None:
+        """The transaction a CANCEL means: same branch, else same Call-ID and CSeq number (9.1)."""
+        same_branch = [
+            known for known in self._by_branch.get(entry.branch or "", ()) if known.method != "CANCEL"
+        ]
+        if same_branch:
+            return same_branch[-1]
+        number = entry.cseq.number if entry.cseq else None
+        for known in reversed(self._by_call.get(entry.call_id or "", ())):
+            cseq = known.request.cseq
+            if known.method not in ("CANCEL", "ACK") and cseq and cseq.number == number:
+                return known
+        return None
+
+    def _link_retry(self, entry: SipEntry, transaction: Transaction) -> None:
+        for known in reversed(self._by_call.get(entry.call_id or "", ())):
+            if known.method != entry.method or not _same_way(known.request, entry):
+                continue
+            final = known.final
+            if final is not None and final.status in RETRIED_STATUSES and known.retried_by is None:
+                transaction.retry_of, known.retried_by = known, transaction
+            return
+
+    def _link_in_dialog(self, entry: SipEntry) -> None:
+        if not entry.to_tag:
+            return
+        dialog = self.dialog(entry.call_id, entry.from_tag, entry.to_tag) or self._early_notify(entry)
+        if dialog is None:
+            return
+        entry.dialog = dialog
+        dialog.requests.append(entry)
+        if entry.method in TARGET_REFRESH and entry.contacts:
+            targets = dialog.caller_targets if dialog.by_caller(entry) else dialog.callee_targets
+            targets.append(entry)
+
+    def _early_notify(self, entry: SipEntry) -> Dialog | None:
+        """A NOTIFY that overtakes the 2xx to SUBSCRIBE makes the dialog (RFC 6665 4.4.1)."""
+        if entry.method != "NOTIFY":
+            return None
+        for known in reversed(self._by_call.get(entry.call_id or "", ())):
+            asked = known.request
+            if known.method in ("SUBSCRIBE", "REFER") and asked.from_tag == entry.to_tag and entry.from_tag:
+                return self._new_dialog(known, entry, entry.from_tag)
+        return None
+
+    def _link_response(self, entry: SipEntry) -> None:
+        transaction = entry.transaction = self._answered(entry)
+        if transaction is None:
+            return
+        transaction.responses.append(entry)
+        request = transaction.request
+        entry.dialog = request.dialog
+        if request.dialog is None and transaction.method in DIALOG_METHODS:
+            self._establish(transaction, entry)
+        elif request.dialog is not None and 200 <= entry.status < 300:
+            self._refresh(request.dialog, request, entry)
+        if transaction.method == "REGISTER" and 200 <= entry.status < 300:
+            self._register(transaction, entry)
+
+    def _answered(self, entry: SipEntry) -> Transaction | None:
+        """The request a response answers: branch, Call-ID and method, then less of them, then Call-ID and
+        CSeq alone, on its leg. A request that has its final response does not take one of another branch.
+        """
+        cseq = entry.cseq
+        on_leg = [
+            known
+            for known in self._by_branch.get(entry.branch or "", ())
+            if _answers_way(known.request, entry)
+        ]
+        exact = [known for known in on_leg if cseq and known.method == cseq.method]
+        closest = [
+            known for known in exact if known.request.call_id == entry.call_id and known.request.cseq == cseq
+        ]
+        if on_leg:
+            return (closest or exact or on_leg)[-1]
+        same = [
+            known
+            for known in self._by_call.get(entry.call_id or "", ())
+            if cseq
+            and known.request.cseq == cseq
+            and _answers_way(known.request, entry)
+            and not (known.final is not None and known.final.branch == known.request.branch)
+        ]
+        return same[-1] if same else None
+
+    def _establish(self, transaction: Transaction, entry: SipEntry) -> None:
+        if not 101 <= entry.status < 300 or not entry.to_tag or not entry.call_id:
+            return
+        dialog = self.dialog(entry.call_id, entry.from_tag, entry.to_tag)
+        if dialog is None:
+            if transaction.method != "INVITE" and entry.status < 200:
+                return
+            dialog = self._new_dialog(transaction, entry, entry.to_tag)
+        if dialog is None:
+            return
+        entry.dialog = dialog
+        if entry.contacts:
+            dialog.callee_targets.append(entry)
+        if entry.status >= 200 and dialog.confirmed is None:
+            dialog.confirmed = entry
+
+    def _new_dialog(self, transaction: Transaction, entry: SipEntry, callee_tag: str) -> Dialog | None:
+        request = transaction.request
+        if not request.from_tag or not request.call_id:
+            return None
+        dialog = Dialog(request.call_id, request.from_tag, callee_tag, transaction, entry)
+        if request.contacts:
+            dialog.caller_targets.append(request)
+        self._dialogs[request.call_id, frozenset((request.from_tag, callee_tag))] = dialog
+        self.dialogs.append(dialog)
+        return dialog
+
+    def _refresh(self, dialog: Dialog, request: SipEntry, entry: SipEntry) -> None:
+        if request.method in TARGET_REFRESH and entry.contacts:
+            targets = dialog.callee_targets if dialog.by_caller(request) else dialog.caller_targets
+            targets.append(entry)
+
+    def _register(self, transaction: Transaction, entry: SipEntry) -> None:
+        request, message = transaction.request, entry.message
+        if message is None or request.message is None or request.to is None:
+            return
+        for known in self.registrations:
+            if known.call_id == request.call_id and known.ended_at is None:
+                known.ended_at = entry.time
+        asked = request.contacts
+        star = (request.message.get("Contact") or "").strip() == "*"
+        self.registrations.append(
+            RegistrationState(
+                transaction,
+                entry,
+                request.to.uri.text,
+                request.call_id or "",
+                asked,
+                entry.contacts,
+                0 if star else _lifetime(request, entry),
+                [value.strip("<> ") for value in message.values("P-Associated-URI")],
+                message.values("Service-Route"),
+            )
+        )
+
+
+def _same_way(one: SipEntry, other: SipEntry) -> bool:
+    return normal_host(one.source.host) == normal_host(other.source.host) and normal_host(
+        one.destination.host
+    ) == normal_host(other.destination.host)
+
+
+def _same_source(one: SipEntry, other: SipEntry) -> bool:
+    return normal_host(one.source.host) == normal_host(other.source.host)
+
+
+def _answers_way(request: SipEntry, response: SipEntry) -> bool:
+    """Whether the response runs against the request on one leg; a port of theirs must meet where hosts are
+    equal.
+    """
+    hosts = normal_host(request.source.host), normal_host(request.destination.host)
+    if hosts != (normal_host(response.destination.host), normal_host(response.source.host)):
+        return False
+    if request.connection is not None and request.connection == response.connection:
+        return request.source == response.source.__class__(*response.destination)
+    return True
+
+
+def _lifetime(request: SipEntry, response: SipEntry) -> int:
+    """Seconds granted: `expires` of the handset's Contact in the 2xx, else Expires; 0 when it is not
+    bound.
+    """
+    message = response.message
+    general = _seconds(message.get("Expires")) if message else None
+    own = [contact.uri for contact in request.contacts]
+    for contact in response.contacts:
+        if any(contact.uri.equivalent(uri) for uri in own):
+            value = _seconds(contact.parameters.get("expires"))
+            return value if value is not None else general if general is not None else 3600
+    return 0
+
+
+def _seconds(text: str | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdigit() else None
