@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 from harness.errors import HandsetError, NotSeen
 from harness.keywords.topic import Topic
 from harness.peer.imdn_wrong import Wrong
+from harness.peer.journal import EventKind, PeerEvent
 from harness.peer.notifications import NotificationKind
 from harness.peer.received import Carrier, ReceivedNotification
 from harness.verify.due import Due
@@ -48,6 +49,22 @@ class NotificationKeywords(Topic):
         NO_CONTENT_DISPOSITION.
         """
         self.bench.peer.notifications.policy(delivered, displayed, frozenset(wrong))
+
+    @keyword
+    def wait_for_notifications_of_far_party(self, count: int = 1, timeout: timedelta | None = None) -> None:
+        """Waits until ``count`` notifications of the far party have their answer since the last action."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.notification)
+        sent = self.poll(self._sent_by_far_party, lambda found: len(found) >= count, seconds)
+        if len(sent) < count:
+            told = "; ".join(map(str, sent)) or "none"
+            raise NotSeen(
+                f"{count} notifications of the far party were expected within {seconds:g} s: {told}"
+            )
+
+    def _sent_by_far_party(self) -> list[PeerEvent]:
+        events = list(self.bench.peer.events)
+        sent = EventKind.NOTIFICATION_SENT
+        return [event for event in events if event.kind is sent and event.timeline > self.access.mark]
 
     @keyword
     def wait_for_notification(

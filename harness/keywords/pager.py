@@ -15,7 +15,7 @@ from harness.peer.config import Authentication
 from harness.peer.imdn_wrong import Wrong
 from harness.peer.notifications import NotificationKind
 from harness.peer.pager import SentMessage
-from harness.peer.received import HandsetMessage
+from harness.peer.received import Carrier, HandsetMessage
 from harness.peer.texts import Mode
 
 
@@ -169,15 +169,17 @@ class PagerKeywords(Topic):
         message: HandsetMessage,
         kind: NotificationKind = NotificationKind.DELIVERED,
         asking_for_notification: bool = False,
+        by: Carrier | None = None,
     ) -> None:
         """Sends one more notification for a text of the handset, also one that is wrong on purpose.
 
-        It goes in the session of the text while that lives, else by MESSAGE. ``asking_for_notification`` puts
-        a Disposition-Notification into it, which no receiver may obey (RFC 5438 7.2.1).
+        It goes in the session of the text while that lives, else by MESSAGE, or as ``by`` says.
+        ``asking_for_notification`` puts a Disposition-Notification into it, which no receiver may obey
+        (RFC 5438 7.2.1).
         """
         self.act()
         wrong = {Wrong.WITH_DISPOSITION_NOTIFICATION} if asking_for_notification else set()
-        sending = self.bench.peer.notifications.send(message, kind, wrong=frozenset(wrong))
+        sending = self.bench.peer.notifications.send(message, kind, wrong=frozenset(wrong), carrier=by)
         self.call(sending, self.bench.lab.deadlines.message)
 
     @keyword

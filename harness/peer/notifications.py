@@ -259,17 +259,18 @@ class Notifications(ReceivedNotifications):
         transport: Transport | None = None,
         call_id: str | None = None,
         sender: FarParty | None = None,
+        carrier: Carrier | None = None,
     ) -> SentNotification:
         """Notify the handset of one of its messages, whether asked for or not, and wait for its answer.
 
-        In the session of the message while it lives and its service has it so (OMA CPM), else by MESSAGE.
-        wrong: only those that are in the content matter here. headers, transport, call_id: SIP headers to
-        change, and what a MESSAGE takes; cpim: CPIM headers. sender: who notifies, when it is not the one
-        the message was for, as a member of a group does. A handset that gives no final response shows in the
-        result.
+        In the session of the message while it lives and its service has it so (OMA CPM), else by MESSAGE;
+        carrier MESSAGE sends it by that anyway. wrong: only those that are in the content matter here.
+        headers, transport, call_id: SIP headers to change, and what a MESSAGE takes; cpim: CPIM headers.
+        sender: who notifies, when it is not the one the message was for, as a member of a group does. A
+        handset that gives no final response shows in the result.
         """
         body = self.document(message, kind, wrong=wrong, cpim=cpim or {}, sender=sender)
-        handle = message.inside
+        handle = message.inside if carrier is not Carrier.MESSAGE else None
         if handle is not None:
             outcome = await handle.send(body, CPIM, anyway=True)
             sent = SentNotification(kind, message.message_id or "", outcome=outcome)
