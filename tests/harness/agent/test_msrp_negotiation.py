@@ -74,31 +74,31 @@ def line_of(description: SessionDescription, place: int = 0) -> list[str]:
     return text[starts[place] : (starts[place + 1 :] or [-1])[0]]
 
 
-# Examples of the documents
+# What the documents and the trace show
 
 
-def test_alice_and_bob_of_rfc_4975_11_1() -> None:
-    offer, answer = read("rfc4975_basic_offer"), read("rfc4975_basic_answer")
-    alice = MsrpTerms("msrp://alicepc.example.com:7777/iau39soe2843z;tcp", accepts=("text/plain",))
-    bob = MsrpTerms("msrp://bob.example.com:8888/9di4eae923wzd;tcp", accepts=("text/plain",))
-    assert plan_of(take_answer(offer, answer, [alice])) == MsrpPlan(
+def test_a_plain_chat_in_the_form_of_rfc_4975_11_1() -> None:
+    offer, answer = read("plain_offer"), read("plain_answer")
+    mara = MsrpTerms("msrp://desk.mara.example.net:5150/Yc4tR9wPz1;tcp", accepts=("text/plain",))
+    odd = MsrpTerms("msrp://odd.example.net:6240/Gm0fJ6sXq8Vd;tcp", accepts=("text/plain",))
+    assert plan_of(take_answer(offer, answer, [mara])) == MsrpPlan(
         Role.ACTIVE,
-        ("msrp://alicepc.example.com:7777/iau39soe2843z;tcp",),
-        ("msrp://bob.example.com:8888/9di4eae923wzd;tcp",),
-        ("bob.example.com", 8888),
+        ("msrp://desk.mara.example.net:5150/Yc4tR9wPz1;tcp",),
+        ("msrp://odd.example.net:6240/Gm0fJ6sXq8Vd;tcp",),
+        ("odd.example.net", 6240),
         accepts=("text/plain",),
         remote_accepts=("text/plain",),
     )
-    origin = Origin("bob", 2890844612, 2890844616, "IN", "IP4", "bob.example.com")
-    outcome = answer_offer(offer, [bob], origin)
+    origin = Origin("odd", 73360, 4, "IN", "IP4", "odd.example.net")
+    outcome = answer_offer(offer, [odd], origin)
     plan = plan_of(outcome)
     assert (plan.role, plan.connect_to) == (Role.PASSIVE, None)
-    assert plan.remote_path == ("msrp://alicepc.example.com:7777/iau39soe2843z;tcp",)
+    assert plan.remote_path == ("msrp://desk.mara.example.net:5150/Yc4tR9wPz1;tcp",)
     assert isinstance(outcome, Negotiated)
     assert write_sdp(outcome.description) == (
-        b"v=0\r\no=bob 2890844612 2890844616 IN IP4 bob.example.com\r\ns=-\r\n"
-        b"c=IN IP4 bob.example.com\r\nt=0 0\r\nm=message 8888 TCP/MSRP *\r\n"
-        b"a=path:msrp://bob.example.com:8888/9di4eae923wzd;tcp\r\na=setup:passive\r\n"
+        b"v=0\r\no=odd 73360 4 IN IP4 odd.example.net\r\ns=-\r\n"
+        b"c=IN IP4 odd.example.net\r\nt=0 0\r\nm=message 6240 TCP/MSRP *\r\n"
+        b"a=path:msrp://odd.example.net:6240/Gm0fJ6sXq8Vd;tcp\r\na=setup:passive\r\n"
         b"a=accept-types:text/plain\r\na=sendrecv\r\n"
     )
 
@@ -160,16 +160,16 @@ def test_the_file_of_the_trace_offered_passive_makes_the_handset_connect() -> No
     assert (plan.role, plan.connect_to, plan.remote_accepts) == (Role.PASSIVE, None, ("image/jpeg",))
 
 
-def test_the_chat_room_of_rfc_7701() -> None:
-    offer, answer = read("rfc7701_offer"), read("rfc7701_answer")
-    alice = MsrpTerms("msrp://client.atlanta.example.com:7654/jshA7weztas;tcp")
-    plan = plan_of(take_answer(offer, answer, [alice]))
+def test_a_chat_room_in_the_form_of_rfc_7701_9_1() -> None:
+    offer, answer = read("chatroom_offer"), read("chatroom_answer")
+    mara = MsrpTerms("msrp://phone.mara.example.net:5400/Jb6Vt1oXn4;tcp")
+    plan = plan_of(take_answer(offer, answer, [mara]))
     assert plan.chatroom == {"nickname", "private-messages"}
-    assert plan.connect_to == ("chat.example.com", 12763)
+    assert plan.connect_to == ("rooms.example.net", 8050)
     room = replace(OURS, chatroom=("nickname",))
     assert "a=chatroom:nickname" in line_of(answered(offer, room).description)
     assert "a=chatroom" in line_of(answered(offer, replace(OURS, chatroom=())).description)
-    assert plan_of(answered(read("rfc4975_offer"))).chatroom is None
+    assert plan_of(answered(read("types_offer"))).chatroom is None
 
 
 # Who connects (RFC 4145 4.1, RFC 6135 4.2)
@@ -317,7 +317,7 @@ def test_our_relays_are_in_the_path_and_are_connected_to_whatever_our_role() -> 
     assert path in line_of(outcome.description)
 
 
-def test_tls_as_rfc_4975_14_4_prints_it() -> None:
+def test_tls_in_the_form_of_rfc_4975_14_4() -> None:
     certificate = b"the octets of our certificate"
     ours = replace(
         OURS,
@@ -325,11 +325,11 @@ def test_tls_as_rfc_4975_14_4_prints_it() -> None:
         fingerprints=(certificate_fingerprint(certificate),),
         answers=Role.ACTIVE,
     )
-    outcome = answered(read("rfc4975_tls"), ours)
+    outcome = answered(read("tls_offer"), ours)
     plan = plan_of(outcome)
     assert plan.tls and plan.own_uri == "msrps://192.0.2.1:2856/ourSession0002;tcp"
     assert [str(each) for each in plan.fingerprints] == [
-        "sha-1 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB"
+        "sha-1 C0:5E:83:1B:F4:29:77:AD:60:92:3D:EE:08:B1:4C:D6:35:7A:9F:12"
     ]
     written = line_of(outcome.description)
     assert written[0] == "m=message 2856 TCP/TLS/MSRP *"
@@ -357,7 +357,7 @@ def test_a_fingerprint_says_nothing_of_the_certificate_of_a_relay(path: str, rel
 
 
 def test_tls_that_we_do_not_speak_is_refused_and_so_is_msrps_without_tls() -> None:
-    outcome = answer_offer(read("rfc4975_tls"), [OURS], ORIGIN)
+    outcome = answer_offer(read("tls_offer"), [OURS], ORIGIN)
     assert isinstance(outcome, Refusal)
     assert (outcome.status, outcome.warning) == (488, WarningCode.TRANSPORT)
     outcome = answer_offer(offer_of(*CHAT, PATH.replace("msrp:", "msrps:")), [OURS], ORIGIN)
@@ -680,11 +680,11 @@ def test_each_service_is_offered_as_its_row_says_and_answered_the_other_way(flow
 
 
 FILE = FileDescription(
-    FileSelector("My cool picture.jpg", "image/jpeg", 4092, (FileHash("sha-1", bytes(20)),)),
-    transfer_id="Q6LMoGymJdh0IKIgD6wD0jkcfgva4xvE",
+    FileSelector("Harbour at six.jpg", "image/jpeg", 7311, (FileHash("sha-1", bytes(20)),)),
+    transfer_id="kD84hsT2mVq0Zr6yLw1Nc9Xp",
     disposition="attachment",
-    icon="id2@alicepc.example.com",
-    range=FileRange(1, 4092),
+    icon="harbour@mara.example.net",
+    range=FileRange(1, 7311),
 )
 
 
@@ -721,8 +721,8 @@ def test_a_pulled_file_is_answered_with_its_hash() -> None:
 def test_a_large_message_tells_its_size_only() -> None:
     offer = make_offer([service_terms(Flow.LARGE, OURS, content_type="text/plain", file=FILE)], ORIGIN)
     assert [line for line in line_of(offer) if line.startswith("a=file-")] == [
-        "a=file-selector:size:4092",
-        "a=file-transfer-id:Q6LMoGymJdh0IKIgD6wD0jkcfgva4xvE",
+        "a=file-selector:size:7311",
+        "a=file-transfer-id:kD84hsT2mVq0Zr6yLw1Nc9Xp",
     ]
 
 

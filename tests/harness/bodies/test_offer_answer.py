@@ -25,19 +25,19 @@ def read(name: str) -> SessionDescription:
     return parse_sdp((CORPUS / f"{name}.sdp").read_bytes())
 
 
-OFFER, ANSWER = read("rfc4975_basic_offer"), read("rfc4975_basic_answer")
+OFFER, ANSWER = read("plain_offer"), read("plain_answer")
 
 
 @pytest.mark.parametrize(
     "pair",
-    ["rfc4975", "rfc4975_basic", "rfc5547_push", "rfc5547_pull", "rfc7701", "trace_chat", "trace_push"],
+    ["types", "plain", "file_push", "file_pull", "chatroom", "trace_chat", "trace_push"],
 )
-def test_the_answers_of_the_documents_and_of_the_trace_fit_their_offers(pair: str) -> None:
+def test_the_answers_of_the_corpus_fit_their_offers(pair: str) -> None:
     assert check_answer(read(f"{pair}_offer"), read(f"{pair}_answer")) == ()
 
 
-def test_the_second_offer_of_rfc_5547_follows_the_first() -> None:
-    assert check_revision(read("rfc5547_pull_offer"), read("rfc5547_second_file_offer")) == ()
+def test_an_offer_of_a_second_file_follows_the_first() -> None:
+    assert check_revision(read("file_pull_offer"), read("file_second_offer")) == ()
 
 
 def media(description: SessionDescription, **changes: object) -> SessionDescription:
