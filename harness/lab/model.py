@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -32,8 +32,9 @@ from devices.simulated.personality import personality_named
 from harness.agent.sockets.tls_settings import ClientCertificate
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import LabFileError, UsageError
+from harness.lab.lab_file_errors import dotted, first_error, place_of
 from harness.lab.limits_part import LimitsPart
-from harness.lab.part import FOLDER, Part
+from harness.lab.part import E164, FOLDER, Part, in_form
 from harness.lab.peer_part import PeerPart
 from harness.peer.config import Authentication
 
@@ -42,7 +43,7 @@ OWN = "own"
 TLS = "tls"
 _REFERENCE = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Name = Annotated[str, in_form(r"[A-Za-z0-9][A-Za-z0-9_-]*", "a name of letters, digits, - and _")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -91,8 +92,8 @@ class Tolerances(Part):
 class CellSettings(Part):
     """The LTE cell a network simulator broadcasts: PLMN, tracking area, E-UTRAN cell identity."""
 
-    mcc: Annotated[str, Field(pattern=r"^\d{3}$")] = "001"
-    mnc: Annotated[str, Field(pattern=r"^\d{2,3}$")] = "01"
+    mcc: Annotated[str, in_form(r"\d{3}", 'three digits in quotes, as "001"')] = "001"
+    mnc: Annotated[str, in_form(r"\d{2,3}", 'two or three digits in quotes, as "01"')] = "01"
     tac: Annotated[int, Field(ge=0, le=0xFFFF)] = 1
     eci: Annotated[int, Field(ge=0, le=0xFFFFFFF)] = 0x101
     power_dbm: Annotated[float, Field(ge=-140, le=-30)] = -85.0
@@ -111,7 +112,7 @@ class SimPart(Part):
 
     k: SecretStr | None = None
     opc: SecretStr | None = None
-    amf: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{4}$")] = "8000"
+    amf: Annotated[str, in_form(r"[0-9a-fA-F]{4}", 'four hexadecimal digits, as "8000"')] = "8000"
     password: SecretStr | None = None
 
     @field_validator("k", "opc")
@@ -135,8 +136,8 @@ class SimulatedHandsetPart(Part):
 
     personality: str = "reference"
     defects: tuple[str, ...] = ()
-    transport: Annotated[str, Field(pattern=r"^(udp|tcp|tls)$")] = "udp"
-    msrp: Annotated[str, Field(pattern=r"^(tcp|tls)$")] = "tcp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    msrp: Literal["tcp", "tls"] = "tcp"
 
     @field_validator("personality")
     @classmethod
@@ -159,9 +160,9 @@ class HandsetPart(Part):
     adb: Annotated[str, Field(min_length=1)]
     modem: str | None = None
     app: str = "google_messages"
-    msisdn: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
-    imsi: Annotated[str, Field(pattern=r"^\d{14,15}$")]
-    imei: Annotated[str, Field(pattern=r"^\d{15}$")] | None = None
+    msisdn: Annotated[str, E164]
+    imsi: Annotated[str, in_form(r"\d{14,15}", "an IMSI of 14 or 15 digits in quotes")]
+    imei: Annotated[str, in_form(r"\d{15}", "an IMEI of 15 digits in quotes")] | None = None
     sim: SimPart = SimPart()
     simulated: SimulatedHandsetPart | None = None
 
@@ -219,7 +220,7 @@ class Lab(Part):
     profile: Profile = DEFAULT_PROFILE
     results: Path = Path("results")
     secrets: Path | None = None
-    adb_server: Annotated[str, Field(pattern=r"^(own|[^:\s]+:\d+)$")] = OWN
+    adb_server: Annotated[str, in_form(r"own|[^:\s]+:\d+", "`own` or HOST:PORT")] = OWN
     deadlines: Deadlines = Deadlines()
     tolerances: Tolerances = Tolerances()
     limits: LimitsPart = LimitsPart()
@@ -276,7 +277,7 @@ def load_lab(path: Path | None = None, environment: Mapping[str, str] | None = N
     try:
         lab = Lab.model_validate(resolved, context={FOLDER: file.resolve().parent})
     except ValidationError as error:
-        raise _first_error(file, tree, error) from None
+        raise first_error(file, tree, error) from None
     _refuse_shared_equipment(file, tree, lab)
     _refuse_missing_secrets(file, tree, lab)
     return LabFile(file.resolve(), lab)
@@ -288,7 +289,9 @@ def _read_yaml(file: Path) -> Any:
     except FileNotFoundError:
         raise LabFileError(file, 0, 0, "", "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise LabFileError(file, 0, 0, "", f"cannot be read: {error}") from None
+        raise LabFileError(
+            file, 0, 0, "", f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     try:
         tree = YAML(typ="rt").load(text)
     except DuplicateKeyError as error:
@@ -318,7 +321,7 @@ def _read_secrets(file: Path, tree: Any, environment: Mapping[str, str]) -> dict
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"{file.parent / str(name)} cannot be read ({reason}); create it or remove this line"
-        raise LabFileError(file, *_place(tree, ("secrets",)), "secrets", message) from None
+        raise LabFileError(file, *place_of(tree, ("secrets",)), "secrets", message) from None
     pairs = (line.partition("=") for line in lines if not line.lstrip().startswith("#"))
     return {key.strip(): value.strip() for key, equals, value in pairs if equals} | dict(environment)
 
@@ -333,52 +336,16 @@ def _resolve(file: Path, tree: Any, node: Any, loc: tuple[str | int, ...], secre
     if reference is None:
         return node
     if reference.group(1) not in secrets:
-        line, column = _place(tree, loc)
+        line, column = place_of(tree, loc)
         source = tree.get("secrets") or "no secrets file named"
         raise LabFileError(
             file,
             line,
             column,
-            _dotted(loc),
+            dotted(loc),
             f"{reference.group(1)} is not set; set it in the environment or in the secrets file ({source})",
         )
     return secrets[reference.group(1)]
-
-
-def _first_error(file: Path, tree: Any, error: ValidationError) -> LabFileError:
-    errors = error.errors(include_url=False, include_input=False, include_context=False)
-    # A misspelt key makes two errors, "missing" and "unknown"; the second is the one that helps.
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    loc = tuple(part for part in first["loc"] if part != "[key]")
-    line, column = _place(tree, loc)
-    message = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "unknown key; see docs/lab.md for the keys there are"
-    elif first["type"] == "string_type":
-        message = "expected text; put the value in quotes"
-    more = error.error_count() - 1
-    tail = f" (and {more} more)" if more else ""
-    return LabFileError(file, line, column, _dotted(loc), message + tail)
-
-
-def _place(tree: Any, loc: tuple[str | int, ...]) -> tuple[int, int]:
-    """Line and column, from 1, of the deepest part of loc that the file has."""
-    node, place = tree, (1, 1)
-    for part in loc:
-        try:
-            if isinstance(node, Mapping):
-                line, column = node.lc.key(part)  # type: ignore[attr-defined]
-            else:
-                line, column = node.lc.item(part)
-            node = node[part]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-        place = (line + 1, column + 1)
-    return place
-
-
-def _dotted(loc: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in loc)
 
 
 def _refuse_shared_equipment(file: Path, tree: Any, lab: Lab) -> None:
@@ -388,11 +355,11 @@ def _refuse_shared_equipment(file: Path, tree: Any, lab: Lab) -> None:
         if address == SIMULATED:
             continue
         if address in owners:
-            line, column = _place(tree, loc)
+            line, column = place_of(tree, loc)
             raise LabFileError(
-                file, line, column, _dotted(loc), f"{address} is already used by {owners[address]}"
+                file, line, column, dotted(loc), f"{address} is already used by {owners[address]}"
             )
-        owners[address] = _dotted(loc)
+        owners[address] = dotted(loc)
 
 
 def _refuse_missing_secrets(file: Path, tree: Any, lab: Lab) -> None:
@@ -403,7 +370,7 @@ def _refuse_missing_secrets(file: Path, tree: Any, lab: Lab) -> None:
             loc = ("benches", bench, "handsets", handset, "sim")
             if lacking := settings.sim.lacks(how):
                 message = f"authentication {how} needs {lacking}; write them as ${{NAME}}"
-                raise LabFileError(file, *_place(tree, loc), _dotted(loc), message)
+                raise LabFileError(file, *place_of(tree, loc), dotted(loc), message)
 
 
 def _equipment(lab: Lab) -> list[tuple[tuple[str | int, ...], str]]:

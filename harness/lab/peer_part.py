@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.errors import SipSyntaxError, UsageError
-from harness.lab.part import Part, beside_the_file
+from harness.lab.part import E164, Part, beside_the_file, in_form
 from harness.peer.config import DEFAULT_ALGORITHMS, Authentication, SecurityPolicy
 from harness.peer.personality import personality_named
 from harness.sip.digest import HASHES, is_aka
@@ -56,14 +56,14 @@ class PeerPart(Part):
 
     address: str | tuple[str, ...] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5060
-    domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
+    domain: Annotated[str, in_form(r"[A-Za-z0-9.-]+", "a domain name")]
     authentication: Authentication = Authentication.AKA
     algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_ALGORITHMS
     tls: TlsPart | None = None
     msrp_tls: MsrpTlsPart | None = None
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: Annotated[tuple[str, ...], Field(min_length=1)] = ("tls",)
-    number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] = "+12025550199"
+    number: Annotated[str, E164] = "+12025550199"
     personality: str = "reference"
 
     @property

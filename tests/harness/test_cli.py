@@ -43,16 +43,16 @@ DUT = "benches.a.handsets.dut"
     ("old", "new", "field", "words"),
     [
         ("adb: simulated", "abd: simulated", f"{DUT}.abd", "unknown key"),
-        ("port: 0 ", "port: many ", "benches.a.peer.port", "Input should be a valid integer"),
+        ("port: 0 ", "port: many ", "benches.a.peer.port", "expected a whole number, got 'many'"),
         ("${SIM_A_OPC}", "${SIM_X}", f"{DUT}.sim.opc", "SIM_X is not set; set it in the environment"),
         ("app: google_messages", "app: telegram", f"{DUT}.app", "messaging app 'telegram' is unknown"),
         (
             "driver: cmw500",
             "driver: cmu200",
             "benches.a.network_simulator.driver",
-            "Input should be 'cmw500'",
+            "expected 'cmw500', got 'cmu200'",
         ),
-        ('msisdn: "+12025550101"', 'msisdn: "0170"', f"{DUT}.msisdn", "String should match pattern"),
+        ('msisdn: "+12025550101"', 'msisdn: "0170"', f"{DUT}.msisdn", "expected an E.164 number in quotes"),
     ],
 )
 def test_a_wrong_lab_file_is_told_by_line_and_column(here, rcslab, command, old, new, field, words):

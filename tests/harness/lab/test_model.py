@@ -100,13 +100,13 @@ def test_each_limit_of_lab_yaml_has_a_row_in_the_documentation():
     ("limits", "place", "field", "words"),
     [
         ("sip: {headrs: 9}", "2:9", "limits.sip.headrs", "unknown key"),
-        ("sip: {headers: few}", "2:9", "limits.sip.headers", "integer"),
-        ("sip: {headers: 3}", "2:9", "limits.sip.headers", "greater than or equal to 16"),
-        ("sip: {body_octets: 1 MB}", "2:9", "limits.sip.body_octets", "integer"),
+        ("sip: {headers: few}", "2:9", "limits.sip.headers", "a whole number, got 'few'"),
+        ("sip: {headers: 3}", "2:9", "limits.sip.headers", "a number greater than or equal to 16, got 3"),
+        ("sip: {body_octets: 1 MB}", "2:9", "limits.sip.body_octets", "a whole number"),
         ("msrp: {head_octets: 262144}", "2:10", "limits.msrp.head_octets", "less than or equal to 131072"),
         ("msrp: {body_octets: 4096}", "2:10", "limits.msrp.body_octets", "unknown key"),
         ("msrp: {rest_seconds: 0}", "2:10", "limits.msrp.rest_seconds", "greater than 0"),
-        ("msrp: {rest_seconds: null}", "2:10", "limits.msrp.rest_seconds", "number"),
+        ("msrp: {rest_seconds: null}", "2:10", "limits.msrp.rest_seconds", "a number, got null"),
         ("tcp: {}", "2:3", "limits.tcp", "unknown key"),
     ],
 )
@@ -115,6 +115,12 @@ def test_a_limit_that_is_none_is_refused_where_it_stands(write, limits, place, f
     with pytest.raises(LabFileError) as caught:
         load_lab(path, environment={})
     assert f":{place}: {field}: " in str(caught.value) and words in str(caught.value)
+
+
+def test_a_value_of_a_sim_is_not_told_when_it_is_wrong(write):
+    with pytest.raises(LabFileError) as caught:
+        load_lab(write(GOOD.replace("sim: {k:", "sim: {password: 314159, k:")), environment={})
+    assert "sim.password: expected text" in str(caught.value) and "314159" not in str(caught.value)
 
 
 def test_the_environment_wins_over_the_secrets_file(write):
@@ -129,9 +135,9 @@ def test_the_environment_wins_over_the_secrets_file(write):
     [
         ("adb: simulated", "abd: simulated", "7:9", "benches.a.handsets.dut.abd", "unknown key"),
         ("port: 0", "prot: 0", "4:32", "benches.a.peer.prot", "unknown key"),
-        ("port: 0", "port: many", "4:32", "benches.a.peer.port", "integer"),
+        ("port: 0", "port: many", "4:32", "benches.a.peer.port", "a whole number, got 'many'"),
         ("127.0.0.1", "localhost", "4:12", "benches.a.peer.address", "localhost"),
-        ("12025550101", "0170", "8:9", "benches.a.handsets.dut.msisdn", "pattern"),
+        ("12025550101", "0170", "8:9", "benches.a.handsets.dut.msisdn", "got '+0170'"),
         ("secrets: sim.env", "secrets: no.env", "1:1", "secrets", "no.env cannot be read"),
         (', opc: "${SIM_K}"', "", "10:9", "benches.a.handsets.dut.sim", "aka needs `k` and `opc`"),
         (
@@ -164,7 +170,7 @@ def test_the_environment_wins_over_the_secrets_file(write):
             "msrp_tls: {certificate: a.pem, offer: seldom}",
             "4:63",
             "benches.a.peer.msrp_tls.offer",
-            "valid boolean",
+            "true or false, got 'seldom'",
         ),
         ("port: 0", "mechanisms: [tls, digest]", "4:32", "benches.a.peer.mechanisms", "a q of its own"),
         ("port: 0", "mechanisms: [tls tls]", "4:32", "benches.a.peer.mechanisms", "RFC 3329 2.2"),
@@ -187,12 +193,19 @@ def test_the_environment_wins_over_the_secrets_file(write):
             "adb: simulated\n        simulated: {msrp: udp}",
             "8:21",
             "benches.a.handsets.dut.simulated.msrp",
-            "tcp|tls",
+            "expected 'tcp' or 'tls', got 'udp'",
         ),
         ("127.0.0.1", "0.0.0.0", "4:12", "benches.a.peer.address", "nothing a handset can be given"),
         ("address: 127.0.0.1", "address: []", "4:12", "benches.a.peer.address", "one address or more"),
         ("benches:", "profile: rcs\nbenches:", "2:1", "profile", "'ietf', 'rcs51' or 'up2'"),
         ("    network_simulator: {resource: simulated}\n", "", "3:3", "benches.a", "dut is simulated"),
+        (
+            "port: 0",
+            "msrp_tls: true",
+            "4:32",
+            "benches.a.peer.msrp_tls",
+            "keys with values, see docs/lab.md, got true",
+        ),
         ("SIM_K", "SIM_X", "10:15", "benches.a.handsets.dut.sim.k", "SIM_X is not set"),
         ("sim: {k:", "sim: {amf: 12, k:", "10:15", "benches.a.handsets.dut.sim.amf", "quotes"),
     ],
