@@ -1,4 +1,4 @@
-"""The ladder: a sequence diagram of a timeline as one self-contained SVG, or as Mermaid text.
+"""The ladder: a sequence diagram of a timeline as one self-contained SVG.
 
 No scripts, no fonts, no links. Pointing at a message shows its whole start line, at a finding its whole text.
 """
@@ -14,7 +14,7 @@ from harness.evidence.finding import Finding, finding_text
 from harness.evidence.label import Kind
 from harness.evidence.lanes import HANDSET, LAB, NETWORK_SIMULATOR, Roles
 from harness.evidence.rows import Fold, Ladder, Message, Note, Row, ladder_of
-from harness.evidence.timeline import Entry, Layer
+from harness.evidence.timeline import Entry
 
 _TIME_COLUMN = 118
 _HALF_LANE = 160
@@ -251,36 +251,3 @@ def _absolute(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
     except (ValueError, OverflowError, OSError):
         return f"{seconds} s"
-
-
-def ladder_mermaid(
-    entries: Iterable[Entry], findings: Iterable[Finding] = (), *, roles: Roles | None = None
-) -> str:
-    """The ladder as Mermaid text (sequenceDiagram), for documents that render it."""
-    ladder = ladder_of(entries, findings, roles or {})
-    lanes = ladder.lanes or [HANDSET]
-    ids = {name: f"L{index}" for index, name in enumerate(lanes)}
-    over = ids[lanes[0]] if len(lanes) == 1 else f"{ids[lanes[0]]},{ids[lanes[-1]]}"
-    lines = ["sequenceDiagram", *(f"    participant {ids[name]} as {_mermaid(name)}" for name in lanes)]
-    for row in ladder.rows:
-        if isinstance(row, Message):
-            arrow = "->>" if row.label.kind in (Kind.REQUEST, Kind.OTHER) else "-->>"
-            times = f" (×{row.repeats + 1})" if row.repeats else ""
-            text = f"{row.label.title} {row.label.hint}{times}".strip()
-            lines.append(f"    {ids[row.source_lane]}{arrow}{ids[row.destination_lane]}: {_mermaid(text)}")
-        elif isinstance(row, Note):
-            where = over if row.lane == LAB else ids[row.lane]
-            text = "; ".join(row.lines) + (f"; and {row.more} more" if row.more else "")
-            prefix = "" if row.layer is Layer.LAB else f"{row.layer.value.upper()} "
-            lines.append(f"    Note over {where}: {_mermaid(prefix + text)}")
-        elif isinstance(row, Fold):
-            lines.append(f"    Note over {over}: {row.rows} rows not drawn")
-        lines += [
-            f"    Note over {over}: {_mermaid(f'{found.severity} {found.rule}')}" for found in row.findings
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _mermaid(text: str) -> str:
-    """Mermaid reads # and ; as its own: written as entities."""
-    return re.sub(r"[#;<>:%]", lambda sign: f"#{ord(sign[0])};", _cut(text, 100))

@@ -13,7 +13,7 @@ from lxml import etree
 
 from harness.evidence.capture import capture_to_timeline
 from harness.evidence.label import Kind, label_of
-from harness.evidence.ladder import ladder_mermaid, ladder_svg
+from harness.evidence.ladder import ladder_svg
 from harness.evidence.rows import MOST_ROWS, Fold, Ladder, Message, Note, ladder_of
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 
@@ -215,23 +215,10 @@ def test_any_octets_give_well_formed_xml(parts: list[tuple[bool, bytes]]) -> Non
         timeline.packet(Layer.SIP, transport, HANDSET, PEER, data, connection=1 if stream else None, at=1e18)
     timeline.event(Layer.LAB, "note", "\x00\ud800<&>", at=1e18)
     etree.fromstring(ladder_svg(timeline).encode())
-    assert ladder_mermaid(timeline).startswith("sequenceDiagram\n")
 
 
 def test_an_empty_ladder() -> None:
     assert "no messages" in texts(ladder_svg([]))
-
-
-def test_mermaid_text(finding: Callable) -> None:  # type: ignore[type-arg]
-    text = ladder_mermaid(capture_to_timeline(PAGER), [finding("pager.no-contact", 1)])
-    assert text.splitlines()[:6] == [
-        "sequenceDiagram",
-        "    participant L0 as handset",
-        "    participant L1 as peer",
-        "    L0->>L1: MESSAGE text, CSeq 1",
-        "    Note over L0,L1: MUST pager.no-contact",
-        "    L1-->>L0: 200 OK MESSAGE, CSeq 1",
-    ]
 
 
 def test_of_a_long_timeline_only_what_is_drawn_is_kept(request_of: Make, finding: Make) -> None:
