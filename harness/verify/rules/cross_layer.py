@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 
+from harness.bodies.reginfo import ContactState, parse_reginfo
+from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Layer
 from harness.sip.ims_headers import AccessNetworkInfo
 from harness.verify.assembly import Assembly
@@ -30,8 +32,6 @@ _STARTS = re.compile(r"\bam start\b")
 _LEAVES = re.compile(r"KEYCODE_(?:HOME|BACK|SLEEP|APP_SWITCH)\b")
 _TOUCHES = re.compile(r"\binput (?:tap|swipe|touchscreen)\b")
 _NUMBER = re.compile(r"\+?\d[\d-]{5,}")
-# RFC 3680 5.2: a contact of a reginfo document that the registrar has taken away.
-_ENDED_BY_NETWORK = re.compile(rb"<(?:\w+:)?contact\b[^>]*\bstate\s*=\s*[\"']terminated[\"']")
 _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE)
 
 
@@ -287,9 +287,19 @@ def _handset_is_bound(time: float, flow: Flow) -> bool:
         known.method == "NOTIFY"
         and known.accepted is not None
         and newest.since < known.request.time <= time
-        and _ENDED_BY_NETWORK.search(known.request.sip.body)
+        and _takes_a_contact_away(known.request.sip.body)
         for known in flow.assembly.transactions
     )
+
+
+def _takes_a_contact_away(body: bytes) -> bool:
+    """RFC 3680 5.2: the registrar has ended a contact."""
+    try:
+        document = parse_reginfo(body)
+    except BodySyntaxError:
+        return False
+    contacts = (contact for registration in document.registrations for contact in registration.contacts)
+    return any(contact.state is ContactState.TERMINATED for contact in contacts)
 
 
 def _under_way(transaction: Transaction, time: float) -> bool:

@@ -372,8 +372,8 @@ def test_the_modem_after_the_network_ended_the_registration(flow):
     script = flow("register")
     place = next(i for i, step in enumerate(script.steps) if step.text.startswith("NOTIFY"))
     ended = """<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="1" state="full"><registration """ + (
-        """aor="sip:x@y" id="r" state="terminated"><contact id="c" state="terminated" event="rejected"/>"""
-        "</registration></reginfo>"
+        """aor="sip:x@y" id="r" state="terminated"><contact id="c" state="terminated" event="rejected">"""
+        "<uri>sip:x@h</uri></contact></registration></reginfo>"
     )
     notify = script.steps[place]
     head, _, _ = notify.text.partition("\r\n\r\n")
