@@ -320,7 +320,6 @@ def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
     """What the verifier cannot read off the wire."""
     return VerifySettings(
         icsis=frozenset({Service.PAGER.icsi}),
-        home_domain=part.peer.domain,
         clock_tolerance=tolerances.clock,
         cell_tolerance=tolerances.cell,
         registration_window=tolerances.ims,

@@ -38,14 +38,13 @@ _log = logging.getLogger(__name__)
 class VerifySettings:
     """What the lab knows and a message cannot tell.
 
-    pager_limit: octets of content above which a message goes as large message. icsis: ICSIs (plain URNs) the
-    handset's configuration enables, None when unknown. home_domain: of the subscription. from_start: whether
-    the timeline shows the handset from its start; None lets the assembly tell.
+    pager_limit: octets of content above which a message goes as large message. icsis: ICSIs (plain URNs) that
+    the configuration of the handset enables at least, None when unknown. from_start: whether the timeline
+    shows the handset from its start; None lets the assembly tell.
     """
 
     pager_limit: int = 1300
     icsis: frozenset[str] | None = None
-    home_domain: str | None = None
     from_start: bool | None = None
     ipsec: bool = False
     clock_tolerance: float = 2.0

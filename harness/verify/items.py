@@ -353,7 +353,7 @@ class Notification:
 class RegistrationState:
     """What a 2xx to REGISTER established.
 
-    aor: text of the To URI. bound: Contact values of the 2xx. asked: Contact values of the request. lifetime:
+    aor: text of the To URI. asked: Contact values of the request. lifetime:
     seconds granted to the handset's Contact, 0 after a deregistration.
     """
 
@@ -362,7 +362,6 @@ class RegistrationState:
     aor: str
     call_id: str
     asked: list[NameAddr]
-    bound: list[NameAddr]
     lifetime: int
     associated: list[str]
     """URIs of P-Associated-URI, in order."""

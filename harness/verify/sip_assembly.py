@@ -270,7 +270,6 @@ class SipAssembly:
                 request.to.uri.text,
                 request.call_id or "",
                 asked,
-                entry.contacts,
                 0 if star else _lifetime(request, entry),
                 [value.strip("<> ") for value in message.values("P-Associated-URI")],
                 message.values("Service-Route"),

@@ -258,8 +258,8 @@ def _too_large(entry: SipEntry, flow: Flow, what: str) -> Iterator[Violation]:
 
 def _large_mode_known(flow: Flow) -> bool:
     """The handset can send large messages: its configuration or its registration says so."""
-    if flow.settings.icsis is not None:
-        return Service.LARGE.icsi in flow.settings.icsis
+    if Service.LARGE.icsi in (flow.settings.icsis or ()):
+        return True
     states = flow.assembly.registrations[-1:]
     return any(Service.LARGE.icsi in contact_icsis(state.transaction.request.sip) for state in states)
 

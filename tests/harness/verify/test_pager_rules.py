@@ -143,6 +143,17 @@ def test_content_above_the_limit_of_a_handset_with_large_mode(flow):
     assert [f.rule for f in findings if f.rule.startswith("pager.")] == ["pager.switch-to-large"]
 
 
+def test_content_above_the_limit_of_a_handset_that_registered_large_mode(flow):
+    """What the lab knows to be enabled is the least there is: the registration tells more."""
+    script, text = flow("register"), with_text(flow("pager_mo"), 1301)
+    for place in (0, 2):
+        script.sub(place, f"{ICSI}session", f"{ICSI}largemsg")
+    script.steps += text.steps
+    settings = VerifySettings(icsis=frozenset({Service.PAGER.icsi}))
+    findings = Verifier("rcs51", settings).judge(script.timeline())
+    assert [f.rule for f in findings if f.rule.startswith("pager.")] == ["pager.switch-to-large"]
+
+
 def test_large_content_in_large_mode_is_clean(flow, judged):
     script = flow("session_mo").sub(0, f"{PPS}session", f"{PPS}largemsg")
     script.sub(0, "a=sendrecv", "a=sendonly\r\na=file-selector:size:1301")
