@@ -138,9 +138,18 @@ def _xml(pattern: bytes, replacement: bytes) -> Callable[[bytes], bytes]:
     return lambda xml: re.sub(pattern, replacement, xml)
 
 
+def _line(pattern: bytes, replacement: bytes) -> Callable[[bytes], bytes]:
+    """What happens to a session description of ours."""
+    return lambda sdp: re.sub(pattern, replacement, sdp)
+
+
+def _lower_hash(sdp: bytes) -> bytes:
+    return re.sub(rb"hash:sha-1:[0-9A-F:]+", lambda found: found[0].lower(), sdp)
+
+
 _REGISTER, _MESSAGE, _RESPONSE = Stage.REGISTER, Stage.MESSAGE, Stage.RESPONSE
 _TEXT, _NOTIFICATION, _XML = Stage.CPIM_TEXT, Stage.CPIM_NOTIFICATION, Stage.NOTIFICATION_XML
-_BEHAVIOUR = Stage.BEHAVIOUR
+_BEHAVIOUR, _OFFER, _ANSWER = Stage.BEHAVIOUR, Stage.SDP_OFFER, Stage.SDP_ANSWER
 _SECOND_TAG = r';+g.3gpp.iari-ref="urn%3Aurn-7%3A3gpp-application.ims.iari.rcse.dp"\1'
 
 DEFECTS: dict[str, Defect] = {
@@ -219,6 +228,24 @@ DEFECTS: dict[str, Defect] = {
         Defect("imdn_unrequested", "imdn.only-requested", _BEHAVIOUR, "delivered though nobody asked"),
         Defect("imdn_other_conversation", "imdn.same-conversation", _BEHAVIOUR,
                "IMDN with a Conversation-ID of its own"),
+        # Files
+        Defect("file_size_lies", "ft.selector.size", _OFFER, "a size ten times that of the file",
+               _line(rb"(a=file-selector:.*size:\d+)", rb"\g<1>0")),
+        Defect("file_hash_lies", "ft.selector.hash-verify", _OFFER, "the hash of another file",
+               _line(rb"(hash:sha-1:)..:..", rb"\g<1>00:00")),
+        Defect("file_hash_in_lower_case", "ft.selector.hex-case", _OFFER, "the hash in lower case",
+               _lower_hash),
+        Defect("file_name_with_directory", "ft.selector.name-safe", _OFFER, "a slash in the name",
+               _line(rb'name:"', b'name:"/tmp/')),
+        Defect("file_short_id", "ft.id.random", _OFFER, "a file-transfer-id of 8 characters",
+               _line(rb"(a=file-transfer-id:\w{8})\w+", rb"\1")),
+        Defect("file_id_not_copied", "ft.id.present", _ANSWER, "an answer without file-transfer-id",
+               _line(rb"a=file-transfer-id:.*\r\n", b"")),
+        Defect("file_selectors_not_copied", "ft.selector.copied", _ANSWER, "an answer without the name",
+               _line(rb'name:"[^"]*" ', b"")),
+        Defect("file_disposition_in_answer", "ft.disposition", _ANSWER, "file-disposition in an answer",
+               _line(rb"(a=file-selector:.*\r\n)", rb"\1a=file-disposition:attachment\r\n")),
+        Defect("file_without_cpim", "ft.cpim-part", _BEHAVIOUR, "no CPIM headers of a file in its INVITE"),
         # Refusals
         Defect("unsupported_type_without_accept", "sip.415.accept", _RESPONSE, "415 without Accept",
                _without("Accept")),

@@ -249,14 +249,16 @@ class SentFiles:
                 settled.set_result(message)
 
         ids = self._shelf.conversations.id_of(file.number), file.contribution
-        head = self._head(file, sessions.access.identity)
+        head = [self._head(file, sessions.access.identity)]
+        if self._shelf.defects.has("file_without_cpim"):
+            head.clear()
         return sessions.invite(
             Flow.FILE_PUSH,
             file.target,
             ids,
             Hooks(msrp=lambda _: MsrpUser(sent=sent)),
             Media(file.type, told),
-            body=lambda offer: multipart_content([offer, head]),
+            body=lambda offer: multipart_content([offer, *head]) if head else offer,
         )
 
     def _described(self, file: OutgoingFile, content: bytes) -> FileDescription:

@@ -49,6 +49,15 @@ Imdn No Disposition    imdn_no_disposition    imdn.content-disposition    Exchan
 Imdn Twice    imdn_twice    imdn.once-per-type    Exchange A Text Each Way
 Imdn Unrequested    imdn_unrequested    imdn.only-requested    Send A Text That Asks For Nothing
 Imdn Other Conversation    imdn_other_conversation    imdn.same-conversation    Exchange A Text Each Way
+File Size Lies    file_size_lies    ft.selector.size    Send A File
+File Hash Lies    file_hash_lies    ft.selector.hash-verify    Send A File
+File Hash In Lower Case    file_hash_in_lower_case    ft.selector.hex-case    Send A File
+File Name With Directory    file_name_with_directory    ft.selector.name-safe    Send A File
+File Short Id    file_short_id    ft.id.random    Send A File
+File Id Not Copied    file_id_not_copied    ft.id.present    Take A File
+File Selectors Not Copied    file_selectors_not_copied    ft.selector.copied    Take A File
+File Disposition In Answer    file_disposition_in_answer    ft.disposition    Take A File
+File Without Cpim    file_without_cpim    ft.cpim-part    Send A File
 Unsupported Type Without Accept    unsupported_type_without_accept    sip.415.accept    Send An Unknown Type
 Body In 200    body_in_200    pager.2xx-no-body    Exchange A Text Each Way
 Ignore Require    ignore_require    sip.require.unknown-420    Send An Unknown Extension
@@ -91,6 +100,20 @@ Leave And Ask The Modem
     Wait Out Tolerances
     Modem Should Be Registered For IMS
     Wait Out Tolerances
+
+Send A File
+    [Documentation]    From the handset, until its session is over.
+    ${file} =    File Of Octets    3000    defect.bin
+    Send File From Handset    ${file}
+    Wait For File From Handset
+    Wait For End Of File Transfer
+
+Take A File
+    [Documentation]    To the handset, delivered.
+    ${file} =    File Of Octets    3000    defect.bin
+    ${transfer} =    Offer File To Handset    ${file}
+    Wait Until File Is Delivered    ${transfer}
+    Wait For Notification    ${transfer}    DELIVERED
 
 Send An Unknown Type
     [Documentation]    A type nobody knows inside CPIM.

@@ -332,6 +332,17 @@ class SessionExchange(Exchange):
         await self.peer.file_transfers.wait_ended(came.transfer, timeout=5, after=mark)
         await self.heard("displayed", came.message.message_id)
 
+    async def file_left(self) -> None:
+        """A file of the handset, whatever the far party makes of it."""
+        self.app.files.write(PATH, FILE, mtime=1_423_213_200)
+        self.app.attach(FAR, PATH, "application/octet-stream")
+        mark = self.peer.mark()
+        self.app.press_send()
+        came = await self.peer.file_transfers.wait_file(timeout=5, after=mark)
+        await self.peer.file_transfers.wait_ended(came.transfer, timeout=5, after=mark)
+        if came.as_announced and came.message.message_id is not None:
+            await self.heard("delivered", came.message.message_id)
+
     async def file_came(self, **options: Any) -> None:
         """A file of the far party, and the handset's notifications."""
         self.app.open_conversation(FAR)

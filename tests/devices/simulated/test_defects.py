@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from devices.simulated.defects import DEFECTS, Defects
+from devices.simulated.defects import DEFECTS, Defects, Stage
 from harness.errors import UsageError
 from harness.evidence.timeline import Transport
 from harness.peer.config import Authentication
 from harness.verify.catalogue import load_catalogue
-from tests.devices.simulated.exchange import Exchange, shown, told
+from tests.devices.simulated.exchange import Exchange, SessionExchange, shown, told
 
 EXPECTED_OF_SAMSUNG = {
     "pager.no-contact",
@@ -36,7 +36,12 @@ async def test_samsung_ims_is_reported_as_the_field_trace_is(host: str) -> None:
 @pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 @pytest.mark.parametrize("name", DEFECTS)
 async def test_defect_is_reported_by_its_rule_alone(name: str, transport: Transport) -> None:
-    findings = await Exchange(transport=transport).run(name)
+    if DEFECTS[name].rule.startswith("ft."):
+        exchange = SessionExchange(transport=transport)
+        flow = "file_came" if DEFECTS[name].stage is Stage.SDP_ANSWER else "file_left"
+        findings = await exchange.run_flows(flow, defects=(name,))
+    else:
+        findings = await Exchange(transport=transport).run(name)
     assert told(findings) == {DEFECTS[name].rule}, shown(findings)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence.kept_files import keep_file, kept_name
+from harness.evidence.kept_files import keep_file, keep_files, kept_name
 
 
 @pytest.mark.parametrize(
@@ -71,4 +75,39 @@ def test_nothing_is_left_of_a_file_that_breaks_off(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="gone"):
         keep_file(tmp_path, "a", pieces())
+    assert list(tmp_path.iterdir()) == []
+
+
+@dataclass(frozen=True)
+class Arrived:
+    name: str
+    content: bytes
+
+    def pieces(self) -> Iterable[bytes]:
+        return iter([self.content[:2], self.content[2:]])
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "octets": len(self.content)}
+
+
+def test_the_files_of_a_test_stay_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    files = [Arrived("../../evil", b"evil"), Arrived("a.txt", b"one"), Arrived("a.txt", b"two")]
+    kept = keep_files(folder, files)
+    assert [(path.name, path.read_bytes()) for path in kept] == [
+        ("_._.._evil", b"evil"), ("a.txt", b"one"), ("a-2.txt", b"two"),
+    ]  # fmt: skip
+    assert {path.parent for path in kept} == {folder / "files"}
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "_._.._evil", "a-2.txt", "a.txt", "evidence", "files", "files.json",
+    ]  # fmt: skip
+    told = json.loads((folder / "files.json").read_text())
+    assert told[0] == {"path": "files/_._.._evil", "name": "../../evil", "octets": 4}
+    assert [each["path"] for each in told[1:]] == ["files/a.txt", "files/a-2.txt"]
+
+
+def test_files_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
+    keep_files(tmp_path, [Arrived("old", b"old")])
+    assert keep_files(tmp_path, []) == ()
     assert list(tmp_path.iterdir()) == []

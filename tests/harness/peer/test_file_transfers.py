@@ -291,6 +291,83 @@ def test_an_early_goodbye_leaves_no_file(bench: Any, pusher: Pusher) -> None:
     msrp.close()
 
 
+# -- what is wrong in an offer or on the way
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by"),
+    [
+        ("a=path:.*", ""),
+        ("a=path:.*", "a=path:msrp://127.0.0.1:9;tcp"),
+        ("a=accept-types:.*", ""),
+        ("a=file-selector:.*", "a=file-selector:size:many"),
+        (r"m=message 9 TCP/MSRP \*", "m=message 9 TCP/TLS/MSRP *"),
+    ],
+)
+def test_an_offer_nothing_can_be_made_of(bench: Any, pusher: Pusher, wrong: str, by: str) -> None:
+    """488 with a Warning (RFC 3261 13.3.1.3); no session and no file."""
+    body = re.sub(f"{wrong}\r\n", f"{by}\r\n" if by else "", offer(SELECTOR, ID))
+    refused = pusher.ask(body=body, kind="application/sdp")
+    assert (refused.status, refused.header("Warning")[:3].isdigit()) == (488, True)
+    assert list(bench.peer.file_transfers.sessions) == []
+
+
+def test_an_offer_without_setup_or_with_an_unknown_one(bench: Any, pusher: Pusher) -> None:
+    """Both mean active (RFC 6135 4.2.1): the answer is passive."""
+    for number, by in enumerate(("", "a=setup:sideways\r\n")):
+        body = offer(SELECTOR, f"{ID}{number}").replace("a=setup:active\r\n", by)
+        accepted, msrp = pusher.begin(body=body, kind="application/sdp", call_id=f"file-{number}")
+        assert "a=setup:passive\r\n" in accepted.body
+        msrp.close()
+
+
+def test_a_path_that_cannot_be_reached(pusher: Pusher) -> None:
+    """Passive at port 9: nobody could connect (RFC 6135 4.2.2)."""
+    body = offer(SELECTOR, ID).replace("setup:active", "setup:passive")
+    refused = pusher.ask(body=body, kind="application/sdp")
+    assert refused.status == 488
+    assert "no address to connect to" in refused.header("Warning") or "setup" in refused.header("Warning")
+
+
+def test_of_two_files_in_an_offer_the_first_is_taken(bench: Any, pusher: Pusher) -> None:
+    """RFC 5547 8.2.3: an m-line each; the other gets port 0 with its selector and id."""
+    first = offer(SELECTOR, ID)
+    line = first[first.index("m=message") :]
+    other = line.replace("ue1", "ue9").replace("My cool", "Another").replace("Q6LMo", "XXXXX")
+    accepted, msrp = pusher.begin(body=first + other, kind="application/sdp")
+    lines = re.findall(r"m=message (\d+) ", accepted.body)
+    assert lines[0] != "0" and lines[1:] == ["0"]
+    declined = accepted.body[accepted.body.index("m=message 0") :]
+    assert "Another picture.jpg" in declined and "a=file-transfer-id:XXXXX" in declined
+    assert pusher.send(msrp, PHOTO) == "200 OK"
+    assert bench.call(bench.peer.file_transfers.wait_file(timeout=5)).as_announced
+    msrp.close()
+
+
+def test_a_chunk_past_the_end(bench: Any, pusher: Pusher) -> None:
+    """What came is more than was announced: no file as offered, whatever the chunks are answered."""
+    _, msrp = pusher.begin()
+    assert msrp.chunk(PHOTO[:2048], 1, 4099, message=1, flag="+", kind="image/jpeg").endswith("200 OK")
+    msrp.chunk(PHOTO[2048:] + b"more", 2049, 4099, message=1, kind="image/jpeg")
+    file = bench.call(bench.peer.file_transfers.wait_file(timeout=5))
+    assert file.faults[0] == "4103 octets, 4099 announced"
+    assert bench.peer.notifications.sent == []
+    msrp.close()
+
+
+def test_a_second_end_of_a_file(bench: Any, pusher: Pusher) -> None:
+    """The last chunk again, as after a lost response (RFC 4975 5.4): one file, notified once."""
+    _, msrp = pusher.begin()
+    assert pusher.send(msrp, PHOTO) == "200 OK"
+    bench.call(bench.peer.file_transfers.wait_file(timeout=5))
+    notification = pusher.handset.receive()
+    pusher.handset.answer(notification)
+    assert msrp.chunk(PHOTO[4096:], 4097, 4099, message=1, kind="image/jpeg").startswith("MSRP ")
+    assert len(bench.peer.file_transfers.arrived) == 1
+    assert pusher.handset.silence(0.2)
+    msrp.close()
+
+
 # -- the handset pulls
 
 

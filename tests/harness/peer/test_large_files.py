@@ -15,7 +15,7 @@ from tests.harness.peer.conftest import Handset
 from tests.harness.peer.msrp_handset import ICSI, IDS, MsrpClient, accept, follow, path_of, sdp
 
 MEGABYTE = 1_000_000
-MOST = 48  # MiB that the peer may grow by: the timeline keeps 16 of octets in memory, a transfer some buffers
+MOST = 32  # MiB that the peer may grow by: the timeline keeps 16 of octets in memory, a transfer some buffers
 OWN = "msrp://127.0.0.1:9/ue1;tcp"
 FILES = f"{ICSI}oma.cpm.filetransfer"
 BLOCK = bytes(range(256)) * 4096  # a mebibyte
