@@ -79,10 +79,11 @@ def is_wildcard(host: str) -> bool:
 def _bound(part: str, kind: socket.SocketKind, host: str, port: int) -> socket.socket:
     shown = str(Address(host, port))
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=kind)[0]
+        family, _, protocol, _, address = socket.getaddrinfo(host, port, type=kind)[0]
     except OSError as error:
         raise _refused(part, shown, error) from error
-    bound = socket.socket(family, kind)
+    # Named, or the loop takes what it accepts for no TCP and leaves Nagle's algorithm on: 40 ms on an answer.
+    bound = socket.socket(family, kind, protocol)
     try:
         bound.setblocking(False)
         if kind == socket.SOCK_STREAM:
