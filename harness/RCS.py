@@ -34,6 +34,7 @@ from harness.keywords.modem import ModemKeywords
 from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
+from harness.keywords.recipient_list import RecipientListKeywords
 from harness.keywords.registration import Registration
 from harness.keywords.test_record import TestRecord, claim_folder, folder_name
 from harness.keywords.topic import BenchAccess
@@ -47,6 +48,7 @@ TOPICS = (
     PagerKeywords,
     LargeMessageKeywords,
     DeferredKeywords,
+    RecipientListKeywords,
     NotificationKeywords,
     HandsetKeywords,
     ChatKeywords,

@@ -46,7 +46,8 @@ class RcsSettings:
     message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
     most_chats: at once, more get 486. capability_seconds: how long what OPTIONS told of a number is good, 0
     when the client is provisioned to ask nobody. conference_factory: where groups are founded;
-    deferred_messages: where stored messages are fetched; URIs in the domain when empty.
+    deferred_messages: where stored messages are fetched; recipient_list: who sends a text to several;
+    URIs in the domain when empty.
     """
 
     domain: str
@@ -64,6 +65,7 @@ class RcsSettings:
     capability_seconds: float = 0.0
     conference_factory: str = ""
     deferred_messages: str = ""
+    recipient_list: str = ""
     k: bytes | None = field(default=None, repr=False)
     opc: bytes | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
@@ -72,6 +74,11 @@ class RcsSettings:
     def factory(self) -> str:
         """The URI of the conference factory."""
         return self.conference_factory or f"sip:conference-factory@{self.domain}"
+
+    @property
+    def lists(self) -> str:
+        """The URI of the service that sends a text to each on a list."""
+        return self.recipient_list or f"sip:recipient-list@{self.domain}"
 
     @property
     def deferred(self) -> str:

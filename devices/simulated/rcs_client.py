@@ -27,6 +27,7 @@ from devices.simulated.rcs_files import RcsFiles
 from devices.simulated.rcs_flows import service_for
 from devices.simulated.rcs_groups import RcsGroups
 from devices.simulated.rcs_large import RcsLarge
+from devices.simulated.rcs_lists import RcsLists
 from devices.simulated.rcs_notifications import RcsNotifications
 from devices.simulated.rcs_outbox import Outbox
 from devices.simulated.rcs_registration import RcsRegistration, SimCounter
@@ -89,6 +90,7 @@ class RcsClient:
         self.texts = RcsTexts(shelf, self.outbox, settings)
         self.chats = RcsChat(shelf, settings)
         self.large = RcsLarge(shelf, settings)
+        self.lists = RcsLists(shelf, self.outbox, self.large, settings)
         self.groups = RcsGroups(shelf, settings)
         self.capabilities = RcsCapabilities(app, settings.capability_seconds, lambda: self.features, ACCEPTED)
         self.files = RcsFiles(shelf, settings)
@@ -148,10 +150,12 @@ class RcsClient:
 
     def _carrier(
         self, key: str, written: WrittenText, chat: bool
-    ) -> RcsGroups | RcsChat | RcsTexts | RcsLarge:
+    ) -> RcsGroups | RcsLists | RcsChat | RcsTexts | RcsLarge:
         """What a text goes by; a standalone one by the pager mode up to its limit."""
         if self.groups.knows(key):
             return self.groups
+        if self.lists.knows(key):
+            return self.lists
         if chat:
             return self.chats
         return self.large if len(written.content) > self.settings.pager_limit else self.texts

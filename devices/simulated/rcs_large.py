@@ -15,6 +15,7 @@ from typing import Any
 
 from devices.simulated.conversations import MessageStatus
 from devices.simulated.rcs_access import RcsSettings
+from devices.simulated.rcs_group_lists import ListedWith, alone
 from devices.simulated.rcs_notifications import Received
 from devices.simulated.rcs_sessions import Arrival, Hooks, Media, RcsSessions, SessionCall
 from devices.simulated.rcs_texts import PLAIN, TextShelf, WrittenText
@@ -26,21 +27,24 @@ from harness.bodies.cpim import parse_cpim
 from harness.bodies.file_attributes import FileDescription, FileSelector
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
 from harness.cpm.identity import Msisdn
+from harness.cpm.services import Service
 from harness.cpm.tokens import new_id
 from harness.errors import BodySyntaxError, RcsLabError
 
 _log = logging.getLogger(__name__)
 
+LIST_INVITE = "recipient-list-invite"  # RFC 5366 3
 LINGER_SECONDS = 30.0
 """How long a session may stay once its message is here, before we hang up for the sender."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A text on its way, and the URI it is for."""
+    """A text on its way, and the URI it is for: a recipient, or a list service and its list."""
 
     target: str
     text: WrittenText
+    listed: tuple[str, ...] = ()
 
 
 class RcsLarge:
@@ -83,7 +87,13 @@ class RcsLarge:
 
     def send(self, number: str, text: WrittenText) -> None:
         """Queue a text; it goes when the client is registered. Raises UsageError for what is no number."""
-        letter = _Letter(Msisdn.parse(number).sip(self._settings.domain), text)
+        self._put(number, _Letter(Msisdn.parse(number).sip(self._settings.domain), text))
+
+    def send_to_several(self, key: str, text: WrittenText, uris: tuple[str, ...]) -> None:
+        """Queue a text for these, which a list service sends to each (RFC 5363)."""
+        self._put(key, _Letter(self._settings.lists, text, uris))
+
+    def _put(self, number: str, letter: _Letter) -> None:
         self._queues.setdefault(number, deque()).append(letter)
         self._work(number)
 
@@ -114,7 +124,16 @@ class RcsLarge:
         shelf, size = self._shelf, len(letter.text.content)
         ids = shelf.conversations.id_of(number), shelf.personality.ids.make()
         file = FileDescription(FileSelector(size=size), transfer_id=new_id(32))
-        call = sessions.invite(self.flows[0], letter.target, ids, Hooks(), Media(PLAIN, file))
+        call = sessions.invite(
+            Flow.LARGE,
+            letter.target,
+            ids,
+            Hooks(),
+            Media(PLAIN, file),
+            service=Service.LARGE_GROUP if letter.listed else None,
+            headers=[("Require", LIST_INVITE)] if letter.listed else (),
+            body=ListedWith(letter.listed) if letter.listed else alone,
+        )
         outcome = await call.begun()
         if outcome.session is None:
             why = outcome.failure if outcome.response is None else str(outcome.response.status)

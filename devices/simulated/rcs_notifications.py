@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -19,12 +19,13 @@ from devices.simulated.defects import Defects, Stage
 from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import Headers, RcsAccess
-from devices.simulated.rcs_conversations import ANONYMOUS, MEMORY, Conversations, Recent
+from devices.simulated.rcs_conversations import ANONYMOUS, MEMORY, Conversations, Recent, number_of
 from devices.simulated.rcs_outbox import Outbox, Outgoing, Repeat, pager_message
 from harness.agent.background import Background
 from harness.bodies.cpim import CpimMessage, build_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
 from harness.bodies.imdn import build_imdn, parse_imdn
+from harness.bodies.multipart import split_multipart
 from harness.bodies.timestamp import format_timestamp, later_than
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id
@@ -111,7 +112,7 @@ class RcsNotifications:
     ) -> None:
         self.app, self._outbox = app, outbox
         self._personality, self._defects, self._clock = personality, defects, clock
-        self._sent: Recent[str, None] = Recent()
+        self._sent: Recent[str, _Awaited] = Recent()
         self._received: Recent[tuple[str, str], Received] = Recent()
         self._unseen: Recent[str, deque[Received]] = Recent()
         self._own_conversations = Conversations(personality.ids.make)
@@ -124,9 +125,14 @@ class RcsNotifications:
 
     # -- of the network, on what we sent
 
-    def expect(self, message_id: str) -> None:
-        """A message of ours that notifications may come for."""
-        self._sent[message_id] = None
+    def expect(self, message_id: str, recipients: Sequence[str] = ()) -> None:
+        """A message of ours that notifications may come for. recipients: of one that goes to several."""
+        self._sent[message_id] = _Awaited(frozenset(map(number_of, recipients)))
+
+    def take_aggregate(self, cpim: CpimMessage) -> None:
+        """A list service reports on several recipients at once (RFC 5438 8.3)."""
+        for document in notifications_in(cpim):
+            self.take(document)
 
     def take(self, content: bytes) -> None:
         """An IMDN came, by MESSAGE or MSRP: the bubble shows it. None is sent for it (RFC 5438 7.2.1)."""
@@ -136,9 +142,10 @@ class RcsNotifications:
             _log.warning("unreadable IMDN: %s", error)
             return
         message_id, status = imdn.message_id or "", imdn.status or ""
-        if message_id not in self._sent:
+        awaited = self._sent.get(message_id)
+        if awaited is None:
             _log.warning("an IMDN for a message never sent: %s", message_id)
-        elif status in SHOWN_AS:
+        elif status in SHOWN_AS and awaited.told_by_all(status, number_of(imdn.recipient_uri or "")):
             self.app.outcome(message_id, SHOWN_AS[status])
 
     # -- of ours, on what came
@@ -222,6 +229,34 @@ class RcsNotifications:
         if own or received.conversation is None:
             return self._own_conversations.id_of(received.target)
         return received.conversation
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """Whose notifications are awaited: several recipients', by number, or anybody's (none)."""
+
+    recipients: frozenset[str] = frozenset()
+    told: dict[str, set[str]] = field(default_factory=dict)
+
+    def told_by_all(self, status: str, recipient: str) -> bool:
+        """One more tells this status; whether all have now. Who displays it has got it."""
+        if not self.recipients:
+            return True
+        for each in ("delivered", "displayed") if status == "displayed" else (status,):
+            self.told.setdefault(each, set()).add(recipient)
+        return self.told[status] >= self.recipients
+
+
+def notifications_in(cpim: CpimMessage) -> list[bytes]:
+    """The IMDN documents of an aggregate; none where it is no multipart of them. Raises BodySyntaxError."""
+    kind = cpim.content_type
+    if kind is None or kind.essence != "multipart/mixed":
+        return []
+    parts = split_multipart(cpim.decoded(), kind.parameters.get("boundary", "")).parts
+    kinds = [part.content_type for part in parts]
+    if not all(each is not None and each.essence == NOTIFICATION for each in kinds):
+        return []
+    return [part.decoded() for part in parts]
 
 
 @dataclass(frozen=True, slots=True)

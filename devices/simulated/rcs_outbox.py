@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from devices.simulated.defects import Stage
@@ -135,8 +135,11 @@ def pager_message(
     contribution: str,
     repeat: Repeat | None,
     service: Service = Service.PAGER,
+    *,
+    content_type: str = CPIM,
+    more: Sequence[tuple[str, str]] = (),
 ) -> Request:
-    """A MESSAGE of the pager service, or another, out of any dialog (RFC 3428 4)."""
+    """A MESSAGE of the pager service, or another, out of any dialog (RFC 3428 4). more: further headers."""
     headers: Headers = [
         *access.routes,
         *([repeat.credentials] if repeat else []),
@@ -151,7 +154,7 @@ def pager_message(
     ]
     if access.personality.contact_in_message:
         headers.append(("Contact", f"<{access.contact_uri}>;{access.instance}"))
-    headers.append(("Content-Type", CPIM))
+    headers += [*more, ("Content-Type", content_type)]
     return access.request(
         "MESSAGE",
         target,

@@ -17,12 +17,14 @@ from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import Headers, RcsAccess, RcsSettings
 from devices.simulated.rcs_conversations import Conversations, ids_of, number_of, sender_of
-from devices.simulated.rcs_notifications import NAMESPACE, RcsNotifications, Received
+from devices.simulated.rcs_notifications import NAMESPACE, RcsNotifications, Received, notifications_in
 from devices.simulated.rcs_outbox import CPIM, Outbox, Outgoing, Repeat, pager_message
 from harness.agent.msrp.plan import MsrpPlan
+from harness.agent.session.multipart_content import parts_of
 from harness.agent.session.user import SessionRequest
 from harness.bodies.cpim import CpimMessage, build_cpim, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
+from harness.bodies.multipart import Part
 from harness.bodies.sdp_attributes import type_accepted
 from harness.bodies.timestamp import format_timestamp
 from harness.cpm.identity import Msisdn
@@ -35,7 +37,8 @@ _log = logging.getLogger(__name__)
 
 TEXT_TYPE = "text/plain;charset=UTF-8"
 PLAIN = "text/plain"
-ACCEPTED = ", ".join((CPIM, PLAIN, NOTIFICATION))
+MIXED = "multipart/mixed"
+ACCEPTED = ", ".join((CPIM, PLAIN, NOTIFICATION, MIXED))
 POSITIVE = ("positive-delivery", "display")
 
 
@@ -169,9 +172,11 @@ class RcsTexts:
             kind = message.content_type.essence if message.content_type else ""
             if kind == PLAIN:
                 return Judgement(200, ids_of(message), lambda: self._plain_text(message))
-            if kind != CPIM:
+            body = message.body if kind == CPIM else cpim_among(message)
+            if body is None:
                 return Judgement(415, [("Accept", ACCEPTED)])
-            cpim = parse_cpim(message.body)
+            cpim = parse_cpim(body)
+            aggregate = notifications_in(cpim)
             content = cpim.decoded()
             wrapped = cpim.content_type.essence if cpim.content_type else ""
         except (SipSyntaxError, BodySyntaxError) as error:
@@ -179,6 +184,8 @@ class RcsTexts:
             return unreadable
         if wrapped == NOTIFICATION:
             return Judgement(200, ids_of(message), lambda: self._shelf.notifications.take(content))
+        if aggregate:
+            return Judgement(200, ids_of(message), lambda: self._shelf.notifications.take_aggregate(cpim))
         if wrapped == PLAIN:
             return Judgement(200, ids_of(message), lambda: self._text(message, cpim, content))
         return Judgement(415, [("Accept", ACCEPTED)])
@@ -193,6 +200,24 @@ class RcsTexts:
         target = sender_of(message)
         received = Received.of(cpim, target, message.get("Conversation-ID"), self._shelf.clock())
         self._shelf.came(number_of(target), cpim, content, received)
+
+
+def cpim_among(message: Request) -> bytes | None:
+    """The CPIM object of a MESSAGE with a list of others who got it (RFC 5365 8). Raises BodySyntaxError.
+
+    None where there is none, or beside it something that is not known and not optional (RFC 5621 4).
+    """
+    parts = parts_of(message) if message.content_type and message.content_type.essence == MIXED else ()
+    found = [part for part in parts if part.content_type is not None and part.content_type.essence == CPIM]
+    others = [part for part in parts if part not in found[:1]]
+    if not found or not all(map(_may_be_ignored, others)):
+        return None
+    return found[0].decoded()
+
+
+def _may_be_ignored(part: Part) -> bool:
+    handling = (part.get("Content-Disposition") or "").replace(" ", "").lower()
+    return part.disposition == "recipient-list-history" or ";handling=optional" in handling
 
 
 def demand_text(plan: MsrpPlan) -> None:

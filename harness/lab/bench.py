@@ -216,6 +216,7 @@ class Bench:
         self.peer.config.max_expires = fresh.max_expires
         self.peer.answer_as_usual()
         self.peer.notifications.policy(timedelta(0), timedelta(0))
+        self.peer.notifications.aggregating = False
         self.peer.large_messages.largest = None
         self.peer.deferred_messages.empty()
         self.peer.groups.foci.members_join = True

@@ -152,7 +152,8 @@ class PeerConfig:
     security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists. session_interval,
     session_least: seconds of the session timer the peer asks for (None: it asks for none), and the least it
     takes (RFC 4028). limits: see PeerLimits. conference_factory, deferred_messages: URIs of these services,
-    made from the domain when empty; groups: those of pre-defined groups.
+    made from the domain when empty; recipient_list: that of the service for lists of recipients, likewise;
+    groups: those of pre-defined groups.
     personality: how the server behaves; its name and its hops stand where `server` and `hops` are not said.
     """
 
@@ -182,6 +183,7 @@ class PeerConfig:
     conference_factory: str = ""
     groups: tuple[str, ...] = ()
     deferred_messages: str = ""
+    recipient_list: str = ""
     server: str = ""
     security_agreement: SecurityPolicy = SecurityPolicy.UNSUPPORTED
     mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)
@@ -201,6 +203,7 @@ class PeerConfig:
         if self.far_party is None:
             self.far_party = FarParty.of("+491710000001", self.domain)
         self.conference_factory = self.conference_factory or f"sip:conference-factory@{self.domain}"
+        self.recipient_list = self.recipient_list or f"sip:recipient-list@{self.domain}"
         self.deferred_messages = self.deferred_messages or f"sip:deferred-messages@{self.domain}"
 
     @property

@@ -26,6 +26,7 @@ from harness.msrp.session import SendOptions
 from harness.peer.answers import HeaderChanges
 from harness.peer.config import FarParty
 from harness.peer.invitations import Invitations
+from harness.peer.listed_recipients import history_part
 from harness.peer.msrp_service import MsrpService
 from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import registered
@@ -110,6 +111,7 @@ class LargeMessages(MsrpService[LargeMessage]):
         headers: HeaderChanges | None = None,
         cpim: HeaderChanges | None = None,
         mime: HeaderChanges | None = None,
+        shown: bytes | None = None,
         setup: Setup = Setup.ACTPASS,
         alter: Callable[[MsrpTerms], MsrpTerms] = lambda terms: terms,
         strict: bool = True,
@@ -124,7 +126,8 @@ class LargeMessages(MsrpService[LargeMessage]):
         to_aor: identity or number of the handset. content: text, octets, or a file. sender: number, URI or
         party, the configured far party when None. disposition: values of Disposition-Notification. headers,
         cpim, mime: SIP headers of the INVITE, CPIM headers and headers of the content to change, add or leave
-        out. alter: the terms of the offer as a test wants them (a size that lies, another type). strict:
+        out. shown: the other recipients, as in `Pager.send_text`. alter: the terms of the offer as a test
+        wants them (a size that lies, another type). strict:
         False for an offer against RFC 6135. options: chunks and reports. cut: see `send`. times: how often
         the message goes, always with one Message-ID, as when answers are lost. hang_up: False leaves the BYE
         to `end`. wait: False returns when the session is there, and leaves the rest to `finish`.
@@ -145,7 +148,8 @@ class LargeMessages(MsrpService[LargeMessage]):
         terms = self._offer(large, size_of(octets), content_type, setup)
         self.prepare(large, [alter(terms)], strict=strict)
         reply = {} if in_reply_to is None else {"InReplyTo-Contribution-ID": in_reply_to}
-        await self.call(large, Invited({**reply, **(headers or {})}))
+        parts = () if shown is None else (history_part(shown),)
+        await self.call(large, Invited({**reply, **(headers or {})}, parts=parts))
         if not large.accepted:
             large.failure = large.outcome.failure if large.outcome is not None else ""
             return large

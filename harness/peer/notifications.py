@@ -6,6 +6,7 @@ The far party keeps to RFC 5438 unless a test asks for a named wrong.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,16 @@ from enum import StrEnum
 from harness.agent.msrp.services import CPIM
 from harness.bodies.cpim import build_cpim
 from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
+from harness.bodies.multipart import build_multipart
 from harness.bodies.timestamp import format_timestamp, later_than
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id, new_uuid
-from harness.errors import NotSeen
+from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.msrp.chunking import Outcome
 from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.config import FarParty
-from harness.peer.identities import ANONYMOUS_URI, anonymous
+from harness.peer.identities import ANONYMOUS_URI, anonymous, same_user
 from harness.peer.imdn_wrong import Wrong
 from harness.peer.journal import EventKind, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
@@ -82,6 +84,7 @@ class _Draft:
     later: str
     kind: NotificationKind
     cpim: tuple[Header, ...]
+    recipient_uri: str | None = None
     mime: tuple[Header, ...] = (("Content-Type", MEDIA_TYPE), ("Content-Disposition", "notification"))
     spoil: Callable[[bytes], bytes] = field(default=lambda document: document)
 
@@ -90,10 +93,23 @@ class _Draft:
         """Whether it reports a delivery."""
         return self.kind is NotificationKind.DELIVERED
 
-    def octets(self) -> bytes:
-        document = self.spoil(
-            build_imdn(self.message_id, self.datetime, _ELEMENT[self.kind][0], self.kind.value, strict=False)
+    @property
+    def document(self) -> bytes:
+        """The XML."""
+        kind = _ELEMENT[self.kind][0]
+        return self.spoil(
+            build_imdn(
+                self.message_id,
+                self.datetime,
+                kind,
+                self.kind.value,
+                recipient_uri=self.recipient_uri,
+                strict=False,
+            )
         )
+
+    def octets(self) -> bytes:
+        document = self.document
         mime = [*self.mime, ("Content-Length", str(len(document)))]
         return build_cpim(self.cpim, mime, document)
 
@@ -156,6 +172,8 @@ class Notifications(ReceivedNotifications):
         self._registrar = registrar
         self._sender = sender
         self._policy = Policy()
+        self.aggregating = False
+        """Whether a list service reports on all recipients of a message at once (RFC 5438 8.3)."""
         self.sent: Recent[SentNotification] = Recent()
 
     def policy(
@@ -190,11 +208,22 @@ class Notifications(ReceivedNotifications):
     def on_text(self, message: HandsetMessage, senders: Sequence[FarParty | None] = (None,)) -> None:
         """Notify of a message by the policy; of a refused one never (RFC 5438 12.1.3.1).
 
-        senders: the members of a group, each of whom notifies; None is who the message was for.
+        senders: the members of a group, each of whom notifies; None is who the message was for, or everybody
+        on its recipient list.
         """
         plan = self.plan(message) if message.accepted else []
         if plan:
-            self._start(message, plan, senders=senders)
+            self._start(message, plan, senders=self._recipients(message) or senders)
+
+    def _recipients(self, message: HandsetMessage) -> list[FarParty | None]:
+        """Those on its list, but for the handset itself; none without a list."""
+        uris = message.listed.uris if message.listed is not None else ()
+        parties: list[FarParty | None] = []
+        for uri in uris:
+            if not same_user(uri, message.sender):
+                with contextlib.suppress(UsageError):  # neither a number nor a SIP URI: nobody is there
+                    parties.append(FarParty.of(uri, self._pcscf.config.domain))
+        return parties
 
     def _start(
         self,
@@ -242,6 +271,10 @@ class Notifications(ReceivedNotifications):
         start = loop.time()
         for kind, delay in plan:
             await asyncio.sleep(max(0.0, start + delay.total_seconds() - loop.time()))
+            parties = [sender for sender in senders if sender is not None]
+            if self.aggregating and message.listed is not None:
+                await self.send_aggregate(message, kind, parties)
+                continue
             sending = (
                 self.send(message, kind, wrong=wrong, call_id=call_id, sender=sender) for sender in senders
             )
@@ -279,6 +312,29 @@ class Notifications(ReceivedNotifications):
             request = self._request(message, party, body, headers or {}, call_id or new_id())
             sending = await self._sender.send(request, transport)
             sent = SentNotification(kind, message.message_id or "", sending)
+        return self._note(sent)
+
+    async def send_aggregate(
+        self, message: HandsetMessage, kind: NotificationKind, parties: Sequence[FarParty]
+    ) -> SentNotification:
+        """Report on all these recipients at once, as a list service does (RFC 5438 8.3)."""
+        drafts = [self._draft(message, kind, {}, party) for party in parties]
+        boundary = new_id()
+        whole = build_multipart(
+            [([("Content-Type", MEDIA_TYPE)], draft.document) for draft in drafts], boundary
+        )
+        rows = changed(self._draft(message, kind, {}, None).cpim, {"From": f"<{message.recipient}>"})
+        mime = [
+            ("Content-Type", f"multipart/mixed;boundary={boundary}"),
+            ("Content-Disposition", "notification"),
+            ("Content-Length", str(len(whole))),
+        ]
+        request = self._request(
+            message, FarParty(message.recipient), build_cpim(rows, mime, whole), {}, new_id()
+        )
+        return self._note(SentNotification(kind, message.message_id or "", await self._sender.send(request)))
+
+    def _note(self, sent: SentNotification) -> SentNotification:
         self.sent.append(sent)
         self._pcscf.journal.add(EventKind.NOTIFICATION_SENT, str(sent), sent)
         return sent
@@ -326,6 +382,7 @@ class Notifications(ReceivedNotifications):
             later=later_than(message.date_time or now, moment),
             kind=kind,
             cpim=tuple(changed(rows, changes)),
+            recipient_uri=sender.sip if sender is not None and message.listed is not None else None,
         )
 
     def _request(

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from harness.agent.session.multipart_content import multipart_content
+from harness.agent.session.user import Content
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import build_cpim, format_cpim_address
 from harness.bodies.timestamp import format_timestamp
@@ -18,6 +20,7 @@ from harness.peer.authentication import Authenticator
 from harness.peer.config import FarParty
 from harness.peer.conversations import Conversations
 from harness.peer.journal import EventKind, PeerEvent, Recent
+from harness.peer.listed_recipients import LIST_MESSAGE, history_part
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target, registered
 from harness.peer.notifications import IMDN_NAMESPACE, Notifications
 from harness.peer.pcscf import Pcscf
@@ -29,7 +32,7 @@ from harness.sip.message import Request, Response
 log = logging.getLogger(__name__)
 
 DISPOSITION = ("positive-delivery", "display")
-_ACCEPTED = Answer(200)
+_ACCEPTED, _TO_EACH = Answer(200), Answer(202)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,11 @@ class Pager:
     def _usual(self, message: ReceivedMessage) -> Answer:
         if message.fault:
             return Answer(400, reason="the message/cpim body cannot be read")
+        listed = message.listed
+        if listed is not None:  # RFC 5365 7: it is accepted, and then sent to each
+            return Answer(400, reason="The recipient list cannot be read") if listed.fault else _TO_EACH
+        if LIST_MESSAGE in map(str.lower, message.request.values("Require")):
+            return Answer(400, reason="There is no recipient list")
         return _ACCEPTED
 
     async def wait_message(
@@ -220,6 +228,7 @@ class Pager:
         mime: HeaderChanges | None = None,
         headers: HeaderChanges | None = None,
         body: bytes | None = None,
+        shown: bytes | None = None,
         service: Service = Service.PAGER,
         transport: Transport | None = None,
     ) -> SentMessage:
@@ -228,9 +237,10 @@ class Pager:
         to_aor: identity or number of the handset. sender: number, URI or party, the configured far party
         when None. disposition: values of Disposition-Notification, empty for none. cpim, mime, headers:
         CPIM headers, headers of the content, SIP headers to change, add or leave out. body: octets in place
-        of the whole CPIM object. transport: UDP or TCP, chosen by size when None. Waits its turn behind
-        other MESSAGE requests. Raises NotSeen when the handset is not registered; a handset that does not
-        answer shows in the result.
+        of the whole CPIM object. shown: the document with the other recipients, as `history` writes it, of a
+        message that went to several (RFC 5365 7.3). transport: UDP or TCP, chosen by size when
+        None. Waits its turn behind other MESSAGE requests. Raises NotSeen when the handset is not registered;
+        a handset that does not answer shows in the result.
         """
         target = self.target(to_aor, service)
         party = self._pcscf.config.party_of(sender)
@@ -247,6 +257,9 @@ class Pager:
             contribution_id or self._pcscf.config.personality.ids(),
             body if body is not None else built,
         )
+        if shown is not None:
+            whole = multipart_content([Content(request.content_type, request.body), history_part(shown)])
+            request = replace(request, content_type=whole.type, body=whole.body)
         request = replace(request, service=service, in_reply_to=in_reply_to, changes=headers or {})
         sending = await self._sender.send(request, transport)
         return self._sent(text, identifier, request, sending)

@@ -33,11 +33,13 @@ from harness.peer.group_references import GroupReferences
 from harness.peer.invitations import Invitations
 from harness.peer.journal import Journal, PeerEvent, Predicate
 from harness.peer.large_message import LargeMessages
+from harness.peer.listed_recipients import LIST_MESSAGE, listed_in
 from harness.peer.mt_request import MtSender
 from harness.peer.notifications import Notifications
 from harness.peer.pager import Pager
 from harness.peer.pcscf import Pcscf
 from harness.peer.proxy_authentication import ProxyAuthentication
+from harness.peer.recipient_list import LargeMessagesToSeveral
 from harness.peer.registrar import Registrar
 from harness.peer.registration_event import RegistrationEvents
 from harness.peer.security_agreement import SecurityAgreement
@@ -104,6 +106,7 @@ class Peer:
         )
         self.chats = Chats(self.invitations)
         self.large_messages = LargeMessages(self.invitations)
+        self.large_messages_to_several = LargeMessagesToSeveral(self.invitations)
         self.deferred_messages = DeferredMessages(
             self.invitations, DeferredEvents(self.pcscf, self.event_notifier), sender
         )
@@ -299,6 +302,8 @@ class Peer:
             understood = {tag.lower() for tag in self.config.understood}
             if self._agreement.understood:
                 understood.add(OPTION_TAG)
+            if request.method == "MESSAGE":
+                understood.add(LIST_MESSAGE)
             if request.method == "INVITE":
                 understood.update(self.invitations.option_tags)
             elif request.method == "REFER":
@@ -317,6 +322,8 @@ class Peer:
         if any(coding != "identity" for coding in encodings):
             return 415, [("Accept-Encoding", "identity")]
         kind = request.content_type
+        if kind is not None and kind.essence.lower() == "multipart/mixed" and listed_in(request) is not None:
+            return None
         if kind is None or kind.essence.lower() not in self.config.accepted_bodies:
             return 415, [("Accept", ", ".join(self.config.accepted_bodies))]
         return None
@@ -335,7 +342,7 @@ class Peer:
         return [
             ("Allow", ", ".join(self._allowed)),
             ("Accept", ", ".join(self.config.accepted_bodies)),
-            ("Supported", ", ".join(sorted(self.config.understood))),
+            ("Supported", ", ".join(sorted({*self.config.understood, LIST_MESSAGE}))),
             ("Allow-Events", ", ".join(self.event_notifier.packages)),
         ]
 

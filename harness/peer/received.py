@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from harness.agent.msrp.services import COMPOSING
+from harness.agent.msrp.services import COMPOSING, CPIM
 from harness.agent.msrp.session import SessionHandle
+from harness.agent.session.multipart_content import parts_of
 from harness.agent.sip.agent import Incoming
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.encoding import DECODED_LIMIT
@@ -19,6 +20,7 @@ from harness.bodies.multipart import Part, split_multipart
 from harness.cpm.services import ICSI_TAG, Service, service_of
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.peer.identities import bare, number_of
+from harness.peer.listed_recipients import LIST, ListedRecipients, listed_in
 from harness.sip.message import Request
 
 _SHOWN_OCTETS = 1000  # of a text, in what is said of it
@@ -73,6 +75,11 @@ class HandsetMessage:
     @property
     def inside(self) -> SessionHandle | None:
         """The MSRP session its notifications go into, None when they go by MESSAGE."""
+        return None
+
+    @property
+    def listed(self) -> ListedRecipients | None:
+        """The recipient list it came with, None without one."""
         return None
 
     @property
@@ -196,6 +203,11 @@ class ReceivedMessage(HandsetMessage):
         return self.request.get("Contribution-ID")
 
     @property
+    def listed(self) -> ListedRecipients | None:
+        """The recipient list in its body (RFC 5365 6)."""
+        return listed_in(self.request)
+
+    @property
     def accepted(self) -> bool:
         """True when it was answered with a 2xx."""
         return self.status is not None and 200 <= self.status < 300
@@ -231,13 +243,15 @@ class ReceivedNotification:
 
 def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessage:
     """Take a MESSAGE apart, whose To and From can be read."""
-    request = incoming.message
-    cpim, fault = _cpim(request)
-    content = request.body
-    if cpim is not None:
-        content, undecoded = _decoded(cpim)
-        fault = fault or undecoded
-    content_type = (cpim.mime_get("Content-Type") if cpim is not None else request.get("Content-Type")) or ""
+    content_type, content, fault = _message_in(incoming.message)
+    cpim = None
+    if not fault and content_type.partition(";")[0].strip().lower() == CPIM:
+        try:
+            cpim = parse_cpim(content)
+            content, fault = _decoded(cpim)
+            content_type = cpim.mime_get("Content-Type") or ""
+        except BodySyntaxError as error:
+            fault = str(error)
     return ReceivedMessage(
         number=number,
         time=time,
@@ -249,14 +263,15 @@ def read_message(incoming: Incoming, number: int, time: float) -> ReceivedMessag
     )
 
 
-def _cpim(request: Request) -> tuple[CpimMessage | None, str]:
-    kind = request.content_type
-    if kind is None or kind.essence.lower() != "message/cpim":
-        return None, ""
-    try:
-        return parse_cpim(request.body), ""
-    except BodySyntaxError as error:
-        return None, str(error)
+def _message_in(request: Request) -> tuple[str, bytes, str]:
+    """Type and octets of the message itself, and why they could not be decoded.
+
+    It is the body, or the first part beside a recipient list (RFC 5365 6).
+    """
+    beside = [part for part in parts_of(request) if part.disposition != LIST]
+    if not beside:
+        return request.get("Content-Type") or "", request.body, ""
+    return beside[0].get("Content-Type") or "text/plain", *_decoded(beside[0])
 
 
 def _decoded(entity: CpimMessage | Part) -> tuple[bytes, str]:

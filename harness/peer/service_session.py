@@ -29,6 +29,7 @@ from harness.evidence.timeline import Address
 from harness.msrp.chunking import Outcome
 from harness.peer.config import FarParty
 from harness.peer.journal import Recent
+from harness.peer.listed_recipients import ListedRecipients, listed_in
 from harness.peer.mt_request import Target
 from harness.peer.received import Carrier, HandsetMessage
 from harness.peer.service_table import Asked
@@ -252,6 +253,12 @@ class SessionMessage(HandsetMessage):
     def inside(self) -> SessionHandle | None:
         """The MSRP session its notifications go into, None when they go by MESSAGE."""
         return self.session.inside
+
+    @property
+    def listed(self) -> ListedRecipients | None:
+        """The recipient list of a standalone message: that of its INVITE."""
+        asked = self.session.asked
+        return listed_in(asked.request) if asked is not None and self.session.flow is Flow.LARGE else None
 
     @property
     def size(self) -> int:

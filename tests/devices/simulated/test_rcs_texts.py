@@ -387,7 +387,7 @@ async def test_an_unknown_type_is_refused_with_accept(tools: Any, options: dict[
         await rig.register()
         answer = await rig.text("hi", **options)
         assert answer.status == 415
-        assert answer.header("Accept") == "message/cpim, text/plain, message/imdn+xml"
+        assert answer.header("Accept") == "message/cpim, text/plain, message/imdn+xml, multipart/mixed"
         await rig.network.nothing()
         assert rig.shown == []
 

@@ -72,7 +72,10 @@ def test_options_shows_what_the_far_party_can_do(bench: Any, far: str) -> None:
     answer = bench.handset().ask("OPTIONS", far, to=far)
     assert answer.status == 200
     assert "iari.rcse.im" in (answer.header("Contact") or "")
-    assert (answer.header("Allow"), answer.header("Supported")) == (METHODS, "100rel, path, timer")
+    assert (answer.header("Allow"), answer.header("Supported")) == (
+        METHODS,
+        "100rel, path, recipient-list-message, timer",
+    )
 
 
 def test_options_can_be_refused(bench: Any, far: str) -> None:

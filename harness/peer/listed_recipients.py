@@ -1,0 +1,58 @@
+"""Recipient lists in requests: whom a message is for, and who got it too (RFC 5363, RFC 5364, RFC 5365)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.agent.session.multipart_content import parts_of
+from harness.agent.session.user import Content
+from harness.bodies.resource_lists import MEDIA_TYPE, parse_resource_lists, write_resource_lists
+from harness.errors import BodySyntaxError
+from harness.peer.identities import canonical, number_of
+from harness.sip.message import Request
+
+LIST = "recipient-list"
+LIST_MESSAGE = "recipient-list-message"
+LIST_INVITE = "recipient-list-invite"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRecipients:
+    """What a list says. uris: of those to be sent to, each once (RFC 5363 4.1). fault: why it cannot be read,
+    or names nobody.
+    """
+
+    uris: tuple[str, ...]
+    fault: str = ""
+
+
+def listed_in(request: Request) -> ListedRecipients | None:
+    """The list of a request, all lists in it as one (RFC 5363 4.1); None where it has none."""
+    parts = [part for part in parts_of(request) if part.disposition == LIST]
+    if not parts:
+        return None
+    found: dict[str, str] = {}
+    try:
+        for part in parts:
+            if part.content_type is None or part.content_type.essence != MEDIA_TYPE:
+                return ListedRecipients((), f"a recipient list that is no {MEDIA_TYPE}")
+            for each in parse_resource_lists(part.decoded()).recipients:
+                if each.uri:
+                    found.setdefault(number_of(each.uri) or canonical(each.uri), each.uri)
+    except BodySyntaxError as error:
+        return ListedRecipients((), str(error))
+    return ListedRecipients(tuple(found.values()), "" if found else "a recipient list without anybody in it")
+
+
+def history(recipients: Iterable[tuple[str, str | None]]) -> bytes:
+    """The list a receiver is shown: URIs with "to" or "cc"; who is "bcc", or has none, is left out (RFC 5364
+    5).
+    """
+    return write_resource_lists((uri, copy) for uri, copy in recipients if copy in ("to", "cc"))
+
+
+def history_part(document: bytes) -> Content:
+    """A list in a request to a receiver (RFC 5365 7.3)."""
+    disposition = ("Content-Disposition", "recipient-list-history;handling=optional")
+    return Content(MEDIA_TYPE, document, (disposition,))
