@@ -120,7 +120,7 @@ def _status(metrics: Metrics, status: MessageStatus, index: int, line: Box) -> N
 def _file(metrics: Metrics, message: Message, file: Attachment, bottom: int) -> list[Node]:
     """A card with the name, how far it is, and what the user can do about it."""
     px = metrics.px
-    asks = file.state is AttachmentState.OFFERED
+    asks = file.asks
     across, height = px(380), px(132) if asks else px(84)
     left = metrics.width - px(16) - across if message.outgoing else px(16)
     card = Box(left, bottom - height, left + across, bottom)

@@ -79,7 +79,8 @@ class ChatState(StrEnum):
 class Attachment:
     """A file in a bubble.
 
-    `size` and `octets` (across so far) in octets; `path` in the handset's file tree.
+    `size` and `octets` (across so far) in octets; `path` in the handset's file tree. `again`: it failed, and
+    the user may have it fetched.
     """
 
     name: str
@@ -89,6 +90,12 @@ class Attachment:
     octets: int = 0
     state: AttachmentState = AttachmentState.WAITING
     why: str = ""
+    again: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether the user is asked to accept it, for the first time or again."""
+        return self.state is AttachmentState.OFFERED or (self.again and self.state is AttachmentState.FAILED)
 
 
 @dataclass(slots=True)

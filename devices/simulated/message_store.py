@@ -251,11 +251,14 @@ class MessageStore:
         if self.conversation_on_screen == conversation.key:
             self._tell_shown(conversation.key)
 
-    def file_failed(self, id: str, why: str) -> None:
-        """It did not arrive, or did not leave. What the user ended already stays as it is."""
+    def file_failed(self, id: str, why: str, again: bool = False) -> None:
+        """It did not arrive, or did not leave. What the user ended already stays as it is.
+
+        again: the user may accept it once more, so that it is fetched.
+        """
         if (attachment := self._attachment(id)) is None or attachment.state.over:
             return
-        attachment.state, attachment.why = AttachmentState.FAILED, why
+        attachment.state, attachment.why, attachment.again = AttachmentState.FAILED, why, again
         self.outcome(id, MessageStatus.NOT_SENT)
 
     def _attachment(self, id: str) -> Attachment | None:
@@ -268,8 +271,9 @@ class MessageStore:
                 conversation.group.left = not accept
         attachment = self._attachment(offer_id)
         if attachment is not None:
-            if attachment.state is not AttachmentState.OFFERED:
+            if not attachment.asks:
                 return
+            attachment.again = False
             attachment.state = AttachmentState.WAITING if accept else AttachmentState.DECLINED
         self.asked(lambda service: service.answer_offer(offer_id, accept))
 

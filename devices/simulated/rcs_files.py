@@ -46,10 +46,12 @@ class RcsFiles:
     def ready(self, sessions: RcsSessions) -> None:
         """Registered: what waits goes, and goes on."""
         self.sent.ready(sessions)
+        self.received.ready(sessions)
 
     def gone(self) -> None:
         """Files wait from now on."""
         self.sent.gone()
+        self.received.gone()
 
     async def close(self) -> None:
         """Nothing more is sent."""

@@ -1,6 +1,6 @@
-"""Files that come to the RCS client: the offer, its answer, the content, and the rest of one that broke off.
+"""Files that come to the RCS client: the offer, its answer, the content, and what is fetched after all.
 
-RFC 5547 8.3.1 and 8.4. What is not as announced counts as failed; what arrived whole is notified by MESSAGE.
+RFC 5547 8.2.2, 8.3.1 and 8.4. What is not as announced failed; what arrived whole is notified by MESSAGE.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from devices.simulated.conversations import OfferKind
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_conversations import Recent
 from devices.simulated.rcs_notifications import Received
-from devices.simulated.rcs_sessions import Arrival, Hooks, Media, SessionCall
+from devices.simulated.rcs_sessions import Arrival, Hooks, Media, RcsSessions, SessionCall
 from devices.simulated.rcs_texts import TextShelf
 from harness.agent.background import Background
 from harness.agent.msrp.content import SpooledContent
-from harness.agent.msrp.services import CPIM
+from harness.agent.msrp.services import CPIM, Flow
 from harness.agent.msrp.session import MsrpUser, ReceivedMessage
 from harness.agent.session.multipart_content import parts_of
 from harness.agent.session.user import Ending
 from harness.bodies.cpim import CpimMessage, parse_cpim
-from harness.bodies.file_attributes import FileDescription, FileHash, FileSelector
+from harness.bodies.file_attributes import FileDescription, FileHash, FileRange, FileSelector
 from harness.cpm.tokens import new_id
 from harness.errors import BodySyntaxError, RcsLabError, UsageError
 
@@ -86,6 +86,15 @@ class ReceivedFiles:
         self._offers: dict[str, IncomingFile] = {}
         self._coming: dict[str, IncomingFile] = {}
         self._broken: Recent[tuple[str, str], IncomingFile] = Recent()
+        self._sessions: RcsSessions | None = None
+
+    def ready(self, sessions: RcsSessions) -> None:
+        """Registered: what broke off can be fetched."""
+        self._sessions = sessions
+
+    def gone(self) -> None:
+        """Nothing can be fetched now."""
+        self._sessions = None
 
     def close(self) -> None:
         """The handset is switched off."""
@@ -141,13 +150,44 @@ class ReceivedFiles:
         """The user, or a setting, answers. False when it is no offer of a file, or one that is over."""
         file = self._offers.pop(offer_id, None)
         if file is None:
-            return False
+            return self._answer_again(offer_id, accept)
         file.stop_timer()
         if accept:
             self._background.spawn(self._accept(file))
         else:
             file.arrival.refuse(_DECLINED)
         return True
+
+    def _answer_again(self, offer_id: str, accept: bool) -> bool:
+        """A file that broke off is fetched, or never will be."""
+        file = next((each for each in self._broken.values() if each.offer_id == offer_id), None)
+        if file is None:
+            return False
+        if accept and self._sessions is not None:
+            del self._broken[file.key]
+            self._background.spawn(self._fetch(self._sessions, file))
+        elif accept:
+            self._app.file_failed(offer_id, "no connection", again=True)
+        return True
+
+    async def _fetch(self, sessions: RcsSessions, broken: IncomingFile) -> None:
+        """Ask for the octets that are missing (8.2.2). It is the message that was sent once."""
+        selector, before = broken.told.selector, broken.before
+        span = FileRange(before.size + 1, selector.size) if before is not None and before.size else None
+        told = FileDescription(selector, transfer_id=new_id(32), range=span)
+        file = IncomingFile(broken.offer_id, broken.key, broken.arrival, told, before if span else None)
+        self._coming[file.offer_id] = file
+        ids = self._shelf.conversations.id_of(file.number), self._shelf.personality.ids.make()
+        media = Media((selector.type or "*").partition(";")[0], told, LARGEST_FILE)
+        call = sessions.invite(Flow.FILE_PULL, file.arrival.target, ids, self._hooks(file), media)
+        outcome = await call.begun()
+        if outcome.session is None:
+            self._over(file, outcome.failure if outcome.response is None else outcome.response.reason)
+
+    def _hooks(self, file: IncomingFile) -> Hooks:
+        return Hooks(
+            msrp=lambda call: self._user(file, call), ended=lambda _, ending: self._ended(file, ending)
+        )
 
     def _withdrawn(self, file: IncomingFile, ending: Ending) -> None:
         """It ended before the user answered."""
@@ -157,11 +197,8 @@ class ReceivedFiles:
 
     async def _accept(self, file: IncomingFile) -> None:
         self._coming[file.offer_id] = file
-        hooks = Hooks(
-            msrp=lambda call: self._user(file, call), ended=lambda _, ending: self._ended(file, ending)
-        )
         kind = (file.told.selector.type or "*").partition(";")[0]
-        call = await file.arrival.accept(hooks, Media(kind, max_size=LARGEST_FILE))
+        call = await file.arrival.accept(self._hooks(file), Media(kind, max_size=LARGEST_FILE))
         if call is None:
             self._over(file, "not possible")
         elif file.cancelled:
@@ -201,6 +238,8 @@ class ReceivedFiles:
         if file.done or file.cancelled or file.call is None:
             return
         file.done = True
+        if file.before is not None and not self._begins_there(file, file.call):
+            file.before = None
         file.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._linger, file.call)
         try:
             cpim, kind, start = _unwrapped(file.arrival, message)
@@ -219,6 +258,11 @@ class ReceivedFiles:
         if cpim is not None:
             self._notify(file, cpim, file.call)
         self._app.file_done(file.offer_id, path)
+
+    def _begins_there(self, file: IncomingFile, call: SessionCall) -> bool:
+        """Whether what came is the range we asked for; who sends that repeats it (8.3.2)."""
+        remote = call.handle.plan.remote_file
+        return call.invite is None or (remote is not None and remote.range == file.told.range)
 
     def _stored(self, file: IncomingFile, content: SpooledContent, start: int) -> str:
         """Write it under Download; where it lies. Raises OSError."""
@@ -305,9 +349,8 @@ class ReceivedFiles:
         self._coming.pop(file.offer_id, None)
         if file.done or file.cancelled:
             return
-        if file.before is not None:
-            self._broken[file.key] = file
-        self._app.file_failed(file.offer_id, why)
+        self._broken[file.key] = file
+        self._app.file_failed(file.offer_id, why, again=True)
 
 
 def _unwrapped(arrival: Arrival, message: ReceivedMessage) -> tuple[CpimMessage | None, str, int]:

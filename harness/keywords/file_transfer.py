@@ -323,6 +323,19 @@ class FileTransferKeywords(Topic):
         )
         return self.call(waiting, seconds)
 
+    @keyword
+    def far_party_shares_file(
+        self, file: Path, name: str | None = None, content_type: str | None = None
+    ) -> None:
+        """Lets the far party give ``file`` to a handset that asks for it, until the test ends.
+
+        ``name`` and ``content_type`` are as in `Offer File To Handset`. What the handset asks for tells
+        `Wait For File Offer`.
+        """
+        shown = name or file.name
+        kind = content_type or mimetypes.guess_type(shown)[0] or "application/octet-stream"
+        self.bench.peer.file_transfers.shared.append(OwnFile(file, shown, kind))
+
     # -- the far party asks
 
     @keyword

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from harness.agent.failures import TransportFailed
 from harness.agent.msrp.cpim_content import first, pieces_of
@@ -19,12 +19,12 @@ from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
 from harness.agent.msrp.terms import MsrpTerms
 from harness.agent.session.invite_server import IncomingInvite
 from harness.agent.session.user import Content
-from harness.bodies.cpim import CpimMessage, build_cpim, parse_cpim
+from harness.bodies.cpim import build_cpim
 from harness.bodies.file_attributes import FileDescription, FileRange, FileSelector
 from harness.bodies.sdp_attributes import Setup
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id
-from harness.errors import BodySyntaxError, NotSeen, UsageError
+from harness.errors import NotSeen, UsageError
 from harness.msrp.content import PieceSource
 from harness.msrp.session import SendOptions
 from harness.peer.answers import Answer, HeaderChanges
@@ -36,13 +36,16 @@ from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import registered
 from harness.peer.pager import DISPOSITION, cpim_rows
 from harness.peer.service_session import SessionMessage
-from harness.peer.service_table import Asked, part_of
+from harness.peer.service_table import Asked
 from harness.peer.transferred_file import (
     ID_LENGTH,
     FileTransfer,
     OwnFile,
     ReceivedFile,
     content_pieces,
+    head_in_invite,
+    held_after,
+    icon_of,
     read_file_of,
 )
 from harness.sip.message import Response
@@ -139,7 +142,7 @@ class FileTransfers(MsrpService[FileTransfer]):
     def read(self, session: FileTransfer, message: MsrpMessage, number: int, time: float) -> SessionMessage:
         """A bare file has its CPIM headers in the INVITE."""
         read = super().read(session, message, number, time)
-        head = _head_of(session)
+        head = head_in_invite(session)
         return read if read.cpim is not None or head is None else dataclasses.replace(read, cpim=head)
 
     def notify(self, session: FileTransfer, message: SessionMessage) -> None:
@@ -246,7 +249,7 @@ class FileTransfers(MsrpService[FileTransfer]):
         transfer.described = announce(await asyncio.to_thread(file.described, span))
         self.prepare(transfer, [alter(self._offer(transfer, file.type, setup))], strict=strict)
         head = [] if wrapped else [self._head(transfer, file, disposition)]
-        icon = _icon(file, transfer.described)
+        icon = icon_of(file, transfer.described)
         await self.call(transfer, Invited(headers or {}, related=icon, parts=head), wait=False)
         work = self._push(transfer, disposition, options, cut, hold, hang_up)
         if wait:
@@ -361,7 +364,7 @@ class FileTransfers(MsrpService[FileTransfer]):
         size = max(stop - span.start + 1, 0)
         pieces = first(pieces_of(file.content, span.start - 1), size if cut is None else min(cut, size))
         if hold is not None:
-            pieces = _held(pieces, hold, handle.hold)
+            pieces = held_after(pieces, hold, handle.hold)
         transfer.sent = await self.send_bare(
             transfer, PieceSource(pieces, size), file.type, options=options, anyway=True
         )
@@ -398,29 +401,3 @@ class FileTransfers(MsrpService[FileTransfer]):
         found = await self._wait(fits, "a file" if name is None else f"a file {name!r}", timeout, after)
         assert isinstance(found, ReceivedFile)
         return found
-
-
-def _head_of(transfer: FileTransfer) -> CpimMessage | None:
-    """The CPIM headers in the INVITE of the handset, None without any that can be read."""
-    part = part_of(transfer.asked.parts, CPIM) if transfer.asked is not None else None
-    try:
-        return parse_cpim(part.decoded()) if part is not None else None
-    except BodySyntaxError:
-        return None
-
-
-def _icon(file: OwnFile, described: FileDescription) -> list[Content]:
-    """The thumbnail that the offer names (8.8)."""
-    if file.icon is None or described.icon is None:
-        return []
-    rows = (("Content-ID", f"<{described.icon}>"), ("Content-Disposition", "icon"), *file.icon.headers)
-    return [Content(file.icon.type, file.icon.body, rows)]
-
-
-def _held(pieces: Iterable[bytes], octets: int, hold: Callable[[bool], None]) -> Iterator[bytes]:
-    """Pieces, and after so many octets the connection stands still."""
-    left = octets
-    for piece in pieces:
-        yield piece
-        if left > 0 and (left := left - len(piece)) <= 0:
-            hold(True)

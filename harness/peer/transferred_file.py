@@ -6,7 +6,7 @@ RFC 5547. What comes stays in a file once it is large: it is read by pieces.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import Any
 
 from harness.agent.msrp.content import SpooledContent
 from harness.agent.msrp.cpim_content import pieces_of, size_of
+from harness.agent.msrp.services import CPIM
 from harness.agent.msrp.session import ReceivedMessage as MsrpMessage
 from harness.agent.session.user import Content
+from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.file_attributes import FileDates, FileDescription, FileHash, FileRange, FileSelector
 from harness.cpm.tokens import new_id
-from harness.errors import NotSeen
+from harness.errors import BodySyntaxError, NotSeen
 from harness.evidence.kept_files import keep_file
 from harness.peer.service_session import SentInSession, ServiceSession, SessionMessage
+from harness.peer.service_table import part_of
 
 SHA1 = "sha-1"
 ID_LENGTH = 32  # of a file-transfer-id, as RFC 5547 8.1 recommends
@@ -233,3 +236,29 @@ def _faults(wanted: FileSelector, found: FileSelector) -> Iterator[str]:
 def _unlike(wanted: Sequence[FileHash], found: Sequence[FileHash]) -> Iterator[FileHash]:
     known = {each.algorithm: each for each in found}
     return (each for each in wanted if each.algorithm in known and known[each.algorithm] != each)
+
+
+def head_in_invite(transfer: FileTransfer) -> CpimMessage | None:
+    """The CPIM headers in the INVITE of the handset, None without any that can be read."""
+    part = part_of(transfer.asked.parts, CPIM) if transfer.asked is not None else None
+    try:
+        return parse_cpim(part.decoded()) if part is not None else None
+    except BodySyntaxError:
+        return None
+
+
+def icon_of(file: OwnFile, described: FileDescription) -> list[Content]:
+    """The thumbnail that the offer names (8.8)."""
+    if file.icon is None or described.icon is None:
+        return []
+    rows = (("Content-ID", f"<{described.icon}>"), ("Content-Disposition", "icon"), *file.icon.headers)
+    return [Content(file.icon.type, file.icon.body, rows)]
+
+
+def held_after(pieces: Iterable[bytes], octets: int, hold: Callable[[bool], None]) -> Iterator[bytes]:
+    """Pieces, and after so many octets the connection stands still."""
+    left = octets
+    for piece in pieces:
+        yield piece
+        if left > 0 and (left := left - len(piece)) <= 0:
+            hold(True)

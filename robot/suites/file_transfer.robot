@@ -246,6 +246,28 @@ Handset Gives A File That Is Asked For
     Wait For End Of File Transfer    ${transfer}
     No Finding Should Be Reported
 
+User Fetches What Broke Off
+    [Documentation]    The handset asks for the rest (RFC 5547 8.2.2), and notifies of the message as it was sent.
+    ${file} =    File Of Octets    9000    fetched.bin
+    ${first} =    Offer File To Handset    ${file}    break_off_after=5000
+    Wait Until File Breaks Off    ${first}
+    Far Party Shares File    ${file}
+    Accept On Handset    fetched.bin
+    ${pull} =    Wait For File Offer
+    Should Be Equal    ${pull.flow.value}    file pulled
+    Should Be Equal As Strings    ${pull.described.range}    5001-9000
+    Wait For Notification    ${first}    DELIVERED
+    Handset Has File    ${file}
+
+User Asks For A File Nobody Has Any More
+    ${file} =    File Of Octets    9000    gone.bin
+    ${first} =    Offer File To Handset    ${file}    break_off_after=5000
+    Wait Until File Breaks Off    ${first}
+    Accept On Handset    gone.bin
+    ${pull} =    Wait For File Offer
+    Should Be Equal As Integers    ${pull.status}    488
+    Handset Shows File    gone.bin    FAILED
+
 Handset Has No Such File
     Pull File From Handset    name=nobody has this.bin    size=5    expect=488
 

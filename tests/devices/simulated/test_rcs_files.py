@@ -615,3 +615,80 @@ async def test_a_file_nobody_has(tools: Any) -> None:
         rows = ('a=file-selector:name:"t.txt"', "a=file-transfer-id:p1")
         ask(rig, tools, far.sdp("actpass", "recvonly", *rows))
         assert (await rig.network.receive("SIP/2.0")).status == 488
+
+
+# -- the user has a file fetched
+
+
+async def test_the_rest_of_a_file_is_fetched(tools: Any) -> None:
+    """RFC 5547 8.2.2: recvonly, selectors, a new id and the range; nothing else of file-*."""
+    async with meeting(tools) as (rig, far):
+        dialog = ask(rig, tools, offer(far, tools))
+        await accepted(rig, far, dialog)
+        chunk(far, TEXT[:3000], 1, 5000, "+")
+        await far.receive("200")
+        assert (await rig.network.ask("BYE", rig.contact, cseq=2, **dialog)).status == 200
+        await tools.settled()
+        message = rig.app.conversations[tools.FAR_NUMBER].messages[-1]
+        assert message.attachment.asks
+        rig.app.answer(message.id, True)
+        far.inbox = type(far.inbox)()
+        invite = await rig.network.receive("INVITE")
+        assert invite.header("P-Preferred-Service") == f"urn:urn-7:{ICSI}"
+        rows = re.findall(r"a=(.*?)\r", invite.body)
+        assert "recvonly" in rows and "file-range:3001-5000" in rows and "setup:active" in rows
+        assert f'file-selector:name:"n.txt" type:text/plain size:5000 hash:sha-1:{HASH}' in rows
+        assert [row.partition(":")[0] for row in rows if row.startswith("file-")] == [
+            "file-selector", "file-transfer-id", "file-range",
+        ]  # fmt: skip
+        copied = [row for row in rows if row.startswith(("file-transfer-id", "file-range"))]
+        told = (f"a=file-selector:type:text/plain hash:sha-1:{HASH}", *(f"a={row}" for row in copied))
+        sdp = far.sdp("passive", "sendonly", *told)
+        contact = f"Contact: <sip:far@127.0.0.1:{rig.network.port}>"
+        rig.network.answer(invite, "200 OK", contact, "Content-Type: application/sdp", body=sdp)
+        await rig.network.receive("ACK")
+        assert (await far.receive()).header("Byte-Range") == "1-0/0"
+        chunk(far, TEXT[3000:], 1, 2000, message="pulled1")
+        await far.receive("200")
+        delivered = await rig.network.receive("MESSAGE")
+        assert "<message-id>mid-1</message-id>" in delivered.body
+        assert (stored(rig), message.attachment.state) == ({"n.txt": TEXT.encode()}, DONE)
+
+
+async def test_a_file_that_is_fetched_comes_whole(tools: Any) -> None:
+    """The answer has no range: what comes begins at the first octet."""
+    async with meeting(tools) as (rig, far):
+        dialog = ask(rig, tools, offer(far, tools))
+        await accepted(rig, far, dialog)
+        chunk(far, TEXT[:3000], 1, 5000, "+")
+        await far.receive("200")
+        await rig.network.ask("BYE", rig.contact, cseq=2, **dialog)
+        await tools.settled()
+        rig.app.answer(rig.app.conversations[tools.FAR_NUMBER].messages[-1].id, True)
+        far.inbox = type(far.inbox)()
+        invite = await rig.network.receive("INVITE")
+        transfer = re.findall("a=file-transfer-id:.*", invite.body)[0].strip()
+        sdp = far.sdp("passive", "sendonly", f"a=file-selector:hash:sha-1:{HASH}", transfer)
+        contact = f"Contact: <sip:far@127.0.0.1:{rig.network.port}>"
+        rig.network.answer(invite, "200 OK", contact, "Content-Type: application/sdp", body=sdp)
+        await rig.network.receive("ACK")
+        await far.receive()
+        chunk(far, TEXT, 1, 5000, message="pulled1")
+        await far.receive("200")
+        await rig.network.receive("MESSAGE")
+        assert stored(rig) == {"n.txt": TEXT.encode()}
+
+
+async def test_a_file_that_is_not_there_any_more(tools: Any) -> None:
+    async with meeting(tools) as (rig, far):
+        dialog = ask(rig, tools, offer(far, tools))
+        await accepted(rig, far, dialog)
+        await rig.network.ask("BYE", rig.contact, cseq=2, **dialog)
+        await tools.settled()
+        rig.app.answer(rig.app.conversations[tools.FAR_NUMBER].messages[-1].id, True)
+        invite = await rig.network.receive("INVITE")
+        assert "file-range" not in invite.body
+        rig.network.answer(invite, "488 Not Acceptable Here")
+        await rig.network.receive("ACK")
+        await tools.settled()
+        assert (file_of(rig, tools).state, file_of(rig, tools).asks) == (FAILED, True)
