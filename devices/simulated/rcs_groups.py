@@ -211,10 +211,11 @@ class RcsGroups:
     async def _begin(self, group: Group, call: SessionCall, sessions: RcsSessions) -> None:
         """Wait for the answer to our INVITE. A refusal is one to the texts that wait too."""
         outcome = await call.begun()
+        if outcome.session is not None:
+            group.focus = _focus_of(outcome.response) or call.parties.target
         if group.call is not call:
             return
         if outcome.session is not None:
-            group.focus = _focus_of(outcome.response) or call.parties.target
             await self._connect(group, call)
             return
         group.call = None

@@ -339,6 +339,8 @@ async def test_without_an_msrp_session_the_group_is_not_tried_again(tools: Any) 
         rig.network.answer(await rig.network.receive("BYE"), "200 OK")
         await rig.network.nothing()
         assert not focus.conversation.group.open
+        focus.write("once more")
+        assert (await rig.network.receive("INVITE")).start == f"INVITE {FOCUS} SIP/2.0"
 
 
 async def test_a_focus_calls_in_anew(tools: Any) -> None:
