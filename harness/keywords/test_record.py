@@ -101,8 +101,7 @@ class TestRecord:
             roles=self.bench.roles,
             screenshots=self.screenshots,
         )
-        arrived = list(self.bench.peer.file_transfers.arrived)
-        keep_files(folder, [file for file in arrived if file.message.number > self.since])
+        keep_files(folder, self.bench.received_files(self.since))
 
     def _settle(self, passed: bool, undecided: bool) -> RunVerdict:
         if self.infra is not None:

@@ -39,6 +39,7 @@ from harness.peer.config import (
 )
 from harness.peer.peer import Peer
 from harness.peer.personality import personality_named
+from harness.peer.transferred_file import ReceivedFile
 from harness.sip.security_agreement import SecurityServer
 from harness.verify.due import Due, due_notifications
 from harness.verify.engine import Verifier, VerifySettings
@@ -276,6 +277,11 @@ class Bench:
         assert self._verifier is not None, "the bench is not open"
         found = due_notifications(self._verifier.assembly, owed_by=owed_by)
         return [due for due in found if due.message.number > since]
+
+    def received_files(self, since: int) -> list[ReceivedFile]:
+        """The files of handsets that were complete later than number `since` of the timeline."""
+        arrived = list(self.peer.file_transfers.arrived)
+        return [file for file in arrived if file.message.number > since]
 
 
 _NO_LIMITS_SET = LimitsPart()

@@ -31,6 +31,10 @@ class Lab:
     roles: dict[str, list[str]] = field(default_factory=dict)
     handsets: dict[str, Any] = field(default_factory=dict)
     looked: int = 0
+    files: list[Any] = field(default_factory=list)
+
+    def received_files(self, since: int) -> list[Any]:
+        return self.files
 
     def judge(self, since: int) -> list[Finding]:
         self.asked_since.append(since)
@@ -40,6 +44,18 @@ class Lab:
         self.looked += 1
         if self.broken is not None:
             raise self.broken
+
+
+class Photo:
+    """A file of a handset."""
+
+    name = "../photo.jpg"
+
+    def pieces(self) -> list[bytes]:
+        return [b"pho", b"to"]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name}
 
 
 @pytest.fixture
@@ -130,3 +146,10 @@ def test_evidence_that_cannot_be_written_is_infra(record, tmp_path):
     (tmp_path / "t").write_text("in the way")
     assert record.end(True, False, tmp_path / "t") is RunVerdict.INFRA
     assert "make room" in str(record.infra)
+
+
+def test_files_of_the_handset_are_kept_with_the_evidence(lab, record, tmp_path):
+    lab.files = [Photo()]
+    assert record.end(True, False, tmp_path / "t") is RunVerdict.PASS
+    assert (tmp_path / "t" / "files" / "_._photo.jpg").read_bytes() == b"photo"
+    assert (tmp_path / "t" / "files.json").exists()
