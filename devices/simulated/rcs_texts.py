@@ -216,7 +216,7 @@ def cpim_among(message: Request) -> bytes | None:
 
 
 def _may_be_ignored(part: Part) -> bool:
-    handling = (part.get("Content-Disposition") or "").replace(" ", "").lower()
+    handling = (part.mime_get("Content-Disposition") or "").replace(" ", "").lower()
     return part.disposition == "recipient-list-history" or ";handling=optional" in handling
 
 

@@ -13,20 +13,18 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
 from harness.bodies.fault import Fault
 from harness.bodies.mime import (
-    ContentType,
     Line,
     MimeField,
     encode_text,
     looks_like_field,
     mime_value,
-    parse_content_type,
     parse_mime_fields,
     read_line,
     write_mime_fields,
 )
+from harness.bodies.mime_content import MimeContent
 from harness.bodies.timestamp import parse_timestamp
 from harness.errors import BodySyntaxError
 
@@ -120,7 +118,7 @@ class CpimAddress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CpimMessage:
+class CpimMessage(MimeContent):
     """A CPIM object with every octet accounted for. Offsets count from its first octet."""
 
     raw: bytes
@@ -176,10 +174,6 @@ class CpimMessage:
         """The values of all headers written exactly so."""
         return [header.value for header in self.headers if header.name == name]
 
-    def mime_get(self, name: str) -> str | None:
-        """The value of a MIME header of the content, name in any case."""
-        return mime_value(self.mime, name)
-
     @property
     def namespaces(self) -> dict[str, str]:
         """prefix -> URN as declared by NS; the empty prefix where a default namespace is declared."""
@@ -224,28 +218,6 @@ class CpimMessage:
             return parse_timestamp(fields[0].value).moment if fields else None
         except BodySyntaxError:
             return None
-
-    @property
-    def content_type(self) -> ContentType | None:
-        """The type of the content, None when absent or unreadable."""
-        value = self.mime_get("Content-Type")
-        try:
-            return None if value is None else parse_content_type(value)
-        except BodySyntaxError:
-            return None
-
-    @property
-    def decodable(self) -> bool:
-        """Whether the encodings of the content are known here; decoded() raises where they are not."""
-        return is_decodable(*self._encodings)
-
-    def decoded(self, limit: int = DECODED_LIMIT) -> bytes:
-        """The content without its encodings. Raises BodySyntaxError, also for more than limit octets."""
-        return decode_content(self.content, *self._encodings, offset=self.content_offset, limit=limit)
-
-    @property
-    def _encodings(self) -> tuple[str | None, str | None]:
-        return self.mime_get("Content-Encoding"), self.mime_get("Content-Transfer-Encoding")
 
     @property
     def asks_for_imdn(self) -> bool:

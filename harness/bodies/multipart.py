@@ -7,18 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.bodies.encoding import DECODED_LIMIT, decode_content, is_decodable
 from harness.bodies.fault import Fault
 from harness.bodies.mime import (
-    ContentType,
     Line,
     MimeField,
-    mime_value,
-    parse_content_type,
     parse_mime_fields,
     read_line,
     write_mime_fields,
 )
+from harness.bodies.mime_content import MimeContent
 from harness.errors import BodySyntaxError
 
 _CLAUSE = "RFC 2046 5.1.1"
@@ -35,45 +32,19 @@ class MultipartFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(MimeContent):
     """One body part. Offsets count from the start of the multipart body; raw is headers and content."""
 
-    headers: tuple[MimeField, ...]
+    mime: tuple[MimeField, ...]
     content: bytes
     offset: int
     content_offset: int
     raw: bytes
 
-    def get(self, name: str) -> str | None:
-        """The value of a MIME header, name in any case."""
-        return mime_value(self.headers, name)
-
-    @property
-    def content_type(self) -> ContentType | None:
-        """The type of the part, None when absent or unreadable."""
-        value = self.get("Content-Type")
-        try:
-            return None if value is None else parse_content_type(value)
-        except BodySyntaxError:
-            return None
-
-    @property
-    def decodable(self) -> bool:
-        """Whether the encodings of the content are known here; decoded() raises where they are not."""
-        return is_decodable(*self._encodings)
-
-    def decoded(self, limit: int = DECODED_LIMIT) -> bytes:
-        """The content without its encodings. Raises BodySyntaxError, also for more than limit octets."""
-        return decode_content(self.content, *self._encodings, offset=self.content_offset, limit=limit)
-
-    @property
-    def _encodings(self) -> tuple[str | None, str | None]:
-        return self.get("Content-Encoding"), self.get("Content-Transfer-Encoding")
-
     @property
     def disposition(self) -> str | None:
         """Content-Disposition without its parameters, in lower case."""
-        value = self.get("Content-Disposition")
+        value = self.mime_get("Content-Disposition")
         return None if value is None else value.partition(";")[0].strip().lower()
 
 

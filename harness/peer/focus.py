@@ -100,7 +100,7 @@ def recipients_in(parts: tuple[Part, ...]) -> list[str]:
         if part.disposition != _RECIPIENTS:
             continue
         if part.content_type is None or part.content_type.essence != MEDIA_TYPE:
-            kind = part.get("Content-Type") or "no type"
+            kind = part.mime_get("Content-Type") or "no type"
             raise BodySyntaxError("recipient list", kind, 0, "RFC 5366 4", f"not {MEDIA_TYPE}")
         for each in parse_resource_lists(part.decoded()).recipients:
             if not each.uri:

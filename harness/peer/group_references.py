@@ -192,7 +192,7 @@ def _asked(referral: Referral, request: Request) -> dict[str, list[str]]:
 def _content_of(content_id: str, request: Request) -> bytes | None:
     """The part of the request with this Content-ID, or its only body."""
     parts: tuple[Part, ...] = parts_of(request)
-    named = [part for part in parts if _bare(part.get("Content-ID")) == content_id]
+    named = [part for part in parts if _bare(part.mime_get("Content-ID")) == content_id]
     if named:
         return named[0].decoded()
     kind = request.content_type

@@ -271,7 +271,7 @@ def _message_in(request: Request) -> tuple[str, bytes, str]:
     beside = [part for part in parts_of(request) if part.disposition != LIST]
     if not beside:
         return request.get("Content-Type") or "", request.body, ""
-    return beside[0].get("Content-Type") or "text/plain", *_decoded(beside[0])
+    return beside[0].mime_get("Content-Type") or "text/plain", *_decoded(beside[0])
 
 
 def _decoded(entity: CpimMessage | Part) -> tuple[bytes, str]:

@@ -157,7 +157,7 @@ def asked_of(request: Request, addresses: Mapping[str, ServiceAddress]) -> Asked
 
 def disposition_of(part: Part) -> str:
     """Its Content-Disposition without parameters, in lower case."""
-    return (part.get("Content-Disposition") or "").partition(";")[0].strip().lower()
+    return (part.mime_get("Content-Disposition") or "").partition(";")[0].strip().lower()
 
 
 def part_of(parts: Iterable[Part], essence: str, disposition: str | None = None) -> Part | None:

@@ -95,9 +95,9 @@ def _leaves(part: BodyPart, depth: int = 0) -> Iterator[BodyPart]:
         return
     for place, each in enumerate(inner):
         found = _part(
-            each.get("Content-Type"),
-            each.get("Content-Disposition"),
-            each.get("Content-ID"),
+            each.mime_get("Content-Type"),
+            each.mime_get("Content-Disposition"),
+            each.mime_get("Content-ID"),
             each.content,
             part.offset + each.content_offset,
             part,

@@ -176,7 +176,7 @@ def _part_has_sdp(kind: MediaType | None, body: bytes, depth: int = 0) -> bool:
     except BodySyntaxError:
         return b"application/sdp" in body.lower()
     for part in parts:
-        text = part.get("Content-Type") or ""
+        text = part.mime_get("Content-Type") or ""
         inner = _media_type(text)
         if inner is not None and inner.essence == "application/sdp" and _is_session(part.disposition):
             return True

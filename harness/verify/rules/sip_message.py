@@ -481,7 +481,7 @@ def multipart_part_length(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     except BodySyntaxError:
         return
     for part in parts:
-        declared = part.get("Content-Length")
+        declared = part.mime_get("Content-Length")
         if declared is not None and declared.strip() != str(len(part.content)):
             place = message.body_offset + part.offset
             yield Violation(f"{len(part.content)} octets in the part", declared, "body", place)

@@ -34,7 +34,7 @@ def test_parts_are_found_with_offsets() -> None:
     for part in body.parts:
         assert INVITE[part.offset :].startswith(part.raw)
         assert INVITE[part.content_offset :].startswith(part.content)
-        for header in part.headers:
+        for header in part.mime:
             assert INVITE[header.offset :].startswith(header.raw)
 
 
@@ -42,7 +42,7 @@ def test_preamble_epilogue_and_padding_are_kept_apart() -> None:
     body = split_multipart(b"read me\r\n--b \t\r\n\r\none\r\n--b--  \r\nthe end", "b")
     assert (body.preamble, body.epilogue) == (b"read me", b"\r\nthe end")
     assert [part.content for part in body.parts] == [b"one"]
-    assert body.parts[0].headers == ()
+    assert body.parts[0].mime == ()
 
 
 def test_a_line_that_only_begins_like_the_boundary_is_content() -> None:
@@ -128,7 +128,7 @@ def test_what_is_written_is_read_back(
         return
     body = split_multipart(data, boundary)
     assert body.closed and body.preamble == preamble and not body.faults
-    assert [([(h.name, h.value) for h in part.headers], part.content) for part in body.parts] == parts
+    assert [([(h.name, h.value) for h in part.mime], part.content) for part in body.parts] == parts
 
 
 PIECES = st.sampled_from(
