@@ -173,8 +173,9 @@ class RcsChat:
     def _go_on(self, chat: Chat) -> None:
         """Do what texts that wait need: send them, or begin a session."""
         if not chat.waiting:
-            if chat.call is None and chat.arrival is None and not chat.under_way:
-                self._chats.pop(chat.number, None)
+            over = chat.call is None and chat.arrival is None and not chat.under_way
+            if over and self._chats.get(chat.number) is chat:  # a later one may be there already
+                del self._chats[chat.number]
             return
         if chat.open and chat.call is not None and chat.call.alive:
             self._flush(chat, chat.call)

@@ -617,6 +617,29 @@ async def test_chats_that_are_over_are_forgotten(tools: Any) -> None:
         assert rig.client.chats._chats == {}
 
 
+async def test_a_chat_that_is_over_takes_no_later_one_with_it(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        sdp, dialog = (
+            far.msrp.sdp("actpass").replace("a=path", "a=none"),
+            {"call_id": "far-1", "branch": "far1"},
+        )
+        rig.network.send(rig.contact, rig.network.invite(rig.contact, sdp, **dialog))
+        answer = await rig.network.receive("SIP/2.0")
+        assert answer.status == 488
+        acknowledged = rig.network.request("ACK", rig.contact, to=answer.header("To"), **dialog)
+        rig.network.send(rig.contact, acknowledged)
+        await far.called(call_id="far-2", branch="far2")
+        await far.hang_up()
+        far.msrp = FarMsrp(session="latersession12345678")
+        await far.msrp.listen()
+        await far.called(call_id="far-3", branch="far3")
+        await tools.advance(GLARE_SECONDS)
+        rig.app.open_conversation(tools.FAR_NUMBER)
+        rig.app.end_chat()
+        assert (await rig.network.receive("BYE")).header("Call-ID") == "far-3"
+        far.msrp.close()
+
+
 async def test_one_invitation_at_a_time_waits(tools: Any) -> None:
     async with chatting(tools) as (rig, far):
         rig.app.acceptance.accept_chats = 0
