@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.resource_lists import MEDIA_TYPE, parse_resource_lists
 from harness.bodies.sdp_attributes import type_accepted
 from harness.cpm.services import Service
@@ -160,7 +161,7 @@ def _takes_notifications(carrier: MsrpEntry) -> bool:
     if end is None or not end.accept_types:
         return True
     wrapped = (*end.accept_types, *end.wrapped_types)
-    return type_accepted(end.accept_types, "message/cpim") and type_accepted(wrapped, "message/imdn+xml")
+    return type_accepted(end.accept_types, "message/cpim") and type_accepted(wrapped, IMDN_TYPE)
 
 
 def is_first_taken(item: CpimItem, assembly: Assembly) -> bool:

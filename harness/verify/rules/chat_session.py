@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
+from harness.bodies.is_composing import MEDIA_TYPE as COMPOSING
 from harness.bodies.sdp_attributes import Direction, type_accepted
 from harness.cpm.services import CPM_ICSIS, Service
 from harness.verify.catalogue import Kind, rule
@@ -21,9 +23,8 @@ from harness.verify.rules.sdp_form import at, at_attribute
 from harness.verify.session_services import initial_invite, is_chat, live_ends, named_service, shown_service
 
 _VOICE = re.compile(r"\b(?:voip|volte|voice|audio|video|call)\b", re.IGNORECASE)
-_COMPOSING = "application/im-iscomposing+xml"
-_WRAPPED = ("text/plain", "message/imdn+xml")
-_WRAPPED_IN_GROUPS = (*_WRAPPED, _COMPOSING)
+_WRAPPED = ("text/plain", IMDN_TYPE)
+_WRAPPED_IN_GROUPS = (*_WRAPPED, COMPOSING)
 
 
 def another_service(description: Description, service: Service) -> Iterator[Violation]:
@@ -81,9 +82,9 @@ def composing_accepted(description: Description, flow: Flow) -> Iterator[Violati
     if not is_chat(description) or is_group_chat(description):
         return
     for end in live_ends(description):
-        if end.accept_types and not _takes(end, _COMPOSING):
+        if end.accept_types and not _takes(end, COMPOSING):
             found = end.media.attribute("accept-types")
-            yield at_attribute(end, found, f"{_COMPOSING} too", " ".join(end.accept_types))
+            yield at_attribute(end, found, f"{COMPOSING} too", " ".join(end.accept_types))
 
 
 def _not_taken(end: MsrpEnd, kinds: tuple[str, ...]) -> Iterator[Violation]:

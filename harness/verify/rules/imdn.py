@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.bodies.imdn import IMDN_XML_NAMESPACE, STATUSES, Imdn
+from harness.bodies.imdn import IMDN_XML_NAMESPACE, MEDIA_TYPE, STATUSES, Imdn
 from harness.bodies.multipart import split_multipart
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
@@ -40,7 +40,6 @@ from harness.verify.rules.imdn_chain import (
     was_accepted,
 )
 
-MEDIA_TYPE = "message/imdn+xml"
 _SECURED = ("multipart/signed", "multipart/encrypted", "application/pkcs7", "application/x-pkcs7")
 # RFC 5438 5, 7.1.1.3: (notification, status) -> one of these must have been asked for.
 _NEEDED: dict[tuple[str, str], frozenset[str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.bodies.cpim import CpimMessage
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.is_composing import MEDIA_TYPE as COMPOSING
 from harness.bodies.multipart import Part, split_multipart
 from harness.bodies.sdp_attributes import type_accepted
@@ -28,7 +29,7 @@ _SETTLED = 1.0
 """Seconds for which a path before a new offer and answer may still be in use."""
 _LAST_WORD = 1.0
 """Seconds in which a message may cross a BYE."""
-CONTROL = frozenset({"message/imdn+xml", COMPOSING})
+CONTROL = frozenset({IMDN_TYPE, COMPOSING})
 _OPAQUE = ("multipart/encrypted", "multipart/signed", "application/pkcs7", "application/x-pkcs7")
 
 

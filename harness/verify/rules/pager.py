@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from harness.bodies.imdn import IMDN_XML_NAMESPACE
+from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.multipart import Part, split_multipart
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
@@ -27,11 +29,9 @@ from harness.verify.items import SipEntry, Transaction
 _PAGER = Service.PAGER.icsi
 _CPM = "urn:urn-7:3gpp-service.ims.icsi.oma.cpm"
 _CPIM = "message/cpim"
-_IMDN = "message/imdn+xml"
 _IMDN_HEADER = re.compile(rb"^NS:[^\r\n]*<urn:ietf:params:imdn>|^imdn\.Message-ID:", re.MULTILINE)
-_IMDN_ROOT = b"urn:ietf:params:xml:ns:imdn"
+_IMDN_ROOT = IMDN_XML_NAMESPACE.encode()
 _TEXT = "text/"
-_SELECTOR_SIZE = re.compile(rb"^a=file-selector:(?:[^\r\n]*[ ])?size:(\d+)", re.MULTILINE)
 _NOT_OPENING = frozenset({"ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "NOTIFY", "REGISTER"})
 TIMER_F = 32.0
 """Seconds after which an unanswered MESSAGE is no longer pending (RFC 3261 17.1.2.2)."""
@@ -86,16 +86,6 @@ def switch_to_large(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 def whole_request(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     if entry.transport is Transport.UDP and len(entry.raw) > 1300 and not entry.to_tag:
         yield Violation("at most 1300 octets over UDP", f"{len(entry.raw)} octets", "start line")
-
-
-@rule("pager.small-in-large", on=Kind.REQUEST, methods=("INVITE",))
-def small_in_large(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if entry.to_tag or not any(covers(Service.LARGE.icsi, urn) for urn in stated_services(entry.sip)):
-        return
-    match = _SELECTOR_SIZE.search(entry.sip.body)
-    limit = flow.settings.pager_limit
-    if match and int(match[1]) <= limit:
-        yield Violation(f"content of up to {limit} octets in pager mode", f"size:{match[1].decode()}", "body")
 
 
 @rule("pager.one-outstanding", on=Kind.REQUEST, methods=("MESSAGE",))
@@ -238,7 +228,7 @@ def _carries_imdn(entry: SipEntry) -> bool:
 
     Of a multipart body the parts count that are no text: a text may quote anything.
     """
-    if _essence(entry) == _IMDN:
+    if _essence(entry) == IMDN_TYPE:
         return True
     parts = [part for part in _parts(entry) if part.content_type and part.content_type.type != "text"]
     bodies = [part.content for part in parts] if _parts(entry) else [entry.sip.body]

@@ -96,6 +96,16 @@ def announced_by_size(description: Description, flow: Flow) -> Iterator[Violatio
             yield at_attribute(end, found, "a=file-selector:size:<octets> alone", str(found or "none"))
 
 
+@rule("pager.small-in-large", on=Kind.SDP)
+def small_in_large(description: Description, flow: Flow) -> Iterator[Violation]:
+    limit = flow.settings.pager_limit
+    for end in live_ends(description) if _opens(description, Service.LARGE) else ():
+        size = end.file.selector.size if end.file is not None else None
+        if size is not None and size <= limit:
+            expected = f"content of up to {limit} octets in pager mode"
+            yield at_attribute(end, end.media.attribute("file-selector"), expected, f"size:{size}")
+
+
 # -- deferred messages --------------------------------------------------------------------------------------
 
 
