@@ -124,7 +124,7 @@ class Groups(MsrpService[GroupSession]):
         asked, focus = session.asked, session.focus
         assert asked is not None, "an INVITE came"
         if focus.held:
-            if asked.listed:  # a conference does not know the extension, its factory does (RFC 5366 5.1)
+            if asked.listed:
                 return Answer(420, {"Unsupported": LIST_TAG})
             member = focus.roster.find(session.handset)
             return Answer(403) if member is not None and member.left == BOOTED else None
@@ -242,14 +242,21 @@ class Groups(MsrpService[GroupSession]):
         except (NotSeen, TransportFailed, UsageError) as error:
             log.info("nobody is called into %s: %s", session.focus, error)
             return
-        registrar, roster = self.invitations.registrar, session.focus.roster
-        waiting = {member.party for member in roster if member.status is Status.PENDING}
-        parties = [party for party in parties if party in waiting]
-        handsets = [party for party in parties if registrar.binding_of(party.sip, Service.SESSION)]
-        self.foci.call_in(session.focus, [party for party in parties if party not in handsets])
+        waiting = {member.party for member in session.focus.roster if member.status is Status.PENDING}
+        self.call_in(session.focus, [party for party in parties if party in waiting])
+
+    def call_in(self, focus: Focus, parties: Sequence[FarParty]) -> None:
+        """Call these in: far members by saying so, handsets of the bench by INVITE."""
+        registrar = self.invitations.registrar
+        handsets = [party for party in parties if registrar.binding_of(party.sip) is not None]
+        self.foci.call_in(focus, [party for party in parties if party not in handsets])
         for party in handsets:
-            target = registered(registrar, party.sip, Service.SESSION)
-            await self.invite(target, focus=session.focus, inviter=session.focus.inviter, wait=False)
+            if not focus.sessions_of(party.sip):
+                self._pcscf.spawn(self._call_in_handset(focus, party), f"INVITE for {party.sip}")
+
+    async def _call_in_handset(self, focus: Focus, party: FarParty) -> None:
+        target = registered(self.invitations.registrar, party.sip, Service.SESSION)
+        await self.invite(target, focus=focus, inviter=focus.inviter)
 
     @staticmethod
     def _replace(session: GroupSession) -> None:
@@ -269,6 +276,13 @@ class Groups(MsrpService[GroupSession]):
         left = ending is not None and ending.cause is Cause.BYE and not ending.by_us
         how = DEPARTED if left else FAILED
         self.foci.say(focus, [member.party], Status.DISCONNECTED, left=how)
+
+    def reinvited(self, session: GroupSession, invite: IncomingInvite) -> bool:
+        """One with a list: a conference does not know the extension, its factory does (RFC 5366 5.1)."""
+        if LIST_TAG not in (tag.lower() for tag in invite.request.values("Require")):
+            return False
+        invite.reject(420, headers=[("Unsupported", LIST_TAG)])
+        return True
 
     def requested(self, session: GroupSession, request: SessionRequest) -> bool:
         """A REFER in the dialog, as handsets do that know of no GRUU (RFC 7647 4)."""

@@ -152,7 +152,7 @@ class GroupReferences:
         """Whether anything could be done."""
         focus, members = referred.focus, referred.members
         if referred.method == "INVITE":
-            self._groups.foci.call_in(focus, members)
+            self._groups.call_in(focus, members)
             return True
         known = [member for member in members if _present(focus, member)]
         for member in known:

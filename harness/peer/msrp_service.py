@@ -128,6 +128,10 @@ class MsrpService(SessionWaits[S]):
     def ended(self, session: S) -> None:
         """A session is over."""
 
+    def reinvited(self, session: S, invite: IncomingInvite) -> bool:
+        """A re-INVITE; True when it was refused for what it is."""
+        return False
+
     def requested(self, session: S, request: SessionRequest) -> bool:
         """A request in the dialog, none of those every session has; True when it was answered."""
         return False
@@ -421,6 +425,9 @@ class _Told(ServiceUser, Generic[S]):
 
     def ended(self, ending: Ending) -> None:
         self._service.end_with(self._session, ending)
+
+    def reinvited(self, invite: IncomingInvite) -> bool:
+        return self._service.reinvited(self._session, invite)
 
     def requested(self, request: SessionRequest) -> bool:
         return self._service.requested(self._session, request)

@@ -160,6 +160,11 @@ class ServiceCall(MsrpCall):
         """Told to the user."""
         self._user.refreshed(request)
 
+    def reinvited(self, session: InviteSession, invite: IncomingInvite) -> None:
+        """A re-INVITE of the handset."""
+        if not self._user.reinvited(invite):
+            super().reinvited(session, invite)
+
     def requested(self, request: SessionRequest) -> None:
         """Any other request in the dialog."""
         if not self._user.requested(request):
@@ -186,6 +191,10 @@ class ServiceUser:
     def ended(self, ending: Ending) -> None:
         """The SIP session is over."""
         raise NotImplementedError
+
+    def reinvited(self, invite: IncomingInvite) -> bool:
+        """A re-INVITE; True when it was refused for what it is."""
+        return False
 
     def requested(self, request: SessionRequest) -> bool:
         """A request in the dialog beside those of every session; True when it was answered."""

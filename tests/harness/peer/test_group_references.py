@@ -146,3 +146,12 @@ def test_a_test_answers_otherwise(bench: Any, member: Member) -> None:
     bench.peer.answer_next("REFER", 403)
     assert member.refer(f"Refer-To: <{DAVE}>").status == 403
     assert bench.peer.groups.foci.at(member.focus).roster.find(DAVE) is None
+
+
+def test_a_handset_that_is_added_is_invited(bench: Any, member: Member) -> None:
+    other, own = bench.handset(), "sip:+491700000009@ims.example;user=phone"
+    other.register(to=own, sender=own, call_id="reg-9")
+    assert member.refer(f"Refer-To: <{own};method=INVITE>", *NO_SUB).status == 200
+    asked = other.receive()
+    assert asked.start == f"INVITE {other.contact} SIP/2.0"
+    assert asked.header("From").startswith(f"<{member.focus}>;tag=")

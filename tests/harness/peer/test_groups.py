@@ -17,6 +17,7 @@ from tests.harness.peer.group_wire import (
     OWN_PATH,
     Member,
     document,
+    mixed,
     resource_list,
     users,
 )
@@ -119,6 +120,38 @@ def test_the_focus_itself_takes_no_list(bench: Any, member: Member) -> None:
     member.found(BOB)
     refused = member.found(BOB, uri=member.focus, call_id="chat-2")
     assert (refused.status, refused.header("Unsupported")) == (420, "recipient-list-invite")
+
+
+def test_a_list_in_the_session_is_refused_and_the_session_goes_on(
+    bench: Any, member: Member, ue: str
+) -> None:
+    accepted = member.found(BOB)
+    member.go_in()
+    rows = (f"Contact: <{member.handset.contact}>", "Content-Type: multipart/mixed;boundary=b1")
+    target = re.search("<(.*?)>", accepted.header("Contact"))
+    assert target is not None
+    options = {"to": accepted.header("To"), "call_id": accepted.header("Call-ID")}
+    refused = member.handset.ask(
+        "INVITE",
+        target[1],
+        "Require: recipient-list-invite",
+        *rows,
+        cseq=2,
+        body=mixed(resource_list(CAROL)),
+        **options,
+    )
+    assert (refused.status, refused.header("Unsupported")) == (420, "recipient-list-invite")
+    again = member.handset.ask(
+        "INVITE",
+        target[1],
+        *rows[:1],
+        "Content-Type: application/sdp",
+        cseq=3,
+        body=sdp(OWN_PATH, "active"),
+        **options,
+    )
+    assert again.status == 200
+    assert member.msrp.send(cpim("still here", ue, member.focus)) == "MSRP uesend2 200 OK"
 
 
 def test_messages_go_both_ways_and_notifications_come_of_each(bench: Any, member: Member, ue: str) -> None:
@@ -316,3 +349,39 @@ def test_a_hundred_members_notify_each_for_itself(bench: Any, member: Member, ue
             (re.search("<(delivered|displayed)/>", request)[1], re.search("From: <(.*?)>", request)[1])
         )  # type: ignore[index]
     assert sorted(told) == sorted((kind, uri) for kind in ("delivered", "displayed") for uri in many)
+
+
+def test_two_handsets_in_one_group(bench: Any, member: Member, ue: str) -> None:
+    """A listed member that is registered is invited for real; each hears the other, and its notifications."""
+    other, own = bench.handset(), "sip:+491700000009@ims.example;user=phone"
+    other.register(f"P-Preferred-Identity: <{own}>", to=own, sender=own, call_id="reg-9")
+    bench.peer.notifications.policy(timedelta(0), None)
+    member.found(own, BOB)
+    member.go_in()
+    asked = other.receive()
+    assert asked.start == f"INVITE {other.contact} SIP/2.0"
+    assert asked.header("Referred-By") == f"<{ue}>"
+    second = "msrp://127.0.0.1:9/ue9;tcp"
+    accept(other, asked, sdp(second, "active"))
+    msrp = MsrpClient(second, path_of(asked))
+    assert msrp.send() == "MSRP uesend1 200 OK"
+    focus = bench.call(bench.peer.groups.wait_session(timeout=5)).focus
+    bench.call(bench.peer.groups.foci.wait_members(
+        focus, lambda roster: len(roster.connected) == 3, timeout=5, expected="3"
+    ))  # fmt: skip
+    assert [each.party.sip for each in focus.far_members] == [BOB]
+
+    assert member.msrp.send(cpim("hello both", ue, focus.uri)) == "MSRP uesend2 200 OK"
+    heard = msrp.read()
+    assert "hello both" in heard and f"From: <{ue}>\r\nTo: <{focus.uri}>\r\n" in heard
+    msrp.answer(heard)
+    told = member.msrp.read()
+    member.msrp.answer(told)
+    assert f"From: <{BOB}>" in told  # of the far member; the handset speaks for itself
+    assert msrp.send(imdn("delivered", "mid-1", own, ue)) == "MSRP uesend2 200 OK"
+    passed = member.msrp.read()
+    member.msrp.answer(passed)
+    assert f"From: <{own}>\r\nTo: <{ue}>\r\n" in passed and "<delivered/>" in passed
+
+    assert msrp.send(cpim("hello you", own, focus.uri)) == "MSRP uesend3 200 OK"
+    assert "hello you" in member.msrp.read()
