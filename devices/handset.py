@@ -55,6 +55,8 @@ class ClientSetting(StrEnum):
 
     CHAT_IDLE = "chat_idle"
     """Seconds without a message after which a session is ended."""
+    IM_TECHNOLOGY = "im_technology"
+    """cpm or simple-im; the client registers anew."""
     CHAT_RING = "chat_ring"
     """Seconds an invitation waits for the user."""
 

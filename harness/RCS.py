@@ -36,6 +36,7 @@ from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
 from harness.keywords.recipient_list import RecipientListKeywords
 from harness.keywords.registration import Registration
+from harness.keywords.technology import TechnologyKeywords
 from harness.keywords.test_record import TestRecord, claim_folder, folder_name
 from harness.keywords.topic import BenchAccess
 from harness.lab.bench import Bench
@@ -61,6 +62,7 @@ TOPICS = (
     ModemKeywords,
     Network,
     CapabilityKeywords,
+    TechnologyKeywords,
     Findings,
 )
 

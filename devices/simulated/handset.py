@@ -32,6 +32,7 @@ from harness.agent.part_process import Ready, add_process_options, log_to_stderr
 from harness.agent.sockets.tls import client_context
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn, imei_urn, impi_of
+from harness.cpm.technology import ImTechnology
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Transport
 
@@ -171,6 +172,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         default=3600.0,
         help="how long what OPTIONS told of a number is good, 0: it asks nobody",
     )
+    parser.add_argument(
+        "--im-technology",
+        type=ImTechnology,
+        default=ImTechnology.CPM,
+        choices=tuple(ImTechnology),
+        help="what it is provisioned with for messaging",
+    )
     parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp", help="preferred for SIP")
     parser.add_argument("--tls-ca", type=Path, help="whom it trusts over TLS (PEM; default: the system's)")
     parser.add_argument("--msrp-tls", action="store_true", help="MSRP over TLS, with a certificate it makes")
@@ -190,6 +198,7 @@ def _options(arguments: argparse.Namespace, environment: Mapping[str, str]) -> H
     impi_of(arguments.imsi)
     settings = RcsSettings(
         domain=arguments.domain,
+        im_technology=arguments.im_technology,
         transport=Transport(arguments.transport.upper()),
         pcscf_port=arguments.pcscf_port,
         capability_seconds=arguments.capability_seconds,

@@ -1,7 +1,8 @@
 """What the simulated RCS client is provisioned with and may be told anew while it runs, as system properties.
 
 debug.rcslab.chat_idle: seconds without a message after which it ends a chat; debug.rcslab.chat_ring: seconds
-an invitation waits for its user; debug.rcslab.deferred_messages: 1 when it fetches deferred messages, else 0.
+an invitation waits for its user; debug.rcslab.deferred_messages: 1 when it fetches deferred messages, else 0;
+debug.rcslab.im_technology: cpm or simple-im, with which it registers anew.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devices.simulated.rcs_client import RcsClient
+from harness.cpm.technology import ImTechnology
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,12 @@ def _chat_ring(client: RcsClient, text: str) -> None:
     client.chats.ring_seconds = _seconds(text)
 
 
+def _technology(client: RcsClient, text: str) -> None:
+    client.provision(ImTechnology(text))
+
+
 _ROWS = {
+    f"{PREFIX}im_technology": _Row(lambda client: client.settings.im_technology.value, _technology),
     f"{PREFIX}chat_idle": _Row(
         lambda client: f"{client.chats.idle_seconds:g}",
         lambda client, text: client.chats.idle_after(_seconds(text)),

@@ -17,6 +17,7 @@ from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.agent.sip.via_routing import choose_transport, same_host
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import imei_urn
+from harness.cpm.technology import TECHNOLOGIES, ImTechnology, Technology
 from harness.cpm.tokens import new_call_id, new_tag
 from harness.errors import SipSyntaxError
 from harness.evidence.timeline import Address, Transport
@@ -38,7 +39,8 @@ Headers = list[tuple[str, str]]
 class RcsSettings:
     """What the client was provisioned with.
 
-    pcscf_port: the network hands out the address of the P-CSCF only (TS 24.008 10.5.6.3). tls: whom it
+    im_technology: what it names services by. pcscf_port: the network hands out the address of the P-CSCF
+    only (TS 24.008 10.5.6.3). tls: whom it
     trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC 5922 7.3). msrp_tls: our certificate where
     MSRP goes over TLS, which is offered then. pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
@@ -51,6 +53,7 @@ class RcsSettings:
     """
 
     domain: str
+    im_technology: ImTechnology = ImTechnology.CPM
     transport: Transport = Transport.UDP
     pcscf_port: int = 5060
     tls: TlsSettings | None = None
@@ -133,6 +136,11 @@ class RcsAccess:
     def _transport_parameter(self) -> str:
         """Deprecated (RFC 3261 26.2.2) and what is understood: the connection is TLS."""
         return ";transport=tls" if self.settings.transport is Transport.TLS else ""
+
+    @property
+    def technology(self) -> Technology:
+        """The row of the technology it is provisioned with."""
+        return TECHNOLOGIES[self.settings.im_technology]
 
     @property
     def instance(self) -> str:

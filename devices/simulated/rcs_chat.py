@@ -25,10 +25,12 @@ from devices.simulated.rcs_texts import PLAIN, TextShelf, WrittenText, demand_te
 from harness.agent.background import Background
 from harness.agent.msrp.services import COMPOSING, CPIM, Flow
 from harness.agent.msrp.session import MsrpUser, ReceivedMessage
-from harness.agent.session.user import Cause, Ending
+from harness.agent.session.multipart_content import multipart_content, parts_of
+from harness.agent.session.user import Cause, Content, Ending
 from harness.bodies.cpim import parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as NOTIFICATION
 from harness.bodies.is_composing import parse_is_composing
+from harness.bodies.multipart import Part
 from harness.bodies.sdp_attributes import type_accepted
 from harness.cpm.identity import Msisdn
 from harness.cpm.tokens import new_id
@@ -184,9 +186,19 @@ class RcsChat:
 
     def _invite(self, chat: Chat, sessions: RcsSessions) -> None:
         ids = self._shelf.conversations.id_of(chat.number), self._shelf.personality.ids.make()
-        chat.call = sessions.invite(Flow.SESSION, chat.target, ids, self._hooks(chat))
+        first = chat.waiting[0] if sessions.access.technology.first_in_invite else None
+        chat.call = sessions.invite(
+            Flow.SESSION, chat.target, ids, self._hooks(chat), body=partial(self._with_first, first)
+        )
         self._app.chat_state(chat.number, ChatState.STARTING)
-        self._run(self._begin(chat, chat.call, sessions))
+        self._run(self._begin(chat, chat.call, sessions, first))
+
+    def _with_first(self, text: WrittenText | None, offer: Content) -> Content:
+        """The body of an INVITE, which takes the first text along where the technology has it so."""
+        if text is None:
+            return offer
+        document = text.document(ANONYMOUS, ANONYMOUS, self._shelf.defects)
+        return multipart_content([offer, Content(CPIM, document)])
 
     def _hooks(self, chat: Chat) -> Hooks:
         return Hooks(
@@ -197,18 +209,27 @@ class RcsChat:
             ended=lambda call, ending: self._ended(chat, call, ending),
         )
 
-    async def _begin(self, chat: Chat, call: SessionCall, sessions: RcsSessions) -> None:
-        """Wait for the answer to our INVITE. A refusal is one to the texts that wait too."""
+    async def _begin(
+        self, chat: Chat, call: SessionCall, sessions: RcsSessions, first: WrittenText | None
+    ) -> None:
+        """Wait for the answer to our INVITE. A refusal is one to the texts that wait too.
+
+        first: the text that went along.
+        """
         outcome = await call.begun()
         if chat.call is not call:
             return  # theirs came meanwhile and was taken
         if outcome.session is not None:
+            if first is not None and first in chat.waiting:
+                chat.waiting.remove(first)
+                self._app.outcome(first.message_id, MessageStatus.SENT)
             await self._connect(chat, call)
             return
         chat.call, chat.leaving = None, None
         if self._sessions is not sessions:
             self._app.chat_state(chat.number, ChatState.PAUSED)
-            return  # the connection is gone: the texts go over the next one
+            self._go_on(chat)  # the connection is gone: the texts go over the next, which may be there by now
+            return
         why = outcome.failure if outcome.response is None else outcome.response.reason
         _log.info("no chat with %s: %s", chat.number, why)
         self._drop_waiting(chat)
@@ -280,7 +301,22 @@ class RcsChat:
         if before is not None:
             chat.glare = before.session is None
             self._run(self._retire(before, set(chat.under_way)))
+        self._first_came(chat, call, arrival)
         await self._connect(chat, call)
+
+    def _first_came(self, chat: Chat, call: SessionCall, arrival: Arrival) -> None:
+        """What their INVITE said already: a CPIM object, or where there is none its Subject (SIMPLE IM)."""
+        if not arrival.sessions.access.technology.first_in_invite:
+            return
+        documents = [part.content for part in parts_of(arrival.request) if _is_cpim(part)]
+        for document in documents:
+            try:
+                self._cpim_came(chat, call, document)
+            except BodySyntaxError as error:
+                _log.warning("unreadable first text from %s: %s", chat.number, error)
+        subject = arrival.request.get("Subject")
+        if subject and not documents:
+            self._shelf.show(chat.number, subject, "")
 
     def _again_later(self, chat: Chat) -> None:
         """Theirs was given up while we took it, maybe for ours, which we gave up too."""
@@ -403,6 +439,10 @@ class RcsChat:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._background.spawn(work)
+
+
+def _is_cpim(part: Part) -> bool:
+    return part.content_type is not None and part.content_type.essence == CPIM
 
 
 def _essence(content_type: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from typing import Any
 
 from devices.simulated.baseband import Baseband, Change, Pdn
 from devices.simulated.conversations import MessageStatus
@@ -35,7 +36,8 @@ from devices.simulated.rcs_sessions import UNDERSTOOD, RcsSessions, SessionServi
 from devices.simulated.rcs_texts import ACCEPTED, RcsTexts, TextShelf, WrittenText
 from devices.simulated.rcs_wire import HandsetAgent
 from harness.agent.sip.agent import Incoming
-from harness.cpm.services import Service, iari_feature, icsi_feature
+from harness.cpm.services import Service
+from harness.cpm.technology import TECHNOLOGIES, ImTechnology, Technology
 from harness.errors import RcsLabError, UsageError
 from harness.evidence.timeline import Address, Entry, Timeline
 from harness.sip.grammar import is_token
@@ -47,7 +49,6 @@ _log = logging.getLogger(__name__)
 SERVED = ("MESSAGE", "NOTIFY", "OPTIONS")
 ONLY_IN_DIALOGS = frozenset({"BYE", "CANCEL", "INFO", "PRACK", "UPDATE"})
 FAREWELL_SECONDS = 2.0
-IARIS = ("rcse.im",)
 
 Answer = Callable[[Response], None]
 
@@ -156,7 +157,7 @@ class RcsClient:
             return self.groups
         if self.lists.knows(key):
             return self.lists
-        if chat:
+        if chat or not self.technology.standalone:
             return self.chats
         return self.large if len(written.content) > self.settings.pager_limit else self.texts
 
@@ -213,9 +214,24 @@ class RcsClient:
             self._follow()
 
     def _follow(self) -> None:
-        turn = asyncio.create_task(self._settle())
+        self._take_turn(self._settle())
+
+    def _take_turn(self, work: Coroutine[Any, Any, None]) -> None:
+        turn = asyncio.create_task(work)
         self._turns.add(turn)
         turn.add_done_callback(self._turns.discard)
+
+    def provision(self, technology: ImTechnology) -> None:
+        """Use this technology from now on: the client registers anew with its tags."""
+        if technology is not self.settings.im_technology:
+            self.settings = replace(self.settings, im_technology=technology)
+            self._take_turn(self._begin_anew())
+
+    async def _begin_anew(self) -> None:
+        await self._farewell()
+        async with self._turn:
+            await self._down()
+        await self._settle()
 
     async def _settle(self) -> None:
         """Bring the client to what the PDN connection is now; one turn at a time."""
@@ -308,8 +324,12 @@ class RcsClient:
     def features(self) -> tuple[str, ...]:
         """The feature tags of what there is, each once with all its URNs (RFC 3840 9)."""
         flows = [flow for service in self.services for flow in service.flows]
-        icsis = [Service.PAGER, *(service_for(flow).announced for flow in flows)]
-        return icsi_feature(*dict.fromkeys(each.value for each in icsis)), iari_feature(*IARIS)
+        return self.technology.announced([Service.PAGER, *map(service_for, flows)])
+
+    @property
+    def technology(self) -> Technology:
+        """What it is provisioned with."""
+        return TECHNOLOGIES[self.settings.im_technology]
 
     # -- what the network sends
 

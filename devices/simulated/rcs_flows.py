@@ -9,7 +9,8 @@ from harness.agent.msrp.negotiation import Refusal, read_description
 from harness.agent.msrp.services import Flow
 from harness.bodies.sdp_attributes import Direction
 from harness.bodies.session_description import MediaDescription, SessionDescription
-from harness.cpm.services import ICSI_TAG, Service, service_of
+from harness.cpm.services import Service, service_of
+from harness.cpm.technology import services_in
 from harness.errors import SipSyntaxError
 from harness.sip.message import Request
 
@@ -42,7 +43,7 @@ def service_for(flow: Flow) -> Service:
 
 def flow_in(request: Request) -> Flow | None:
     """What an INVITE is for; None when it names no CPM service. Without an offer any direction fits."""
-    named = {found.announced for icsi in _icsis(request) if (found := service_of(icsi)) is not None}
+    named = {service.announced for service in _services(request)}
     focus = comes_from_focus(request)
     direction = _direction(offer_in(request))
     for row in FLOW_SERVICES:
@@ -52,12 +53,13 @@ def flow_in(request: Request) -> Flow | None:
     return None
 
 
-def _icsis(request: Request) -> Iterator[str]:
-    """What the network asserts, and what the caller asks for."""
-    yield from request.values("P-Asserted-Service")
+def _services(request: Request) -> Iterator[Service]:
+    """What the network asserts, and what the caller asks for, in whatever technology."""
+    asserted = (service_of(icsi) for icsi in request.values("P-Asserted-Service"))
+    yield from (service for service in asserted if service is not None)
     try:
         for each in request.accept_contacts:
-            yield from each.features.get(ICSI_TAG, ())
+            yield from services_in(each.features)
     except SipSyntaxError:
         return
 

@@ -140,17 +140,17 @@ def pager_message(
     more: Sequence[tuple[str, str]] = (),
 ) -> Request:
     """A MESSAGE of the pager service, or another, out of any dialog (RFC 3428 4). more: further headers."""
+    technology = access.technology
     headers: Headers = [
         *access.routes,
         *([repeat.credentials] if repeat else []),
         ("Supported", "timer"),
         ("P-Preferred-Identity", f"<{access.identity}>"),
-        ("P-Preferred-Service", service.icsi),
+        *technology.service_rows("P-Preferred-Service", service),
         *access.location,
-        ("Accept-Contact", service.accept_contact),
+        ("Accept-Contact", technology.accept_contact(service)),
         ("Request-Disposition", "no-fork"),
-        ("Conversation-ID", conversation),
-        ("Contribution-ID", contribution),
+        *technology.conversation_rows(conversation, contribution),
     ]
     if access.personality.contact_in_message:
         headers.append(("Contact", f"<{access.contact_uri}>;{access.instance}"))

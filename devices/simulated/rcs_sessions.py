@@ -406,10 +406,9 @@ class RcsSessions:
         return [
             *access.routes,
             ("P-Preferred-Identity", f"<{access.identity}>"),
-            ("P-Preferred-Service", service.icsi),
-            ("Accept-Contact", service.accept_contact),
-            ("Conversation-ID", ids[0]),
-            ("Contribution-ID", ids[1]),
+            *access.technology.service_rows("P-Preferred-Service", service),
+            ("Accept-Contact", access.technology.accept_contact(service)),
+            *access.technology.conversation_rows(*ids),
             *access.personality.invite_headers,
         ]
 
@@ -421,7 +420,7 @@ class RcsSessions:
 
     def contact(self, flow: Flow | None) -> str:
         """Our Contact value in a session of a flow."""
-        tag = [] if flow is None else [service_for(flow).feature_tag]
+        tag = [] if flow is None else [self.access.technology.feature_tag(service_for(flow))]
         return ";".join([f"<{self.access.contact_uri}>", *tag])
 
     # -- SDP

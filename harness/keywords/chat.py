@@ -151,6 +151,7 @@ class ChatKeywords(Topic):
         setup: Setup = Setup.ACTPASS,
         lines: int = 1,
         sdp: WrongSdp | None = None,
+        first: str | None = None,
         handset: str | None = None,
         **headers: str,
     ) -> Chat:
@@ -162,6 +163,7 @@ class ChatKeywords(Topic):
         | ``setup`` | who connects by the offer: ACTPASS (default), ACTIVE (the handset is to listen) |
         | ``lines`` | how many m-lines the offer has |
         | ``sdp`` | what is wrong with the offer, on purpose |
+        | ``first`` | a text that rides in the INVITE (SIMPLE IM), which is ``first`` of the chat then |
         | ``headers`` | SIP headers to change or add, an underscore in place of a dash |
 
         Returns the chat. It is usable when the handset has connected, which the other keywords wait for.
@@ -169,7 +171,7 @@ class ChatKeywords(Topic):
         Wrongs of ``sdp``: NO_PATH, UNREACHABLE_PATH, UNKNOWN_SETUP, UNKNOWN_TYPES, NO_TYPES, NO_SDP; in an
         answer SECOND_LINE too.
         """
-        chat = self.ring_handset_for_chat(sender, setup, lines, sdp, handset, **headers)
+        chat = self.ring_handset_for_chat(sender, setup, lines, sdp, first, handset, **headers)
         return self.wait_for_answer_to_chat(chat, expect)
 
     @keyword
@@ -179,6 +181,7 @@ class ChatKeywords(Topic):
         setup: Setup = Setup.ACTPASS,
         lines: int = 1,
         sdp: WrongSdp | None = None,
+        first: str | None = None,
         handset: str | None = None,
         **headers: str,
     ) -> Chat:
@@ -192,6 +195,7 @@ class ChatKeywords(Topic):
             setup=setup,
             lines=lines,
             sdp=sdp,
+            first=first,
             wait=False,
         )
         return self.call(inviting, self.bench.lab.deadlines.message)

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from harness.agent.loop_thread import LoopThread
 from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service
+from harness.cpm.technology import TECHNOLOGIES, ImTechnology
 from harness.errors import ChildDied, HandsetError, LabError, NotOnBench, UsageError
 from harness.evidence.lanes import PEER
 from harness.evidence.timeline import Address, Layer, Timeline
@@ -222,6 +224,13 @@ class Bench:
         self.peer.deferred_messages.empty()
         self.peer.groups.foci.members_join = True
 
+    def use_technology(self, technology: ImTechnology) -> None:
+        """Let peer and verifier know what the handsets are provisioned with from now on."""
+        assert self._verifier is not None, "the bench is not open"
+        self.judge(len(self.timeline))
+        self.peer.config.im_technology = technology
+        self._verifier.use(replace(self._verifier.settings, icsis=icsis_of(technology)))
+
     # -- parts
 
     @property
@@ -303,6 +312,7 @@ def peer_config(part: BenchPart, limits: LimitsPart = _NO_LIMITS_SET) -> PeerCon
         mechanisms=tuple(map(SecurityServer.parse, part.peer.mechanisms)),
         limits=limits.peer,
         personality=personality_named(part.peer.personality),
+        im_technology=part.im_technology,
     )
 
 
@@ -323,10 +333,15 @@ def subscriber(part: HandsetPart, domain: str) -> Subscriber:
     )
 
 
+def icsis_of(technology: ImTechnology) -> frozenset[str]:
+    """The ICSIs a handset that is provisioned so has to register."""
+    return frozenset({Service.PAGER.icsi}) if TECHNOLOGIES[technology].standalone else frozenset()
+
+
 def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
     """What the verifier cannot read off the wire."""
     return VerifySettings(
-        icsis=frozenset({Service.PAGER.icsi}),
+        icsis=icsis_of(part.im_technology),
         clock_tolerance=tolerances.clock,
         cell_tolerance=tolerances.cell,
         registration_window=tolerances.ims,

@@ -189,6 +189,7 @@ class Equipment:
             runtime=self._folders.runtime,
             air=air,
             domain=self._part.peer.domain,
+            im_technology=self._part.im_technology,
             pcscf_port=pcscf_port,
             # The certificate of the peer vouches for itself: nobody else has to be told.
             tls_ca=self._part.peer.tls.certificate if self._part.peer.tls else None,

@@ -31,6 +31,7 @@ from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
 from harness.agent.sockets.tls_settings import ClientCertificate
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
+from harness.cpm.technology import ImTechnology
 from harness.errors import LabFileError, UsageError
 from harness.lab.lab_file_errors import dotted, first_error, place_of
 from harness.lab.limits_part import LimitsPart
@@ -183,8 +184,12 @@ class HandsetPart(Part):
 
 
 class BenchPart(Part):
-    """One set of equipment tested together; the unit that is leased."""
+    """One set of equipment tested together; the unit that is leased.
 
+    im_technology: what its handsets are provisioned with, and its peer speaks.
+    """
+
+    im_technology: ImTechnology = ImTechnology.CPM
     peer: PeerPart
     handsets: Annotated[dict[Name, HandsetPart], Field(min_length=1)]
     network_simulator: NetworkSimulatorPart | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devices.simulated.personality import personality_named
+from harness.cpm.technology import ImTechnology
 from harness.errors import UsageError
 from harness.lab.model import SIMULATED, TLS, HandsetPart, Lab, SimulatedHandsetPart
 from harness.lab.processes import Child
@@ -65,6 +66,7 @@ def start_handset(
     runtime: Path,
     air: str | None,
     domain: str,
+    im_technology: ImTechnology,
     pcscf_port: int,
     tls_ca: Path | None,
     personality: str | None,
@@ -77,6 +79,7 @@ def start_handset(
     argv = [*_module("devices.simulated.handset"), "--until-stdin-closes", "--name", name]
     argv += ["--msisdn", part.msisdn, "--imsi", part.imsi, "--domain", domain]
     argv += ["--modem-link", str(runtime / f"tty-{name}"), "--pcscf-port", str(pcscf_port)]
+    argv += ["--im-technology", im_technology.value]
     argv += ["--transport", settings.transport, "--personality", personality or settings.personality]
     if settings.transport == TLS and tls_ca is not None:
         argv += ["--tls-ca", str(tls_ca)]

@@ -162,7 +162,7 @@ class Capabilities:
         return "Contact", self._own(self._pcscf.uri(incoming.local))
 
     def _own(self, uri: str) -> str:
-        return ";".join((f"<{uri}>", *self._pcscf.config.capabilities))
+        return ";".join((f"<{uri}>", *self._pcscf.config.shown_capabilities))
 
     async def wait_query(
         self, *, timeout: float, after: int = 0, about: str | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from harness.agent.msrp.services import COMPOSING, CPIM, Flow
+from harness.agent.session.user import Content
 from harness.bodies.cpim import build_cpim
 from harness.bodies.sdp_attributes import Setup
 from harness.cpm.tokens import new_id
@@ -17,12 +19,34 @@ from harness.peer.msrp_service import MsrpService
 from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import Target
 from harness.peer.pager import DISPOSITION, cpim_rows
-from harness.peer.service_session import SentInSession, ServiceSession, SessionMessage
+from harness.peer.service_session import (
+    SentInSession,
+    ServiceSession,
+    SessionMessage,
+    read_first_message,
+)
+from harness.peer.service_table import part_of
 from harness.peer.wrong_chunks import WrongChunks, wrongly_cut
 from harness.peer.wrong_sdp import WrongSdp
 
+_PLAIN = "text/plain;charset=UTF-8"
 LARGEST_MESSAGE = 1 << 20  # octets; what is larger belongs into a file transfer, and gets 413
-Chat = ServiceSession
+
+
+@dataclass(frozen=True, slots=True)
+class FirstText:
+    """A text of ours that rode in the INVITE of its session. number: of the timeline when that was sent."""
+
+    text: str
+    message_id: str
+    number: int
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Chat(ServiceSession):
+    """A 1-1 session. first: what our INVITE said already."""
+
+    first: FirstText | None = None
 
 
 class Chats(MsrpService[Chat]):
@@ -51,13 +75,15 @@ class Chats(MsrpService[Chat]):
         setup: Setup = Setup.ACTPASS,
         lines: int = 1,
         sdp: WrongSdp | None = None,
+        first: str | None = None,
         wait: bool = True,
     ) -> Chat:
         """Invite a handset to a chat and wait for its answer, which shows in the result.
 
         headers: SIP headers to change, add or leave out. setup: what the offer says of who connects. lines:
-        how many m-lines it has, each a session. sdp: what is wrong with it, on purpose. wait: False returns
-        as soon as the INVITE is under way: `answered` waits, `cancel` gives up.
+        how many m-lines it has, each a session. sdp: what is wrong with it, on purpose. first: a text
+        that goes along (SIMPLE IM). wait: False returns as soon as the INVITE is under way: `answered` waits,
+        `cancel` gives up.
         """
         chat = self.calling(
             Flow.SESSION,
@@ -67,7 +93,28 @@ class Chats(MsrpService[Chat]):
             contribution_id=contribution_id,
         )
         self.prepare(chat, [self.offered(chat, setup) for _ in range(lines)])
-        return await self.call(chat, Invited(headers or {}, sdp=sdp), wait=wait)
+        parts = [] if first is None else [self._first(chat, first)]
+        return await self.call(chat, Invited(headers or {}, sdp=sdp, parts=parts), wait=wait)
+
+    def _first(self, chat: Chat, text: str) -> Content:
+        identifier = new_id()
+        chat.first = FirstText(text, identifier, len(self._pcscf.timeline))
+        return Content(CPIM, self._document(chat, text, identifier))
+
+    def _document(self, chat: Chat, text: str, identifier: str) -> bytes:
+        party = FarParty(ANONYMOUS_URI) if self.hidden else chat.party
+        to = ANONYMOUS_URI if self.hidden else chat.handset
+        rows = cpim_rows(self._pcscf.timeline.now(), party, to, identifier, DISPOSITION)
+        octets = text.encode()
+        mime = [("Content-Type", _PLAIN), ("Content-Length", str(len(octets)))]
+        return build_cpim(rows, mime, octets)
+
+    def begun(self, session: Chat) -> None:
+        """What rode in the INVITE of the handset is its first text (SIMPLE IM)."""
+        part = part_of(session.asked.parts, CPIM) if session.asked is not None else None
+        if part is not None:
+            timeline = self._pcscf.timeline
+            self.take(session, read_first_message(session, part.content, len(timeline), timeline.now()))
 
     async def send_text(
         self,
@@ -75,7 +122,7 @@ class Chats(MsrpService[Chat]):
         text: str,
         *,
         disposition: Sequence[str] = DISPOSITION,
-        content_type: str = "text/plain;charset=UTF-8",
+        content_type: str = _PLAIN,
         message_id: str | None = None,
         cpim: HeaderChanges | None = None,
     ) -> SentInSession:
@@ -95,16 +142,12 @@ class Chats(MsrpService[Chat]):
     async def send_chunks(self, chat: Chat, text: str, how: WrongChunks) -> SentInSession:
         """Send a text in chunks that are cut wrong, and wait for its outcome. Raises as `send_text`."""
         identifier, number = new_id(), len(self._pcscf.timeline)
-        party = FarParty(ANONYMOUS_URI) if self.hidden else chat.party
-        to = ANONYMOUS_URI if self.hidden else chat.handset
-        rows = cpim_rows(self._pcscf.timeline.now(), party, to, identifier, DISPOSITION)
-        kind = "text/plain;charset=UTF-8"
-        octets = text.encode()
-        document = build_cpim(rows, [("Content-Type", kind), ("Content-Length", str(len(octets)))], octets)
+        document = self._document(chat, text, identifier)
         handle = await self.opened(chat)
         outcome = await handle.send_as_written(wrongly_cut(document, how), CPIM)
         now = self._pcscf.timeline.now()
-        return self.told(SentInSession(chat, identifier, kind, len(octets), outcome, number, now, text))
+        size = len(text.encode())
+        return self.told(SentInSession(chat, identifier, _PLAIN, size, outcome, number, now, text))
 
     async def send_composing(self, chat: Chat, document: bytes) -> SentInSession:
         """Send an isComposing document, bare (RFC 3994). Raises UsageError, TransportFailed."""

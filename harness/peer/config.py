@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +11,7 @@ from itertools import chain
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import Msisdn
 from harness.cpm.services import Service, iari_feature, icsi_feature
+from harness.cpm.technology import SIP_IM_TAG, TECHNOLOGIES, ImTechnology, Technology
 from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.peer.limits import AS_USUAL, PeerLimits
@@ -127,10 +129,13 @@ class MsrpTlsListening(TlsListening):
     offered: bool = True
 
 
-CAPABILITIES = (
-    icsi_feature(Service.PAGER, Service.LARGE, Service.SESSION, Service.FILE_TRANSFER),
-    iari_feature("rcse.im", "rcse.ft"),
-)
+CAPABILITIES: Mapping[ImTechnology, tuple[str, ...]] = {
+    ImTechnology.CPM: (
+        icsi_feature(Service.PAGER, Service.LARGE, Service.SESSION, Service.FILE_TRANSFER),
+        iari_feature("rcse.im", "rcse.ft"),
+    ),
+    ImTechnology.SIMPLE_IM: (SIP_IM_TAG, iari_feature("rcse.im", "rcse.ft")),
+}
 """What a far party can do where nothing else is said."""
 
 
@@ -146,15 +151,17 @@ class PeerConfig:
     offered values. nonce_lifetime *: seconds after which a nonce is stale. default_expires, min_expires,
     max_expires *: seconds. service_route *: values of Service-Route, None for the peer itself. associated
     *: values of P-Associated-URI for a handset that is no known subscriber, None to derive them. understood
-    *: option tags that may stand in Require. accepted_bodies *: types a MESSAGE may carry. capabilities *:
-    feature tags the far party shows in OPTIONS. hops: network elements shown in Via besides the P-CSCF.
+    *: option tags that may stand in Require. accepted_bodies *: types a MESSAGE may carry. capabilities
+    *: feature tags the far party shows in OPTIONS, None for those of its technology. hops: network
+    elements shown in Via besides the P-CSCF.
     request_timeout *: seconds a request to the handset waits for its final response at most.
     security_agreement *: see SecurityPolicy. mechanisms *: what Security-Server lists. session_interval,
     session_least: seconds of the session timer the peer asks for (None: it asks for none), and the least it
     takes (RFC 4028). limits: see PeerLimits. conference_factory, deferred_messages: URIs of these services,
     made from the domain when empty; recipient_list: that of the service for lists of recipients, likewise;
     groups: those of pre-defined groups.
-    personality: how the server behaves; its name and its hops stand where `server` and `hops` are not said.
+    im_technology *: what requests of the peer name services by. personality: how the server behaves; its
+    name and its hops stand where `server` and `hops` are not said.
     """
 
     domain: str
@@ -175,7 +182,7 @@ class PeerConfig:
     associated: tuple[str, ...] | None = None
     understood: frozenset[str] = frozenset({"100rel", "path", "timer"})
     accepted_bodies: tuple[str, ...] = ("message/cpim", "text/plain")
-    capabilities: tuple[str, ...] = CAPABILITIES
+    capabilities: tuple[str, ...] | None = None
     hops: int = 0
     request_timeout: float = 40.0
     session_interval: int | None = 1800
@@ -189,6 +196,7 @@ class PeerConfig:
     mechanisms: tuple[SecurityServer, ...] = (SecurityServer("tls"),)
     limits: PeerLimits = AS_USUAL
     personality: ServerPersonality = PERSONALITIES["reference"]
+    im_technology: ImTechnology = ImTechnology.CPM
 
     def __post_init__(self) -> None:
         if not self.mechanisms or preferences_clash(self.mechanisms):
@@ -205,6 +213,16 @@ class PeerConfig:
         self.conference_factory = self.conference_factory or f"sip:conference-factory@{self.domain}"
         self.recipient_list = self.recipient_list or f"sip:recipient-list@{self.domain}"
         self.deferred_messages = self.deferred_messages or f"sip:deferred-messages@{self.domain}"
+
+    @property
+    def shown_capabilities(self) -> tuple[str, ...]:
+        """Feature tags of the far party: those it was given, else those of the technology in force."""
+        return CAPABILITIES[self.im_technology] if self.capabilities is None else self.capabilities
+
+    @property
+    def technology(self) -> Technology:
+        """The row of the technology in force."""
+        return TECHNOLOGIES[self.im_technology]
 
     @property
     def msrp_listen(self) -> list[tuple[str, int]]:

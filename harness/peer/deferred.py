@@ -142,6 +142,7 @@ class DeferredMessages(MsrpService[Fetch]):
             body=b"",
             domain=config.domain,
             server=config.server,
+            technology=config.technology,
             method="NOTIFY",
             hops=config.hops,
             changes={

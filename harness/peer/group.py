@@ -149,9 +149,9 @@ class Groups(MsrpService[GroupSession]):
         founded = focus_uri(request, self._pcscf.config.domain) if _founds(asked) else request.uri
         return self._contact(held.uri if held is not None else founded)
 
-    @staticmethod
-    def _contact(uri: str) -> str:
-        return f"<{uri}>;{SERVICE_OF[Flow.GROUP].feature_tag};isfocus"
+    def _contact(self, uri: str) -> str:
+        tag = self._pcscf.config.technology.feature_tag(SERVICE_OF[Flow.GROUP])
+        return f"<{uri}>;{tag};isfocus"
 
     # -- to a handset
 
@@ -302,7 +302,7 @@ class Groups(MsrpService[GroupSession]):
     def received(self, session: GroupSession, message: SessionMessage) -> None:
         """What a handset says goes to the other handsets: a notification to its recipient alone."""
         for other in session.focus.sessions:
-            if other is session or not _is_for(other, message):
+            if message.msrp is None or other is session or not _is_for(other, message):
                 continue
             work = self._pass_on(other, message.msrp.content.read())
             self._pcscf.spawn(work, f"{message.content_type} to {other.handset}")

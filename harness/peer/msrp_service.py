@@ -110,7 +110,7 @@ class MsrpService(SessionWaits[S]):
     def contact(self, asked: Asked, uri: str) -> str:
         """The Contact of its answers. uri: that of the peer where the INVITE came to."""
         assert asked.flow is not None, "a service takes INVITEs of its flows"
-        return f"<{uri}>;{SERVICE_OF[asked.flow].feature_tag}"
+        return f"<{uri}>;{self._pcscf.config.technology.feature_tag(SERVICE_OF[asked.flow])}"
 
     def answer_headers(self, session: S) -> list[Header]:
         """What its 200 shows besides what all do."""
@@ -308,8 +308,12 @@ class MsrpService(SessionWaits[S]):
             self._pcscf.journal.add(EventKind.SESSION_FAILED, f"{session}: {reason}", session)
 
     def _received(self, session: S, message: MsrpMessage) -> None:
-        timeline, notifications = self._pcscf.timeline, self.invitations.notifications
-        read = self.read(session, message, len(timeline), timeline.now())
+        timeline = self._pcscf.timeline
+        self.take(session, self.read(session, message, len(timeline), timeline.now()), again=message.again)
+
+    def take(self, session: S, read: SessionMessage, *, again: bool = False) -> None:
+        """A message of the handset that was read: kept, told and notified of, unless it came again."""
+        notifications = self.invitations.notifications
         session.received.append(read)
         if read.is_notification:
             notifications.came_inside(read)
@@ -317,7 +321,7 @@ class MsrpService(SessionWaits[S]):
             self._pcscf.journal.add(EventKind.COMPOSING, str(read), read)
         else:
             self._pcscf.journal.add(EventKind.MESSAGE_RECEIVED, str(read), read)
-            if not message.again:
+            if not again:
                 self.notify(session, read)
         self.received(session, read)
 

@@ -58,13 +58,20 @@ def invitation(
         ("Max-Forwards", str(_MAX_FORWARDS - config.hops)),
         *(("Route", value) for value in target.path),
         ("Record-Route", pcscf.route(local)),
-        *service_headers(session.party, target, service, session.conversation_id, session.contribution_id),
+        *service_headers(
+            session.party,
+            target,
+            service,
+            session.conversation_id,
+            session.contribution_id,
+            config.technology,
+        ),
     ]
     return Invitation(
         target.contact,
         session.party.name_addr,
         f"<{target.identity}>",
-        invited.contact or f"<{pcscf.uri(local)}>;{service.feature_tag}",
+        invited.contact or f"<{pcscf.uri(local)}>;{config.technology.feature_tag(service)}",
         content,
         tuple(changed(headers, invited.headers)),
     )

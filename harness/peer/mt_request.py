@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from harness.agent.sip.agent import Incoming
 from harness.cpm.services import Service
+from harness.cpm.technology import TECHNOLOGIES, ImTechnology, Technology
 from harness.cpm.tokens import new_id, new_tag
 from harness.errors import NotSeen, SipSyntaxError
 from harness.evidence.timeline import Transport
@@ -86,6 +87,7 @@ class MtRequest:
     body: bytes
     domain: str
     server: str
+    technology: Technology = TECHNOLOGIES[ImTechnology.CPM]
     method: str = "MESSAGE"
     cseq: int = 1
     hops: int = 0
@@ -110,9 +112,14 @@ class MtRequest:
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.cseq} {self.method}"),
             *service_headers(
-                self.originator, self.target, self.service, self.conversation_id, self.contribution_id
+                self.originator,
+                self.target,
+                self.service,
+                self.conversation_id,
+                self.contribution_id,
+                self.technology,
             ),
-            ("InReplyTo-Contribution-ID", self.in_reply_to),
+            ("InReplyTo-Contribution-ID", self.in_reply_to if self.technology.named else None),
             ("User-Agent", self.server),
             ("Content-Type", self.content_type),
         ]
@@ -137,15 +144,19 @@ def party_headers(originator: FarParty, target: Target) -> list[Header]:
 
 
 def service_headers(
-    originator: FarParty, target: Target, service: Service, conversation_id: str, contribution_id: str
+    originator: FarParty,
+    target: Target,
+    service: Service,
+    conversation_id: str,
+    contribution_id: str,
+    technology: Technology,
 ) -> list[Header]:
     """What tells a handset who sends a first request, to which of its identities, and for which service."""
     return [
         *party_headers(originator, target),
-        ("P-Asserted-Service", service.icsi),
-        ("Accept-Contact", service.accept_contact),
-        ("Conversation-ID", conversation_id),
-        ("Contribution-ID", contribution_id),
+        *technology.service_rows("P-Asserted-Service", service),
+        ("Accept-Contact", technology.accept_contact(service)),
+        *technology.conversation_rows(conversation_id, contribution_id),
     ]
 
 

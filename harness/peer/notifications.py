@@ -406,6 +406,7 @@ class Notifications(ReceivedNotifications):
             body=body,
             domain=config.domain,
             server=config.server,
+            technology=config.technology,
             hops=config.hops,
             changes=headers,
             call_id=call_id,

@@ -285,6 +285,7 @@ class Pager:
             body=body,
             domain=config.domain,
             server=config.server,
+            technology=config.technology,
             hops=config.hops,
         )
 

@@ -17,7 +17,8 @@ from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.imdn import Imdn, parse_imdn
 from harness.bodies.is_composing import IsComposing, parse_is_composing
 from harness.bodies.multipart import Part, split_multipart
-from harness.cpm.services import ICSI_TAG, Service, service_of
+from harness.cpm.services import Service, service_of
+from harness.cpm.technology import services_in
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.peer.identities import bare, number_of
 from harness.peer.listed_recipients import LIST, ListedRecipients, listed_in
@@ -31,6 +32,7 @@ class Carrier(StrEnum):
 
     MESSAGE = "MESSAGE"
     MSRP = "MSRP"
+    INVITE = "INVITE"
 
 
 class HandsetMessage:
@@ -291,10 +293,13 @@ def sender_of(request: Request) -> str:
 
 def service_in(request: Request) -> Service | None:
     """The CPM service a first request is for: P-Preferred-Service, else what Accept-Contact asks for."""
-    named = [request.get("P-Preferred-Service") or ""]
+    stated = service_of(request.get("P-Preferred-Service") or "")
+    if stated is not None:
+        return stated
+    named: list[Service] = []
     with contextlib.suppress(SipSyntaxError):
-        named += [icsi for each in request.accept_contacts for icsi in each.features.get(ICSI_TAG, ())]
-    return next((found for icsi in named if (found := service_of(icsi)) is not None), None)
+        named = [found for each in request.accept_contacts for found in services_in(each.features)]
+    return next(iter(named), None)
 
 
 def notifications_in(message: HandsetMessage, status: int | None) -> list[ReceivedNotification]:

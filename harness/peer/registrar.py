@@ -132,7 +132,9 @@ class Registrar:
         if service is None or len(bound) < 2:
             return bound[-1] if bound else None
         by_contact = {binding.address: binding for binding in reversed(bound)}
-        chosen = ordered(list(by_contact), [AcceptContact.parse(service.accept_contact)])
+        chosen = ordered(
+            list(by_contact), [AcceptContact.parse(self._config.technology.accept_contact(service))]
+        )
         return by_contact[chosen[0]]
 
     def answer_next(

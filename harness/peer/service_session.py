@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.agent.msrp.call import MsrpCall
+from harness.agent.msrp.content import SpooledContent
 from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.negotiation import new_origin
 from harness.agent.msrp.services import CPIM, Flow
@@ -209,14 +210,15 @@ class ServiceUser:
 class SessionMessage(HandsetMessage):
     """A message of the handset in a session. What cannot be read is None; fault says why.
 
-    msrp: the message as MSRP brought it. start: octet of its content where that inside CPIM begins. decoded:
+    msrp: the message as MSRP brought it, None for one in the INVITE of the session, which is decoded.
+    start: octet of its content where that inside CPIM begins. decoded:
     the content without encodings, where there were any.
     """
 
     number: int
     time: float
     session: ServiceSession = field(repr=False)
-    msrp: MsrpMessage = field(repr=False)
+    msrp: MsrpMessage | None = field(repr=False)
     cpim: CpimMessage | None
     content_type: str
     start: int = 0
@@ -225,8 +227,8 @@ class SessionMessage(HandsetMessage):
 
     @property
     def carrier(self) -> Carrier:
-        """MSRP."""
-        return Carrier.MSRP
+        """MSRP, or the INVITE of the session."""
+        return Carrier.INVITE if self.msrp is None else Carrier.MSRP
 
     @property
     def incoming(self) -> Incoming | None:
@@ -272,20 +274,25 @@ class SessionMessage(HandsetMessage):
     @property
     def size(self) -> int:
         """Octets of the content."""
-        return self.msrp.content.size - self.start if self.decoded is None else len(self.decoded)
+        return self._spooled.size - self.start if self.decoded is None else len(self.decoded)
 
     @property
     def content(self) -> bytes:
         """All of the content at once: for what is known to be small."""
-        return self.msrp.content.read(self.start) if self.decoded is None else self.decoded
+        return self._spooled.read(self.start) if self.decoded is None else self.decoded
+
+    @property
+    def _spooled(self) -> SpooledContent:
+        assert self.msrp is not None, "what came in an INVITE is decoded"
+        return self.msrp.content
 
     def pieces(self) -> Iterator[bytes]:
         """The content in pieces of at most a mebibyte."""
         if self.decoded is not None:
             yield self.decoded
             return
-        for position in range(self.start, self.msrp.content.size, _PIECE_OCTETS):
-            yield self.msrp.content.read(position, _PIECE_OCTETS)
+        for position in range(self.start, self._spooled.size, _PIECE_OCTETS):
+            yield self._spooled.read(position, _PIECE_OCTETS)
 
     def digest(self, algorithm: str = "sha1") -> bytes:
         """The hash of the content."""
@@ -301,6 +308,17 @@ class SessionMessage(HandsetMessage):
                 file.write(piece)
 
     __str__ = HandsetMessage.__str__
+
+
+def read_first_message(session: ServiceSession, octets: bytes, number: int, time: float) -> SessionMessage:
+    """Take the CPIM object apart that came in the INVITE of a session."""
+    read = SessionMessage(number, time, session, None, None, CPIM, decoded=octets)
+    try:
+        cpim = parse_cpim(octets)
+        kind = cpim.mime_get("Content-Type") or ""
+        return replace(read, cpim=cpim, content_type=kind, decoded=cpim.decoded())
+    except BodySyntaxError as error:
+        return replace(read, fault=str(error))
 
 
 def read_session_message(

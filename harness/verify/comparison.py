@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from harness.bodies.multipart import split_multipart
-from harness.cpm.services import ICSI_TAG, decode_urn
+from harness.cpm.services import IARI_TAG, ICSI_TAG, decode_urn
+from harness.cpm.technology import FILE_URN, SIP_IM_TAG
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.sip.grammar import Parameters
 from harness.sip.headers import MediaType, NameAddr, Via
@@ -133,6 +134,16 @@ def contact_icsis(message: Request | Response) -> frozenset[str]:
     except SipSyntaxError:
         return frozenset()
     return frozenset().union(*(tag_values(contact.parameters, ICSI_TAG) for contact in contacts))
+
+
+def names_simple_im(message: Request | Response) -> bool:
+    """Whether Accept-Contact or Contact shows a tag of OMA SIMPLE IM: its own, or that of its files."""
+    try:
+        shown = [value.parameters for value in message.accept_contacts]
+        shown += [contact.parameters for contact in message.contacts]
+    except SipSyntaxError:
+        return False
+    return any(SIP_IM_TAG in tags or FILE_URN in tag_values(tags, IARI_TAG) for tags in shown)
 
 
 def stated_services(message: Request | Response) -> list[str]:

@@ -91,12 +91,15 @@ class Conversations:
                 yield known
 
     def has_unseen_sessions(self, conversation: str) -> bool:
-        """Whether a session with the other side was made of which no MSRP was seen."""
+        """Whether a session with the other side was made of which no MSRP was seen, or not all it said.
+
+        The Subject of a 1-1 session is a text to clients of SIMPLE IM.
+        """
         return any(
             session.dialog is not None
             and session.dialog.confirmed is not None
-            and not self._msrp.has_entries(session)
-            for session, _ in self._read(conversation).sessions
+            and (not self._msrp.has_entries(session) or (ends.group is None and _has_subject(session)))
+            for session, ends in self._read(conversation).sessions
         )
 
     def _read(self, conversation: str) -> _Held:
@@ -181,3 +184,7 @@ def _text_of(item: CpimItem) -> str | None:
         return unified(cpim.decoded().decode(kind.parameters.get("charset", "utf-8")))
     except (BodySyntaxError, ValueError, LookupError):
         return None
+
+
+def _has_subject(session: MsrpSession) -> bool:
+    return "Subject" in session.exchanges[0].offer.entry.sip

@@ -115,6 +115,11 @@ class Verifier:
         self._order = 0
         self._now = float("-inf")
 
+    def use(self, settings: VerifySettings) -> None:
+        """Judge by these settings from the next entry on."""
+        self.settings = settings
+        self._flow = Flow(self.assembly, settings, self.profile)
+
     def judge(self, entries: Iterable[Entry], since: int = 0) -> list[Finding]:
         """Take in the entries not yet seen and give the findings on items whose number is larger than
         `since`.

@@ -19,6 +19,7 @@ from harness.verify.comparison import (
     covers,
     has_sdp,
     is_anonymous,
+    names_simple_im,
     option_tags,
     shown,
     stated_services,
@@ -52,11 +53,16 @@ def is_initial(entry: SipEntry) -> bool:
 
 
 def is_cpm(entry: SipEntry) -> bool:
-    """Whether the request belongs to a CPM service: it says so, or carries CPIM or an MSRP offer."""
+    """Whether the request belongs to a CPM service: it says so, or carries CPIM or an MSRP offer.
+
+    Those of SIMPLE IM do too, and say otherwise.
+    """
     message = entry.sip
     named = accepted_icsis(message) | set(stated_services(message)) | contact_icsis(message)
     if any(covers(icsi, urn) for urn in named for icsi in CPM_ICSIS):
         return True
+    if names_simple_im(message):
+        return False
     return bool(entry.bodies) or b"TCP/MSRP" in message.body or b"TCP/TLS/MSRP" in message.body
 
 

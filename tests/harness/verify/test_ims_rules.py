@@ -290,3 +290,14 @@ def test_imei_outside_register_is_a_must_by_the_letter_only(flow, judged):
         script = flow("options_mt").sub(1, "5060>;", f"5060>;{INSTANCE};")
         found[profile] = [(item.severity.value, item.fails) for item in verifier.judge(script.timeline())]
     assert found == {"ietf": [("MUST", True)], "rcs51": [("INFO", False)]}
+
+
+def test_headers_of_cpm_are_not_asked_of_simple_im(flow, judged):
+    names = ("P-Preferred-Service", "Accept-Contact", "Conversation-ID")
+    missing = {f"ims.{name.lower()}.present" for name in names}
+    script = flow("refused_mo")
+    for name in names:
+        script.without(0, name)
+    assert missing <= {rule for rule, _ in judged(script)}
+    script.line(0, "Accept-Contact: *;+g.oma.sip-im").sub(0, ";+g.3gpp.icsi-ref=", ";+g.oma.sip-im;x=")
+    assert judged(script) == []

@@ -1,0 +1,39 @@
+"""Keywords for what messaging is provisioned with: OMA CPM or OMA SIMPLE IM."""
+
+from __future__ import annotations
+
+from robot.api.deco import keyword
+
+from devices.handset import ClientSetting
+from harness.cpm.technology import ImTechnology
+from harness.keywords.topic import Topic
+
+
+class TechnologyKeywords(Topic):
+    """The technology of the bench."""
+
+    @keyword
+    def use_im_technology(self, technology: ImTechnology) -> None:
+        """Lets handsets and peer use CPM or SIMPLE_IM from now on, and waits for the new registrations.
+
+        Nothing is done when they do. A handset that is provisioned otherwise by lab.yaml and cannot be told
+        by a test skips it.
+
+        | Use IM Technology    SIMPLE_IM
+        """
+        bench, peer = self.bench, self.bench.peer
+        if peer.config.im_technology is technology:
+            return
+        seconds = bench.lab.deadlines.registration
+        for handset in bench.handsets.values():
+            self.act()
+            handset.android.change_setting(ClientSetting.IM_TECHNOLOGY, technology.value)
+            bench.use_technology(technology)
+            number = handset.part.msisdn
+            waiting = peer.registrar.wait_registered(number, timeout=seconds, after=self.access.mark)
+            self.call(waiting, seconds)
+
+    @keyword
+    def use_im_technology_of_lab(self) -> None:
+        """Goes back to what lab.yaml says."""
+        self.use_im_technology(self.bench.part.im_technology)
