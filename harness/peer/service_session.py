@@ -29,6 +29,7 @@ from harness.errors import BodySyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.msrp.chunking import Outcome
 from harness.peer.config import FarParty
+from harness.peer.identities import number_of
 from harness.peer.journal import Recent
 from harness.peer.listed_recipients import ListedRecipients, listed_in
 from harness.peer.mt_request import Target
@@ -134,8 +135,8 @@ class ServiceSession:
         self.dialog.refresh.stop()
 
     def __str__(self) -> str:
-        ids = f"Conversation-ID {self.conversation_id}"
-        return f"{self.flow} of {self.party.sip} with {self.handset}, {ids}"
+        far, near = (number_of(uri) or uri for uri in (self.party.sip, self.handset))
+        return f"{self.flow} of {far} with {near}, Conversation-ID {self.conversation_id}"
 
 
 class ServiceCall(MsrpCall):
