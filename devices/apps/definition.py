@@ -150,6 +150,9 @@ class Versions(_Strict):
     minimum: str
     before: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.minimum} and later" + (f", before {self.before}" if self.before else "")
+
 
 class Direction(_Strict):
     """Regular expressions on content-desc of a bubble or its row.

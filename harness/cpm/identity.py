@@ -80,11 +80,6 @@ def impi_of(imsi: str, mnc_digits: int = 2) -> str:
     return f"{imsi}@{_domain_of(imsi, mnc_digits)}"
 
 
-def impu_of(imsi: str, mnc_digits: int = 2) -> str:
-    """The temporary public identity made of an IMSI (TS 23.003 13.4B)."""
-    return f"sip:{imsi}@{_domain_of(imsi, mnc_digits)}"
-
-
 def _domain_of(imsi: str, mnc_digits: int) -> str:
     if not re.fullmatch(r"\d{6,15}", imsi) or mnc_digits not in (2, 3):
         raise UsageError(f"{imsi!r} is no IMSI, or its MNC has neither 2 nor 3 digits")

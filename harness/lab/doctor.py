@@ -26,6 +26,7 @@ from devices.adb_server import bundled_adb
 from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
+from devices.apps.definition import MessagingAppDefinition
 from devices.modem import Modem
 from harness.agent.sockets.certificates import fingerprints_of, identities_of
 from harness.agent.sockets.tls import fingerprint_context, server_context
@@ -218,17 +219,18 @@ def _identity(lab_file: LabFile, part: HandsetPart, adb: Address) -> str:
     handset = AndroidHandset(part.adb, client, load_app(part.app), Timeline(), deadline=seconds)
     handset.wait_ready(seconds)
     found = handset.identify()
-    app = _installed_app(handset, load_app(part.app).package)
+    app = _installed_app(handset, load_app(part.app))
     return f"{found.manufacturer} {found.model}, Android {found.release}, {found.fingerprint}; {app}"
 
 
-def _installed_app(handset: AndroidHandset, package: str) -> str:
-    """The messaging app and its version. Raises: LabError when the handset has not got it."""
+def _installed_app(handset: AndroidHandset, app: MessagingAppDefinition) -> str:
+    """The messaging app, its version, the releases its ids are of. Raises: LabError when it is not there."""
+    package = app.package
     if not handset.shell(["pm", "path", package]).stdout.startswith("package:"):
         remedy = "install it, or name another one with `app:` in lab.yaml"
         raise LabError("messaging app", handset.serial, f"{package} installed", "it is not", remedy)
     version = re.search(r"versionName=(\S+)", handset.shell(["dumpsys", "package", package]).stdout)
-    return f"{package} {version[1] if version else '(version not told)'}"
+    return f"{package} {version[1] if version else '(version not told)'}, ids of {app.versions}"
 
 
 def _modem(lab_file: LabFile, part: HandsetPart) -> str:

@@ -237,10 +237,6 @@ class NameAddr:
         """The tag parameter."""
         return self.parameters.get("tag")
 
-    def with_tag(self, tag: str) -> Self:
-        """A copy with this tag."""
-        return type(self)(self.display, self.uri, self.parameters.replaced("tag", tag), self.bracketed)
-
     def __str__(self) -> str:
         uri = str(self.uri)
         if not self.bracketed and self.display is None and not any(mark in uri for mark in ",;?"):

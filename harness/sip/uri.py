@@ -79,12 +79,6 @@ class Uri:
         digits = unescape(self.user.partition(";")[0]).translate(_SEPARATORS)
         return digits if _E164.fullmatch(digits) else None
 
-    @property
-    def address_of_record(self) -> Uri:
-        """The same without port, parameters, headers and password (RFC 3261 10.3, step 5)."""
-        parameters = self.parameters if self.scheme == "tel" else NO_PARAMETERS
-        return Uri(self.scheme, self.user, self.host.lower(), None, parameters, opaque=self.opaque)
-
     def equivalent(self, other: Uri) -> bool:
         """True when both name the same resource (RFC 3261 19.1.4, RFC 3966 5)."""
         if self.scheme != other.scheme:

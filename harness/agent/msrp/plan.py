@@ -57,11 +57,6 @@ class MsrpPlan:
         return self.own_path[-1]
 
     @property
-    def remote_uri(self) -> str:
-        """The other side's session."""
-        return self.remote_path[-1]
-
-    @property
     def to_path(self) -> tuple[str, ...]:
         """To-Path of our requests: our relays from us outwards, then their path (RFC 4976 5.1)."""
         return (*reversed(self.own_path[:-1]), *self.remote_path)

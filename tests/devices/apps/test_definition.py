@@ -71,3 +71,12 @@ def test_unknown_app_lists_the_known() -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LabFileError, match="cannot be read"):
         load_app(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [('{minimum: "5.0"}', "5.0 and later"), ('{minimum: "5.0", before: "9"}', "5.0 and later, before 9")],
+)
+def test_which_releases_the_ids_are_of(versions: str, told: str) -> None:
+    text = GOOD.replace('versions: {minimum: "1"}', f"versions: {versions}")
+    assert str(parse_definition(text).versions) == told

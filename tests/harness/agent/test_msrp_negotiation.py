@@ -137,7 +137,7 @@ def test_the_file_of_the_trace_offered_passive_makes_the_handset_connect() -> No
     plan = plan_of(outcome)
     assert (plan.role, plan.cema, plan.direction) == (Role.ACTIVE, True, Direction.RECVONLY)
     assert plan.connect_to == ("2001:0:0:1::2", 16012)
-    assert plan.remote_uri == "msrp://[2001:0000:0000:0001:0000:0000:0000:0002]:16012/e4a55405c2;tcp"
+    assert plan.remote_path[-1] == "msrp://[2001:0000:0000:0001:0000:0000:0000:0002]:16012/e4a55405c2;tcp"
     assert line_of(outcome.description) == [
         "m=message 8884 TCP/MSRP *",
         "a=path:msrp://[2001::1:88fe:fccf:2870:5dee]:8884/cOFNEcnwa8ymev7B0g3M7qUayrk4RR;tcp",
@@ -296,7 +296,7 @@ def test_the_first_uri_of_a_path_is_connected_to_and_the_last_is_the_session() -
     relayed = "a=path:msrp://relay.example.com:9000/r1;tcp msrp://198.51.100.7:4000/farSession0001;tcp"
     plan = plan_of(answered(offer_of(*CHAT, relayed, "a=setup:passive")))
     assert plan.connect_to == ("relay.example.com", 9000)
-    assert plan.remote_uri == "msrp://198.51.100.7:4000/farSession0001;tcp"
+    assert plan.remote_path[-1] == "msrp://198.51.100.7:4000/farSession0001;tcp"
     assert plan.to_path == plan.remote_path
 
 
@@ -465,7 +465,7 @@ def test_a_cema_answerer_connects_to_the_middlebox() -> None:
     outcome = answered(offer, replace(CEMA, answers=Role.ACTIVE))
     plan = plan_of(outcome)
     assert (plan.connect_to, plan.cema) == ((MIDDLEBOX, 7000), True)
-    assert plan.remote_uri == "msrp://198.51.100.7:4000/farSession0001;tcp"
+    assert plan.remote_path[-1] == "msrp://198.51.100.7:4000/farSession0001;tcp"
     assert {"a=msrp-cema", "a=setup:active"} <= set(line_of(outcome.description))
 
 
@@ -551,8 +551,8 @@ def test_of_two_m_lines_one_is_taken_and_the_other_gets_port_0() -> None:
     assert isinstance(outcome.streams[0], MsrpPlan) and isinstance(outcome.streams[1], NoStream)
     assert line_of(outcome.description, 1) == ["m=message 0 TCP/MSRP *"]
     both = answered(offer, OURS, replace(OURS, uri="msrp://192.0.2.1:2855/ourSession0002;tcp"))
-    assert [isinstance(each, MsrpPlan) and each.remote_uri[-4:] for each in both.streams] == [";tcp"] * 2
-    assert [each.remote_uri for each in both.streams if isinstance(each, MsrpPlan)] == [
+    assert [isinstance(each, MsrpPlan) and each.remote_path[-1][-4:] for each in both.streams] == [";tcp"] * 2
+    assert [each.remote_path[-1] for each in both.streams if isinstance(each, MsrpPlan)] == [
         "msrp://198.51.100.7:4000/farSession0001;tcp",
         "msrp://198.51.100.7:4000/farSession0002;tcp",
     ]

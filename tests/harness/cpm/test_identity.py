@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cpm.identity import Msisdn, home_domain, imei_urn, impi_of, impu_of
+from harness.cpm.identity import Msisdn, home_domain, imei_urn, impi_of
 from harness.errors import UsageError
 
 
@@ -50,7 +50,7 @@ def test_the_spare_digit_of_an_imei_urn_is_zero(imei):
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: imei_urn("123"), lambda: home_domain("1", "01"), lambda: impu_of("12x")]
+    "call", [lambda: imei_urn("123"), lambda: home_domain("1", "01"), lambda: impi_of("12x")]
 )
 def test_what_is_no_identity_is_a_usage_error(call):
     with pytest.raises(UsageError):
@@ -59,5 +59,5 @@ def test_what_is_no_identity_is_a_usage_error(call):
 
 def test_identities_made_of_an_imsi():
     assert home_domain("001", "01") == "ims.mnc001.mcc001.3gppnetwork.org"
-    assert impu_of("001010123456789") == "sip:001010123456789@ims.mnc001.mcc001.3gppnetwork.org"
+    assert impi_of("001010123456789") == "001010123456789@ims.mnc001.mcc001.3gppnetwork.org"
     assert impi_of("310410123456789", 3) == "310410123456789@ims.mnc410.mcc310.3gppnetwork.org"

@@ -136,12 +136,6 @@ def test_number(text: str, number: str | None) -> None:
     assert parse_uri(text).number == number
 
 
-def test_address_of_record_leaves_the_route_out() -> None:
-    uri = parse_uri("sip:Alice:pw@Example.COM:5060;transport=tcp?a=b")
-    assert str(uri.address_of_record) == "sip:Alice@example.com"
-    assert str(parse_uri("tel:7042;phone-context=a.b").address_of_record) == "tel:7042;phone-context=a.b"
-
-
 def test_unescape() -> None:
     assert unescape("%C3%A4%") == "ä%"
     assert unescape("%ff") == "\\xff"
