@@ -60,6 +60,45 @@ A Text Is Not Missed By Who Watches For None
     Send Text From Handset    Here I am
     Run Keyword And Expect Error    ${NOT_RIGHT}    No Text Comes From Handset    seconds=10 seconds
 
+A File Must Be The One Named And The One Sent
+    ${file} =    File Of Octets    3000    one.bin
+    ${other} =    File Of Octets    3001    other.bin
+    Send File From Handset    ${file}
+    ${received} =    Wait For File From Handset    one.bin
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Received File Should Be    ${received}    ${other}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For File From Handset    other.bin    timeout=${SOON}
+    Leave Conversation
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Handset Has File    ${other}    one.bin
+
+A File From Before The Last Action Is Not The Next One
+    ${file} =    File Of Octets    3000    early.bin
+    Send File From Handset    ${file}
+    Wait For File From Handset
+    Open Conversation
+    Peer Answers Next File    603
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Next File From Handset    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For File Offer    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Cancelled File    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Broken File    timeout=${SOON}
+    Peer Answers As Usual
+
+A File Is Not Missed By Who Watches For None
+    ${file} =    File Of Octets    3000    watched.bin
+    Send File From Handset    ${file}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No File Comes From Handset    seconds=10 seconds
+
+A File That Arrives Does Not Break Off
+    ${file} =    File Of Octets    3000    whole.bin
+    ${transfer} =    Offer File To Handset    ${file}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Wait Until File Breaks Off    ${transfer}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Wait For Answer To File    ${transfer}    603
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Pull File From Handset    name=no such    expect=200
+
+A File That Breaks Off Does Not Arrive
+    ${file} =    File Of Octets    3000    part.bin
+    ${transfer} =    Offer File To Handset    ${file}    break_off_after=2048
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Wait Until File Is Delivered    ${transfer}
+
 The Status On Screen Must Be The One Named
     Far Party Notifies    delivered=NONE    displayed=NONE
     Send Text From Handset    Only sent
