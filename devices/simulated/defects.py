@@ -246,6 +246,11 @@ DEFECTS: dict[str, Defect] = {
         Defect("file_disposition_in_answer", "ft.disposition", _ANSWER, "file-disposition in an answer",
                _line(rb"(a=file-selector:.*\r\n)", rb"\1a=file-disposition:attachment\r\n")),
         Defect("file_without_cpim", "ft.cpim-part", _BEHAVIOUR, "no CPIM headers of a file in its INVITE"),
+        # Large messages and lists
+        Defect("large_size_lies", "large.size-matches", _OFFER, "ten times the size is announced",
+               _line(rb"(a=file-selector:size:\d+)", rb"\g<1>0")),
+        Defect("list_without_require", "pager.list.require", _MESSAGE, "no Require with a recipient list",
+               _without("Require")),
         # Refusals
         Defect("unsupported_type_without_accept", "sip.415.accept", _RESPONSE, "415 without Accept",
                _without("Accept")),

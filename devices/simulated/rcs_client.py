@@ -335,8 +335,8 @@ class RcsClient:
 
     def _received(self, incoming: Incoming) -> None:
         connection = self._connection
-        if connection is None:
-            return
+        if connection is None or connection.pdn is not self.baseband.pdn:
+            return  # whose radio is gone hears nothing any more
         access, answered = connection.access, False
 
         def answer(response: Response) -> None:

@@ -22,6 +22,7 @@ from harness.agent.msrp.session import MsrpUser, ReceivedMessage
 from harness.agent.session.user import Ending
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.errors import BodySyntaxError, RcsLabError
+from harness.sip.event_headers import SubscriptionState
 from harness.sip.event_packages import DEFERRED_MESSAGES
 from harness.sip.subscription import Ended
 
@@ -98,7 +99,7 @@ class RcsDeferred:
             host=access.local.host,
             send=lambda make: access.send(access.addressed(make)),
             authorize=access.credentials,
-            on_notify=lambda *_: self._fetch(sessions),
+            on_notify=lambda _, state: self._told(sessions, state),
             on_end=self._unsubscribed,
             routes=tuple(value for _, value in access.routes),
             headers=(
@@ -109,6 +110,11 @@ class RcsDeferred:
                 ("User-Agent", access.personality.user_agent),
             ),
         )
+
+    def _told(self, sessions: RcsSessions, state: SubscriptionState) -> None:
+        """That it comes says that messages wait, unless it is the last one."""
+        if state.state != "terminated":
+            self._fetch(sessions)
 
     def _unsubscribed(self, why: Ended) -> None:
         """A network that does not have it is asked again with the next registration on a new connection."""

@@ -115,12 +115,18 @@ class DeferredMessages(MsrpService[Fetch]):
         )
         self._stored.append(stored)
         self._pcscf.journal.add(EventKind.STORED, str(stored), stored)
-        self._events.tell(identity)
+        self._events.tell(lambda subscriber: self._same_handset(subscriber, identity))
         return stored
+
+    def _same_handset(self, one: str, other: str) -> bool:
+        """Whether two identities are of one user, or of one handset that registered both."""
+        registrar = self.invitations.registrar
+        binding = registrar.binding_of(one)
+        return same_user(one, other) or (binding is not None and registrar.binding_of(other) is binding)
 
     def waiting(self, handset: str) -> list[StoredMessage]:
         """The messages that wait for the handset of this identity, the oldest first."""
-        return [each for each in self._stored if same_user(each.handset, handset)]
+        return [each for each in self._stored if self._same_handset(each.handset, handset)]
 
     def empty(self) -> None:
         """Forget all that waits."""

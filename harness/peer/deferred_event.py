@@ -5,11 +5,13 @@ A notification has no body; the messages are fetched (deferred.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.agent.events.notifier import Admission, EventNotifier, Subscription
 from harness.agent.sip.agent import Incoming
 from harness.agent.sip.bad_requests import Refusal
 from harness.peer.flow import flow_of
-from harness.peer.identities import canonical, same_user
+from harness.peer.identities import canonical
 from harness.peer.journal import EventKind
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import sender_of
@@ -26,12 +28,11 @@ class DeferredEvents:
         self._pcscf, self._notifier = pcscf, notifier
         notifier.add(self)
 
-    def tell(self, identity: str) -> int:
-        """Notify the handset of this identity; how many subscriptions of it there are."""
-        found = [each for each in self._notifier.of(self) if same_user(each.resource, identity)]
-        for subscription in found:
-            self._notifier.changed(subscription)
-        return len(found)
+    def tell(self, whom: Callable[[str], bool]) -> None:
+        """Notify the handsets of the identities that this holds for."""
+        for subscription in self._notifier.of(self):
+            if whom(subscription.resource):
+                self._notifier.changed(subscription)
 
     # -- what the notifier asks
 

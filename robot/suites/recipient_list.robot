@@ -28,7 +28,6 @@ Text To Several Asks For The List Service
     Should Be Equal    ${message.request.get('Require')}    recipient-list-message
     Should End With    ${message.request.get('P-Preferred-Service')}    oma.cpm.msg.group
     Should Start With    ${message.request.get('Content-Type')}    multipart/mixed
-    No Finding Should Be Reported
 
 Text To Several Is Delivered When All Have It
     [Documentation]    Notifications come one by one; the bubble tells of the last.

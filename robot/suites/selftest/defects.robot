@@ -58,6 +58,8 @@ File Id Not Copied    file_id_not_copied    ft.id.present    Take A File
 File Selectors Not Copied    file_selectors_not_copied    ft.selector.copied    Take A File
 File Disposition In Answer    file_disposition_in_answer    ft.disposition    Take A File
 File Without Cpim    file_without_cpim    ft.cpim-part    Send A File
+Large Size Lies    large_size_lies    large.size-matches    Send A Large Text
+List Without Require    list_without_require    pager.list.require    Send A Text To Two
 Unsupported Type Without Accept    unsupported_type_without_accept    sip.415.accept    Send An Unknown Type
 Body In 200    body_in_200    pager.2xx-no-body    Exchange A Text Each Way
 Ignore Require    ignore_require    sip.require.unknown-420    Send An Unknown Extension
@@ -114,6 +116,19 @@ Take A File
     ${transfer} =    Offer File To Handset    ${file}
     Wait Until File Is Delivered    ${transfer}
     Wait For Notification    ${transfer}    DELIVERED
+
+Send A Large Text
+    [Documentation]    From the handset, until its session is over.
+    ${text} =    Text Of Octets    1700    d
+    Send Text From Handset    ${text}
+    Wait For Text From Handset    ${text}    by=LARGE
+    Wait For End Of Large Message
+
+Send A Text To Two
+    [Documentation]    By a list of recipients, displayed by both.
+    Send Text To Several From Handset    To you two    +12025550171    +12025550172
+    Wait For Text From Handset    To you two
+    Handset Shows Status Of Several    READ    To you two    +12025550171    +12025550172
 
 Send An Unknown Type
     [Documentation]    A type nobody knows inside CPIM.

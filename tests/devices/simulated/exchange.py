@@ -312,6 +312,15 @@ class SessionExchange(Exchange):
         await self.peer.large_messages.wait_ended(message.session, timeout=5)
         await self.heard("displayed", message.message_id)
 
+    async def to_two(self) -> None:
+        """A text of the handset to two, whose notifications come one after the other."""
+        self.notify()
+        self.app.open_conversation("+12025550171,+12025550172", "To you two")
+        mark = self.peer.mark()
+        self.app.press_send()
+        message = await self.peer.pager.wait_message("To you two", timeout=5, after=mark)
+        await self.heard("displayed", message.message_id)
+
     async def large_came(self) -> None:
         """A large message of the far party, and the handset's notifications."""
         self.app.open_conversation(FAR)

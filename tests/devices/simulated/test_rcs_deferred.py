@@ -39,13 +39,15 @@ async def subscribed(rig: Any) -> Any:
     return subscribe
 
 
-async def tell(rig: Any, tools: Any, subscribe: Any, number: int = 1) -> None:
+async def tell(
+    rig: Any, tools: Any, subscribe: Any, number: int = 1, state: str = "active;expires=3600"
+) -> None:
     """NOTIFY without a body."""
     notify = rig.network.request(
         "NOTIFY",
         rig.contact,
         "Event: deferred-messages",
-        "Subscription-State: active;expires=3600",
+        f"Subscription-State: {state}",
         f"Contact: <sip:net@127.0.0.1:{rig.network.port}>",
         call_id=subscribe.header("Call-ID"),
         sender=f"<{uri(tools)}>;tag=net",
@@ -134,6 +136,11 @@ async def test_without_provisioning_it_asks_nobody(tools: Any) -> None:
         rig.client.deferred.provision(False)
         leaving = await rig.network.receive("SUBSCRIBE")
         assert (leaving.header("Expires"), leaving.header("Call-ID")) == ("0", subscribe.header("Call-ID"))
+        rig.client.deferred.provision(True)
+        rig.network.answer(await rig.network.receive("SUBSCRIBE"), "489 Bad Event")
+        rig.network.answer(leaving, "200 OK", "Expires: 0")
+        await tell(rig, tools, subscribe, 2, "terminated;reason=timeout")
+        await rig.network.nothing()
 
 
 @pytest.mark.parametrize("status", ["489 Bad Event", "403 Forbidden"])
