@@ -95,6 +95,17 @@ class DeferredKeywords(Topic):
         return self.call(waiting, seconds)
 
     @keyword
+    def wait_for_end_of_subscription_to_deferred_messages(self, timeout: timedelta | None = None) -> str:
+        """Waits for a SUBSCRIBE that ends a subscription, after the last action; returns who had subscribed.
+
+        | Handset Fetches Deferred Messages    ${False}
+        | Wait For End Of Subscription To Deferred Messages
+        """
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
+        service = self.bench.peer.deferred_messages
+        return self.call(service.wait_unsubscribed(timeout=seconds, after=self.access.mark), seconds)
+
+    @keyword
     def wait_for_fetch(self, timeout: timedelta | None = None) -> Fetch:
         """Waits for an INVITE of the handset for deferred messages after the last action, however answered.
 

@@ -163,12 +163,17 @@ class DeferredMessages(MsrpService[Fetch]):
 
     async def wait_subscribed(self, *, timeout: float, after: int = 0) -> str:
         """The identity of the first handset that subscribes. Raises NotSeen."""
+        return await self._subscriber(EventKind.SUBSCRIBED, "a subscription to", timeout, after)
 
+    async def wait_unsubscribed(self, *, timeout: float, after: int = 0) -> str:
+        """The identity of the first handset that wants to be told no longer. Raises NotSeen."""
+        return await self._subscriber(EventKind.UNSUBSCRIBED, "the end of a subscription to", timeout, after)
+
+    async def _subscriber(self, kind: EventKind, what: str, timeout: float, after: int) -> str:
         def fits(event: PeerEvent) -> bool:
-            topic = getattr(event.subject, "topic", None)
-            return event.kind is EventKind.SUBSCRIBED and topic is self._events
+            return event.kind is kind and getattr(event.subject, "topic", None) is self._events
 
-        expected = f"a subscription to {DEFERRED_MESSAGES.name}"
+        expected = f"{what} {DEFERRED_MESSAGES.name}"
         event = await self._pcscf.journal.wait(fits, timeout, after=after, expected=expected)
         resource: str = event.subject.resource
         return resource

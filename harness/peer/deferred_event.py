@@ -57,7 +57,9 @@ class DeferredEvents:
     def subscribed(self, subscription: Subscription, expires: int) -> None:
         """Write it down."""
         text = f"{subscription.resource} to {DEFERRED_MESSAGES.name} for {expires} s"
-        self._pcscf.journal.add(EventKind.SUBSCRIBED, text, subscription)
+        self._pcscf.journal.add(
+            EventKind.SUBSCRIBED if expires else EventKind.UNSUBSCRIBED, text, subscription
+        )
 
     def ended(self, subscription: Subscription, why: Ended) -> None:
         """Write down that the handset refused a NOTIFY."""

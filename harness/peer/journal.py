@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     REFRESHED = "refreshed"
     DEREGISTERED = "deregistered"
     SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
     MESSAGE_RECEIVED = "message received"
     MESSAGE_SENT = "message sent"
     NOTIFICATION_RECEIVED = "notification received"

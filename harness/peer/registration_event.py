@@ -96,7 +96,9 @@ class RegistrationEvents:
             if subscription not in concerned:
                 concerned.append(subscription)
         text = f"{subscription.resource} to {REG.name} for {expires} s"
-        self._pcscf.journal.add(EventKind.SUBSCRIBED, text, subscription)
+        self._pcscf.journal.add(
+            EventKind.SUBSCRIBED if expires else EventKind.UNSUBSCRIBED, text, subscription
+        )
 
     def ended(self, subscription: Subscription, why: Ended) -> None:
         """Forget it, and write down when the handset refused a NOTIFY."""

@@ -142,6 +142,7 @@ Handset Takes This Answer For A No
     [Documentation]    A refused subscription is not repeated, and nothing is fetched until the next registration.
     [Arguments]    ${status}
     Handset Fetches Deferred Messages    ${False}
+    Wait For End Of Subscription To Deferred Messages
     Peer Answers Next Subscription    ${status}
     Handset Fetches Deferred Messages
     Store Message For Handset    Nobody asks for me after ${status}

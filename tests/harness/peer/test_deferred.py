@@ -17,9 +17,10 @@ SERVICE = "sip:deferred-messages@ims.example"
 OWN = "msrp://127.0.0.1:9/ue1;tcp"
 
 
-def subscribe(handset: Any, ue: str, *extra: str, target: str = SERVICE) -> Any:
+def subscribe(handset: Any, ue: str, *extra: str, target: str = SERVICE, to: str = "", cseq: int = 40) -> Any:
     rows = (f"P-Preferred-Identity: <{ue}>", "Event: deferred-messages", f"Contact: <{handset.contact}>")
-    return handset.ask("SUBSCRIBE", target, *rows, *extra, to=target, call_id="deferred-1", cseq=40)
+    dialog = {"to": to or target, "call_id": "deferred-1", "cseq": cseq}
+    return handset.ask("SUBSCRIBE", target, *rows, *extra, **dialog)
 
 
 def told(handset: Any) -> Any:
@@ -65,6 +66,22 @@ def test_a_handset_that_subscribed_is_told_without_a_body(bench: Any, ue: str) -
     bench.call(peer.deferred_messages.store("+491719999999", "for somebody else"))
     assert handset.silence(0.05)
     assert bench.call(peer.deferred_messages.wait_subscribed(timeout=5)) == ue
+
+
+def test_the_end_of_a_subscription_is_told_as_such(bench: Any, ue: str) -> None:
+    peer = bench.start()
+    handset = bench.handset()
+    handset.register()
+    accepted = subscribe(handset, ue)
+    told(handset)
+    with pytest.raises(NotSeen, match="the end of a subscription"):
+        bench.call(peer.deferred_messages.wait_unsubscribed(timeout=0.05))
+    mark = bench.call(peer.deferred_messages.wait_subscribed(timeout=5)) and len(bench.timeline)
+    subscribe(handset, ue, "Expires: 0", to=accepted.header("To"), cseq=41)
+    assert bench.call(peer.deferred_messages.wait_unsubscribed(timeout=5, after=mark)) == ue
+    assert told(handset).header("Subscription-State").startswith("terminated")
+    with pytest.raises(NotSeen, match="a subscription to deferred-messages"):
+        bench.call(peer.deferred_messages.wait_subscribed(timeout=0.05, after=mark))
 
 
 def test_only_the_address_of_the_service_has_that_event(bench: Any, ue: str, far: str) -> None:
