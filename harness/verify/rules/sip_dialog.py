@@ -1,4 +1,4 @@
-"""SIP rules on dialogs: tags, CSeq, routes, targets, ACK to 2xx, BYE (RFC 3261 12-15), 1xx (RFC 3262)."""
+"""SIP rules on dialogs: tags, CSeq, routes, targets, BYE (RFC 3261 12, 15)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.evidence.timeline import Layer
-from harness.sip.headers import Credentials
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import (
-    has_sdp,
-    is_opaque,
-    option_tags,
-    parameter_map,
     same_route,
     same_uri,
     shown,
@@ -20,14 +15,13 @@ from harness.verify.comparison import (
 )
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Severity, Unverifiable, Violation
-from harness.verify.items import Dialog, SipEntry, Transaction, reading
+from harness.verify.items import Dialog, SipEntry, reading
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
 
-_BEFORE_START = "the dialog may have begun before the timeline"
+BEFORE_START = "the dialog may have begun before the timeline"
 _REFUSED_BY_RIGHT = frozenset({401, 403, 407})
 _MAY_BE_REFUSED = frozenset({408, 481, 503})
 """By a handset that lost the dialog in a restart, or is overloaded: no proof against it."""
-_NOT_RECEIVED = "the far end was silent afterwards: it may not have received it"
 _NO_SEQUENCE = ("ACK", "CANCEL")
 
 
@@ -45,7 +39,7 @@ def from_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
         if flow.from_start and not _may_outlive(entry, flow):
             yield Violation("no To tag outside a dialog", entry.to_tag, "To")
         else:
-            yield Unverifiable(_BEFORE_START)
+            yield Unverifiable(BEFORE_START)
 
 
 def _repeats_with_tag(entry: SipEntry) -> bool:
@@ -238,139 +232,6 @@ def contact_target_refresh(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         yield wrong
 
 
-@rule("sip.ack.2xx", on=Kind.REQUEST, methods=("ACK",))
-def ack_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
-    dialogs = flow.assembly.dialogs_of(entry.call_id)
-    transaction = entry.transaction
-    if transaction is None:
-        confirmed = [item for item in dialogs if item.method == "INVITE" and item.confirmed]
-        if confirmed and (flow.assembly.incomplete or _answer_seen(entry, flow)):
-            yield Unverifiable("the INVITE was not captured")
-        elif confirmed:
-            yield Violation(f"the number of {confirmed[-1].creation.request.cseq}", str(entry.cseq), "CSeq")
-        return
-    accepted = transaction.accepted
-    if accepted is None:
-        return
-    if entry.dialog is None and accepted.to_tag and not flow.assembly.incomplete:
-        expected = f"tags {accepted.from_tag}, {accepted.to_tag}"
-        header = "To" if entry.from_tag == accepted.from_tag else "From"
-        yield Violation(expected, f"tags {entry.from_tag}, {entry.to_tag}", header)
-    invite = transaction.request
-    if entry.cseq is not None and invite.cseq is not None and entry.cseq.number != invite.cseq.number:
-        yield Violation(str(invite.cseq.number), str(entry.cseq.number), "CSeq")
-    if entry.sender is Party.HANDSET:  # a proxy may take off credentials that are for itself (22.3)
-        yield from _other_credentials(entry, invite)
-    yield from _wrong_ack_body(entry, transaction, accepted)
-
-
-def _answer_seen(ack: SipEntry, flow: Flow) -> bool:
-    """A response to an INVITE of the ACK's Call-ID and number was seen, so the ACK means that one."""
-    number = ack.cseq.number if ack.cseq else None
-    return any(
-        item.response is not None
-        and item.call_id == ack.call_id
-        and item.cseq is not None
-        and (item.cseq.number, item.cseq.method) == (number, "INVITE")
-        for item in flow.assembly.messages
-    )
-
-
-def _other_credentials(ack: SipEntry, invite: SipEntry) -> Iterator[Violation]:
-    for name in ("Authorization", "Proxy-Authorization"):
-        if _credentials(invite, name) != _credentials(ack, name):
-            yield Violation(f"the {name} of the INVITE", ack.sip.get(name) or "none", name)
-
-
-def _credentials(entry: SipEntry, name: str) -> list[tuple[str, list[tuple[str, str | None]]]] | None:
-    """The credentials free of order, white space and quoting; None when one is malformed."""
-    found = []
-    for text in entry.sip.get_all(name):
-        parsed = reading(lambda value=text: Credentials.parse(value))  # type: ignore[misc]
-        if parsed is None:
-            return None
-        found.append((parsed.scheme.lower(), sorted(parameter_map(parsed.parameters).items(), key=str)))
-    return sorted(found, key=str)
-
-
-def _wrong_ack_body(ack: SipEntry, transaction: Transaction, accepted: SipEntry) -> Iterator[Violation]:
-    invite = transaction.request
-    if any(item.incomplete or is_opaque(item.sip) for item in (invite, accepted, ack)):
-        return
-    answer_due = has_sdp(accepted.sip) and not has_sdp(invite.sip)
-    if has_sdp(invite.sip) and has_sdp(ack.sip):
-        yield Violation("no SDP: offer and answer are exchanged", "SDP", "body")
-    elif answer_due and not has_sdp(ack.sip) and not _answered_before(transaction):
-        yield Violation(f"the answer to the offer of {accepted.label}", "no SDP", "body")
-
-
-def _answered_before(transaction: Transaction) -> bool:
-    """Offer and answer may be in a reliable provisional response and its PRACK, seen or not."""
-    if _reliable_answers(transaction.responses):
-        return True
-    dialogs = {item.dialog for item in transaction.responses if item.dialog is not None}
-    return any(item.method == "PRACK" for dialog in dialogs for item in dialog.requests)
-
-
-def _reliable_answers(responses: list[SipEntry]) -> list[SipEntry]:
-    return [item for item in responses if _is_reliable(item) and has_sdp(item.sip)]
-
-
-def _is_reliable(entry: SipEntry) -> bool:
-    return 100 <= entry.status < 200 and "100rel" in option_tags(entry.sip, "Require")
-
-
-@rule("sip.ack.2xx", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT, receiver=True)
-def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
-    transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300 or not entry.to_tag:
-        return
-    if any(item.to_tag == entry.to_tag for item in transaction.acks):
-        return
-    alone = [item for item in transaction.responses if 200 <= item.status < 300] == [entry]
-    if alone and transaction.acks:
-        return
-    if _received(entry, flow, entry.time + TRANSACTION_TIMEOUT):
-        yield Violation(f"an ACK with tag {entry.to_tag}", f"none within {TRANSACTION_TIMEOUT:.0f} s")
-    else:
-        yield Unverifiable(_NOT_RECEIVED)
-
-
-def _received(entry: SipEntry, flow: Flow, end: float) -> bool:
-    """The far end was there after the message had time to arrive, repeats included: it sent something."""
-    return flow.assembly.heard_from(entry.destination.host, entry.time + PROMPT, end)
-
-
-@rule("sip.invite.answer", on=Kind.RESPONSE, methods=("INVITE",))
-def invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300 or has_sdp(entry.sip):
-        return
-    if any(item.incomplete or is_opaque(item.sip) for item in (transaction.request, entry)):
-        return
-    if _answered_before(transaction):
-        return
-    what = "the answer" if has_sdp(transaction.request.sip) else "an offer"
-    yield Violation(f"{what} in SDP", "no SDP", "body")
-
-
-@rule("sip.2xx.retransmit", on=Kind.RESPONSE, methods=("INVITE",), after=2.0)
-def repeat_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300 or transaction.acks or entry.retransmissions:
-        return
-    yield Violation("the 2xx again until the ACK comes", "not repeated within 2 s, no ACK")
-
-
-@rule("sip.2xx.retransmit", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT + PROMPT)
-def give_up_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300 or transaction.acks or not entry.retransmissions:
-        return
-    if entry.dialog is not None and not entry.dialog.byes:
-        yield Violation("BYE when no ACK came within 32 s", "no BYE")
-
-
 @rule("sip.bye.once", on=Kind.REQUEST)
 def bye_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     dialog = entry.dialog
@@ -430,84 +291,3 @@ def bye_second(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     earlier = [bye for bye in entry.dialog.byes if bye.place < entry.place and bye.from_tag == entry.from_tag]
     if earlier:
         yield Violation("one BYE of each side", f"another after {earlier[-1].label}")
-
-
-@rule("sip.100rel.reliable-1xx", on=Kind.RESPONSE, methods=("INVITE",))
-def reliable_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    transaction = entry.transaction
-    if transaction is None or not 100 <= entry.status < 200:
-        return
-    invite = transaction.request.sip
-    if not _is_reliable(entry):
-        if "100rel" in option_tags(invite, "Require") and entry.status > 100:
-            yield Violation("a reliable provisional response, or 420", "no Require: 100rel", "Require")
-        return
-    if entry.status == 100:
-        yield Violation("100 is never reliable", "Require: 100rel", "Require")
-    if "100rel" not in option_tags(invite, "Require") + option_tags(invite, "Supported"):
-        yield Violation("Require: 100rel only where the INVITE allows it", "not in its Supported", "Require")
-    yield from _wrong_rseq(entry, transaction.responses)
-
-
-def _wrong_rseq(entry: SipEntry, responses: list[SipEntry]) -> Iterator[Violation]:
-    text = entry.sip.get("RSeq") or ""
-    if not text.isdigit() or not 1 <= int(text) < 2**31:
-        yield Violation("RSeq from 1 to 2**31-1", text or "none", "RSeq")
-        return
-    before = [
-        int(number)
-        for item in responses
-        if item.place < entry.place and item.to_tag == entry.to_tag and _is_reliable(item)
-        if (number := item.sip.get("RSeq") or "").isdigit()
-    ]
-    if before and int(text) != before[-1] + 1 and (entry.reliable or int(text) in before):
-        yield Violation(f"RSeq {before[-1] + 1}", text, "RSeq")
-
-
-def _rack_of(entry: SipEntry) -> tuple[int, int, str] | None:
-    """What the RAck of a PRACK for this response holds; None when it cannot be told."""
-    invite = entry.transaction.request if entry.transaction else None
-    return _rack(f"{entry.sip.get('RSeq') or ''} {invite.cseq if invite else ''}")
-
-
-def _rack(text: str) -> tuple[int, int, str] | None:
-    parts = text.split()
-    if len(parts) != 3 or not all(len(part) <= 10 and part.isdecimal() for part in parts[:2]):
-        return None
-    return int(parts[0]), int(parts[1]), parts[2]
-
-
-@rule("sip.100rel.prack", on=Kind.REQUEST, methods=("PRACK",))
-def prack(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
-    if entry.dialog is None or flow.assembly.incomplete:
-        yield Unverifiable(_BEFORE_START)
-        return
-    invites = [item for item in flow.assembly.transactions_of(entry.call_id) if item.method == "INVITE"]
-    reliable = [response for item in invites for response in item.responses if _is_reliable(response)]
-    known = [rack for response in reliable if (rack := _rack_of(response)) is not None]
-    text = entry.sip.get("RAck") or ""
-    if _rack(text) not in known:
-        expected = " or ".join(" ".join(map(str, item)) for item in known) or "no PRACK"
-        yield Violation(expected, text or "no RAck", "RAck")
-
-
-@rule("sip.100rel.prack", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT, receiver=True)
-def prack_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
-    transaction = entry.transaction
-    if transaction is None or not _is_reliable(entry) or entry.status == 100 or entry.dialog is None:
-        return
-    invite, rack = transaction.request.sip, _rack_of(entry)
-    if rack is None or "100rel" not in option_tags(invite, "Require") + option_tags(invite, "Supported"):
-        return
-    if any(
-        item.method == "PRACK" and _rack(item.sip.get("RAck") or "") == rack for item in entry.dialog.requests
-    ):
-        return
-    final = transaction.final
-    end = entry.time + TRANSACTION_TIMEOUT if final is None else final.time
-    if end - entry.time <= PROMPT:
-        return
-    if _received(entry, flow, end):
-        yield Violation(f"PRACK with RAck: {' '.join(map(str, rack))}", "none")
-    else:
-        yield Unverifiable(_NOT_RECEIVED)
