@@ -87,7 +87,7 @@ class FileTransferKeywords(Topic):
 
     @keyword
     def wait_for_file_offer(self, timeout: timedelta | None = None) -> Transfer:
-        """Waits for an INVITE of the handset with a file, however answered, after the last action.
+        """Waits for an INVITE of the handset that offers or asks for a file, after the last action.
 
         Of what is returned tests use ``described`` (its ``selector``, ``range``, ``transfer_id``),
         ``contribution_id``, ``status`` and ``invite.request``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from harness.bodies.file_attributes import FileDescription, FileHash, FileRange
+from harness.bodies.file_attributes import HASHES, FileDescription, FileHash, FileRange
 from harness.bodies.sdp_attributes import Direction
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
@@ -20,15 +20,6 @@ from harness.verify.session_services import is_file, service_of_session
 
 Both = Iterator[Violation | Unverifiable]
 
-# RFC 5547 6: names of the IANA registry "Hash Function Textual Names" and what computes them.
-_HASHES = {
-    "md5": "md5",
-    "sha-1": "sha1",
-    "sha-224": "sha224",
-    "sha-256": "sha256",
-    "sha-384": "sha384",
-    "sha-512": "sha512",
-}
 _BYE_SECONDS = 30.0
 
 
@@ -266,7 +257,7 @@ def payload_octets(message: ChunkedMessage) -> int | None:
 
 
 def _digest(message: ChunkedMessage, known: FileHash) -> bytes | Unverifiable | None:
-    name = _HASHES.get(known.algorithm)
+    name = HASHES.get(known.algorithm)
     if name is None:
         return None
     item = _wrapper(message)
