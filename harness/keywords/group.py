@@ -24,6 +24,7 @@ from harness.peer.roster import BOOTED, BUSY, DEPARTED, FAILED
 from harness.peer.service_session import SentInSession, SessionMessage
 
 _TYPING_REFRESH = 120  # seconds (RFC 3994 3.3)
+_FAREWELL_SECONDS = 1.0
 
 
 class Disconnection(Enum):
@@ -288,6 +289,11 @@ class GroupKeywords(Topic):
         """The network ends the group: BYE with Reason 410, and nobody can join it again (404)."""
         self.act()
         self.call(self.bench.peer.groups.close(group), self.bench.peer.config.request_timeout)
+
+    @keyword
+    def end_all_groups(self) -> None:
+        """The network ends every group, as for a teardown: what the handset answers does not matter."""
+        self.call(self.bench.peer.groups.close_all(_FAREWELL_SECONDS), _FAREWELL_SECONDS)
 
     @keyword
     def end_session_with_group(self, group: Focus, expect: int | None = 200) -> None:

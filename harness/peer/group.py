@@ -6,6 +6,7 @@ foci.py, who is added or removed by REFER in group_references.py.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -74,6 +75,14 @@ class Groups(MsrpService[GroupSession]):
             await self.foci.forget(focus)
         for session in tuple(focus.sessions):
             await self.end(session, reason)
+
+    async def close_all(self, seconds: float) -> None:
+        """Every group ends, as by `close`; who gives no answer is waited for so long at most."""
+        closing = [asyncio.ensure_future(self.close(focus)) for focus in self.foci]
+        if closing:
+            _, silent = await asyncio.wait(closing, timeout=seconds)
+            for each in silent:
+                each.cancel()
 
     async def remove(self, focus: Focus, *members: str | FarParty) -> None:
         """The focus removes members; a handset of the bench gets a BYE."""

@@ -5,7 +5,7 @@ Documentation    Group chats: founded by the handset, invited to, pre-defined, j
 Resource         ../resources/bench.resource
 
 Test Setup       Start From A Registered Handset
-Test Teardown    Handset Accepts By Itself    GROUP
+Test Teardown    Leave Nothing Behind
 
 
 *** Variables ***
@@ -346,6 +346,11 @@ Notification Should Come To
     [Arguments]    ${member}    ${message}
     ${notification} =    Wait For Notification    ${message}    DISPLAYED    by=MSRP
     Should Contain    ${notification.cpim.to.uri}    ${member}
+
+Leave Nothing Behind
+    [Documentation]    No group goes on into the next test, and invitations are accepted again.
+    Handset Accepts By Itself    GROUP
+    End All Groups
 
 INVITE Should Found A Group
     [Documentation]    It requires the extension, tells the subject, and names each member once (RFC 5366 3).

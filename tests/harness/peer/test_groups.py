@@ -217,6 +217,21 @@ def test_the_network_ends_a_group(bench: Any, member: Member) -> None:
         bench.call(bench.peer.groups.foci.forget(session.focus))
 
 
+def test_all_groups_end_whether_the_handset_answers_or_not(bench: Any, member: Member) -> None:
+    member.found(BOB)
+    bench.call(bench.peer.groups.wait_session(timeout=5))
+    member.found(CAROL, call_id="chat-2")
+    bench.call(bench.peer.groups.wait_session(timeout=5, after=bench.peer.mark() - 1))
+    assert len(list(bench.peer.groups.foci)) == 2
+    bench.call(bench.peer.groups.close_all(0.2))
+    assert list(bench.peer.groups.foci) == []
+    ended: set[str] = set()
+    while len(ended) < 2:  # the 200s are repeated beside them, as nobody acknowledged
+        wire = member.handset.receive()
+        ended |= {wire.header("Call-ID") or ""} if wire.start.startswith("BYE ") else set()
+    bench.call(bench.peer.groups.close_all(0.2))
+
+
 def test_a_handset_joins_again(bench: Any, member: Member, ue: str) -> None:
     member.found(BOB)
     member.go_in()
