@@ -233,9 +233,10 @@ def _printable(text: str) -> str:
 
 
 _STYLE = (
-    "body{font:14px/1.4 system-ui,sans-serif;margin:2em;max-width:75em}"
+    "body{font:14px/1.4 system-ui,sans-serif;margin:2em;max-width:100em}"
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3em .6em;"
-    "border-bottom:1px solid #ccc;overflow-wrap:anywhere}.fails{background:#fdd}.MUST{font-weight:bold}"
+    "border-bottom:1px solid #ccc}th,td:nth-child(-n+4){white-space:nowrap}td:nth-child(n+5)"
+    "{overflow-wrap:anywhere;min-width:8em}td:nth-child(5){min-width:15em}.fails{background:#fdd}.MUST{font-weight:bold}"
     ".INFO{color:#555}code{font-size:13px}"
 )
 _COLUMNS = ("message", "time", "party", "severity", "rule", "where", "expected", "got", "clause")
