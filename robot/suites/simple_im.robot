@@ -4,8 +4,8 @@ Documentation     OMA SIMPLE IM in place of CPM: its tag, its headers, the first
 Library           Collections
 Resource          ../resources/bench.resource
 
-Suite Setup       Use IM Technology    SIMPLE_IM
-Suite Teardown    Use IM Technology Of Lab
+Suite Setup       Go Over To SIMPLE IM
+Suite Teardown    Go Back
 Test Setup        Start From A Registered Handset
 Test Teardown     End The Chat
 
@@ -103,6 +103,16 @@ Group Is Founded With A Recipient List
 
 
 *** Keywords ***
+Go Over To SIMPLE IM
+    [Documentation]    From a handset that is registered, whatever the suite before left behind.
+    Start From A Registered Handset
+    Use IM Technology    SIMPLE_IM
+
+Go Back
+    [Documentation]    What lab.yaml says, for the suites that follow.
+    Start From A Registered Handset
+    Use IM Technology Of Lab
+
 End The Chat
     [Documentation]    The conversation in its default mode again.
     Run Keyword If Test Failed    Take Screenshot
