@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from devices.simulated.baseband import Baseband
 from devices.simulated.defects import Defects
 from devices.simulated.personality import Personality
+from devices.simulated.rcs_wire import HandsetAgent
 from harness.agent.events.subscriptions import RequestMaker
-from harness.agent.sip.agent import Hop, Incoming, SipAgent
+from harness.agent.sip.agent import Hop, Incoming
 from harness.agent.sip.via_routing import choose_transport, same_host
 from harness.agent.sockets.tls_settings import TlsSettings
 from harness.cpm.identity import imei_urn
@@ -98,7 +99,7 @@ class RcsSettings:
 class RcsAccess:
     """One IP connection of the RCS client. It lasts as long as the PDN connection and its P-CSCF."""
 
-    agent: SipAgent
+    agent: HandsetAgent
     local: Address
     pcscf: str
     baseband: Baseband

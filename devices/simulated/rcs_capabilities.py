@@ -49,8 +49,10 @@ class RcsCapabilities:
     # -- life
 
     def ready(self, access: RcsAccess) -> None:
-        """The client is registered over this access."""
+        """The client is registered over this access: the number on screen may be asked about by now."""
         self._access = access
+        if (key := self._app.conversation_on_screen) is not None:
+            self.shown(key)
 
     async def gone(self) -> None:
         """The connection is gone: what was asked has no answer."""

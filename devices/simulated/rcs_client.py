@@ -211,7 +211,19 @@ class RcsClient:
 
     def _baseband_changed(self, change: str) -> None:
         if change == Change.PDN:
+            if self._connection is not None and self._connection.pdn is not self.baseband.pdn:
+                self._cut(self._connection)
             self._follow()
+
+    def _cut(self, connection: Connection) -> None:
+        """Without its bearer a connection neither sends nor hears, from this instant on; then it is cleared
+        away.
+        """
+        connection.access.agent.bearer = False
+        connection.running.cancel()
+        connection.registration.lost()
+        self._pause()
+        connection.sessions.cut()
 
     def _follow(self) -> None:
         self._take_turn(self._settle())

@@ -333,11 +333,16 @@ class RcsSessions:
         """End every session properly: BYE or CANCEL, and wait for the answers."""
         await self.user_agent.hang_up()
 
-    async def lost(self) -> None:
-        """The connection is gone: everything ends, and nothing can be sent."""
+    def cut(self) -> None:
+        """The connection is gone: all ends this instant, and nothing can be sent. `lost` is still due."""
         self.endpoint.cut()
         self.events.forget()
-        await self.user_agent.abandon()
+        self.user_agent.cut()
+
+    async def lost(self) -> None:
+        """The same, and all is cleared away."""
+        self.cut()
+        await self.user_agent.close()
         await self.endpoint.close()
 
     # -- what the network sends

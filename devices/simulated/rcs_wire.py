@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from devices.simulated.defects import Defects, Stage
+from harness.agent.failures import TransportFailed
 from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.sip.message import Request, Response
 
@@ -23,15 +24,21 @@ class HandsetAgent(SipAgent):
 
     defects: Defects
     habits: Callable[[str, Response], Response]
+    bearer = True
+    """Whether there is a radio bearer under its sockets: without one nothing leaves."""
 
     def respond(self, incoming: Incoming, response: Response | bytes) -> None:
         """As SipAgent.respond."""
+        if not self.bearer:
+            return
         if isinstance(response, Response):
             response = self.defects.apply(Stage.RESPONSE, self.habits(incoming.message.method, response))
         super().respond(incoming, response)
 
     async def request(self, message: Request, hop: Hop, **options: Any) -> Response:
         """As SipAgent.request."""
+        if not self.bearer:
+            raise TransportFailed(hop.transport, hop.address, "the radio bearer is gone")
         if message.method in _OF_SESSIONS:
             message = self.defects.apply(Stage.SESSION_REQUEST, message)
         return await super().request(message, hop, **options)

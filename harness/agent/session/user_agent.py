@@ -213,16 +213,25 @@ class UserAgent:
         """Go on after `close`; a new user agent has begun already."""
         self.context.closing = False
 
-    async def abandon(self) -> None:
-        """End everything and send nothing, as when the network is gone."""
+    def cut(self) -> None:
+        """End everything this instant and send nothing, as when the network is gone; `close` is still due."""
         self.context.closing = True
         for invite in self._all_incoming():
             invite.stay_silent()
+        self._end_all()
+
+    async def abandon(self) -> None:
+        """The same, and `close`."""
+        self.cut()
         await self.close()
 
     async def close(self) -> None:
         """End everything at once: INVITEs that wait get 487, sessions no BYE. Nothing runs afterwards."""
         self.context.closing = True
+        self._end_all()
+        await self.context.cancel_tasks()
+
+    def _end_all(self) -> None:
         for outgoing in tuple(self._outgoing):
             outgoing.close()
         for session in (*self.sessions, *(invite.session for invite in self._incoming.values())):
@@ -230,7 +239,6 @@ class UserAgent:
         self._outgoing.clear()
         self._incoming.clear()
         self.context.stop_clocks()
-        await self.context.cancel_tasks()
 
 
 def _merged(request: Request) -> _Merged:

@@ -44,6 +44,14 @@ async def test_a_conversation_on_screen_asks_what_its_number_can_do(tools: Any) 
         assert capable(rig) is True
 
 
+async def test_a_conversation_that_is_on_screen_already_asks_when_there_is_a_registration(tools: Any) -> None:
+    async with tools.rig(capability_seconds=90) as rig:
+        show(rig)
+        await rig.register()
+        assert (await rig.network.receive("OPTIONS")).start.split()[1].startswith(f"sip:{NUMBER}@")
+        await rig.network.nothing()
+
+
 @pytest.mark.parametrize(
     ("answer", "headers", "known"),
     [

@@ -328,6 +328,7 @@ async def test_a_lost_session_is_begun_anew_over_the_next_connection(tools: Any)
         rig.write("one")
         await far.accept()
         await far.msrp.receive()
+        await tools.settled()
         rig.lose_radio()
         await rig.network.nothing()
         assert state(rig, tools) is ChatState.PAUSED
@@ -338,6 +339,22 @@ async def test_a_lost_session_is_begun_anew_over_the_next_connection(tools: Any)
         await rig.be_registered()
         await far.accept()
         assert await texts(far, 1) == ["two"]
+
+
+async def test_what_is_done_when_the_radio_goes_waits_for_the_next_connection(tools: Any) -> None:
+    async with chatting(tools, capability_seconds=90) as (rig, far):
+        await far.called()
+        rig.app.set_visible(True)
+        rig.lose_radio()  # and in the same instant:
+        rig.write("in the tunnel")
+        rig.write("to another", number="+491710000201")
+        await rig.network.nothing()
+        await far.msrp.nothing()
+        assert rig.statuses == [SENDING]
+        await rig.register()
+        starts = [(await rig.network.receive()).start.split()[:2] for _ in range(3)]
+        other = f"sip:+491710000201@{tools.DOMAIN};user=phone"
+        assert sorted(starts) == [["INVITE", tools.FAR], ["MESSAGE", other], ["OPTIONS", other]]
 
 
 async def test_a_text_whose_invite_was_lost_goes_over_the_next_connection(tools: Any) -> None:
