@@ -1,5 +1,6 @@
 # Two commands need nothing but make and Python 3.11: `make lab` runs the main job, `make test` the tests.
 # `make bench` measures ours beside the libraries of the extra `bench`; `make bench ARGS=--quick` does so roughly.
+# `make growth` shows how its figures grow with the handsets that share a process.
 # `make fuzz` attacks the parsers for a while; `make fuzz ARGS="--seconds 60 sip_message"` one of them.
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +14,7 @@ ARGS ?=
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 
-.PHONY: lab test check format bench fuzz clean
+.PHONY: lab test check format bench growth fuzz clean
 
 lab: $(STAMP)
 	$(BIN)/rcslab run $(ARGS)
@@ -35,6 +36,9 @@ format: $(STAMP)
 
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+growth: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 fuzz: $(FUZZ_STAMP)
 	cd tests && ../$(BIN)/python -m fuzz.run $(ARGS)

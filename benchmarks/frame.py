@@ -223,7 +223,12 @@ def collect(name: str, rows: Rows, effort: Effort) -> list[Row]:
         return [Row(name, "", None, note=f"not run: {reason}")]
 
 
-def run(benchmarks: Mapping[str, Rows], arguments: list[str] | None = None) -> int:
+def run(
+    benchmarks: Mapping[str, Rows],
+    arguments: list[str] | None = None,
+    *,
+    table: Callable[[Iterable[Row]], str] = as_table,
+) -> int:
     """The command line: run benchmarks, print their rows. 1 for a target missed under --check, else 0."""
     options = _options(arguments)
     effort = Effort(rounds=3, scale=0.2) if options.quick else Effort(rounds=options.rounds)
@@ -232,7 +237,7 @@ def run(benchmarks: Mapping[str, Rows], arguments: list[str] | None = None) -> i
         if not options.json and len(benchmarks) > 1:
             print(f"{name} ...", file=sys.stderr, flush=True)
         found += collect(name, rows, effort)
-    print(as_json(found) if options.json else as_table(found))
+    print(as_json(found) if options.json else table(found))
     return 1 if options.check and any(row.met is False for row in found) else 0
 
 

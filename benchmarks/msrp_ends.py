@@ -1,7 +1,8 @@
 """The two ends of the MSRP benchmark, each a process: ours, asyncio's streams, and the bare minimum.
 
 A receiver says where it listens, a sender what it measured; both measure their own processor time for each
-message of the run. The others know no sessions and keep nothing: they find end-lines and answer.
+message of the run: with ours, that may be several messages in each of several sessions at once. The others
+know no sessions and keep nothing: they find end-lines and answer.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchmarks.msrp_bare import ALICE, BOB, HOST, Receiver, Sender
 from harness.agent.loop_thread import new_loop
 from harness.agent.msrp.endpoint import MsrpEndpoint
 from harness.agent.msrp.plan import MsrpPlan, Role
-from harness.agent.msrp.session import MsrpUser
+from harness.agent.msrp.session import MsrpUser, SessionHandle
 from harness.evidence.timeline import Timeline
 from harness.msrp.session import SendOptions
 
@@ -43,42 +44,67 @@ def most_memory() -> float:
 async def receive(options: argparse.Namespace) -> None:
     """Our receiving end: content to a file, every chunk answered, timeline on."""
     endpoint = MsrpEndpoint(Timeline())
-    seconds, done, begun = [], asyncio.Event(), time.process_time()
+    seconds, done, begun, left = [], asyncio.Event(), time.process_time(), _shared(options)
 
     def received(message: Any) -> None:
-        nonlocal begun
+        nonlocal begun, left
         if message.content.size != options.octets:
             raise RuntimeError(f"{message.content.size} octets came")
+        left -= 1
+        if left:
+            return
         seconds.append(time.process_time() - begun)
-        begun = time.process_time()
+        begun, left = time.process_time(), _shared(options)
         if len(seconds) == options.messages:
             done.set()
 
     address = await endpoint.listen(HOST)
-    endpoint.open(MsrpPlan(Role.PASSIVE, (BOB,), (ALICE,), None), MsrpUser(message=received))
+    for alice, bob in _paths(options.sessions):
+        user = MsrpUser(message=received, failed=lambda _: done.set())
+        endpoint.open(MsrpPlan(Role.PASSIVE, (bob,), (alice,), None), user)
     say({"port": address.port})
     await done.wait()
+    if len(seconds) < options.messages:
+        raise RuntimeError(f"the sender went: {len(seconds)} of {options.messages} came")
     say({"processor": seconds, "memory": most_memory()})
     await endpoint.close()
 
 
 async def send(options: argparse.Namespace) -> None:
-    """Our sending end."""
-    endpoint = MsrpEndpoint(Timeline())
-    plan = MsrpPlan(Role.ACTIVE, (ALICE,), (BOB,), (HOST, options.port))
-    session = endpoint.open(plan)
-    await session.ready
+    """Our sending end: an endpoint for each session, so that each has a connection of its own."""
+    timeline = Timeline()
+    endpoints = [MsrpEndpoint(timeline) for _ in range(options.sessions)]
+    sessions = []
+    for endpoint, (alice, bob) in zip(endpoints, _paths(options.sessions), strict=True):
+        session = endpoint.open(MsrpPlan(Role.ACTIVE, (alice,), (bob,), (HOST, options.port)))
+        await session.ready
+        sessions.append(session)
     with tempfile.NamedTemporaryFile() as file:
         file.truncate(options.octets)
         content = Path(file.name) if options.from_file else bytes(options.octets)
 
+        async def share(session: SessionHandle) -> None:
+            for _ in range(options.each):
+                outcome = await session.send(content, TYPE, SendOptions(chunk_octets=options.chunk))
+                if not outcome.good:
+                    raise RuntimeError(f"the message was answered {outcome}")
+
         async def once() -> None:
-            outcome = await session.send(content, TYPE, SendOptions(chunk_octets=options.chunk))
-            if not outcome.good:
-                raise RuntimeError(f"the message was answered {outcome}")
+            await asyncio.gather(*(share(session) for session in sessions))
 
         say(await _measured(options.messages, once) | {"memory": most_memory()})
-    await endpoint.close()
+    await asyncio.gather(*(endpoint.close() for endpoint in endpoints))
+
+
+def _shared(options: argparse.Namespace) -> int:
+    """What is measured as one message: so many, in all sessions together."""
+    return int(options.sessions * options.each)
+
+
+def _paths(sessions: int) -> list[tuple[str, str]]:
+    """The URIs of both ends of each session."""
+    alice, bob = ALICE.removesuffix(";tcp"), BOB.removesuffix(";tcp")
+    return [(f"{alice}{place};tcp", f"{bob}{place};tcp") for place in range(sessions)]
 
 
 async def receive_streams(options: argparse.Namespace) -> None:
@@ -198,6 +224,10 @@ def main() -> None:
     parser.add_argument("--octets", type=int, required=True, help="of one message")
     parser.add_argument("--chunk", type=int, required=True, help="octets of the body of one chunk")
     parser.add_argument("--messages", type=int, default=1)
+    parser.add_argument(
+        "--sessions", type=int, default=1, help="at once, each with its own connection (ours)"
+    )
+    parser.add_argument("--each", type=int, default=1, help="messages of each session measured as one (ours)")
     parser.add_argument("--from-file", action="store_true", help="send from a file, not from memory")
     parser.add_argument("--uvloop", action="store_true")
     options = parser.parse_args()

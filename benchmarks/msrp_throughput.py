@@ -25,9 +25,9 @@ def rows(effort: Effort) -> Iterator[Row]:
     octets = effort.times(OCTETS)
     for chunk, target in TARGETS.items():
         for loop in LOOPS:
-            ours = _transfer("", loop, chunk, octets, messages)
+            ours = transfer("", loop, chunk, octets, messages)
             for kind, name in ALTERNATIVES.items():
-                other = _transfer(kind, loop, chunk, octets, messages)
+                other = transfer(kind, loop, chunk, octets, messages)
                 yield Row(
                     f"MSRP 20 MB, {chunk:,}-octet chunks, each answered",
                     "MB/s",
@@ -41,15 +41,27 @@ def rows(effort: Effort) -> Iterator[Row]:
                 )
 
 
-class _Transfer(NamedTuple):
-    """rate: megabytes a second of the busier end. note: of each end, and by the clock."""
+class Transfer(NamedTuple):
+    """rate: megabytes a second of the busier end. note: of each end, and by the clock.
+
+    memory: the most the receiver had, megabytes; 0 where it is not ours.
+    """
 
     rate: float
     note: str
+    memory: float
 
 
-def _transfer(kind: str, loop: str, chunk: int, octets: int, messages: int) -> _Transfer:
+def transfer(
+    kind: str, loop: str, chunk: int, octets: int, messages: int, *, sessions: int = 1, each: int = 1
+) -> Transfer:
+    """Send messages one after the other; the fastest counts, the first one warms up.
+
+    kind: the alternative, empty for ours. With several sessions at once, or several messages of each, what
+    all of them send counts as one.
+    """
     common = [f"--octets={octets}", f"--chunk={chunk}", f"--messages={messages}"]
+    common += [f"--sessions={sessions}", f"--each={each}"]
     common += ["--uvloop"] if loop == "uvloop" else []
     with ChildProcess("benchmarks.msrp_ends", f"receive{kind}", *common) as receiver:
         port = f"--port={receiver.ready['port']}"
@@ -58,8 +70,9 @@ def _transfer(kind: str, loop: str, chunk: int, octets: int, messages: int) -> _
     if received is None:
         raise CannotRun("the receiver did not get everything")
     seconds = sent["processor"], received["processor"], sent["wall"]
-    rates = [octets / min(each[1:]) / 1e6 for each in seconds]
-    return _Transfer(min(rates[:2]), "sends {:,.0f}, takes {:,.0f}, by the clock {:,.0f}".format(*rates))
+    rates = [octets * sessions * each / min(end[1:]) / 1e6 for end in seconds]
+    note = "sends {:,.0f}, takes {:,.0f}, by the clock {:,.0f}".format(*rates)
+    return Transfer(min(rates[:2]), note, received.get("memory", 0.0))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,15 @@ fresh process.
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from benchmarks.child_process import ChildProcess
 from benchmarks.frame import Effort, Row, Target, run
+from benchmarks.handsets import connected, register_all, users
 from benchmarks.sipp import Load, answering, load, program
 
 SECONDS = 4.0
@@ -86,7 +85,7 @@ def _highest(trial: _Trial) -> _Best:
 
 def _processor_time(loop: str, seconds: float) -> Row:
     """At a leisurely rate: unlike a rate, it hardly depends on what else the machine does."""
-    ours, bare = (_loaded(name, loop, 1, 2 * seconds, FIRST_RATE) for name in ("peer", "bare"))
+    ours, bare = (loaded(name, loop, 1, 2 * seconds, FIRST_RATE) for name in ("peer", "bare"))
     return Row(
         "processor time for a pager MESSAGE over UDP",
         "µs",
@@ -100,13 +99,13 @@ def _processor_time(loop: str, seconds: float) -> Row:
 
 def _held(loop: str, handsets: int, rate: int) -> Row:
     """A load for longer than any transaction lives: what is kept then is all that is ever kept."""
-    loaded = _loaded("peer", loop, handsets, HELD_SECONDS, rate)
-    seen = loaded.load
+    held = loaded("peer", loop, handsets, HELD_SECONDS, rate)
+    seen = held.load
     note = f"{seen.times}, {seen.failed} failed, {seen.retransmissions} sent twice"
     return Row(
         f"memory after {HELD_SECONDS:.0f} s of {rate:,} MESSAGE/s",
         "MB",
-        loaded.memory,
+        held.memory,
         setting=_setting(loop, handsets),
         note=note,
     )
@@ -118,10 +117,10 @@ def _sipp_server(seconds: float, rate: int) -> Load:
 
 
 def _trial(responder: str, loop: str, handsets: int, seconds: float, rate: int) -> Load:
-    return _loaded(responder, loop, handsets, seconds, rate).load
+    return loaded(responder, loop, handsets, seconds, rate).load
 
 
-class _Loaded(NamedTuple):
+class Loaded(NamedTuple):
     """memory: of the process, at the end, megabytes. processor_seconds: for one message."""
 
     load: Load
@@ -129,51 +128,18 @@ class _Loaded(NamedTuple):
     processor_seconds: float
 
 
-def _loaded(responder: str, loop: str, handsets: int, seconds: float, rate: int) -> _Loaded:
-    """A load on a fresh process."""
+def loaded(responder: str, loop: str, count: int, seconds: float, rate: int) -> Loaded:
+    """A load from so many handsets on a fresh process."""
+    numbers = users(count)
     options = ["--uvloop"] if loop == "uvloop" else []
     with ChildProcess("benchmarks.responders", responder, *options) as child:
         address = child.ready["udp"]
         if responder == "peer":
-            register(address, users(handsets))
+            with connected(address, numbers) as registering:
+                register_all(registering)
         before = child.processor_seconds
-        seen = load(address, "message-uac.xml", users(handsets), rate, seconds)
-        return _Loaded(seen, child.memory, (child.processor_seconds - before) / (rate * seconds))
-
-
-def users(count: int) -> list[str]:
-    """Numbers of handsets."""
-    return [f"+4917{number:08d}" for number in range(count)]
-
-
-def register(address: str, numbers: list[str]) -> None:
-    """Register each number over UDP, one after the other."""
-    host, _, port = address.rpartition(":")
-    with _client(host, int(port)) as client:
-        local = "{}:{}".format(*client.getsockname())
-        for index, number in enumerate(numbers):
-            client.send(_register(number, local, index))
-            answer = client.recv(4096)
-            if not answer.startswith(b"SIP/2.0 200"):
-                raise RuntimeError(f"REGISTER of {number} was answered {answer[:40]!r}")
-
-
-def _register(number: str, local: str, index: int) -> bytes:
-    identity = f"<sip:{number}@ims.example>"
-    return (
-        f"REGISTER sip:ims.example SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKr{index};rport\r\n"
-        f"Max-Forwards: 70\r\nFrom: {identity};tag=r\r\nTo: {identity}\r\nCall-ID: r{index}\r\n"
-        f"CSeq: 1 REGISTER\r\nContact: <sip:{number}@{local}>\r\nExpires: 600000\r\n"
-        "Content-Length: 0\r\n\r\n"
-    ).encode()
-
-
-@contextmanager
-def _client(host: str, port: int) -> Iterator[socket.socket]:
-    with socket.socket(type=socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
-        client.connect((host, port))
-        yield client
+        seen = load(address, "message-uac.xml", numbers, rate, seconds)
+        return Loaded(seen, child.memory, (child.processor_seconds - before) / (rate * seconds))
 
 
 if __name__ == "__main__":
