@@ -218,6 +218,7 @@ class Bench:
         self.peer.registrar.min_expires = fresh.min_expires
         self.peer.config.max_expires = fresh.max_expires
         self.peer.answer_as_usual()
+        self.peer.file_transfers.let_go()
         self.peer.notifications.policy(timedelta(0), timedelta(0))
         self.peer.notifications.aggregating = False
         self.peer.large_messages.largest = None

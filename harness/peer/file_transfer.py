@@ -139,6 +139,13 @@ class FileTransfers(MsrpService[FileTransfer]):
         self.shared.clear()
         self.stop_after = self.hold_after = self.largest = None
 
+    def let_go(self) -> None:
+        """Let go of all that came: a run of days has no file of the system open for each."""
+        for file in self.arrived:
+            file.let_go()
+        self.arrived.clear()
+        self._beginnings.clear()
+
     def read(self, session: FileTransfer, message: MsrpMessage, number: int, time: float) -> SessionMessage:
         """A bare file has its CPIM headers in the INVITE."""
         read = super().read(session, message, number, time)

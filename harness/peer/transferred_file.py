@@ -161,6 +161,12 @@ class ReceivedFile:
         """The octets in pieces of at most a mebibyte."""
         return _pieces(self.message, self.before)
 
+    def let_go(self) -> None:
+        """Give back what it holds: one file of the system for each large one. It is empty afterwards."""
+        for message in (self.message.msrp, self.before):
+            if message is not None:
+                message.content.let_go()
+
     def as_dict(self) -> dict[str, Any]:
         """JSON values for who reads the evidence."""
         return {

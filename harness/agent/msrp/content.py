@@ -49,6 +49,13 @@ class SpooledContent:
     def discard(self) -> None:
         """Nothing more comes. What there is goes with its last user, who may go on with it another time."""
 
+    def let_go(self) -> None:
+        """Nobody wants it any more: memory and file are given back, and nothing can be read."""
+        self.size, self._sink = 0, MemorySink()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     def read(self, position: int = 0, octets: int | None = None) -> bytes:
         """Octets from a position, to the end for None."""
         count = self.size - position if octets is None else min(octets, self.size - position)

@@ -121,6 +121,16 @@ def test_a_file_of_the_handset(bench: Any, pusher: Pusher, ue: str, far: str, tm
     msrp.close()
 
 
+def test_files_are_let_go_between_tests(bench: Any, pusher: Pusher) -> None:
+    """A run of days opens no file of the system for each file that ever came."""
+    _, msrp = pusher.begin()
+    pusher.send(msrp, PHOTO)
+    file = bench.call(bench.peer.file_transfers.wait_file(timeout=5))
+    bench.peer.file_transfers.let_go()
+    assert (list(file.pieces()), list(bench.peer.file_transfers.arrived)) == ([], [])
+    msrp.close()
+
+
 def test_a_file_inside_cpim(bench: Any, pusher: Pusher, ue: str, far: str) -> None:
     text = "grüße " * 700
     size, digest = len(text.encode()), hashlib.sha1(text.encode(), usedforsecurity=False).digest().hex(":")
