@@ -16,6 +16,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 
+from harness.agent.child_process import take_over
+
 Ready = Callable[[Mapping[str, str]], None]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -71,4 +73,5 @@ def set_on_stop(stop: asyncio.Event, *, until_stdin_closes: bool) -> None:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(stop.set)
 
+    take_over()
     threading.Thread(target=read_to_the_end, name="stdin", daemon=True).start()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devices.simulated.personality import personality_named
+from harness.agent.child_process import COMMAND
 from harness.cpm.technology import ImTechnology
 from harness.errors import UsageError
 from harness.lab.model import SIMULATED, TLS, HandsetPart, Lab, SimulatedHandsetPart
@@ -108,4 +109,4 @@ def handset_ready(child: Child, seconds: float) -> SimulatedHandset:
 
 def _module(name: str) -> list[str]:
     """The same as `rcslab simulate`, without the time the command line takes to load."""
-    return [sys.executable, "-m", name]
+    return [sys.executable, *COMMAND, name]

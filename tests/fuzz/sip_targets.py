@@ -53,7 +53,7 @@ def _header_types() -> dict[str, Any]:
     for module_info in pkgutil.iter_modules(harness.sip.__path__):
         module = importlib.import_module(f"harness.sip.{module_info.name}")
         for name, member in inspect.getmembers(module, inspect.isclass):
-            if hasattr(member, "parse") and not getattr(member, "_is_protocol", False):
+            if inspect.ismethod(getattr(member, "parse", None)):
                 found[name] = member
     return found
 
