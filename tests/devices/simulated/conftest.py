@@ -27,6 +27,7 @@ from devices.simulated.personality import personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
 from harness.evidence.timeline import Transport
+from tests.sip_text import SipText
 
 DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 IMSI = "001010123456789"
@@ -58,42 +59,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-class Wire(str):
-    """One message as text; the accessors are as dumb as can be."""
+class Wire(SipText):
+    """One message. reply_to: sends a response the way it came."""
 
     __slots__ = ("reply_to",)
-
-    @property
-    def start(self) -> str:
-        return self.split("\r\n", 1)[0]
-
-    @property
-    def method(self) -> str:
-        return self.split(" ", 1)[0]
-
-    @property
-    def status(self) -> int:
-        return int(self.split(" ", 2)[1])
-
-    @property
-    def head(self) -> str:
-        return self.split("\r\n\r\n", 1)[0]
-
-    @property
-    def body(self) -> str:
-        return self.split("\r\n\r\n", 1)[1]
-
-    @property
-    def names(self) -> list[str]:
-        return [line.partition(":")[0] for line in self.head.split("\r\n")[1:]]
 
     def header(self, name: str) -> str:
         values = self.all(name)
         assert len(values) == 1, f"{name}: {len(values)} times in\n{self}"
         return values[0]
-
-    def all(self, name: str) -> list[str]:
-        return re.findall(rf"(?mi)^{re.escape(name)}: *(.*?)\r?$", self.head)
 
     def cpim(self, name: str) -> str:
         found = re.findall(rf"(?m)^{re.escape(name)}: (.*?)\r?$", self.body)

@@ -19,39 +19,21 @@ from harness.evidence.timeline import Timeline
 from harness.peer.config import PeerConfig
 from harness.peer.peer import Peer
 from tests.harness.peer.msrp_handset import SESSION, sdp
+from tests.sip_text import SipText
 
 DOMAIN = "ims.example"
 UE = f"sip:+491701234567@{DOMAIN};user=phone"
 FAR = f"sip:+491709999999@{DOMAIN};user=phone"
 
 
-class Wire(str):
-    """One received message as text; the accessors are as dumb as can be."""
+class Wire(SipText):
+    """One received message."""
 
     __slots__ = ()
-
-    @property
-    def start(self) -> str:
-        return self.split("\r\n", 1)[0]
-
-    @property
-    def status(self) -> int:
-        return int(self.split(" ", 2)[1])
-
-    @property
-    def head(self) -> str:
-        return self.split("\r\n\r\n", 1)[0]
-
-    @property
-    def body(self) -> str:
-        return self.split("\r\n\r\n", 1)[1]
 
     def header(self, name: str) -> str | None:
         values = self.all(name)
         return values[0] if values else None
-
-    def all(self, name: str) -> list[str]:
-        return re.findall(rf"(?mi)^{re.escape(name)}: *(.*?)\r?$", self.head)
 
 
 class Handset:
