@@ -138,6 +138,7 @@ class Bench:
     def _open_equipment(self) -> None:
         """Raises: LabError; what a handset refuses before there is a test is the lab's fault as well."""
         self.timeline.event(Layer.LAB, "parties", network=self.roles[PEER])
+        self.peer.config.im_technology = self.part.im_technology  # with which simulated handsets begin
         self._verifier = Verifier(self._profile, verify_settings(self.part, self.lab.tolerances))
         try:
             assert self._addresses is not None, "the bench is not open"

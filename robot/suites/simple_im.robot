@@ -4,9 +4,8 @@ Documentation     OMA SIMPLE IM in place of CPM: its tag, its headers, the first
 Library           Collections
 Resource          ../resources/bench.resource
 
-Suite Setup       Go Over To SIMPLE IM
 Suite Teardown    Go Back
-Test Setup        Start From A Registered Handset
+Test Setup        Go Over To SIMPLE IM
 Test Teardown     End The Chat
 
 
@@ -104,7 +103,7 @@ Group Is Founded With A Recipient List
 
 *** Keywords ***
 Go Over To SIMPLE IM
-    [Documentation]    From a handset that is registered, whatever the suite before left behind.
+    [Documentation]    From a handset that is registered; nothing is done where SIMPLE IM is in force already.
     Start From A Registered Handset
     Use IM Technology    SIMPLE_IM
 
