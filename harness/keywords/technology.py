@@ -6,7 +6,9 @@ from robot.api.deco import keyword
 
 from devices.handset import ClientSetting
 from harness.cpm.technology import ImTechnology
+from harness.errors import NotOnBench
 from harness.keywords.topic import Topic
+from harness.lab.equipment import HandsetOnBench
 
 
 class TechnologyKeywords(Topic):
@@ -21,17 +23,25 @@ class TechnologyKeywords(Topic):
 
         | Use IM Technology    SIMPLE_IM
         """
-        bench, peer = self.bench, self.bench.peer
-        if peer.config.im_technology is technology:
+        bench, before = self.bench, self.bench.peer.config.im_technology
+        if before is technology:
             return
-        seconds = bench.lab.deadlines.registration
-        for handset in bench.handsets.values():
-            self.act()
-            handset.android.change_setting(ClientSetting.IM_TECHNOLOGY, technology.value)
-            bench.use_technology(technology)
-            number = handset.part.msisdn
-            waiting = peer.registrar.wait_registered(number, timeout=seconds, after=self.access.mark)
-            self.call(waiting, seconds)
+        bench.use_technology(technology)  # first: what is registered next is judged by it
+        try:
+            for handset in bench.handsets.values():
+                self._provision(handset, technology)
+        except NotOnBench:
+            bench.use_technology(before)
+            raise
+
+    def _provision(self, handset: HandsetOnBench, technology: ImTechnology) -> None:
+        self.act()
+        handset.android.change_setting(ClientSetting.IM_TECHNOLOGY, technology.value)
+        seconds = self.bench.lab.deadlines.registration
+        waiting = self.bench.peer.registrar.wait_registered(
+            handset.part.msisdn, timeout=seconds, after=self.access.mark
+        )
+        self.call(waiting, seconds)
 
     @keyword
     def use_im_technology_of_lab(self) -> None:
