@@ -81,7 +81,7 @@ def list_required_of_invitee(entry: SipEntry, flow: Flow) -> Iterator[Violation]
         yield Violation(f"{TAG} only towards a conference factory", actual, "Require")
 
 
-@rule("session.group.history-handling", on=Kind.REQUEST, methods=("INVITE",))
+@rule("session.group.history-handling", on=Kind.REQUEST, methods=("INVITE", "MESSAGE"))
 def history_is_optional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     for piece in body_parts(entry):
         if piece.purpose != "recipient-list-history":

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from harness.bodies.imdn import IMDN_XML_NAMESPACE
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.multipart import Part, split_multipart
+from harness.bodies.resource_lists import MEDIA_TYPE as LIST_TYPE
+from harness.bodies.resource_lists import parse_resource_lists
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Layer, Transport
@@ -16,6 +18,7 @@ from harness.verify.comparison import (
     accepted_icsis,
     contact_icsis,
     covers,
+    is_encoded,
     is_opaque,
     option_tags,
     same_uri_text,
@@ -169,12 +172,28 @@ def list_require(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         return
     parts = _parts(entry)
     alone = _disposition(entry) == "recipient-list"
+    required = "recipient-list-message" in option_tags(entry.sip, "Require")
     if not alone and not any(part.disposition == "recipient-list" for part in parts):
+        if required and not parts and not is_encoded(entry.sip):
+            yield Violation(f"a part {LIST_TYPE} with Content-Disposition: recipient-list", "none", "body")
         return
-    if "recipient-list-message" not in option_tags(entry.sip, "Require"):
+    if not required:
         yield Violation("Require: recipient-list-message", entry.sip.get("Require") or "none", "Require")
     if alone or all(part.disposition == "recipient-list" for part in parts):
         yield Violation("a multipart body of the list and the message", "only the list", "body")
+    for part in parts:
+        if part.disposition == "recipient-list" and part.decodable:
+            yield from _unreadable_list(part)
+
+
+def _unreadable_list(part: Part) -> Iterator[Violation]:
+    """A document type is allowed by XML, and refused by every careful reader."""
+    try:
+        parse_resource_lists(part.decoded())
+    except BodySyntaxError as error:
+        severity = Severity.SHOULD if b"<!DOCTYPE" in part.content else None
+        place = part.content_offset + error.offset
+        yield Violation("a list that can be read", shown(str(error), 160), "body", place, severity=severity)
 
 
 @rule("pager.list.service", on=Kind.REQUEST, methods=("MESSAGE",))

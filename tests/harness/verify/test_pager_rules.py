@@ -93,6 +93,13 @@ SPOILED = [
     ),
     ("pager.accept-contact.icsi", "network", "pager_mt", lambda s: s.without(0, "Accept-Contact")),
     ("pager.list.require", "handset", "pager_mo", lambda s: to_a_list(s).without(0, "Require")),
+    (
+        "pager.list.require",
+        "handset",
+        "pager_mo",
+        lambda s: s.line(0, "Require: recipient-list-message"),
+    ),
+    ("pager.list.require", "handset", "pager_mo", lambda s: to_a_list(s).sub(0, "</list></res", "</res")),
     ("pager.list.service", "handset", "pager_mo", lambda s: to_a_list(s).sub(0, "cpm.msg.group", "cpm.msg")),
     ("pager.size-limit", "handset", "pager_mo", lambda s: with_text(s, 1301)),
     (
@@ -130,6 +137,31 @@ def test_a_contact_fails_only_under_the_letter(flow):
 
 def test_a_message_to_a_list_is_clean(flow, judged):
     assert own(judged(to_a_list(flow("pager_mo")))) == []
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!DOCTYPE resource-lists SYSTEM "http://far.invalid/x.dtd">',
+        '<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
+    ],
+)
+def test_a_list_with_a_document_type_is_told_and_never_followed(flow, declared):
+    script = to_a_list(flow("pager_mo")).sub(0, "<resource-lists ", f"{declared}<resource-lists ")
+    found = [each for each in Verifier("rcs51").judge(script.timeline()) if each.rule == "pager.list.require"]
+    assert [(each.severity, each.fails) for each in found] == [("SHOULD", False)]
+
+
+@pytest.mark.parametrize(
+    ("disposition", "wrong"), [(";handling=optional", 0), ("", 1), (";handling=required", 1)]
+)
+def test_a_list_shown_to_a_receiver_is_optional(flow, judged, disposition, wrong):
+    script = flow("pager_mt")
+    script.steps = script.steps[:2]
+    shown = LIST_BODY.replace("recipient-list\r", f"recipient-list-history{disposition}\r")
+    script.sub(0, "Content-Type: message/cpim", "Content-Type: multipart/mixed;boundary=b1").body(0, shown)
+    rules = [rule for rule, _ in judged(script)]
+    assert rules.count("session.group.history-handling") == wrong
 
 
 @pytest.mark.parametrize("size", [1299, 1300])
