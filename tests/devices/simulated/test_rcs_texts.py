@@ -615,3 +615,12 @@ async def test_a_queue_that_is_empty_is_gone(tools: Any) -> None:
         await tools.settled()
         assert rig.client.outbox._queues == {}
         assert rig.client.outbox._workers == {}
+
+
+async def test_what_comes_when_the_radio_is_gone_is_not_heard(tools: Any) -> None:
+    async with tools.rig() as rig:
+        await rig.register()
+        rig.network.send(rig.contact, rig.network.text(rig.contact, "too late"))
+        rig.lose_radio()
+        await rig.network.nothing()
+        assert rig.shown == []
