@@ -111,11 +111,6 @@ class Registration(Topic):
         self.bench.peer.config.max_expires = int(expires.total_seconds())
 
     @keyword
-    def registrar_asks_for_at_least(self, expires: timedelta) -> None:
-        """Refuses shorter registrations with 423 and Min-Expires, until the test ends (RFC 3261 10.3)."""
-        self.bench.peer.registrar.min_expires = int(expires.total_seconds())
-
-    @keyword
     def network_ends_registration(self, rejected: bool = False, handset: str | None = None) -> None:
         """Ends the registration from the network side; the handset learns it by NOTIFY (RFC 3680).
 

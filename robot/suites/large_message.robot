@@ -190,6 +190,14 @@ Unknown Extension In The Invitation Is Refused
     ${message} =    Send Large Text To Handset    Extended    Require=x-rcslab-unknown    expect=420
     Should Be Equal    ${message.answer.get('Unsupported')}    x-rcslab-unknown
 
+Large Text That Pauses In The Midst Arrives Whole
+    ${text} =    Text Of Octets    9000
+    ${half} =    Begin Large Text To Handset    ${text}
+    No Notification Comes    ${half}
+    Finish Large Text To Handset    ${half}
+    Handset Shows Text    ${text}
+    Wait For Notification    ${half}    DISPLAYED
+
 Coverage Lost In The Midst Of A Large Text To The Handset
     [Documentation]    Half of it is nothing. Sent again with its imdn.Message-ID it is shown, and notified once.
     ${text} =    Text Of Octets    9000    m

@@ -99,6 +99,88 @@ A File That Breaks Off Does Not Arrive
     ${transfer} =    Offer File To Handset    ${file}    break_off_after=2048
     Run Keyword And Expect Error    ${NOT_RIGHT}    Wait Until File Is Delivered    ${transfer}
 
+A Chat Is Not Missed By Who Watches For None
+    Start Chat On Handset
+    Send Text From Handset    Hello in a chat
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Chat Comes From Handset    seconds=10 seconds
+    [Teardown]    End Chat On Handset
+
+A Chat From Before The Last Action Is Not The Next One
+    Start Chat On Handset
+    Send Text From Handset    Begun before
+    Wait For Chat From Handset
+    Type On Handset    More
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Next Chat From Handset    timeout=${SOON}
+    [Teardown]    End Chat On Handset
+
+A Text In A Chat Must Be The One Named And In That Chat
+    ${chat} =    Invite Handset To Chat
+    ${other} =    Invite Handset To Chat    sender=+12025550162
+    Send Text From Handset    Only here
+    Wait For Text In Chat    ${chat}    Only here
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Text In Chat    ${chat}    Other    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Text In Chat    ${other}    Only here    timeout=${SOON}
+    [Teardown]    End Both Chats    ${chat}    ${other}
+
+A Text In A Chat Is Not Missed By Who Watches For None
+    ${chat} =    Invite Handset To Chat
+    Send Text From Handset    Here I am in a chat
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Text Comes In Chat    seconds=10 seconds
+    [Teardown]    End Chat With Handset    ${chat}
+
+A Chat That Is Over Is Not Shown, And One That Is There Is
+    ${chat} =    Invite Handset To Chat
+    Handset Shows Chat
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Shows No Chat    timeout=${SOON}
+    End Chat With Handset    ${chat}
+    Handset Shows No Chat
+    Run Keyword And Expect Error    ${NOT_SEEN}    Handset Shows Chat    timeout=${SOON}
+
+A Chat The Far Party Ended Was Not Ended By The Handset
+    ${chat} =    Invite Handset To Chat
+    End Chat With Handset    ${chat}
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Wait For End Of Chat    ${chat}
+
+Typing In A Chat Must Be Of The State Named
+    ${chat} =    Invite Handset To Chat
+    Type On Handset    Well
+    Wait For Typing In Chat    ${chat}    ACTIVE
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Typing In Chat    ${chat}    IDLE    timeout=${SOON}
+    Erase Draft On Handset
+    [Teardown]    End Chat With Handset    ${chat}
+
+A Text In A Group Must Be The One Named And Of The Member Named
+    Create Group On Handset    Checked    +12025550111    +12025550112
+    ${group} =    Wait For Group From Handset
+    Send Text In Group    ${group}    From one    sender=+12025550111
+    Handset Shows Text In Group    From one    Checked    sender=+12025550111
+    Run Keyword And Expect Error    ${NOT_SEEN}
+    ...    Handset Shows Text In Group    From one    Checked    sender=+12025550112    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Text In Group    ${group}    Never    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}
+    ...    Wait For Members Of Group    ${group}    7    timeout=${SOON}
+    Run Keyword And Expect Error    ${NOT_SEEN}    Wait For Handset To Leave Group    ${group}    timeout=${SOON}
+    [Teardown]    Leave Group On Handset    Checked
+
+The Recipients Of A Text Must Be Those Named
+    Send Text To Several From Handset    For two    +12025550171    +12025550172
+    ${text} =    Wait For Text From Handset    For two
+    Run Keyword And Expect Error    ${NOT_RIGHT}    Recipients Of Text Should Be    ${text}    +12025550171
+    Run Keyword And Expect Error    ${NOT_RIGHT}
+    ...    Recipients Of Text Should Be    ${text}    +12025550171    +12025550173
+    Handset Shows Status Of Several    READ    For two    +12025550171    +12025550172
+
+A Capability Query Is Not Missed By Who Watches For None
+    Open Conversation    +12025550163
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Capability Query Comes    seconds=10 seconds
+
+A Fetch Is Not Missed By Who Watches For None
+    Handset Fetches Deferred Messages
+    Wait For Subscription To Deferred Messages
+    Store Message For Handset    Fetch me
+    Run Keyword And Expect Error    ${NOT_RIGHT}    No Fetch Comes    seconds=10 seconds
+    [Teardown]    Handset Fetches Deferred Messages    ${False}
+
 The Status On Screen Must Be The One Named
     Far Party Notifies    delivered=NONE    displayed=NONE
     Send Text From Handset    Only sent
@@ -163,6 +245,13 @@ A Second Finding Is Not Overlooked
 
 
 *** Keywords ***
+End Both Chats
+    [Documentation]    From the far parties.
+    [Arguments]    @{chats}
+    FOR    ${chat}    IN    @{chats}
+        End Chat With Handset    ${chat}
+    END
+
 Start With A Handset That Can Have Defects
     [Documentation]    Only the simulated reference handset has them by name.
     ${personality} =    Property Of Handset    ro.rcslab.personality
