@@ -13,7 +13,7 @@ from itertools import product
 
 from benchmarks.child_process import ChildProcess
 from benchmarks.frame import Effort, Row, machine, run
-from benchmarks.handsets import allow_files, connected, register_all, users
+from benchmarks.handsets import allow_files, registered, users
 from benchmarks.msrp_throughput import transfer
 from benchmarks.pager_load import loaded
 from benchmarks.sipp import program
@@ -52,8 +52,8 @@ def steps(effort: Effort) -> Iterator[Row]:
 
 def _measured(effort: Effort) -> Iterator[Step]:
     program()
-    registered = REGISTERED if effort.scale >= 1 else STEPS
-    for transport, count, loop in product(("UDP", "TCP"), registered, LOOPS):
+    counts = REGISTERED if effort.scale >= 1 else STEPS
+    for transport, count, loop in product(("UDP", "TCP"), counts, LOOPS):
         yield from _registered(loop, transport, count, effort)
     for chunk, count, loop in product(CHUNKS, STEPS, LOOPS):
         yield from _sessions(loop, chunk, count, effort)
@@ -68,14 +68,13 @@ def _registered(loop: str, transport: str, count: int, effort: Effort) -> Iterat
     options = ["--uvloop"] if loop == "uvloop" else []
     with (
         ChildProcess("benchmarks.responders", "peer", *options) as child,
-        connected(child.ready[transport.lower()], users(count), transport) as registering,
+        registered(child.ready[transport.lower()], users(count), transport) as held,
     ):
-        register_all(registering)
         memory, turns = child.memory, list[float]()
         for _ in range(min(effort.rounds, _TURNS) + 1):
             begun = child.processor_seconds
             for place in range(refreshes):
-                registering[place % count].register()
+                held[place % count].register()
             turns.append((child.processor_seconds - begun) / refreshes)
     what = f"handsets registered over {transport}"
     yield Step(f"{what}: memory", "MB", memory, count=count, loop=loop)

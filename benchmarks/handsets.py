@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count, repeat
 
 from benchmarks.frame import CannotRun
 
@@ -75,40 +76,45 @@ def users(count: int) -> list[str]:
 
 
 @contextmanager
-def connected(address: str, numbers: list[str], transport: str = "UDP") -> Iterator[list[Handset]]:
-    """Handsets of a peer, none of them registered yet; over TCP all connections stay open until the end."""
+def registered(address: str, numbers: list[str], transport: str = "UDP") -> Iterator[list[Handset]]:
+    """Handsets of a peer, registered; over TCP all connections stay open until the end.
+
+    A few at a time: a listener drops who connects while a hundred wait, and they try again a second later.
+    """
+    with ExitStack() as until_the_end:
+        lines, found = _lines(address, transport, until_the_end), list[Handset]()
+        while len(found) < len(numbers):
+            batch = numbers[len(found) : len(found) + AT_ONCE]
+            found += register_together([Handset(number, next(lines)) for number in batch])
+        yield found
+
+
+def _lines(address: str, transport: str, until_the_end: ExitStack) -> Iterator[socket.socket]:
+    """A socket for each handset: always the same over UDP, a new one over TCP."""
     host, _, port = address.rpartition(":")
     far = host, int(port)
-    with ExitStack() as open_until_the_end:
-        if transport == "UDP":
-            line = open_until_the_end.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            line.connect(far)
-            lines = [line] * len(numbers)
-        else:
-            lines = [
-                open_until_the_end.enter_context(
-                    socket.create_connection(far, source_address=(f"127.0.1.{place // PER_SOURCE + 1}", 0))
-                )
-                for place in range(len(numbers))
-            ]
-        for each in lines:
-            each.settimeout(_ANSWER_SECONDS)
-        yield [Handset(number, each) for number, each in zip(numbers, lines, strict=True)]
+    if transport == "UDP":
+        line = until_the_end.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+        line.settimeout(_ANSWER_SECONDS)
+        line.connect(far)
+        yield from repeat(line)
+    for place in count():
+        source = f"127.0.1.{place // PER_SOURCE + 1}", 0
+        yield until_the_end.enter_context(socket.create_connection(far, _ANSWER_SECONDS, source))
 
 
-def register_all(registering: list[Handset]) -> None:
-    """Register each of them, several at once."""
-    for first in range(0, len(registering), AT_ONCE):
-        batch = registering[first : first + AT_ONCE]
-        for handset in batch:
-            handset.ask()
-        for handset in batch:
-            handset.registered()
+def register_together(batch: list[Handset]) -> list[Handset]:
+    """Send the REGISTERs of all, then wait for the answers."""
+    for handset in batch:
+        handset.ask()
+    for handset in batch:
+        handset.registered()
+    return batch
 
 
-def allow_files(count: int) -> None:
+def allow_files(files: int) -> None:
     """Let this process and those it starts open so many files. Raises CannotRun where the system does not."""
-    wanted = count + _OTHER_FILES
+    wanted = files + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise CannotRun(f"{wanted:,} open files are needed, {hard:,} are allowed (ulimit -Hn)")

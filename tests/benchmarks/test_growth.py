@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.child_process import ChildProcess
 from benchmarks.frame import CannotRun, Row
 from benchmarks.growth import Step, as_growth
-from benchmarks.handsets import AT_ONCE, Handset, allow_files, register_all
+from benchmarks.handsets import AT_ONCE, Handset, allow_files, register_together, registered, users
 from benchmarks.msrp_throughput import transfer
 
 ANSWERED = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -85,7 +86,7 @@ def test_a_connection_that_ends_is_no_figure(line) -> None:
         Handset("+491700000001", near).register()
 
 
-def test_each_handset_registers_once_and_few_at_a_time() -> None:
+def test_handsets_that_register_together_ask_before_they_wait() -> None:
     order: list[str] = []
 
     class Watched(Handset):
@@ -96,10 +97,20 @@ def test_each_handset_registers_once_and_few_at_a_time() -> None:
             order.append(f"registered {self.number}")
 
     with socket.socket() as unused:
-        register_all([Watched(str(number), unused) for number in range(AT_ONCE + 1)])
-    assert len(order) == 2 * (AT_ONCE + 1)
-    assert order.index("registered 0") == AT_ONCE
-    assert order[-2:] == [f"ask {AT_ONCE}", f"registered {AT_ONCE}"]
+        register_together([Watched(number, unused) for number in "ab"])
+    assert order == ["ask a", "ask b", "registered a", "registered b"]
+
+
+@pytest.mark.parametrize(("transport", "lines"), [("UDP", 1), ("TCP", AT_ONCE + 1)])
+def test_each_handset_has_a_connection_of_its_own_over_tcp(transport: str, lines: int) -> None:
+    numbers = users(AT_ONCE + 1)
+    with (
+        ChildProcess("benchmarks.responders", "peer") as peer,
+        registered(peer.ready[transport.lower()], numbers, transport) as held,
+    ):
+        held[-1].register()
+        assert [handset.number for handset in held] == numbers
+        assert len({handset.line for handset in held}) == lines
 
 
 def test_more_files_than_the_system_allows_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
