@@ -17,6 +17,11 @@ class Conversations:
         if conversation_id:
             self._ids[_user(handset), _user(party)] = conversation_id
 
+    def begun(self, handset: str, party: str, conversation_id: str | None) -> None:
+        """The Conversation-ID of a notification: the one there is stays, and without one it is this."""
+        if conversation_id:
+            self._ids.setdefault((_user(handset), _user(party)), conversation_id)
+
     def of(self, handset: str, party: str, asked: str | None = None) -> str:
         """The one to use: the one asked for, which is remembered, else that of before, else a new one."""
         self.remember(handset, party, asked)

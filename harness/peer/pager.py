@@ -119,6 +119,7 @@ class Pager:
         timeline = self._pcscf.timeline
         message = read_message(incoming, len(timeline), timeline.now())
         if message.is_notification:
+            self.conversations.begun(message.sender, message.recipient, message.conversation_id)
             self._notifications.on_notification(message)
             return
         answer, challenge = self._decide(message)

@@ -250,6 +250,17 @@ def test_a_conversation_keeps_its_id_in_both_directions(bench: Any) -> None:
     assert request.header("Contribution-ID") != "contrib-1"
 
 
+def test_a_notification_may_begin_a_conversation_and_changes_none(bench: Any) -> None:
+    """What it is about may have come without an id, as a message does that was kept."""
+    peer, handset = registered(bench, stream=True)
+    for given, call in (("conv-1", "a"), ("conv-2", "b")):
+        handset.send(handset.imdn("delivered", "kept", call_id=call).replace("conv-1", given))
+        assert handset.receive().status == 200
+        sending = bench.begin(peer.pager.send_text(UE, "back", sender="+491709999999"))
+        handset.answer(handset.receive())
+        assert sending().conversation_id == "conv-1"
+
+
 @pytest.mark.parametrize(
     ("options", "present", "absent"),
     [
