@@ -90,17 +90,21 @@ class Conversations:
             if known.ends.group is None or known.ends.group == latest:
                 yield known
 
-    def has_unseen_sessions(self, conversation: str) -> bool:
-        """Whether a session with the other side was made of which no MSRP was seen, or not all it said.
+    def has_unseen(self, conversation: str, since: int) -> bool:
+        """Whether a session with the other side, that lived after that number, said more than was seen of it.
 
-        The Subject of a 1-1 session is a text to clients of SIMPLE IM.
+        No MSRP was seen at all, or a message that did not come to its end. The Subject of a 1-1 session is a
+        text to clients of SIMPLE IM.
         """
         return any(
-            session.dialog is not None
-            and session.dialog.confirmed is not None
-            and (not self._msrp.has_entries(session) or (ends.group is None and _has_subject(session)))
+            _lived_after(since, session)
+            and (not self._is_whole(session) or (ends.group is None and _has_subject(session)))
             for session, ends in self._read(conversation).sessions
         )
+
+    def _is_whole(self, session: MsrpSession) -> bool:
+        messages = self._msrp.messages_of(session)
+        return self._msrp.has_entries(session) and all(message.complete for message in messages)
 
     def _read(self, conversation: str) -> _Held:
         self._catch_up()
@@ -118,6 +122,13 @@ class Conversations:
                 self._texts.append(CarriedText(item, _ends_of(item), _text_of(item)))
         for session in self._negotiations.sessions[len(self._sessions) :]:
             self._sessions.append((session, _ends_of_session(session)))
+
+
+def _lived_after(number: int, session: MsrpSession) -> bool:
+    dialog = session.dialog
+    if dialog is None or dialog.confirmed is None:
+        return False
+    return not dialog.byes or dialog.byes[-1].number >= number
 
 
 def _ends_of(item: CpimItem) -> Ends:

@@ -130,7 +130,9 @@ def _lacking(
     without = [
         place
         for place, text in enumerate(wire)
-        if place not in partner.values() and (text.due or text.claimed)
+        if place not in partner.values()
+        and (text.due or text.claimed)
+        and not any(_is_unsent(line) and _is_same(text, line) for line in screen)  # shown late
     ]
     if empty:
         return without
@@ -142,10 +144,13 @@ def _lacking(
 
 
 def _matched(wire: list[_Text], screen: list[_Shown]) -> dict[int, int]:
-    """Screen place -> wire place, newest first, in any order (both sides may write at once)."""
+    """Screen place -> wire place, newest first, in any order (both sides may write at once).
+
+    A text that was not sent may say what an older one said that was: it is left out.
+    """
     partner: dict[int, int] = {}
     free = list(range(len(wire)))
-    for index in reversed(range(len(screen))):
+    for index in reversed([index for index, line in enumerate(screen) if not _is_unsent(line)]):
         for place in reversed(free):
             if _is_same(wire[place], screen[index]):
                 partner[index] = place
@@ -187,16 +192,17 @@ def _wire_texts(event: EventItem, flow: Flow) -> tuple[list[_Text], bool]:
     """Texts of the conversation before the event, oldest first, and whether they are all there can have been.
 
     They are not when the conversation has content other than text, or when sessions ran whose messages were
-    not captured. Only so many of the newest are looked at as could stand on the screen, with a margin for
-    those that should and do not.
+    not captured, or not whole. Only so many of the newest are looked at as could stand on the screen, with a
+    margin for those that should and do not.
     """
-    conversation = str(event.fields.get("conversation", ""))
+    conversation, known_all = str(event.fields.get("conversation", "")), flow.assembly.conversations
     enough = _TEXTS_PER_BUBBLE * len(event.fields["messages"]) + _TEXTS_BEYOND
     found: dict[tuple[Party, str], _Text] = {}
-    whole = not flow.assembly.conversations.has_unseen_sessions(conversation)
-    for known in flow.assembly.conversations.newest(conversation):
+    whole, since = True, 0
+    for known in known_all.newest(conversation):
         item = known.item
         if len(found) >= enough:
+            since = item.number
             break
         if item.number >= event.number:
             continue
@@ -205,7 +211,7 @@ def _wire_texts(event: EventItem, flow: Flow) -> tuple[list[_Text], bool]:
             continue
         key = item.sender, item.message_id or f"#{item.place}"
         found[key] = _text(known, known.text, found.pop(key, None), event, flow)
-    return list(reversed(found.values())), whole
+    return list(reversed(found.values())), whole and not known_all.has_unseen(conversation, since)
 
 
 def _text(known: CarriedText, text: str, newer: _Text | None, event: EventItem, flow: Flow) -> _Text:

@@ -289,6 +289,17 @@ def test_a_bubble_the_wire_never_had_stands_for_the_newest_that_is_not_there(flo
     assert "message 0002" in finding.expected
 
 
+def test_a_text_not_sent_that_repeats_an_older_one_is_not_that_one(flow):
+    script = flow("pager_mo")
+    script.steps = [*script.steps[:2], *many(flow, 2).steps]
+    last = [(f"message {number:04d}", False, "") for number in (1, 2)]
+    assert rules(script, screen(9.0, (TEXT, True, "sent"), *last)) == []
+    assert rules(script, screen(9.0, last[1], (TEXT, True, "not-sent"))) == []
+    assert rules(script, screen(9.0, *last, (TEXT, True, "sending"))) == []
+    just_taken = (TEXT, True, "sent"), last[0], (TEXT, True, "not-sent")
+    assert rules(script, screen(1.9, *just_taken)) == []
+
+
 def test_a_type_that_was_refused_is_no_bubble(flow):
     script = many(flow, 4)
     script.steps[2] = replace(script.steps[2], text=script.steps[2].text.replace("text/plain", "image/jpeg"))
@@ -322,6 +333,17 @@ def talk():
 def test_texts_of_a_chat_are_compared_too(bubbles, wrong):
     assert rules(talk(), opened(0.1), screen(9.0, *bubbles)) == ["x.screen-text-equals-wire"] * wrong
     assert rules(talk(), opened(0.1), screen(9.0, *bubbles, conversation="+491700000077")) == []
+
+
+def test_a_text_that_never_came_to_its_end_is_not_another_one_altered(flow):
+    script = talk()
+    script.steps = [*many(flow, 2).steps, *script.steps]
+    assert rules(script, opened(0.1), screen(9.0, OURS, THEIRS)) == []
+    broken = script.steps[12]
+    assert "Ue1kQ2mP9sLw" in broken.text
+    script.steps[12] = replace(broken, text=broken.text.replace("sLw$", "sLw+"))
+    judged = rules(script, opened(0.1), screen(9.0, OURS, THEIRS))
+    assert "x.screen-text-equals-wire" not in judged
 
 
 def test_a_group_is_known_by_its_subject(flow):
