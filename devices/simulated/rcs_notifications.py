@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from devices.simulated.conversations import MessageStatus
-from devices.simulated.defects import Defects, Stage
+from devices.simulated.defect import Stage
+from devices.simulated.defects import Defects
 from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import Headers, RcsAccess

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from devices.simulated.defects import Stage
+from devices.simulated.defect import Stage
 from devices.simulated.rcs_access import Headers, RcsAccess
 from harness.agent.failures import TransactionTimeout, TransportFailed
 from harness.cpm.services import Service

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from devices.simulated.defects import Stage
+from devices.simulated.defect import Stage
 from devices.simulated.rcs_access import RcsAccess
 from harness.agent.background import Background
 from harness.agent.events.subscriber import EventSubscriber, Wish

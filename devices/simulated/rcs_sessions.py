@@ -23,7 +23,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from devices.simulated.defects import Stage
+from devices.simulated.defect import Stage
 from devices.simulated.personality import MsrpPort
 from devices.simulated.rcs_access import METHODS, Headers, RcsAccess
 from devices.simulated.rcs_conversations import ids_of, number_of, referrer_of, sender_of

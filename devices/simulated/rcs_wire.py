@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from devices.simulated.defects import Defects, Stage
+from devices.simulated.defect import Stage
+from devices.simulated.defects import Defects
 from harness.agent.failures import TransportFailed
 from harness.agent.sip.agent import Hop, Incoming, SipAgent
 from harness.sip.message import Request, Response

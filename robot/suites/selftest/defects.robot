@@ -1,7 +1,7 @@
 *** Settings ***
 Documentation    The harness tested: each defect of the simulated handset is reported by its rule and by no other.
 
-Resource         ../../resources/bench.resource
+Resource         ../../resources/defects.resource
 
 Suite Setup      Skip Unless The Handset Can Have Defects
 Test Setup       Start From A Registered Handset
@@ -49,16 +49,6 @@ Imdn No Disposition    imdn_no_disposition    imdn.content-disposition    Exchan
 Imdn Twice    imdn_twice    imdn.once-per-type    Exchange A Text Each Way
 Imdn Unrequested    imdn_unrequested    imdn.only-requested    Send A Text That Asks For Nothing
 Imdn Other Conversation    imdn_other_conversation    imdn.same-conversation    Exchange A Text Each Way
-File Size Lies    file_size_lies    ft.selector.size    Send A File
-File Hash Lies    file_hash_lies    ft.selector.hash-verify    Send A File
-File Hash In Lower Case    file_hash_in_lower_case    ft.selector.hex-case    Send A File
-File Name With Directory    file_name_with_directory    ft.selector.name-safe    Send A File
-File Short Id    file_short_id    ft.id.random    Send A File
-File Id Not Copied    file_id_not_copied    ft.id.present    Take A File
-File Selectors Not Copied    file_selectors_not_copied    ft.selector.copied    Take A File
-File Disposition In Answer    file_disposition_in_answer    ft.disposition    Take A File
-File Without Cpim    file_without_cpim    ft.cpim-part    Send A File
-Large Size Lies    large_size_lies    large.size-matches    Send A Large Text
 List Without Require    list_without_require    pager.list.require    Send A Text To Two
 Unsupported Type Without Accept    unsupported_type_without_accept    sip.415.accept    Send An Unknown Type
 Body In 200    body_in_200    pager.2xx-no-body    Exchange A Text Each Way
@@ -71,22 +61,6 @@ Claims Ims    claims_ims    x.cireg-agrees    Leave And Ask The Modem
 
 
 *** Keywords ***
-Skip Unless The Handset Can Have Defects
-    [Documentation]    Only the simulated reference handset has them by name; another one has its own.
-    ${personality} =    Property Of Handset    ro.rcslab.personality
-    Skip If    '${personality}' != 'reference'    the handset is not the simulated reference handset
-
-Defect Is Reported By Its Rule Alone
-    [Documentation]    The defect is switched on, the exchange runs, and the findings are judged.
-    [Arguments]    ${defect}    ${rule}    ${exchange}
-    Set Handset Property    debug.rcslab.defects    ${defect}
-    Run Keyword    ${exchange}
-    Only Rule Reported Should Be    ${rule}
-
-Repair Handset
-    [Documentation]    All defects off.
-    Set Handset Property    debug.rcslab.defects    ${EMPTY}
-
 Register Anew
     [Documentation]    Radio off and on, and a look at the modem for the rules that compare both.
     Switch Airplane Mode On
@@ -102,27 +76,6 @@ Leave And Ask The Modem
     Wait Out Tolerances
     Modem Should Be Registered For IMS
     Wait Out Tolerances
-
-Send A File
-    [Documentation]    From the handset, until its session is over.
-    ${file} =    File Of Octets    3000    defect.bin
-    Send File From Handset    ${file}
-    Wait For File From Handset
-    Wait For End Of File Transfer
-
-Take A File
-    [Documentation]    To the handset, delivered.
-    ${file} =    File Of Octets    3000    defect.bin
-    ${transfer} =    Offer File To Handset    ${file}
-    Wait Until File Is Delivered    ${transfer}
-    Wait For Notification    ${transfer}    DELIVERED
-
-Send A Large Text
-    [Documentation]    From the handset, until its session is over.
-    ${text} =    Text Of Octets    1700    d
-    Send Text From Handset    ${text}
-    Wait For Text From Handset    ${text}    by=LARGE
-    Wait For End Of Large Message
 
 Send A Text To Two
     [Documentation]    By a list of recipients, displayed by both.

@@ -9,12 +9,15 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from devices.simulated.app_pages import Page
 from devices.simulated.baseband import Baseband, Cell, Identity, Pdn
+from devices.simulated.conversations import MessageStatus
 from devices.simulated.defects import Defects
 from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.personality import personality_named
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_client import RcsClient
+from harness.bodies.sdp_attributes import Setup
 from harness.cpm.services import Service
 from harness.evidence.timeline import Layer, Timeline, Transport, wall_clock
 from harness.peer.config import Authentication, FarParty, PeerConfig, Subscriber
@@ -89,7 +92,11 @@ class Exchange:
     async def start(self) -> None:
         addresses = await self.peer.start()
         settings = RcsSettings(
-            DOMAIN, self.transport, addresses.sip_udp[0].port, retry_seconds=0.05, **SECRETS
+            DOMAIN,
+            transport=self.transport,
+            pcscf_port=addresses.sip_udp[0].port,
+            retry_seconds=0.05,
+            **SECRETS,
         )
         client = RcsClient(
             self.baseband, self.app, settings, personality_named(self.personality), self.defects
@@ -293,10 +300,80 @@ class SessionExchange(Exchange):
         for state in ("delivered", "displayed"):
             await self.peer.notifications.wait_notification(sent.message_id, state, timeout=5, after=mark)
 
-    async def invited(self) -> None:
+    async def called(self) -> None:
+        """As `invited`, and the far party is the one to connect."""
+        await self.invited(setup=Setup.ACTIVE)
+
+    async def refused(self) -> None:
+        """A chat of the handset that the far party refuses for what it offers."""
+        self.write_in_chat()
+        await self.not_sent()
+
+    async def unsent(self) -> None:
+        """A text in a chat that the far party does not take; then the handset ends the chat."""
+        self.write_in_chat()
+        chat = await self.peer.chats.wait_session(timeout=5)
+        await self.not_sent()
+        self.app.end_chat()
+        await self.peer.chats.wait_ended(chat, timeout=5)
+
+    def write_in_chat(self) -> None:
+        self.app.open_conversation(FAR, "Can we talk?")
+        self.app.start_chat()
+        self.app.press_send()
+
+    async def not_sent(self) -> None:
+        """The last thing the user sent is shown as not sent."""
+        message = self.app.conversations[FAR].messages[-1]
+        for _ in range(20000):
+            if message.status is MessageStatus.NOT_SENT:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError(f"it is shown as {message.status}")
+
+    async def wrote(self) -> None:
+        """A text in a chat, whatever becomes of it; then the handset ends the chat."""
+        self.peer.notifications.policy(None, None)
+        self.write_in_chat()
+        chat = await self.peer.chats.wait_session(timeout=5)
+        await self.quiet()
+        self.app.end_chat()
+        await self.peer.chats.wait_ended(chat, timeout=5)
+
+    async def called_in_vain(self) -> None:
+        """A chat the far party begins, and ends for the answer it gets."""
+        self.app.open_conversation(FAR)
+        chat = await self.peer.chats.invite(registered_handset(self.peer), setup=Setup.ACTIVE)
+        await self.peer.chats.wait_ended(chat, timeout=5)
+
+    async def unanswered(self) -> None:
+        """A chat of the far party, whose text the handset does not answer while time goes by."""
+        self.passed += 5.0  # the cell was switched on a while ago
+        self.app.open_conversation(FAR)
+        self.app.open_list()
+        chat = await self.peer.chats.invite(registered_handset(self.peer))
+        sending = asyncio.create_task(self.peer.chats.send_text(chat, "Are you there?", disposition=()))
+        await self.quiet()
+        self.passed += 40.0
+        await self.peer.chats.end(chat)
+        await sending
+
+    async def group(self) -> None:
+        """A group the handset founds, writes in, and leaves."""
+        self.app.create_group("Trip", (FAR, "+12025550198"))
+        session = await self.peer.groups.wait_session(timeout=5)
+        self.app.pages.show(Page.CONVERSATION, self.app.current)
+        self.app.type_text("Who comes along?")
+        self.app.press_send()
+        await self.peer.groups.wait_message("Who comes along?", timeout=5)
+        await self.quiet()
+        self.app.leave_group()
+        await self.peer.groups.wait_ended(session, timeout=5)
+
+    async def invited(self, setup: Setup = Setup.ACTPASS) -> None:
         """A chat the far party begins and ends."""
         self.app.open_conversation(FAR)
-        chat = await self.peer.chats.invite(registered_handset(self.peer))
+        chat = await self.peer.chats.invite(registered_handset(self.peer), setup=setup)
         assert chat.accepted, chat.status
         await self.answer(chat)
         await self.peer.chats.end(chat)
@@ -332,10 +409,8 @@ class SessionExchange(Exchange):
     async def file(self) -> None:
         """A file of the handset, and its notifications."""
         self.notify()
-        self.app.files.write(PATH, FILE, mtime=1_423_213_200)
-        self.app.attach(FAR, PATH, "application/octet-stream")
         mark = self.peer.mark()
-        self.app.press_send()
+        self.share_file()
         came = await self.peer.file_transfers.wait_file(timeout=5, after=mark)
         assert came.as_announced, came.faults
         await self.peer.file_transfers.wait_ended(came.transfer, timeout=5, after=mark)
@@ -343,10 +418,8 @@ class SessionExchange(Exchange):
 
     async def file_left(self) -> None:
         """A file of the handset, whatever the far party makes of it."""
-        self.app.files.write(PATH, FILE, mtime=1_423_213_200)
-        self.app.attach(FAR, PATH, "application/octet-stream")
         mark = self.peer.mark()
-        self.app.press_send()
+        self.share_file()
         came = await self.peer.file_transfers.wait_file(timeout=5, after=mark)
         await self.peer.file_transfers.wait_ended(came.transfer, timeout=5, after=mark)
         if came.as_announced and came.message.message_id is not None:
@@ -361,6 +434,21 @@ class SessionExchange(Exchange):
         assert transfer.delivered, transfer.failure
         for state in ("delivered", "displayed"):
             await self.peer.notifications.wait_notification(transfer.message_id, state, timeout=5, after=mark)
+
+    async def file_spoilt(self) -> None:
+        """A file of the handset that does not arrive as it was announced."""
+        self.share_file()
+        await self.peer.file_transfers.wait_ended(timeout=5)
+
+    async def file_refused(self) -> None:
+        """A file of the handset that the far party refuses for what it offers."""
+        self.share_file()
+        await self.not_sent()
+
+    def share_file(self) -> None:
+        self.app.files.write(PATH, FILE, mtime=1_423_213_200)
+        self.app.attach(FAR, PATH, "application/octet-stream")
+        self.app.press_send()
 
     async def file_asked(self) -> None:
         """As `file_came`, and the user is asked first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devices.simulated.defects import DEFECTS, Defects, Stage
+from devices.simulated.defects import DEFECTS, Defects
 from harness.errors import UsageError
 from harness.evidence.timeline import Transport
 from harness.peer.config import Authentication
@@ -20,8 +20,6 @@ EXPECTED_OF_SAMSUNG = {
     "ims.user-agent",
     "imdn.same-conversation",
 }
-# What shows a defect is a flow of its service; else a text each way.
-FLOWS = {"ft.": "file_left", "large.": "large", "pager.list.": "to_two"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -38,14 +36,11 @@ async def test_samsung_ims_is_reported_as_the_field_trace_is(host: str) -> None:
 @pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 @pytest.mark.parametrize("name", DEFECTS)
 async def test_defect_is_reported_by_its_rule_alone(name: str, transport: Transport) -> None:
-    defect = DEFECTS[name]
-    flow = next((flow for prefix, flow in FLOWS.items() if defect.rule.startswith(prefix)), None)
-    if defect.rule.startswith("ft.") and defect.stage is Stage.SDP_ANSWER:
-        flow = "file_came"
-    if flow is not None:
-        findings = await SessionExchange(transport=transport).run_flows(flow, defects=(name,))
-    else:
+    flow = DEFECTS[name].flow
+    if flow == "text":
         findings = await Exchange(transport=transport).run(name)
+    else:
+        findings = await SessionExchange(transport=transport).run_flows(flow, defects=(name,))
     assert told(findings) == {DEFECTS[name].rule}, shown(findings)
 
 

@@ -77,7 +77,7 @@ def failing(findings: list[Finding]) -> set[str]:
 def sent(exchange: SessionExchange, *marks: str) -> str:
     """The only message on the wire with all these marks."""
     packets = [entry.data.decode("latin-1") for entry in exchange.timeline if hasattr(entry, "data")]
-    texts = [text for packet in packets for text in re.split(r"(?<=\r\n\r\n)(?=SIP/2\.0 )", packet)]
+    texts = [text for packet in packets for text in re.split(r"(?=SIP/2\.0 \d|MESSAGE sip:)", packet)]
     (found,) = (text for text in texts if all(mark in text for mark in marks))
     return found
 
