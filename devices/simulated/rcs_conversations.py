@@ -43,9 +43,10 @@ class Conversations:
             self._known[key] = self._make()
         return self._known[key]
 
-    def learn(self, key: str, conversation: str) -> None:
-        """The other side calls it so."""
-        self._known[key] = conversation
+    def learn(self, key: str, conversation: str | None) -> None:
+        """The other side calls it so, if it calls it anything."""
+        if conversation:
+            self._known[key] = conversation
 
 
 def ids_of(message: Request) -> Headers:

@@ -114,11 +114,14 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who a session is between. target: whom we call, or answer to by MESSAGE. identity: ours, public."""
+    """Who a session is between. target: whom we call, or answer to by MESSAGE. identity: ours, public.
+
+    conversation: its Conversation-ID, None where the other side named none.
+    """
 
     target: str
     identity: str
-    conversation: str
+    conversation: str | None
     contribution: str
 
 
@@ -250,7 +253,7 @@ class Arrival(SessionUser):
         parties = Parties(
             self.target,
             sessions.access.identity,
-            request.get("Conversation-ID") or sessions.access.personality.ids.make(),
+            request.get("Conversation-ID"),
             request.get("Contribution-ID") or sessions.access.personality.ids.make(),
         )
         call = sessions.call(sessions.answering(self.flow, request, media), parties, hooks)

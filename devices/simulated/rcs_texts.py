@@ -106,7 +106,7 @@ class TextShelf:
         """
         if self.notifications.is_repeat(received):
             return
-        if received.conversation and not self.personality.own_conversation:
+        if not self.personality.own_conversation:
             self.conversations.learn(key, received.conversation)
         self.notifications.delivered(key, received)
         kind = _media_type(cpim.mime_get("Content-Type"))

@@ -58,6 +58,22 @@ async def test_the_first_text_rides_in_the_invite(tools: Any) -> None:
         assert rig.statuses == [MessageStatus.SENT, MessageStatus.SENDING]
 
 
+async def test_a_session_without_a_conversation_id_changes_none(tools: Any) -> None:
+    async with chatting(tools) as (rig, far):
+        rig.write("first")
+        invite = await rig.network.receive("INVITE")
+        conversation = invite.header("Conversation-ID")
+        rig.network.answer(invite, "486 Busy Here")
+        await rig.network.receive("ACK")
+        call(far)
+        await far.taken(await rig.network.receive("SIP/2.0"))
+        await far.msrp.deliver(far.cpim("from elsewhere", disposition=None))
+        await far.hang_up()
+        rig.app.start_chat()
+        rig.write("second")
+        assert (await rig.network.receive("INVITE")).header("Conversation-ID") == conversation
+
+
 async def test_a_refusal_is_one_to_the_first_text(tools: Any) -> None:
     async with chatting(tools, im_technology=SIMPLE_IM) as (rig, _):
         rig.write("first")
