@@ -161,9 +161,19 @@ def _wrong_selector(value: str) -> str:
     return ""
 
 
+def _own_selectors(description: Description) -> Iterator[MsrpEnd]:
+    """Files whose selector is not just that of the offer, which an answer has to copy (8.3.1)."""
+    copied = [
+        answered
+        for offered, answered in _pairs(description)
+        if offered.value("file-selector") == answered.value("file-selector")
+    ]
+    return (end for end in files(description) if end not in copied)
+
+
 @rule("ft.selector.hex-case", on=Kind.SDP)
 def hash_in_upper_case(description: Description, flow: Flow) -> Iterator[Violation]:
-    for end in files(description):
+    for end in _own_selectors(description):
         found = end.media.attribute("file-selector")
         digits = [
             digest for _, digest in _HASHES.findall(_QUOTED.sub("", (found.value or "") if found else ""))
@@ -174,7 +184,7 @@ def hash_in_upper_case(description: Description, flow: Flow) -> Iterator[Violati
 
 @rule("ft.selector.name-safe", on=Kind.SDP)
 def safe_name(description: Description, flow: Flow) -> Iterator[Violation]:
-    for end in files(description):
+    for end in _own_selectors(description):
         found = end.media.attribute("file-selector")
         name = _NAME.search((found.value or "") if found else "")
         if name is None:

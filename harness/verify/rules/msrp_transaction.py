@@ -152,12 +152,12 @@ def only_if_asked(entry: MsrpEntry, flow: Flow) -> Both:
     if message is None or message.first.request is None:
         yield Unverifiable(f"the message {entry.message_id} it reports on was not captured")
         return
-    asked = message.first.request
-    if success and asked.success_report != "yes":
+    asked = [chunk.request for chunk in message.chunks if chunk.request is not None]
+    if success and all(chunk.success_report != "yes" for chunk in asked):
         yield Violation(
             f"no success REPORT for {message.first.label} with Success-Report: no", "one", "Status"
         )
-    if not success and asked.failure_report == "no":
+    if not success and all(chunk.failure_report == "no" for chunk in asked):
         yield Violation(
             f"no failure REPORT for {message.first.label} with Failure-Report: no", "one", "Status"
         )

@@ -42,6 +42,7 @@ async def test_defect_is_reported_by_its_rule_alone(name: str, transport: Transp
     else:
         findings = await SessionExchange(transport=transport).run_flows(flow, defects=(name,))
     assert told(findings) == {DEFECTS[name].rule}, shown(findings)
+    assert all(finding.party == "handset" for finding in findings), shown(findings)
 
 
 @pytest.mark.parametrize("authentication", [Authentication.AKA, Authentication.DIGEST])

@@ -58,7 +58,7 @@ SEVERAL = [
         [(0, f" type:image/jpeg size:32349 {HASH}", ""), (2, f" type:image/jpeg size:32349 {HASH}", "")],
     ),
     (
-        {("ft.selector.name-safe", N), ("ft.selector.name-safe", H)},
+        {("ft.selector.name-safe", N)},
         "push_mt",
         [(0, "My cool picture.jpg", "../My cool.jpg"), (2, "My cool picture.jpg", "../My cool.jpg")],
     ),
