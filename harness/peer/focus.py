@@ -6,16 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 
 from harness.agent.session.user import Content
-from harness.bodies.multipart import Part
-from harness.bodies.resource_lists import MEDIA_TYPE, parse_resource_lists, write_resource_lists
-from harness.errors import BodySyntaxError
 from harness.peer.config import FarParty
 from harness.peer.identities import same_user
+from harness.peer.listed_recipients import history, history_part
 from harness.peer.roster import Member, Roster
 from harness.peer.service_session import ServiceSession
 from harness.sip.message import Request
-
-_RECIPIENTS, _HISTORY = "recipient-list", "recipient-list-history;handling=optional"  # RFC 5366 5
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -90,26 +86,6 @@ def focus_uri(request: Request, domain: str) -> str:
     return f"sip:group-{hashlib.sha256(seed.encode()).hexdigest()[:24]}@{domain}"
 
 
-def recipients_in(parts: tuple[Part, ...]) -> list[str]:
-    """The URIs that the recipient lists of a request name, all lists as one (RFC 5363 4.1).
-
-    Raises BodySyntaxError for a list that cannot be read, or names nobody in an entry.
-    """
-    found: list[str] = []
-    for part in parts:
-        if part.disposition != _RECIPIENTS:
-            continue
-        if part.content_type is None or part.content_type.essence != MEDIA_TYPE:
-            kind = part.mime_get("Content-Type") or "no type"
-            raise BodySyntaxError("recipient list", kind, 0, "RFC 5366 4", f"not {MEDIA_TYPE}")
-        for each in parse_resource_lists(part.decoded()).recipients:
-            if not each.uri:
-                raise BodySyntaxError("entry", "", each.offset, "RFC 4826 3.1", "no uri")
-            found.append(each.uri)
-    return found
-
-
 def member_list(members: list[Member]) -> Content:
     """The list that tells who is invited whom else there is (RFC 5366 5)."""
-    recipients = write_resource_lists((member.party.sip, "to") for member in members)
-    return Content(MEDIA_TYPE, recipients, (("Content-Disposition", _HISTORY),))
+    return history_part(history((member.party.sip, "to") for member in members))

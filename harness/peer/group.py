@@ -24,10 +24,11 @@ from harness.peer.chat import LARGEST_MESSAGE
 from harness.peer.conference_event import ConferenceEvents
 from harness.peer.config import FarParty
 from harness.peer.foci import Foci, Parties
-from harness.peer.focus import Focus, GroupSession, focus_uri, member_list, recipients_in
+from harness.peer.focus import Focus, GroupSession, focus_uri, member_list
 from harness.peer.identities import canonical, same_user
 from harness.peer.invitations import ALLOW, Invitations
 from harness.peer.journal import EventKind
+from harness.peer.listed_recipients import LIST_INVITE, recipients_in
 from harness.peer.msrp_service import MsrpService
 from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import Target, registered
@@ -42,7 +43,6 @@ from harness.sip.session_headers import Reason
 
 log = logging.getLogger(__name__)
 
-LIST_TAG = "recipient-list-invite"  # RFC 5366 8
 MOST_RECIPIENTS = 500
 GONE = Reason("SIP", 410, "Gone")
 _REMOVED = Reason("SIP", 410, "Removed from the group")
@@ -59,7 +59,7 @@ class Groups(MsrpService[GroupSession]):
     flows = (Flow.GROUP,)
     largest = LARGEST_MESSAGE
     notifies_inside = True
-    option_tags = (LIST_TAG,)
+    option_tags = (LIST_INVITE,)
 
     def __init__(self, invitations: Invitations, events: ConferenceEvents) -> None:
         super().__init__(invitations, GroupSession)
@@ -134,7 +134,7 @@ class Groups(MsrpService[GroupSession]):
         assert asked is not None, "an INVITE came"
         if focus.held:
             if asked.listed:
-                return Answer(420, {"Unsupported": LIST_TAG})
+                return Answer(420, {"Unsupported": LIST_INVITE})
             member = focus.roster.find(session.handset)
             return Answer(403) if member is not None and member.left == BOOTED else None
         if not _founds(asked):
@@ -288,9 +288,9 @@ class Groups(MsrpService[GroupSession]):
 
     def reinvited(self, session: GroupSession, invite: IncomingInvite) -> bool:
         """One with a list: a conference does not know the extension, its factory does (RFC 5366 5.1)."""
-        if LIST_TAG not in (tag.lower() for tag in invite.request.values("Require")):
+        if LIST_INVITE not in (tag.lower() for tag in invite.request.values("Require")):
             return False
-        invite.reject(420, headers=[("Unsupported", LIST_TAG)])
+        invite.reject(420, headers=[("Unsupported", LIST_INVITE)])
         return True
 
     def requested(self, session: GroupSession, request: SessionRequest) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.agent.session.multipart_content import parts_of
 from harness.agent.session.user import Content
+from harness.bodies.multipart import Part
 from harness.bodies.resource_lists import MEDIA_TYPE, parse_resource_lists, write_resource_lists
 from harness.errors import BodySyntaxError
 from harness.peer.identities import canonical, number_of
@@ -27,22 +28,35 @@ class ListedRecipients:
     fault: str = ""
 
 
-def listed_in(request: Request) -> ListedRecipients | None:
-    """The list of a request, all lists in it as one (RFC 5363 4.1); None where it has none."""
-    parts = [part for part in parts_of(request) if part.disposition == LIST]
-    if not parts:
-        return None
+def recipients_in(parts: Iterable[Part]) -> tuple[str, ...]:
+    """The URIs that recipient lists among the parts name, all lists as one, each user once (RFC 5363 4.1).
+
+    Raises BodySyntaxError for a list that cannot be read, or names nobody in an entry.
+    """
     found: dict[str, str] = {}
+    for part in parts:
+        if part.disposition != LIST:
+            continue
+        if part.content_type is None or part.content_type.essence != MEDIA_TYPE:
+            kind = part.mime_get("Content-Type") or "no type"
+            raise BodySyntaxError("recipient list", kind, 0, "RFC 5363 4", f"not {MEDIA_TYPE}")
+        for each in parse_resource_lists(part.decoded()).recipients:
+            if not each.uri:
+                raise BodySyntaxError("entry", "", each.offset, "RFC 4826 3.1", "no uri")
+            found.setdefault(number_of(each.uri) or canonical(each.uri), each.uri)
+    return tuple(found.values())
+
+
+def listed_in(request: Request) -> ListedRecipients | None:
+    """The list of a request; None where it has none."""
+    parts = parts_of(request)
+    if not any(part.disposition == LIST for part in parts):
+        return None
     try:
-        for part in parts:
-            if part.content_type is None or part.content_type.essence != MEDIA_TYPE:
-                return ListedRecipients((), f"a recipient list that is no {MEDIA_TYPE}")
-            for each in parse_resource_lists(part.decoded()).recipients:
-                if each.uri:
-                    found.setdefault(number_of(each.uri) or canonical(each.uri), each.uri)
+        found = recipients_in(parts)
     except BodySyntaxError as error:
         return ListedRecipients((), str(error))
-    return ListedRecipients(tuple(found.values()), "" if found else "a recipient list without anybody in it")
+    return ListedRecipients(found, "" if found else "a recipient list without anybody in it")
 
 
 def history(recipients: Iterable[tuple[str, str | None]]) -> bytes:
@@ -53,6 +67,6 @@ def history(recipients: Iterable[tuple[str, str | None]]) -> bytes:
 
 
 def history_part(document: bytes) -> Content:
-    """A list in a request to a receiver (RFC 5365 7.3)."""
+    """A list in a request to a receiver (RFC 5365 7.3, RFC 5366 5)."""
     disposition = ("Content-Disposition", "recipient-list-history;handling=optional")
     return Content(MEDIA_TYPE, document, (disposition,))

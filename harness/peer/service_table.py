@@ -20,10 +20,9 @@ from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.peer.config import PeerConfig
 from harness.peer.identities import canonical
+from harness.peer.listed_recipients import LIST
 from harness.peer.received import service_in
 from harness.sip.message import Request
-
-_LIST = "recipient-list"  # RFC 5363 4.1
 
 
 class ServiceAddress(StrEnum):
@@ -150,14 +149,9 @@ def asked_of(request: Request, addresses: Mapping[str, ServiceAddress]) -> Asked
         service_in(request),
         addresses.get(canonical(str(request.request_uri))),
         parts,
-        listed=any(disposition_of(part) == _LIST for part in parts),
+        listed=any(part.disposition == LIST for part in parts),
         offer=offer,
     )
-
-
-def disposition_of(part: Part) -> str:
-    """Its Content-Disposition without parameters, in lower case."""
-    return (part.mime_get("Content-Disposition") or "").partition(";")[0].strip().lower()
 
 
 def part_of(parts: Iterable[Part], essence: str, disposition: str | None = None) -> Part | None:
@@ -168,7 +162,7 @@ def part_of(parts: Iterable[Part], essence: str, disposition: str | None = None)
             for part in parts
             if part.content_type is not None
             and part.content_type.essence == essence
-            and disposition in (None, disposition_of(part))
+            and disposition in (None, part.disposition)
         ),
         None,
     )

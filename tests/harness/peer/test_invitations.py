@@ -239,14 +239,6 @@ def test_offers_that_are_no_use(
     assert warning in (answered.header("Warning") or "")
 
 
-def test_a_large_message_to_a_list_is_for_another_service(bench: Any, invite: Any) -> None:
-    peer = bench.start()
-    group = {"body": listed(), "kind": MIXED, "service": f"{ICSI}oma.cpm.largemsg.group"}
-    refused = invite(bench.handset(), **group)
-    assert (refused.status, refused.header("Warning").split()[-3]) == (488, "oma.cpm.largemsg.group")
-    assert peer.large_messages.sessions == []
-
-
 def test_the_second_line_of_an_offer_is_declined(bench: Any, invite: Any) -> None:
     bench.start()
     body = sdp("msrp://127.0.0.1:9/s;tcp", "active")
