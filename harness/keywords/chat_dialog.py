@@ -66,11 +66,6 @@ class ChatDialog(Topic):
         return response
 
     @keyword
-    def far_party_stops_refreshing(self, chat: Chat) -> None:
-        """Lets the far party neither refresh the session nor end it for want of a refresh."""
-        self.call(chat.stop_refreshing(), self.bench.lab.deadlines.message)
-
-    @keyword
     def wait_for_refresh_of_chat(self, chat: Chat, timeout: timedelta | None = None) -> None:
         """Waits until the handset has refreshed the session (RFC 4028), or changed it."""
         seconds = self.deadline(timeout, self.bench.lab.deadlines.message)

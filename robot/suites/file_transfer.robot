@@ -101,6 +101,16 @@ Stream That Is Not Wanted Ends The Session
     Wait For End Of File Transfer    ${transfer}
     Handset Shows File    nowhere.bin    FAILED    NOT_SENT
 
+File Is Taken After It Rang
+    Peer Lets Next File Ring
+    ${file} =    File Of Octets    3000    patience.bin
+    Send File From Handset    ${file}
+    ${transfer} =    Wait For File Offer
+    Peer Answers Ringing File    ${transfer}
+    ${received} =    Wait For File From Handset    patience.bin
+    Received File Should Be    ${received}    ${file}
+    Handset Shows File    patience.bin    DONE
+
 User Gives Up While It Rings
     [Documentation]    CANCEL after 180.
     Peer Lets Next File Ring

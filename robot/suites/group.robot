@@ -186,6 +186,16 @@ Group That Is Gone Is Founded Anew
     ...    ${group.conversation_id} ${group.contribution_id}
     Wait For Text In Group    ${anew}    From the ashes
 
+Group That Was Forgotten Is Founded Anew
+    [Documentation]    The session ends, and then the focus is gone without a word: 404 to who joins again.
+    ${group} =    Found A Group    Lost    ${ALICE}
+    End Session With Group    ${group}
+    Peer Forgets Group    ${group}
+    Send Text To Group From Handset    Lost    Where is everybody?
+    ${anew} =    Wait For Next Group From Handset
+    INVITE Should Found A Group    ${anew.last}    Lost    ${ALICE}
+    Wait For Text In Group    ${anew}    Where is everybody?
+
 Handset That Was Put Out Does Not Come In Again
     ${group} =    Found A Group    Strict    ${ALICE}
     Remove Handset From Group    ${group}
