@@ -55,8 +55,8 @@ class _End(Enum):
 class OutgoingFile:
     """A file on its way to a number.
 
-    id: its imdn.Message-ID, and what the app calls it. contribution: stays when it is taken up again. taken:
-    octets the other side has confirmed. why: what the user is told of a failure.
+    id: its imdn.Message-ID, and what the app calls it. contribution: stays when what is missing follows.
+    taken: octets the other side has confirmed. why: what the user is told of a failure.
     """
 
     id: str
@@ -167,8 +167,8 @@ class SentFiles:
             file.why = str(error)
             return _End.FAILED
         hashes = FileHash.of([content], "sha-1")
-        if hashes != file.sha1 or file.taken >= len(content):
-            file.sha1 = hashes  # another file than that which broke off
+        if hashes != file.sha1 or not 0 < file.taken < len(content):
+            file.sha1 = hashes  # another file than that which broke off, or nothing of it is there
             self._whole(file)
         told = self._described(file, content)
         settled: asyncio.Future[OutgoingMessage] = asyncio.get_running_loop().create_future()

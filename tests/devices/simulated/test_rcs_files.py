@@ -229,6 +229,23 @@ async def test_what_a_loss_cut_short_goes_on_by_itself(tools: Any) -> None:
         assert rig.statuses == [SENT]
 
 
+async def test_what_never_began_to_arrive_is_a_new_transfer(tools: Any) -> None:
+    async with meeting(tools) as (rig, far):
+        send_file(rig, tools)
+        first = await rig.network.receive("INVITE")
+        accept(rig, far, first)
+        await rig.network.receive("ACK")
+        await far.receive(answered=False)
+        far.writer.transport.abort()
+        await rig.network.receive("BYE")
+        await tools.settled()
+        assert rig.statuses == [NOT_SENT]
+        rig.app.retry(len(rig.app.conversations[tools.FAR_NUMBER].messages) - 1)
+        invite = await rig.network.receive("INVITE")
+        assert invite.header("Contribution-ID") != first.header("Contribution-ID")
+        assert "file-range" not in invite.body
+
+
 @pytest.mark.parametrize("how", ["488", "no range"])
 async def test_a_rest_nobody_wants_goes_whole(tools: Any, how: str) -> None:
     async with meeting(tools) as (rig, far):
