@@ -106,10 +106,9 @@ class TestRecord:
     def _settle(self, passed: bool, undecided: bool) -> RunVerdict:
         if self.infra is not None:
             return RunVerdict.INFRA
+        # A keyword that was given what it cannot use tells nothing of the handset.
         if undecided or (self.misused and not self.failing):
-            return (
-                RunVerdict.INCONC
-            )  # a keyword was given what it cannot use: that tells nothing of the handset
+            return RunVerdict.INCONC
         return RunVerdict.PASS if passed and not self.failing else RunVerdict.FAIL
 
     def _look_for_faults(self) -> None:
