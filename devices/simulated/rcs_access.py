@@ -7,7 +7,7 @@ TS 24.229 5.1.1.1A (identities), 5.1.2A (requests); RFC 3261 8.1.1 and 18.1.1; R
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from devices.simulated.baseband import Baseband
 from devices.simulated.defects import Defects
@@ -41,19 +41,19 @@ class RcsSettings:
     """What the client was provisioned with.
 
     im_technology: what it names services by. pcscf_port: the network hands out the address of the P-CSCF
-    only (TS 24.008 10.5.6.3). tls: whom it
-    trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC 5922 7.3). msrp_tls: our certificate where
-    MSRP goes over TLS, which is offered then. pager_limit: octets
+    only (TS 24.008 10.5.6.3). tls: whom it trusts; the P-CSCF has to be the domain (RFC 3261 26.3.2.1, RFC
+    5922 7.3). msrp_tls: our certificate where MSRP goes over TLS, which is offered then. pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
     registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1). idle_seconds: without a
     message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
     most_chats: at once, more get 486. capability_seconds: how long what OPTIONS told of a number is good, 0
     when the client is provisioned to ask nobody. conference_factory: where groups are founded;
-    deferred_messages: where stored messages are fetched; recipient_list: who sends a text to several;
-    URIs in the domain when empty.
+    deferred_messages: where stored messages are fetched; recipient_list: who sends a text to several; URIs in
+    the domain when empty.
     """
 
     domain: str
+    _: KW_ONLY
     im_technology: ImTechnology = ImTechnology.CPM
     transport: Transport = Transport.UDP
     pcscf_port: int = 5060

@@ -132,7 +132,11 @@ async def lab(
     try:
         proxy = Kamailio(folder / "proxy", at, behind.lower(), DOMAIN, free_port(host), (host,), certificate)
         settings = RcsSettings(
-            DOMAIN, hop, proxy.port + (hop is TLS), password="geheim-7731", tls=TlsSettings(ca=authority.file)
+            DOMAIN,
+            transport=hop,
+            pcscf_port=proxy.port + (hop is TLS),
+            password="geheim-7731",
+            tls=TlsSettings(ca=authority.file),
         )
         handset = RcsClient(baseband, app, settings, personality_named("reference"), Defects())
         handset.start()

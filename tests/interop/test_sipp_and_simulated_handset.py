@@ -79,7 +79,7 @@ def test_registers_subscribes_and_sends_a_text(transport: Transport, tmp_path: P
     async def scenario() -> None:
         port = free_port()
         child = await serve(transport, port, 3, tmp_path)
-        settings = RcsSettings("ims.example", transport, port, password="geheim-7731")
+        settings = RcsSettings("ims.example", transport=transport, pcscf_port=port, password="geheim-7731")
         baseband, app = Baseband(Identity(msisdn="+491701234567")), Outcome()
         client = RcsClient(baseband, app, settings, personality_named("reference"), Defects())
         client.start()
@@ -101,7 +101,7 @@ def test_sipp_refuses_a_wrong_password(tmp_path: Path) -> None:
     async def scenario() -> None:
         port = free_port()
         child = await serve(Transport.UDP, port, 1, tmp_path)
-        settings = RcsSettings("ims.example", Transport.UDP, port, password="another")
+        settings = RcsSettings("ims.example", pcscf_port=port, password="another")
         baseband, changes = Baseband(Identity(msisdn="+491701234567")), []
         baseband.subscribe(changes.append)
         client = RcsClient(baseband, Outcome(), settings, personality_named("reference"), Defects())
