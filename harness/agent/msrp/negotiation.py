@@ -128,9 +128,8 @@ def _sdp_of(body: bytes, content_type: str) -> bytes | None:
         if part.content_type.essence == _SDP:
             return part.decoded()
         if part.content_type.essence == _RELATED and kind.subtype != "related":
-            return _sdp_of(
-                part.decoded(), part.mime_get("Content-Type") or ""
-            )  # it has an icon (RFC 5547 8.8)
+            # It has an icon (RFC 5547 8.8).
+            return _sdp_of(part.decoded(), part.mime_get("Content-Type") or "")
     return None
 
 
