@@ -181,3 +181,35 @@ def accept(handset: Any, asked: Any, answer: str) -> Any:
 def path_of(message: Any) -> str:
     """The a=path of a body."""
     return re.search("(?m)^a=path:(.*?)\r?$", message.body)[1]
+
+
+class Receiver:
+    """A registered handset that is offered content by the peer: an INVITE, a connection it opens, a BYE."""
+
+    own = "msrp://127.0.0.1:9/ue2;tcp"
+
+    def __init__(self, bench: Any, ue: str) -> None:
+        self.bench, self.ue = bench, ue
+        self.handset = bench.handset(stream=True)
+        self.handset.register()
+
+    def asked_by(self, work: Any) -> Any:
+        """The INVITE that this work of the peer sends."""
+        self.result = self.bench.begin(work)
+        self.asked = self.handset.receive()
+        assert self.asked.start.startswith("INVITE ")
+        return self.asked
+
+    def connect(self, answer: str) -> MsrpClient:
+        """Accept with this description, and open the connection."""
+        assert accept(self.handset, self.asked, answer).start.startswith("ACK ")
+        msrp = MsrpClient(self.own, path_of(self.asked))
+        assert msrp.send() == "MSRP uesend1 200 OK"
+        return msrp
+
+    def bye(self) -> Any:
+        """Answer the BYE of the peer; what became of its work."""
+        bye = self.handset.receive()
+        assert bye.start.startswith("BYE ")
+        self.handset.answer(bye)
+        return self.result()

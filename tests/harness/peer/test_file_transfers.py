@@ -15,7 +15,17 @@ from harness.agent.msrp.services import Flow
 from harness.agent.session.user import Content
 from harness.bodies.file_attributes import FileHash, FileRange, FileSelector
 from harness.peer.transferred_file import OwnFile
-from tests.harness.peer.msrp_handset import ICSI, IDS, MsrpClient, accept, cpim, follow, path_of, sdp
+from tests.harness.peer.msrp_handset import (
+    ICSI,
+    IDS,
+    MsrpClient,
+    Receiver,
+    accept,
+    cpim,
+    follow,
+    path_of,
+    sdp,
+)
 
 OWN = "msrp://127.0.0.1:9/ue1;tcp"
 FILES = f"{ICSI}oma.cpm.filetransfer"
@@ -440,47 +450,30 @@ def test_no_such_file(bench: Any, pusher: Pusher) -> None:
 # -- the far party pushes
 
 
-class Receiver:
+class FileReceiver(Receiver):
     """A registered handset that is sent a file, or asked for one."""
-
-    def __init__(self, bench: Any, ue: str) -> None:
-        self.bench, self.ue = bench, ue
-        self.handset = bench.handset(stream=True)
-        self.handset.register()
 
     def begin(self, file: OwnFile | None = None, **options: Any) -> Any:
         sent = file or OwnFile(PHOTO, 'a "b"/c%d.jpg', "image/jpeg")
-        self.result = self.bench.begin(self.bench.peer.file_transfers.push(self.ue, sent, **options))
-        self.asked = self.handset.receive()
-        assert self.asked.start.startswith("INVITE ")
-        return self.asked
+        return self.asked_by(self.bench.peer.file_transfers.push(self.ue, sent, **options))
 
     def row(self, name: str) -> str:
         return re.findall(rf"(?m)^a={name}:(.*?)\r?$", self.asked.body)[0]
 
     def accept(self, *rows: str, direction: str = "recvonly") -> MsrpClient:
-        own = "msrp://127.0.0.1:9/ue2;tcp"
         copied = [f"{name}:{self.row(name)}" for name in ("file-selector", "file-transfer-id")]
-        answer = sdp(own, "active", *copied, *rows, types="*", wrapped="*", direction=direction)
-        assert accept(self.handset, self.asked, answer).start.startswith("ACK ")
-        msrp = MsrpClient(own, path_of(self.asked))
-        assert msrp.send() == "MSRP uesend1 200 OK"
-        return msrp
-
-    def bye(self) -> Any:
-        bye = self.handset.receive()
-        assert bye.start.startswith("BYE ")
-        self.handset.answer(bye)
-        return self.result()
+        return self.connect(
+            sdp(self.own, "active", *copied, *rows, types="*", wrapped="*", direction=direction)
+        )
 
 
 @pytest.fixture
-def receiver(bench: Any, ue: str) -> Receiver:
+def receiver(bench: Any, ue: str) -> FileReceiver:
     bench.start()
-    return Receiver(bench, ue)
+    return FileReceiver(bench, ue)
 
 
-def test_a_file_of_the_far_party(bench: Any, receiver: Receiver, ue: str, far: str) -> None:
+def test_a_file_of_the_far_party(bench: Any, receiver: FileReceiver, ue: str, far: str) -> None:
     asked = receiver.begin(message_id="ours-1", sender=far)
     assert asked.header("Content-Type").startswith("multipart/mixed;boundary=")
     assert asked.header("P-Asserted-Service").endswith("oma.cpm.filetransfer")
@@ -515,7 +508,7 @@ def test_a_file_of_the_far_party(bench: Any, receiver: Receiver, ue: str, far: s
     msrp.close()
 
 
-def test_a_thumbnail_belongs_to_the_description(receiver: Receiver) -> None:
+def test_a_thumbnail_belongs_to_the_description(receiver: FileReceiver) -> None:
     """RFC 5547 8.8: multipart/related, whose root is the SDP."""
     asked = receiver.begin(OwnFile(PHOTO, "p.jpg", "image/jpeg", icon=Content("image/png", b"tiny")))
     outer = asked.body
@@ -533,7 +526,7 @@ def test_a_thumbnail_belongs_to_the_description(receiver: Receiver) -> None:
     assert (transfer.accepted, transfer.status, transfer.sent) == (False, 603, None)
 
 
-def test_the_handset_takes_none_of_the_streams(receiver: Receiver) -> None:
+def test_the_handset_takes_none_of_the_streams(receiver: FileReceiver) -> None:
     receiver.begin()
     copied = [f"{name}:{receiver.row(name)}" for name in ("file-selector", "file-transfer-id")]
     answer = sdp("msrp://127.0.0.1:9/ue2;tcp", "active", *copied).replace("m=message 9", "m=message 0")
@@ -543,7 +536,7 @@ def test_the_handset_takes_none_of_the_streams(receiver: Receiver) -> None:
     assert transfer.failure == "there is no MSRP session: declined (RFC 3264 6)"
 
 
-def test_a_file_is_cut_off(receiver: Receiver) -> None:
+def test_a_file_is_cut_off(receiver: FileReceiver) -> None:
     receiver.begin(cut=3000)
     msrp = receiver.accept()
     content, heads = take_octets(msrp)
@@ -553,7 +546,7 @@ def test_a_file_is_cut_off(receiver: Receiver) -> None:
     msrp.close()
 
 
-def test_the_rest_of_a_file(receiver: Receiver) -> None:
+def test_the_rest_of_a_file(receiver: FileReceiver) -> None:
     asked = receiver.begin(start=4097, contribution_id="c-1")
     assert asked.header("Contribution-ID") == "c-1"
     assert receiver.row("file-range") == "4097-4099"
@@ -565,7 +558,7 @@ def test_the_rest_of_a_file(receiver: Receiver) -> None:
     msrp.close()
 
 
-def test_a_handset_that_stops_a_file(receiver: Receiver) -> None:
+def test_a_handset_that_stops_a_file(receiver: FileReceiver) -> None:
     receiver.begin()
     msrp = receiver.accept()
     while b"\r\n-------" not in msrp.buffer:
@@ -576,7 +569,7 @@ def test_a_handset_that_stops_a_file(receiver: Receiver) -> None:
     msrp.close()
 
 
-def test_an_offer_that_lies(receiver: Receiver) -> None:
+def test_an_offer_that_lies(receiver: FileReceiver) -> None:
     receiver.begin(announce=lambda told: replace(told, selector=replace(told.selector, size=5)))
     assert "size:5 " in receiver.row("file-selector")
     receiver.handset.answer(receiver.asked, "486 Busy Here")
@@ -584,7 +577,7 @@ def test_an_offer_that_lies(receiver: Receiver) -> None:
     assert receiver.result().status == 486
 
 
-def test_a_file_in_cpim_of_the_far_party(receiver: Receiver, ue: str, far: str) -> None:
+def test_a_file_in_cpim_of_the_far_party(receiver: FileReceiver, ue: str, far: str) -> None:
     asked = receiver.begin(wrapped=True, message_id="ours-2")
     assert asked.header("Content-Type") == "application/sdp"
     msrp = receiver.accept()
@@ -598,7 +591,7 @@ def test_a_file_in_cpim_of_the_far_party(receiver: Receiver, ue: str, far: str) 
     msrp.close()
 
 
-def test_the_far_party_gives_up_before_the_answer(bench: Any, receiver: Receiver) -> None:
+def test_the_far_party_gives_up_before_the_answer(bench: Any, receiver: FileReceiver) -> None:
     asked = receiver.begin(wait=False)
     transfer = receiver.result()
     lines = [f"Via: {value}" for value in asked.all("Via")]
@@ -619,7 +612,7 @@ def test_the_far_party_gives_up_before_the_answer(bench: Any, receiver: Receiver
 # -- the far party pulls
 
 
-def test_the_far_party_pulls_a_file(bench: Any, receiver: Receiver, ue: str) -> None:
+def test_the_far_party_pulls_a_file(bench: Any, receiver: FileReceiver, ue: str) -> None:
     selector = FileSelector(hashes=(FileHash("sha-1", SHA1),))
     pulling = bench.begin(bench.peer.file_transfers.pull(ue, selector))
     asked = receiver.handset.receive()
@@ -641,7 +634,7 @@ def test_the_far_party_pulls_a_file(bench: Any, receiver: Receiver, ue: str) -> 
     msrp.close()
 
 
-def test_a_part_the_far_party_pulls(bench: Any, receiver: Receiver, ue: str) -> None:
+def test_a_part_the_far_party_pulls(bench: Any, receiver: FileReceiver, ue: str) -> None:
     pulling = bench.begin(
         bench.peer.file_transfers.pull(ue, FileSelector(name="p.jpg"), span=FileRange(4097, 4099))
     )

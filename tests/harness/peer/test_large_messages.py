@@ -23,7 +23,17 @@ from harness.peer.config import FarParty
 from harness.peer.large_message import LargeMessage
 from harness.peer.received import Carrier
 from harness.peer.texts import Mode
-from tests.harness.peer.msrp_handset import IDS, LARGE, MsrpClient, accept, cpim, follow, path_of, sdp
+from tests.harness.peer.msrp_handset import (
+    IDS,
+    LARGE,
+    MsrpClient,
+    Receiver,
+    accept,
+    cpim,
+    follow,
+    path_of,
+    sdp,
+)
 
 OWN = "msrp://127.0.0.1:9/ue1;tcp"
 TEXT = "".join(f"line {number} of a long text\r\n" for number in range(100))
@@ -228,43 +238,23 @@ def test_a_session_that_loses_its_connection(bench: Any, large: Any) -> None:
 # -- to the handset
 
 
-class Receiver:
+class TextReceiver(Receiver):
     """A registered handset that is sent a large message."""
 
-    def __init__(self, bench: Any, ue: str) -> None:
-        self.bench, self.ue = bench, ue
-        self.handset = bench.handset(stream=True)
-        self.handset.register()
-
     def begin(self, content: Any = TEXT, **options: Any) -> Any:
-        sending = self.bench.peer.large_messages.send_large(self.ue, content, **options)
-        self.result = self.bench.begin(sending)
-        self.asked = self.handset.receive()
-        assert self.asked.start.startswith("INVITE ")
-        return self.asked
+        return self.asked_by(self.bench.peer.large_messages.send_large(self.ue, content, **options))
 
     def accept(self, setup: str = "active") -> MsrpClient:
-        own = "msrp://127.0.0.1:9/ue2;tcp"
-        answer = sdp(own, setup, wrapped="*", direction="recvonly")
-        assert accept(self.handset, self.asked, answer).start.startswith("ACK ")
-        msrp = MsrpClient(own, path_of(self.asked))
-        assert msrp.send() == "MSRP uesend1 200 OK"
-        return msrp
-
-    def bye(self) -> Any:
-        bye = self.handset.receive()
-        assert bye.start.startswith("BYE ")
-        self.handset.answer(bye)
-        return self.result()
+        return self.connect(sdp(self.own, setup, wrapped="*", direction="recvonly"))
 
 
 @pytest.fixture
-def receiver(bench: Any, ue: str) -> Receiver:
+def receiver(bench: Any, ue: str) -> TextReceiver:
     bench.start()
-    return Receiver(bench, ue)
+    return TextReceiver(bench, ue)
 
 
-def test_a_large_message_of_the_far_party(bench: Any, receiver: Receiver, ue: str, far: str) -> None:
+def test_a_large_message_of_the_far_party(bench: Any, receiver: TextReceiver, ue: str, far: str) -> None:
     peer = bench.peer
     asked = receiver.begin(sender=far, message_id="ours-1", in_reply_to="c0", headers={"Subject": "long"})
     assert asked.header("P-Asserted-Service").endswith("oma.cpm.largemsg")
@@ -294,7 +284,7 @@ def test_a_large_message_of_the_far_party(bench: Any, receiver: Receiver, ue: st
     msrp.close()
 
 
-def test_a_large_message_out_of_a_file(receiver: Receiver, tmp_path: Any) -> None:
+def test_a_large_message_out_of_a_file(receiver: TextReceiver, tmp_path: Any) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(bytes(range(128)) * 30000)
     asked = receiver.begin(file, content_type="image/jpeg", options=SendOptions(chunk_octets=1 << 20))
@@ -310,7 +300,7 @@ def test_a_large_message_out_of_a_file(receiver: Receiver, tmp_path: Any) -> Non
     msrp.close()
 
 
-def test_a_large_message_that_is_broken_off(receiver: Receiver) -> None:
+def test_a_large_message_that_is_broken_off(receiver: TextReceiver) -> None:
     receiver.begin(cut=2500)
     msrp = receiver.accept()
     content, heads = msrp.take()
@@ -320,7 +310,7 @@ def test_a_large_message_that_is_broken_off(receiver: Receiver) -> None:
     msrp.close()
 
 
-def test_a_large_message_that_goes_twice_in_its_session(receiver: Receiver) -> None:
+def test_a_large_message_that_goes_twice_in_its_session(receiver: TextReceiver) -> None:
     receiver.begin(times=2)
     msrp = receiver.accept()
     (first, heads), (second, more) = msrp.take(), msrp.take()
@@ -339,7 +329,7 @@ async def until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
-def test_a_large_message_that_pauses_and_goes_on(bench: Any, receiver: Receiver) -> None:
+def test_a_large_message_that_pauses_and_goes_on(bench: Any, receiver: TextReceiver) -> None:
     receiver.begin(wait=False, options=SendOptions(pause_at=2048))
     msrp = receiver.accept()
     begun = receiver.result()
@@ -354,7 +344,7 @@ def test_a_large_message_that_pauses_and_goes_on(bench: Any, receiver: Receiver)
     msrp.close()
 
 
-def test_a_large_message_that_pauses_when_the_handset_goes(bench: Any, receiver: Receiver) -> None:
+def test_a_large_message_that_pauses_when_the_handset_goes(bench: Any, receiver: TextReceiver) -> None:
     receiver.begin(wait=False, options=SendOptions(pause_at=2048))
     msrp = receiver.accept()
     begun = receiver.result()
@@ -370,7 +360,7 @@ def test_a_large_message_that_pauses_when_the_handset_goes(bench: Any, receiver:
 
 
 @pytest.mark.parametrize("status", ["413 Stop Sending", "403 Forbidden"])
-def test_a_handset_that_takes_no_more(receiver: Receiver, status: str) -> None:
+def test_a_handset_that_takes_no_more(receiver: TextReceiver, status: str) -> None:
     receiver.begin(TEXT * 10, options=SendOptions(chunk_octets=1000))
     msrp = receiver.accept()
     first = msrp.read()
@@ -381,7 +371,7 @@ def test_a_handset_that_takes_no_more(receiver: Receiver, status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["480 Temporarily Unavailable", "488 Not Acceptable Here", "603 Decline"])
-def test_a_handset_that_refuses_a_large_message(receiver: Receiver, status: str) -> None:
+def test_a_handset_that_refuses_a_large_message(receiver: TextReceiver, status: str) -> None:
     asked = receiver.begin()
     receiver.handset.answer(asked, status)
     assert receiver.handset.receive().start.startswith("ACK ")
@@ -389,7 +379,7 @@ def test_a_handset_that_refuses_a_large_message(receiver: Receiver, status: str)
     assert (sent.accepted, sent.delivered, sent.status, sent.sent) == (False, False, int(status[:3]), None)
 
 
-def test_a_handset_that_declines_the_stream(receiver: Receiver) -> None:
+def test_a_handset_that_declines_the_stream(receiver: TextReceiver) -> None:
     asked = receiver.begin()
     answer = sdp("msrp://127.0.0.1:9/u;tcp", "active").replace("m=message 9 ", "m=message 0 ")
     assert accept(receiver.handset, asked, answer).start.startswith("ACK ")
@@ -398,7 +388,7 @@ def test_a_handset_that_declines_the_stream(receiver: Receiver) -> None:
     assert "declined (RFC 3264 6)" in sent.failure
 
 
-def test_a_handset_that_accepts_and_never_connects(bench: Any, receiver: Receiver) -> None:
+def test_a_handset_that_accepts_and_never_connects(bench: Any, receiver: TextReceiver) -> None:
     bench.peer.large_messages.connect_seconds = 0.05
     asked = receiver.begin()
     answer = sdp("msrp://127.0.0.1:9/u;tcp", "active", direction="recvonly")
@@ -407,7 +397,7 @@ def test_a_handset_that_accepts_and_never_connects(bench: Any, receiver: Receive
     assert "was expected to connect within 0.05 s" in sent.failure
 
 
-def test_an_offer_wrong_on_purpose(receiver: Receiver) -> None:
+def test_an_offer_wrong_on_purpose(receiver: TextReceiver) -> None:
     lie = FileDescription(FileSelector(size=5), transfer_id="t9")
     asked = receiver.begin(
         setup=Setup.PASSIVE,
@@ -428,7 +418,7 @@ def test_nobody_to_send_a_large_message_to(bench: Any, ue: str) -> None:
         bench.call(peer.large_messages.send_large(ue, TEXT))
 
 
-def test_messages_of_two_parties_are_one_conversation(bench: Any, receiver: Receiver, far: str) -> None:
+def test_messages_of_two_parties_are_one_conversation(bench: Any, receiver: TextReceiver, far: str) -> None:
     bench.peer.notifications.policy(delivered=None)
     receiver.handset.send(receiver.handset.text("short"))
     assert receiver.handset.receive().status == 200
