@@ -75,8 +75,8 @@ class App(MessagingApp):
         super().outcome(local_id, status)
         self.changed.set()
 
-    def incoming(self, number: str, text: str, message_id: str) -> None:
-        super().incoming(number, text, message_id)
+    def incoming(self, key: str, text: str, message_id: str, sender: str | None = None) -> None:
+        super().incoming(key, text, message_id, sender)
         self.changed.set()
 
     async def until_status(self, status: MessageStatus) -> None:
