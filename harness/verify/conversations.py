@@ -22,7 +22,7 @@ from harness.verify.msrp_assembly import MsrpAssembly
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation import Negotiations
 from harness.verify.negotiation_items import MsrpSession
-from harness.verify.session_services import initial_invite, named_service
+from harness.verify.session_services import initial_invite, is_file, named_service
 
 _CALLER = ("From", "P-Asserted-Identity", "P-Preferred-Identity")
 _CALLEE = ("To",)
@@ -189,12 +189,18 @@ def unified(text: str) -> str:
 def _text_of(item: CpimItem) -> str | None:
     cpim = item.cpim
     kind = cpim.content_type if cpim else None
-    if cpim is None or kind is None or kind.essence != "text/plain" or item.beginning:
+    if cpim is None or kind is None or kind.essence != "text/plain" or item.beginning or _is_of_file(item):
         return None
     try:
         return unified(cpim.decoded().decode(kind.parameters.get("charset", "utf-8")))
     except (BodySyntaxError, ValueError, LookupError):
         return None
+
+
+def _is_of_file(item: CpimItem) -> bool:
+    """The CPIM headers of a file, beside its offer: they have the type of the file, and no content."""
+    description = item.carrier.description if isinstance(item.carrier, SipEntry) else None
+    return description is not None and any(is_file(end) for end in description.ends)
 
 
 def _has_subject(session: MsrpSession) -> bool:

@@ -215,21 +215,23 @@ def _was_on_screen(original: CpimItem, notification: CpimItem, flow: Flow) -> bo
     numbers = numbers_in(brought, ("From", "P-Asserted-Identity")) if brought else frozenset()
     tolerance = flow.settings.clock_tolerance
     opened = False
+    tapped: dict[object, bool] = {}
     for item in flow.assembly.items:
         if not isinstance(item, EventItem) or item.layer is not Layer.ADB:
             continue
         if item.time > notification.time + tolerance:
             break
-        # A driver reports what it has done, so the order tells; only a tap is told before it is carried out.
-        early = item.name == "tap" and item.time >= original.time - tolerance
-        after = early or item.number > original.carrier.number
-        if after and _may_open(item):
-            return True
         its = _opens(item, numbers)
-        if its and after:
-            return True
-        opened = opened if its is None or after else its
-    return opened
+        if item.number > original.carrier.number:
+            if its or _may_open(item):
+                return True
+            continue
+        # A driver reports what it has done, so the order tells; only a tap is told before it is carried out,
+        # which it was by the next report of the same handset.
+        early = item.name == "tap" and item.time >= original.time - tolerance
+        tapped[item.fields.get("serial")] = early and _may_open(item)
+        opened = opened if its is None else its
+    return opened or any(tapped.values())
 
 
 def _may_open(event: EventItem) -> bool:

@@ -11,7 +11,9 @@ from harness.cpm.profiles import Profile
 from harness.evidence.timeline import Event, Layer
 from harness.verify.engine import Verifier, VerifySettings
 from tests.harness.verify.conftest import session_mo
+from tests.harness.verify.media_flows import push_mo
 from tests.harness.verify.msrp_flows import chat
+from tests.harness.verify.test_file_content_rules import with_cpim_part
 
 START = 1_700_000_000.0
 FAR = "+491700000002"
@@ -42,6 +44,10 @@ def screen(seconds, *messages, conversation=FAR):
 
 def shell(seconds, text):
     return at(seconds, Layer.ADB, "shell", serial="s1", command=text, exit=0, output="")
+
+
+def tap(seconds, element="menu"):
+    return at(seconds, Layer.ADB, "tap", serial="s1", element=element, place=[1, 2])
 
 
 def opened(seconds, conversation=FAR):
@@ -132,6 +138,9 @@ def test_the_cell_before_is_tolerated_only_for_a_while(flow):
         ([shell(-3.0, "getprop"), screen(0.4, (TEXT, False, ""))], False),
         ([shell(-3.0, "getprop"), opened(0.4, "+491700000077")], True),
         ([shell(-3.0, "am start -a android.intent.action.SENDTO -d smsto:+491700000002 x")], False),
+        ([shell(-3.0, "getprop"), tap(-0.1)], False),
+        ([shell(-3.0, "getprop"), tap(-0.1, element="send_button")], True),
+        ([tap(-0.1), shell(-0.05, "input keyevent KEYCODE_HOME")], True),
         ([opened(-3.0)], False),
         ([opened(-3.0), shell(-2.5, "input keyevent KEYCODE_HOME")], True),
         ([opened(-3.0), opened(-2.5, "+491700000077")], True),
@@ -212,6 +221,11 @@ def test_a_message_just_accepted_may_not_be_there_yet(flow):
     script = flow("pager_mt")
     script.steps = script.steps[:2]
     assert rules(script, screen(0.5, OLD)) == []
+
+
+def test_the_cpim_headers_of_a_text_file_are_no_text():
+    script = with_cpim_part(push_mo()).everywhere("image/jpeg", "text/plain")
+    assert rules(script, screen(5.0)) == []
 
 
 def test_another_conversation_is_not_compared(flow):
