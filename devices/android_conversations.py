@@ -148,7 +148,8 @@ class ConversationUi(AndroidScreen):
         sender: str | None = None,
         number: str | None = None,
     ) -> ScreenMessage:
-        """Wait until the conversation on screen shows a text. The latest such bubble counts.
+        """Wait until the conversation on screen shows a text. The latest bubble with it counts: what stands
+        under an older one of the same text says nothing.
 
         With a number, that conversation is opened first if need be. Raises NotSeen with what was on screen
         instead after `timeout` seconds.
@@ -156,19 +157,19 @@ class ConversationUi(AndroidScreen):
         wanted = _folded(as_dumped(text))
 
         def matching(screen: Screen) -> list[ScreenMessage]:
-            return [
+            bubbles = [
                 message
                 for message in screen.messages
                 if outgoing in (None, message.outgoing)
                 and _folded(message.text) == wanted
-                and status in (None, message.status)
                 and sender in (None, message.sender)
             ]
+            return [message for message in bubbles[-1:] if status in (None, message.status)]
 
         expected = f"{text[:60]!r}" + (f" of {sender}" if sender else "")
         expected += f" with status {status.value}" if status else ""
         screen = self.wait_for_screen(lambda screen: bool(matching(screen)), expected, timeout, number)
-        return matching(screen)[-1]
+        return matching(screen)[0]
 
     def wait_for_screen(
         self, holds: Callable[[Screen], bool], expected: str, timeout: float, number: str | None = None

@@ -53,7 +53,10 @@ class HandsetKeywords(Topic):
         handset: str | None = None,
         number: Msisdn | None = None,
     ) -> ScreenMessage:
-        """Waits until the sent text ``of`` shows ``status``: SENDING, SENT, DELIVERED, READ or NOT_SENT."""
+        """Waits until the sent text ``of`` shows ``status``: SENDING, SENT, DELIVERED, READ or NOT_SENT.
+
+        Of several with this text the latest counts.
+        """
         return self._wait_for_text(of, True, status, timeout, handset, self.far_number(number))
 
     def _wait_for_text(

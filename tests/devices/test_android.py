@@ -244,6 +244,8 @@ def test_of_equal_texts_the_last_counts(bench: Any, handset: AndroidHandset) -> 
         handset.send_text(ALICE, "again")
         bench.outcome(message_id, status)
     assert handset.wait_for_text("again", 5, outgoing=True).status is TextStatus.SENT
+    with pytest.raises(NotSeen, match=r"'again' with status read .* out 'again' \[sent\]"):
+        handset.wait_for_text("again", 0.2, status=TextStatus.READ)
 
 
 def test_incoming_text_is_shown_only_on_screen(bench: Any, handset: AndroidHandset) -> None:
