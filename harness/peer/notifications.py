@@ -18,12 +18,13 @@ from harness.bodies.imdn import MEDIA_TYPE, Kind, build_imdn
 from harness.bodies.multipart import build_multipart
 from harness.bodies.timestamp import format_timestamp, later_than
 from harness.cpm.services import Service
-from harness.cpm.tokens import new_id, new_uuid
+from harness.cpm.tokens import new_id
 from harness.errors import NotSeen, UsageError
 from harness.evidence.timeline import Entry, Packet, Timeline, Transport
 from harness.msrp.chunking import Outcome
 from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.config import FarParty
+from harness.peer.conversations import Conversations
 from harness.peer.identities import ANONYMOUS_URI, anonymous, same_user
 from harness.peer.imdn_wrong import Wrong
 from harness.peer.journal import EventKind, Recent
@@ -172,6 +173,7 @@ class Notifications(ReceivedNotifications):
         self._registrar = registrar
         self._sender = sender
         self._policy = Policy()
+        self.conversations = Conversations()
         self.aggregating = False
         """Whether a list service reports on all recipients of a message at once (RFC 5438 8.3)."""
         self.sent: Recent[SentNotification] = Recent()
@@ -400,7 +402,7 @@ class Notifications(ReceivedNotifications):
             target=target,
             originator=party,
             service=Service.PAGER,
-            conversation_id=message.conversation_id or new_uuid(),
+            conversation_id=message.conversation_id or self.conversations.of(message.sender, party.sip),
             contribution_id=config.personality.ids(),
             content_type="message/cpim",
             body=body,

@@ -18,7 +18,6 @@ from harness.evidence.timeline import Transport
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, changed
 from harness.peer.authentication import Authenticator
 from harness.peer.config import FarParty
-from harness.peer.conversations import Conversations
 from harness.peer.journal import EventKind, PeerEvent, Recent
 from harness.peer.listed_recipients import LIST_MESSAGE, history_part
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target, registered
@@ -84,7 +83,7 @@ class Pager:
         self._notifications = notifications
         self._sender = sender
         self._answers = AnswerQueue()
-        self.conversations = Conversations()
+        self.conversations = notifications.conversations
         self.received: Recent[ReceivedMessage] = Recent()
         self.sent: Recent[SentMessage] = Recent()
 

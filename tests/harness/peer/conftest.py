@@ -244,7 +244,8 @@ class Bench:
         self.started = False
 
     def start(self, **settings: Any) -> Peer:
-        self.peer = Peer(PeerConfig(settings.pop("domain", DOMAIN), **settings), self.timeline)
+        timers = settings.pop("timers", None)
+        self.peer = Peer(PeerConfig(settings.pop("domain", DOMAIN), **settings), self.timeline, timers)
         self.loop.call(self.peer.start(), 5)
         self.started = True
         return self.peer

@@ -115,7 +115,6 @@ FILE_TRANSFER = {
         "ims.ids.uuid": ("INFO",),
         "ims.user-agent": ("INFO",),
         "ft.range.answer-only": ("INFO",),
-        "ft.selector.hex-case": ("INFO",),
         "sdp.accept-types.cpim.ft": ("SHOULD",),
         "sip.via.transport-param": ("INFO",),
         "msrp.tid.entropy": ("MUST",),
