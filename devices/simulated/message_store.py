@@ -28,6 +28,7 @@ from devices.simulated.file_tree import FileTree
 from devices.simulated.messaging_service import MessagingService, NotServed
 
 DOWNLOADS = "/sdcard/Download"
+LONGEST_NAME, LONGEST_TYPE = 255, 20  # octets of a name, and of what follows its last dot
 
 T = TypeVar("T")
 
@@ -226,12 +227,15 @@ class MessageStore:
         bare = name.replace("\\", "/").rpartition("/")[2].replace("\0", "").strip()
         bare = "file" if bare in ("", ".", "..") else bare
         stem, dot = posixpath.splitext(bare)
-        stem = stem.encode()[: 240 - len(dot.encode())].decode("utf-8", "ignore")
-        path, number = f"{DOWNLOADS}/{stem}{dot}", 0
-        while self.files.exists(path):
+        if len(dot.encode()) > LONGEST_TYPE:
+            stem, dot = bare, ""
+        ending, number = dot, 0
+        while True:
+            kept = stem.encode()[: LONGEST_NAME - len(ending.encode())].decode("utf-8", "ignore")
+            if not self.files.exists(path := f"{DOWNLOADS}/{kept}{ending}"):
+                return path
             number += 1
-            path = f"{DOWNLOADS}/{stem} ({number}){dot}"
-        return path
+            ending = f" ({number}){dot}"
 
     def file_progress(self, id: str, octets: int, of: int) -> None:
         """So many octets of so many are across."""

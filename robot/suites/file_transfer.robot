@@ -209,6 +209,15 @@ Names Of Any Signs Are Stored Safely
     ../../data/evil.txt    evil.txt
     a "quoted" name.txt    a "quoted" name.txt
     Grüße Ω.txt    Grüße Ω.txt
+    ${{'ü' * 125 + 'x.txt'}}    ${{'ü' * 125 + 'x.txt'}}
+
+Longest Name Of The Handset Is Kept Whole
+    [Documentation]    255 octets, as many as a file system takes.
+    ${file} =    File Of Octets    3000
+    VAR    ${name} =    ${{'ü' * 125 + 'x.bin'}}
+    Send File From Handset    ${file}    name=${name}
+    ${received} =    Wait For File From Handset    ${name}
+    Received File Should Be    ${received}    ${file}
 
 Name Of The Handset Is Kept Safely
     ${file} =    File Of Octets    3000

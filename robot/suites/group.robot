@@ -144,6 +144,17 @@ Inviter Gives Up
     Handset Shows Note    Invitation missed    group=Too late
     No Finding Should Be Reported
 
+Coverage Lost While The Invitation Rings
+    [Documentation]    The handset comes back without it; called in again it is a member as ever.
+    Handset Asks Before Accepting    GROUP
+    Ring Handset For Group    Tunnel    ${BOB}
+    Handset Shows Invitation    group=Tunnel
+    Lose Coverage
+    Regain Coverage
+    Handset Accepts By Itself    GROUP
+    ${again} =    Invite Handset To Group    Daylight    ${BOB}
+    Member Writes And Is Read    ${again}    There you are    ${BOB}
+
 Handset Joins A Pre-Defined Group
     [Documentation]    INVITE to the URI of the group, no list; the focus calls the members in.
     ${team} =    Pre-Defined Group Is There    Team    ${ALICE}    ${BOB}
