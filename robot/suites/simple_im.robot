@@ -103,13 +103,12 @@ Group Is Founded With A Recipient List
 
 *** Keywords ***
 Go Over To SIMPLE IM
-    [Documentation]    From a handset that is registered; nothing is done where SIMPLE IM is in force already.
-    Start From A Registered Handset
-    Use IM Technology    SIMPLE_IM
+    [Documentation]    Nothing is done where SIMPLE IM is in force already.
+    Start From A Registered Handset    SIMPLE_IM
 
 Go Back
     [Documentation]    What lab.yaml says, for the suites that follow.
-    Start From A Registered Handset
+    Start From A Registered Handset    SIMPLE_IM
     Use IM Technology Of Lab
 
 End The Chat
