@@ -213,7 +213,7 @@ def verify(
 ) -> None:
     """Judge captures. Exit 0 clean, 1 findings that fail a run, 2 unusable input."""
     from harness.verify.captures import exit_code, judge_captures
-    from harness.verify.report import FORMATS
+    from harness.verify.report.formats import FORMATS
 
     judgements = judge_captures(captures, profile.value)
     sys.stdout.write(FORMATS[format_.value](judgements))

@@ -28,7 +28,9 @@ from harness.peer.peer import Peer
 from harness.peer.personality import personality_named
 from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
-from harness.verify.report import Judgement, to_json, to_text
+from harness.verify.judgement import Judgement
+from harness.verify.report.as_json import to_json
+from harness.verify.report.as_text import to_text
 
 LINES_PER_SECOND = 100
 DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"

@@ -11,7 +11,7 @@ from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Event, Packet
 from harness.sip.stun import is_stun
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
-from harness.verify.report import Judgement
+from harness.verify.judgement import Judgement
 
 NOTICES = ("capture-truncated", "capture-ignored", OCTETS_LOST, DATAGRAMS_LOST)
 

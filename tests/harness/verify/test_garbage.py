@@ -8,7 +8,7 @@ from harness.evidence.capture import write_capture
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.verify.captures import judge_captures
 from harness.verify.engine import Verifier
-from harness.verify.report import to_text
+from harness.verify.report.as_text import to_text
 
 HANDSET, PEER, STRAY = (Address("127.0.0.1", port) for port in (41000, 5060, 49999))
 UDP, TCP = Transport.UDP, Transport.TCP

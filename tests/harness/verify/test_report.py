@@ -12,7 +12,13 @@ from harness.evidence.capture import capture_to_timeline
 from harness.verify.captures import judge_captures
 from harness.verify.engine import Verifier
 from harness.verify.finding import Verdict
-from harness.verify.report import FORMATS, Judgement, by_party, overall, to_html, to_json, to_junit, to_text
+from harness.verify.judgement import Judgement, overall
+from harness.verify.report.as_html import to_html
+from harness.verify.report.as_json import to_json
+from harness.verify.report.as_junit import to_junit
+from harness.verify.report.as_text import to_text
+from harness.verify.report.formats import FORMATS
+from harness.verify.report.summary import by_party
 
 SEED = Path(__file__).parents[2] / "corpora/seed"
 PAGER = SEED / "pager.pcapng"

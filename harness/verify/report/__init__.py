@@ -1,0 +1,1 @@
+"""Findings for people and machines; each format is a module."""
