@@ -162,7 +162,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         bench, failure = self._access.bench, None
         try:
             bench.mend()
-            bench.restore_peer()
+            bench.restore()
         except LabError as error:
             failure = error
             logger.warn(f"infra: {error}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword
 
 from harness.errors import FindingsFailed, UsageError
-from harness.evidence.timeline import Layer
 from harness.keywords.topic import Topic
+from harness.lab.model import Tolerances
 from harness.verify.catalogue import load_catalogue
 from harness.verify.finding import Finding, Party
 
@@ -33,14 +33,22 @@ class Findings(Topic):
         self.record.expected_rules.add(rule)
 
     @keyword
-    def wait_out_tolerances(self) -> None:
-        """Lets the time pass that rules across layers allow between clocks, cells and the modem (lab.yaml).
+    def tolerate_between_layers(
+        self,
+        clock: timedelta | None = None,
+        cell: timedelta | None = None,
+        ims: timedelta | None = None,
+    ) -> None:
+        """Sets what rules across layers allow between clocks, cells and the modem until this test ends.
 
-        Such a rule is decided when that time is over, or when the test ends.
+        What is not given is as `tolerances` of lab.yaml has it. Such a rule is decided when that time is
+        over: without a tolerance at once, which a lab can do whose parts share a clock.
+
+        | Tolerate Between Layers    clock=0 s    ims=0 s
         """
-        allowed = self.bench.lab.tolerances
-        time.sleep(max(allowed.clock, allowed.cell, allowed.ims))
-        self.bench.timeline.event(Layer.LAB, "note", "tolerances have passed")
+        given = {"clock": clock, "cell": cell, "ims": ims}
+        changed = {name: value.total_seconds() for name, value in given.items() if value is not None}
+        self.bench.tolerate(Tolerances(**{**self.bench.lab.tolerances.model_dump(), **changed}))
 
     @keyword
     def only_rule_reported_should_be(self, rule: str) -> None:

@@ -54,17 +54,19 @@ class NotificationKeywords(Topic):
     def wait_for_notifications_of_far_party(self, count: int = 1, timeout: timedelta | None = None) -> None:
         """Waits until ``count`` notifications of the far party have their answer since the last action."""
         seconds = self.deadline(timeout, self.bench.lab.deadlines.notification)
-        sent = self.poll(self._sent_by_far_party, lambda found: len(found) >= count, seconds)
+        sent = self.poll(
+            lambda: self._events(EventKind.NOTIFICATION_SENT), lambda found: len(found) >= count, seconds
+        )
         if len(sent) < count:
             told = "; ".join(map(str, sent)) or "none"
             raise NotSeen(
                 f"{count} notifications of the far party were expected within {seconds:g} s: {told}"
             )
 
-    def _sent_by_far_party(self) -> list[PeerEvent]:
+    def _events(self, kind: EventKind) -> list[PeerEvent]:
+        """Those of the peer since the last action."""
         events = list(self.bench.peer.events)
-        sent = EventKind.NOTIFICATION_SENT
-        return [event for event in events if event.kind is sent and event.timeline > self.access.mark]
+        return [event for event in events if event.kind is kind and event.timeline > self.access.mark]
 
     @keyword
     def wait_for_notification(
@@ -92,6 +94,19 @@ class NotificationKeywords(Topic):
             predicate=lambda notification: by in (None, notification.carrier),
         )
         return self.call(waiting, seconds)
+
+    @keyword
+    def wait_for_notifications_from_handset(self, count: int = 1, timeout: timedelta | None = None) -> None:
+        """Waits until ``count`` notifications of the handset came since the last action, whatever they say.
+
+        One that cannot be read counts too, and so does one about a message nobody knows.
+        """
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.notification)
+        received = EventKind.NOTIFICATION_RECEIVED
+        came = self.poll(lambda: self._events(received), lambda found: len(found) >= count, seconds)
+        if len(came) < count:
+            told = "; ".join(map(str, came)) or "none"
+            raise NotSeen(f"{count} notifications of the handset were expected within {seconds:g} s: {told}")
 
     @keyword
     def no_notification_comes(

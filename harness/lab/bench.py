@@ -212,8 +212,9 @@ class Bench:
             self._equipment.close()
             raise
 
-    def restore_peer(self) -> None:
-        """The peer as lab.yaml describes it, whatever a test before asked of it."""
+    def restore(self) -> None:
+        """Peer and verifier as lab.yaml describes them, whatever a test before asked of them."""
+        self.tolerate(self.lab.tolerances)
         fresh = peer_config(self.part)
         self.peer.registrar.authentication = fresh.authentication
         self.peer.registrar.min_expires = fresh.min_expires
@@ -232,6 +233,12 @@ class Bench:
         self.judge(len(self.timeline))
         self.peer.config.im_technology = technology
         self._verifier.use(replace(self._verifier.settings, icsis=icsis_of(technology)))
+
+    def tolerate(self, tolerances: Tolerances) -> None:
+        """What the verifier allows between layers from now on."""
+        assert self._verifier is not None, "the bench is not open"
+        self.judge(len(self.timeline))
+        self._verifier.use(tolerating(self._verifier.settings, tolerances))
 
     # -- parts
 
@@ -342,12 +349,20 @@ def icsis_of(technology: ImTechnology) -> frozenset[str]:
 
 def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
     """What the verifier cannot read off the wire."""
-    return VerifySettings(
+    settings = VerifySettings(
         icsis=icsis_of(part.im_technology),
+        from_start=True,  # the timeline of a bench begins before its handset is on the air
+    )
+    return tolerating(settings, tolerances)
+
+
+def tolerating(settings: VerifySettings, tolerances: Tolerances) -> VerifySettings:
+    """The same settings with these tolerances."""
+    return replace(
+        settings,
         clock_tolerance=tolerances.clock,
         cell_tolerance=tolerances.cell,
         registration_window=tolerances.ims,
-        from_start=True,  # the timeline of a bench begins before its handset is on the air
     )
 
 

@@ -29,6 +29,39 @@ def test_the_profile_of_the_command_line_decides_what_fails(own_lab, profile, co
     assert found["pager.no-contact"] is bool(code)
 
 
+TOLERANT = """
+*** Test Cases ***
+With Tolerance
+    Claim To Be Registered
+
+Without Tolerance
+    Tolerate Between Layers    ims=0 s
+    Claim To Be Registered
+
+With Tolerance Again
+    Claim To Be Registered
+
+
+*** Keywords ***
+Claim To Be Registered
+    Start From A Registered Handset
+    Set Handset Property    debug.rcslab.defects    claims_ims
+    Switch Airplane Mode On
+    Handset Deregisters
+    Modem Should Be Registered For IMS
+    Findings Of Handset
+    Set Handset Property    debug.rcslab.defects    ${EMPTY}
+"""
+
+
+def test_a_tolerance_of_a_test_ends_with_it(own_lab):
+    own_lab.write(("ims: 0.3", "ims: 60"))
+    own_lab.suite(TOLERANT)
+    assert own_lab.run("run", "suite.robot").returncode == 0
+    found = own_lab.summary()["findings"]
+    assert {each["test"] for each in found if each["rule"] == "x.cireg-agrees"} == {"Suite.Without Tolerance"}
+
+
 def test_the_verifier_knows_what_lab_yaml_says(own_lab):
     lab = load_lab(own_lab.file).lab
     tolerances = lab.tolerances.model_copy(update={"clock": 1.0, "cell": 2.0, "ims": 3.0})
