@@ -78,9 +78,9 @@ class GroupUi(ConversationUi):
         """The members its details page lists, without what stands in brackets."""
         until = time.monotonic() + self.ui_deadline
         self._details(subject, "group_member", until)
-        members = [node.text for node in self.dump(until=until).find_all(self.elements("group_member"))]
+        members = self.dump(until=until).find_all(self.elements("group_member"))
         self._seek("compose_box", until, before=_BACK)
-        return tuple(member.partition(" (")[0] for member in members)
+        return tuple(map(_member, members))
 
     def add_to_group(self, subject: str, numbers: Sequence[str]) -> None:
         """Bring more numbers into a group."""
@@ -89,6 +89,25 @@ class GroupUi(ConversationUi):
         box = self._press_for(add, "add_people", "recipient_box", until)
         done = self._pick(box, numbers, "add_people_done", until)
         self._press_for(done, "add_people_done", "compose_box", until)
+
+    def remove_from_group(self, subject: str, number: str) -> None:
+        """Have a member put out of a group: its row on the details page, then Remove.
+
+        Returns in the conversation, with what the network makes of it still to come. Raises HandsetError for
+        who is not on the page.
+        """
+        until = time.monotonic() + self.ui_deadline
+        ways = self.elements("group_member")
+        self.elements("remove_member")  # an app without it is told before anything is touched
+
+        def member(dump: Dump) -> UiNode | None:
+            return next((node for node in dump.find_all(ways) if _member(node) == number), None)
+
+        self._details(subject, "group_member", until)
+        row = self._wait_screen(member, f"{number} among the members of {subject!r}", until)
+        remove = self._press_for(row, "group_member", "remove_member", until)
+        self._press_for(remove, "remove_member", "group_member", until)
+        self._seek("compose_box", until, before=_BACK)
 
     def leave_group(self, subject: str) -> None:
         """Leave a group, and wait until there is nothing to write to any more."""
@@ -147,3 +166,8 @@ class GroupUi(ConversationUi):
         menu = self._seek("menu", until)
         item = self._press_for(menu, "menu", "group_details", until)
         return self._press_for(item, "group_details", wanted, until)
+
+
+def _member(row: UiNode) -> str:
+    """A member without what stands in brackets."""
+    return row.text.partition(" (")[0]

@@ -239,6 +239,9 @@ class HandsetUi(Protocol):
     def add_to_group(self, subject: str, numbers: Sequence[str]) -> None:
         """Bring more numbers into a group."""
 
+    def remove_from_group(self, subject: str, number: str) -> None:
+        """Have a member removed from a group; what comes of it is told by the list of its members."""
+
     def leave_group(self, subject: str) -> None:
         """Leave a group."""
 

@@ -82,6 +82,7 @@ class Elements(_Strict):
     group_name_done: tuple[Match, ...] = ()
     group_details: tuple[Match, ...] = ()
     group_member: tuple[Match, ...] = ()
+    remove_member: tuple[Match, ...] = ()
     add_people: tuple[Match, ...] = ()
     add_people_done: tuple[Match, ...] = ()
     leave_group: tuple[Match, ...] = ()

@@ -39,7 +39,8 @@ class Pages:
     """Where the user is. `key` is the conversation a page belongs to, None on the others.
 
     `typed` stands in the field of a page that has one beside the compose box; `menu`: the overflow menu hangs
-    open; `shared` is what another app shares: a text, or the path and type of a file.
+    open; `shared` is what another app shares: a text, or the path and type of a file; `member` is one of a
+    group, whose menu hangs open on the details page.
     """
 
     page: Page = Page.LIST
@@ -48,20 +49,21 @@ class Pages:
     typed: str = ""
     picked: list[str] = field(default_factory=list)
     shared: str | tuple[str, str] | None = None
+    member: str = ""
 
     def show(self, page: Page, key: str | None = None) -> None:
         """Go to a page. People picked stay picked from NEW to NAME and back."""
         if page is not Page.NAME and self.page is not Page.NAME:
             self.picked = []
-        self.page, self.menu, self.typed = page, False, ""
+        self.page, self.menu, self.typed, self.member = page, False, "", ""
         self.key = (key or self.key) if page in _OF_A_CONVERSATION else None
         if page is not Page.SHARE:
             self.shared = None
 
     def back(self) -> bool:
         """The back key; False when it leads out of the app."""
-        if self.menu:
-            self.menu = False
+        if self.menu or self.member:
+            self.menu, self.member = False, ""
             return True
         if self.page not in _BACK:
             return False

@@ -25,7 +25,7 @@ def _page(metrics: Metrics, app: MessagingApp) -> Node:
     if pages.key is not None:
         content = app.conversations[pages.key]
         if pages.page is Page.DETAILS:
-            return people_views.group_details(metrics, content)
+            return people_views.group_details(metrics, content, app.pages.member)
         if pages.page is Page.ADD:
             return people_views.add_people(metrics, app)
         return conversation(metrics, app, pages.key)

@@ -113,6 +113,7 @@ class MessagingApp(MessageStore):
         """A view of the app that is not of the system was touched: see the `touch` of the views."""
         self.snackbar = ""
         self.pages.menu = self.pages.menu and what == "menu"
+        self.pages.member = argument if what == "member" else ""
         if (act := _TOUCHES.get(what)) is not None:
             act(self, argument)
 
@@ -220,6 +221,11 @@ class MessagingApp(MessageStore):
         self.pages.show(Page.CONVERSATION)
         self.shown()
 
+    def remove_member(self, number: str) -> None:
+        """Have the network remove a member of the group whose details are open; the page stays."""
+        if (key := self.current) is not None:
+            self.asked(lambda service: service.remove_from_group(key, number))
+
     def leave_group(self) -> None:
         """Leave the group whose details are open: nothing can be sent to it any more."""
         key = self.current
@@ -314,5 +320,6 @@ _TOUCHES: dict[str, Callable[[MessagingApp, str], object]] = {
     "details": lambda app, _: app.pages.show(Page.DETAILS),
     "add-people": lambda app, _: app.pages.show(Page.ADD),
     "add-picked": lambda app, _: app.add_picked(),
+    "remove-member": lambda app, number: app.remove_member(number),
     "leave-group": lambda app, _: app.leave_group(),
 }

@@ -46,6 +46,9 @@ class MessagingService(Protocol):
     def add_to_group(self, key: str, number: str) -> None:
         """Bring one more number into the group."""
 
+    def remove_from_group(self, key: str, number: str) -> None:
+        """Have the focus put a member out of the group."""
+
     def leave_group(self, key: str) -> None:
         """Leave the group for good."""
 

@@ -97,8 +97,11 @@ def add_people(metrics: Metrics, app: MessagingApp) -> Node:
     return root
 
 
-def group_details(metrics: Metrics, content: Conversation) -> Node:
-    """Subject and members, with the ways to add some and to leave."""
+def group_details(metrics: Metrics, content: Conversation, chosen: str) -> Node:
+    """Subject and members, with the ways to add some, to remove one and to leave.
+
+    chosen: the member whose menu is open.
+    """
     px = metrics.px
     root = _page(metrics, "Group details")
     group = content.group
@@ -112,7 +115,9 @@ def group_details(metrics: Metrics, content: Conversation) -> Node:
         picture = Box(px(24), top, px(64), top + px(40))
         root.add(Node("android.widget.ImageView", picture, style=Style.AVATAR))
         box = Box(px(84), top, metrics.width - px(24), top + px(40))
-        root.add(label(box, f"{number}{state}", Style.NAME, f"{PACKAGE}:id/member_name"))
+        row = Node("android.widget.LinearLayout", box, clickable=not group.left, focusable=True)
+        row.touch = None if group.left else ("member", number)
+        root.add(row).add(label(box, f"{number}{state}", Style.NAME, f"{PACKAGE}:id/member_name"))
         top += px(56)
     if len(people) > MEMBERS_SHOWN:
         more = f"and {len(people) - MEMBERS_SHOWN} more"
@@ -121,4 +126,23 @@ def group_details(metrics: Metrics, content: Conversation) -> Node:
         root.add(_action(metrics, 0, "Add people", "add_people", ("add-people", ""), Style.BUTTON))
         leave = _action(metrics, 1, "Leave group", "leave_group", ("leave-group", ""), Style.BUTTON_PLAIN)
         root.add(leave)
+    if chosen:
+        root.add(_member_menu(metrics, chosen))
     return root
+
+
+def _member_menu(metrics: Metrics, number: str) -> Node:
+    """What can be done about one member."""
+    px = metrics.px
+    middle = metrics.height // 2
+    card = Box(px(60), middle - px(64), metrics.width - px(60), middle + px(64))
+    menu = Node("android.widget.ListView", card, style=Style.MENU)
+    menu.add(label(Box(card.left + px(20), card.top, card.right, middle), number, Style.NAME))
+    row = Box(card.left, middle, card.right, card.bottom)
+    item = Node(
+        "android.widget.LinearLayout", row, clickable=True, focusable=True, touch=("remove-member", number)
+    )
+    text = Box(row.left + px(20), row.top, row.right - px(12), row.bottom)
+    item.add(label(text, "Remove from group", Style.ITEM, f"{PACKAGE}:id/title"))
+    menu.add(item)
+    return menu

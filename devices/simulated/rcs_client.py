@@ -191,6 +191,10 @@ class RcsClient:
         """The user brings somebody into a group."""
         self.groups.add(key, number)
 
+    def remove_from_group(self, key: str, number: str) -> None:
+        """The user has somebody put out of a group."""
+        self.groups.remove(key, number)
+
     def leave_group(self, key: str) -> None:
         """The user leaves a group."""
         self.groups.leave(key)

@@ -97,10 +97,7 @@ class RcsGroups:
 
         Several that are added at once go in one REFER.
         """
-        group = self._groups.get(key)
-        sessions = self._sessions
-        if group is None or not group.open or sessions is None:
-            raise NotServed("The group is not connected")
+        group, sessions = self._connected(key)
         try:
             target = Msisdn.parse(number).sip(self._settings.domain)
         except UsageError as error:
@@ -109,6 +106,12 @@ class RcsGroups:
         if len(group.adding) == 1:
             self._run(self._add(group, sessions))
 
+    def _connected(self, key: str) -> tuple[Group, RcsSessions]:
+        group, sessions = self._groups.get(key), self._sessions
+        if group is None or not group.open or sessions is None:
+            raise NotServed("The group is not connected")
+        return group, sessions
+
     async def _add(self, group: Group, sessions: RcsSessions) -> None:
         targets = tuple(group.adding)  # what the user picked before this runs
         group.adding.clear()
@@ -116,6 +119,22 @@ class RcsGroups:
         if status is None or status >= 300:
             _log.warning("%s were not added to %s: %s", ", ".join(targets), group.focus, status)
             self._app.snackbar = "Couldn't add people"
+
+    def remove(self, key: str, number: str) -> None:
+        """Ask the focus to put a member out (RFC 4579 5.11). Raises NotServed without a session, and for who
+        is none.
+        """
+        group, sessions = self._connected(key)
+        member = next((uri for uri in group.listed if number_of(uri) == number), None)
+        if member is None:
+            raise NotServed(f"{number} is not in the group")
+        self._run(self._remove(group, sessions, member))
+
+    async def _remove(self, group: Group, sessions: RcsSessions, member: str) -> None:
+        status = await refer(sessions.access, group.focus, (member,), "BYE")
+        if status is None or status >= 300:
+            _log.warning("%s was not removed from %s: %s", member, group.focus, status)
+            self._app.snackbar = "Couldn't remove this person"
 
     def leave(self, key: str) -> None:
         """The user leaves for good. Texts that did not leave yet are not sent."""

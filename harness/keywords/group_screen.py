@@ -52,6 +52,15 @@ class GroupScreen(ScreenTopic):
         self.handset(handset).android.add_to_group(subject, [str(number) for number in numbers])
 
     @keyword
+    def remove_from_group_on_handset(self, subject: str, number: Msisdn, handset: str | None = None) -> None:
+        """Has somebody put out of the group: Group details, the member, Remove from group.
+
+        What the network makes of it is to be waited for: `Wait For Referral To Group`.
+        """
+        self.act()
+        self.handset(handset).android.remove_from_group(subject, str(number))
+
+    @keyword
     def leave_group_on_handset(self, subject: str, handset: str | None = None) -> None:
         """Leaves the group: Group details, Leave group. Nothing can be written to it any more."""
         self.act()

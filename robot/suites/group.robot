@@ -1,24 +1,12 @@
 *** Settings ***
-Documentation    Group chats: founded by the handset, invited to, pre-defined, joined and joined again; who comes and
-...              goes; texts, typing and notifications of many; how they end.
+Documentation    Group chats: founded by the handset, invited to, pre-defined, joined and joined again; texts, typing
+...              and notifications of many; how they end.
 
 Resource         ../resources/bench.resource
+Resource         ../resources/group.resource
 
 Test Setup       Start From A Registered Handset
 Test Teardown    Leave Nothing Behind
-
-
-*** Variables ***
-${ALICE}    +12025550111
-${BOB}      +12025550112
-${CAROL}    +12025550113
-${DAVE}     +12025550114
-# No conference state has a document type; this one has entities within entities.
-${BOMB}     SEPARATOR=
-...         <!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
-...         <!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>
-...         <conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:x@y" version="9">
-...         <conference-description><subject>&c;</subject></conference-description></conference-info>
 
 
 *** Test Cases ***
@@ -32,59 +20,6 @@ Group Of The Handset From Its Founding To Its End
     ${session} =    Wait For Handset To Leave Group    ${group}
     Should Be Equal    ${session.ending.message.get('Reason')}    SIP;cause=200;text="Call completed"
     No Finding Should Be Reported
-
-Those Who Come And Go Are Shown
-    [Documentation]    The whole state first, then what has changed: pending, connected, busy, departed.
-    Far Members Wait To Join
-    ${group} =    Found A Group    Comings    ${ALICE}    ${BOB}    ${CAROL}
-    Handset Shows People In Group    0    Comings
-    Members Join Group    ${group}    ${ALICE}    ${BOB}
-    Handset Shows People In Group    2    Comings
-    Handset Shows Note    ${ALICE} joined    group=Comings
-    Member Leaves Group    ${group}    ${BOB}
-    Handset Shows Note    ${BOB} left    group=Comings
-    Handset Shows People In Group    1    Comings
-    No Finding Should Be Reported
-
-Those Who Do Not Come Are Not Shown
-    Far Members Wait To Join
-    ${group} =    Found A Group    Absent    ${ALICE}    ${BOB}
-    Members Join Group    ${group}    ${ALICE}
-    Member Leaves Group    ${group}    ${BOB}    BUSY
-    Handset Shows People In Group    1    Absent
-    ${members} =    Members Of Group On Handset    Absent
-    Should Be Equal    ${members}    ${{[$ALICE]}}
-
-Somebody Is Added By The Handset
-    [Documentation]    REFER to the focus, outside of the dialog, without a subscription of its own.
-    Found A Group    Growing    ${ALICE}
-    Add To Group On Handset    Growing    ${BOB}
-    ${referred} =    Wait For Referral To Group    ${BOB}
-    Should Be Equal    ${referred.method}    INVITE
-    Should Not Be True    ${referred.subscribe}
-    Should Be Equal    ${referred.incoming.message.get('Refer-Sub')}    false
-    Handset Shows People In Group    2    Growing
-    No Finding Should Be Reported
-
-Several Are Added At Once
-    [Documentation]    One REFER with a list (RFC 5368).
-    Found A Group    Crowd    ${ALICE}
-    Add To Group On Handset    Crowd    ${BOB}    ${CAROL}    ${DAVE}
-    ${referred} =    Wait For Referral To Group
-    Length Should Be    ${referred.members}    3
-    Should Be Equal    ${referred.incoming.message.get('Require')}    multiple-refer,norefersub
-    Handset Shows People In Group    4    Crowd
-    No Finding Should Be Reported
-
-Nobody Is Added Where The Focus Refuses
-    ${group} =    Found A Group    Closed    ${ALICE}
-    Handset Shows People In Group    1    Closed
-    Peer Answers Next Referral    403
-    Add To Group On Handset    Closed    ${BOB}
-    ${members} =    Members Of Group On Handset    Closed
-    Should Be Equal    ${members}    ${{[$ALICE]}}
-    Send Text To Group From Handset    Closed    Still here
-    Wait For Text In Group    ${group}    Still here
 
 Founding That Is Refused Is Shown
     [Template]    Refusal Shows As A Group That Is Not Connected
@@ -207,15 +142,6 @@ Group That Was Forgotten Is Founded Anew
     INVITE Should Found A Group    ${anew.last}    Lost    ${ALICE}
     Wait For Text In Group    ${anew}    Where is everybody?
 
-Handset That Was Put Out Does Not Come In Again
-    ${group} =    Found A Group    Strict    ${ALICE}
-    Remove Handset From Group    ${group}
-    Handset Shows Note    Removed from the group    group=Strict
-    Send Text To Group From Handset    Strict    Let me in
-    ${session} =    Wait For Group Invitation
-    Should Be Equal As Integers    ${session.status}    403
-    Handset Shows Status In Group    NOT_SENT    of=Let me in    group=Strict
-
 Handset Is Called In Again
     [Documentation]    The focus invites to a group the handset has been in: one conversation, not two.
     ${group} =    Found A Group    Twice    ${ALICE}
@@ -266,46 +192,6 @@ Text That Is Refused Is Shown
     Send Again On Handset    Too much    group=Censored
     Wait For Text In Group    ${group}    Too much
 
-Group Of A Hundred
-    [Documentation]    99 others; each notifies for itself, and anybody of them may write.
-    @{many} =    Evaluate    ['+1202555%04d' % number for number in range(1000, 1099)]
-    ${group} =    Invite Handset To Group    Hundred    @{many}[1:]    inviter=${many}[0]
-    Handset Shows People In Group    99    Hundred
-    Send Text To Group From Handset    Hundred    Hello everybody
-    Wait For Text In Group    ${group}    Hello everybody
-    Handset Shows Status In Group    READ    of=Hello everybody    group=Hundred
-    Member Writes And Is Read    ${group}    Hello from the last    ${many}[-1]
-    No Finding Should Be Reported
-
-State That Goes Back Is Left Out
-    [Documentation]    A version that was there before: the handset keeps what it knows (RFC 4575 4.6).
-    ${group} =    Found A Group    Backwards    ${ALICE}
-    Handset Shows People In Group    1    Backwards
-    Members Join Group    ${group}    ${BOB}    skip=-2
-    Members Join Group    ${group}    ${CAROL}
-    Handset Shows Note    ${CAROL} joined    group=Backwards
-    Handset Shows People In Group    2    Backwards
-
-State That Is Missing Is Fetched
-    [Documentation]    A gap in the versions: the handset refreshes its subscription and gets all of it (RFC 4575 4.6).
-    ${group} =    Found A Group    Gap    ${ALICE}
-    Handset Shows People In Group    1    Gap
-    Members Join Group    ${group}    ${BOB}    skip=3
-    Wait For Handset To Refresh Group    ${group}
-    Handset Shows People In Group    2    Gap
-    No Finding Should Be Reported
-
-State That Cannot Be Read Is Left Out
-    [Documentation]    A document type with an entity bomb in it, and no XML at all.
-    ${group} =    Found A Group    Bombed    ${ALICE}
-    Handset Shows People In Group    1    Bombed
-    Tell Handset Of Group    ${group}    ${BOMB}
-    Tell Handset Of Group    ${group}    <conference-info
-    Members Join Group    ${group}    ${BOB}
-    Handset Shows People In Group    2    Bombed
-    Member Writes And Is Read    ${group}    Still alive?    ${BOB}
-    No Finding Should Be Reported
-
 Founding That Is Lost With The Coverage Goes Again
     Peer Answers Next Group Invitation    NONE
     Create Group On Handset    Tunnel    ${ALICE}
@@ -338,41 +224,6 @@ Handset Leaves Its Groups When Its Radio Is Switched Off
 
 
 *** Keywords ***
-Found A Group
-    [Documentation]    The handset founds a group, is in it, and follows what becomes of it.
-    [Arguments]    ${subject}    @{members}
-    Create Group On Handset    ${subject}    @{members}
-    ${group} =    Wait For Group From Handset
-    Wait For Handset To Follow Group    ${group}
-    RETURN    ${group}
-
-Member Writes And Is Read
-    [Documentation]    A text of a member, delivered and displayed; both notifications come in the session, to it.
-    [Arguments]    ${group}    ${text}    ${member}
-    ${message} =    Send Text In Group    ${group}    ${text}    sender=${member}
-    Wait For Notification    ${message}    DELIVERED    by=MSRP
-    Handset Shows Text In Group    ${text}    ${group.subject}    sender=${member}
-    Notification Should Come To    ${member}    ${message}
-
-Handset Writes And Is Read
-    [Documentation]    A text to the group arrives, addressed to its focus, and every member has it on its screen.
-    [Arguments]    ${group}    ${text}
-    Send Text To Group From Handset    ${group.subject}    ${text}
-    ${message} =    Wait For Text In Group    ${group}    ${text}
-    Should Be Equal    ${message.cpim.to.uri}    ${group.uri}
-    Handset Shows Status In Group    READ    of=${text}    group=${group.subject}
-
-Notification Should Come To
-    [Documentation]    The handset says in the session, to this member, that a text was displayed.
-    [Arguments]    ${member}    ${message}
-    ${notification} =    Wait For Notification    ${message}    DISPLAYED    by=MSRP
-    Should Contain    ${notification.cpim.to.uri}    ${member}
-
-Leave Nothing Behind
-    [Documentation]    No group goes on into the next test, and invitations are accepted again.
-    Handset Accepts By Itself    GROUP
-    End All Groups
-
 INVITE Should Found A Group
     [Documentation]    It requires the extension, tells the subject, and names each member once (RFC 5366 3).
     [Arguments]    ${session}    ${subject}    @{members}

@@ -44,6 +44,9 @@ class StandInService:
     def add_to_group(self, key: str, number: str) -> None:
         self.asked.append(("add_to_group", key, number))
 
+    def remove_from_group(self, key: str, number: str) -> None:
+        self.asked.append(("remove_from_group", key, number))
+
     def leave_group(self, key: str) -> None:
         self.asked.append(("leave_group", key))
 

@@ -10,7 +10,7 @@ import pytest
 from devices.android import AndroidHandset
 from devices.handset import OfferKind, ScreenMessage, TextStatus
 from devices.simulated import conversations
-from harness.errors import HandsetError
+from harness.errors import HandsetError, NotOnBench
 
 ALICE, BOB, CAROL = "+15550101", "+15550102", "+15550103"
 GROUP = "sip:a-1@focus.example"
@@ -71,6 +71,27 @@ def test_people_are_added_and_the_group_is_left(bench: Any, handset: AndroidHand
     with pytest.raises(HandsetError, match="expected 'Walk' in the list of conversations"):
         handset.ui_deadline = 0.3
         handset.open_group("Walk")
+
+
+def test_a_member_is_removed(bench: Any, handset: AndroidHandset) -> None:
+    opened(bench)
+    bench.call(partial(bench.android.app.group_changed, GROUP, invited=[CAROL]))
+    handset.remove_from_group("Trip", BOB)
+    assert handset.conversation().conversation == "Trip"
+    handset.remove_from_group("Trip", CAROL)  # "(invited)" stands behind it
+    assert bench.service.asked == [("remove_from_group", GROUP, BOB), ("remove_from_group", GROUP, CAROL)]
+    handset.ui_deadline = 0.3
+    with pytest.raises(HandsetError, match=r"expected \+15550199 among the members of 'Trip'"):
+        handset.remove_from_group("Trip", "+15550199")
+
+
+def test_an_app_that_cannot_remove_anybody_is_not_on_the_bench(bench: Any, handset: AndroidHandset) -> None:
+    opened(bench)
+    bare = handset.app.elements.model_copy(update={"remove_member": ()})
+    handset.app = handset.app.model_copy(update={"elements": bare})
+    with pytest.raises(NotOnBench, match="has no remove member"):
+        handset.remove_from_group("Trip", BOB)
+    assert bench.service.asked == []
 
 
 def test_an_invitation_to_a_group_is_accepted(bench: Any, handset: AndroidHandset) -> None:

@@ -98,6 +98,22 @@ def test_group_details_by_touch(android: AndroidSystem, service: StandInService)
     assert shown(android, "compose_message_text") == []
 
 
+def test_a_member_is_removed_by_touch(android: AndroidSystem, service: StandInService) -> None:
+    android.app.group_opened(GROUP, "Trip", [ALICE], [BOB])
+    tap_open(android, "Trip")
+    tap(android, "More options")
+    tap(android, "Group details")
+    tap(android, f"{BOB} (invited)")
+    android.app.back()  # closes the menu, not the page
+    assert shown(android, "member_name") == [ALICE, f"{BOB} (invited)"]
+    assert service.asked == []
+    tap(android, ALICE)
+    tap(android, "Remove from group")
+    assert service.asked == [("remove_from_group", GROUP, ALICE)]
+    assert shown(android, "member_name") == [ALICE, f"{BOB} (invited)"]
+    assert shown(android, "title") == []
+
+
 def tap_open(android: AndroidSystem, title: str) -> None:
     assert shown(android, "conversation_name") == [title]
     tap(android, title)

@@ -225,6 +225,44 @@ async def test_one_is_added_by_refer_and_several_by_a_list(tools: Any) -> None:
         assert rig.app.snackbar == "Couldn't add people"
 
 
+async def test_one_is_removed_by_refer_with_the_uri_the_focus_knows_it_by(tools: Any) -> None:
+    async with grouping(tools) as (rig, focus):
+        await founded(rig, focus)
+        uri = f"sip:{BOB}@elsewhere.example;user=phone"
+        await focus.notify(state(1, user(uri, "connected"), user(CAROL_URI, "pending")))
+        rig.app.open_conversation(focus.conversation.key)
+        rig.app.remove_member(BOB)
+        refer = await rig.network.receive("REFER")
+        assert refer.start == f"REFER {FOCUS} SIP/2.0"
+        assert ";tag=" not in refer.header("To")
+        assert refer.header("Refer-To") == f"<{uri};method=BYE>"
+        assert refer.header("Refer-Sub") == "false"
+        rig.network.answer(refer, "200 OK", "Refer-Sub: false")
+        await tools.settled()
+        assert not rig.app.snackbar
+        assert people(focus) == ((BOB,), (CAROL,))  # until the focus says otherwise
+        gone = user(uri, "disconnected", "<disconnection-method>booted</disconnection-method>")
+        await focus.notify(state(2, gone, kind="partial"))
+        assert focus.notes[-1] == f"{BOB} left"
+
+
+async def test_who_may_not_be_removed_stays_and_the_user_is_told(tools: Any) -> None:
+    async with grouping(tools) as (rig, focus):
+        await founded(rig, focus)
+        rig.app.open_conversation(focus.conversation.key)
+        rig.app.remove_member("+12025550199")
+        assert rig.app.snackbar == "+12025550199 is not in the group"
+        rig.app.remove_member(BOB)
+        refer = await rig.network.receive("REFER")
+        rig.network.answer(refer, "403 Forbidden")
+        await tools.settled()
+        assert rig.app.snackbar == "Couldn't remove this person"
+        assert people(focus) == ((), (BOB, CAROL))
+        await focus.hang_up()
+        rig.app.remove_member(BOB)
+        assert rig.app.snackbar == "The group is not connected"
+
+
 async def test_leaving_says_bye_and_unsubscribes(tools: Any) -> None:
     async with grouping(tools) as (rig, focus):
         await founded(rig, focus)

@@ -146,10 +146,12 @@ def test_a_group_from_its_creation_to_leaving_it(bench: Any, chats: ChatScreen, 
     groups.handset_shows_people_in_group(2, "Trip")
     with pytest.raises(NotSeen, match="12 people in Trip not on screen"):
         groups.handset_shows_people_in_group(12, "Trip", timeout=SOON)
+    groups.remove_from_group_on_handset("Trip", Msisdn.parse(BOB))
     groups.leave_group_on_handset("Trip")
     assert [asked for asked in bench.service.asked if asked[0] != "typing"] == [
         ("create_group", "Trip", (FAR, BOB)),
         ("add_to_group", "g1", CAROL),
+        ("remove_from_group", "g1", BOB),
         ("leave_group", "g1"),
     ]
 
