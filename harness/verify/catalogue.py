@@ -3,16 +3,17 @@
 A rule function ties itself to its entry with `@rule("its.id", on=Kind.REQUEST)`. The function is pure:
 
     @rule("sip.max-forwards.origin-70", on=Kind.REQUEST)
-    def origin_70(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]: ...
+    def origin_70(entry: SipEntry, flow: Flow) -> Outcomes: ...
 
 It is called once for each item of the kind whose sender the entry's `judged` names (handset, network,
-either), in the order of the timeline, and sees nothing that came after the item.
+either), in the order of the timeline, and sees nothing that came after the item. It yields APPLIES once it
+knows that the item concerns it, then what is wrong or cannot be decided.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import Enum, StrEnum
 from functools import cache
@@ -21,7 +22,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from harness.cpm.profiles import Profile
-from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Severity
 
 
 class Judged(StrEnum):
@@ -127,8 +128,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
     )
 
 
-Outcome = Violation | Unverifiable
-RuleFunction = Callable[..., Iterable[Outcome]]
+RuleFunction = Callable[..., Outcomes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ findings = verifier.judge(timeline)          # may be called again as the timeli
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -17,6 +18,7 @@ from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, load_checks
 from harness.verify.finding import (
     INTERNAL,
+    Applies,
     Finding,
     Open,
     Party,
@@ -101,6 +103,8 @@ class Verifier:
         self.findings: list[Finding] = []
         self.open: list[Open] = []
         """Rules that could not be decided: never a fail."""
+        self.exercised: Counter[str] = Counter()
+        """By rule: how many items it applied to."""
         self.judged = 0
         """Number of items rules were called for."""
         self._flow = Flow(self.assembly, self.settings, self.profile)
@@ -182,7 +186,10 @@ class Verifier:
             _log.exception("rule %s broke on %s", check.id, item.label)
             self.findings.append(_broken(rule, item, error))
             return
+        self.exercised[rule.id] += bool(outcomes)
         for outcome in outcomes:
+            if isinstance(outcome, Applies):
+                continue
             blamed = outcome.item or item
             if isinstance(outcome, Unverifiable):
                 self.open.append(Open(rule.id, _where(blamed), outcome.why))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -77,6 +77,20 @@ class Unverifiable:
 
     why: str
     item: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applies:
+    """What a rule function yields once it knows that the item concerns it, before what it checks.
+
+    A rule that yields a violation applies as well. A run has exercised the rules that applied to something.
+    """
+
+
+APPLIES = Applies()
+Outcome = Violation | Unverifiable | Applies
+Outcomes = Iterator[Outcome]
+"""What a rule function gives."""
 
 
 @dataclass(frozen=True, slots=True)

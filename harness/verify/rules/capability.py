@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.cpm.services import FEATURE_TAGS, IARI_TAG, ICSI_TAG, encode_urn
 from harness.sip.grammar import Parameters
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import tag_values
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import SipEntry
 
 KNOWN = frozenset(tag.text.lower() for tag in FEATURE_TAGS)
@@ -44,7 +42,7 @@ def _exchanges(entry: SipEntry) -> bool:
 
 
 @rule("options.contact-tags", on=Kind.SIP, methods=("OPTIONS",))
-def shows_what_it_can_do(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def shows_what_it_can_do(entry: SipEntry, flow: Flow) -> Outcomes:
     """Of the network a party that is not known to RCS may answer without any."""
     if not _exchanges(entry) or entry.sender is not Party.HANDSET:
         return
@@ -70,7 +68,7 @@ def _registered(entry: SipEntry, flow: Flow) -> frozenset[str] | None:
 
 
 @rule("options.tag-known", on=Kind.SIP, methods=("OPTIONS",))
-def tags_are_known(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def tags_are_known(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _exchanges(entry):
         return
     unknown = sorted(_shown_by(entry) - KNOWN)

@@ -6,7 +6,6 @@ RFC 4975 4, 6, 8.1 and 14.4, RFC 7701 5.2, RFC 8866 5.3, RFC 5009; what CPM clie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.is_composing import MEDIA_TYPE as COMPOSING
@@ -15,7 +14,7 @@ from harness.cpm.services import CPM_ICSIS, Service
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import accepted_icsis, contact_icsis, covers
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Violation
+from harness.verify.finding import Outcomes, Party, Violation
 from harness.verify.items import SipEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.rules.ims_service import is_group
@@ -27,7 +26,7 @@ _WRAPPED = ("text/plain", IMDN_TYPE)
 _WRAPPED_IN_GROUPS = (*_WRAPPED, COMPOSING)
 
 
-def another_service(description: Description, service: Service) -> Iterator[Violation]:
+def another_service(description: Description, service: Service) -> Outcomes:
     """For an offer that is made for a service: Accept-Contact, or else Contact, names another one of CPM.
 
     Where the two differ, ims.contact.feature-tag-match tells.
@@ -47,7 +46,7 @@ def another_service(description: Description, service: Service) -> Iterator[Viol
 
 
 @rule("session.icsi", on=Kind.SDP)
-def service_of_chat(description: Description, flow: Flow) -> Iterator[Violation]:
+def service_of_chat(description: Description, flow: Flow) -> Outcomes:
     yield from another_service(description, Service.SESSION)
 
 
@@ -77,7 +76,7 @@ def _takes(end: MsrpEnd, kind: str) -> bool:
 
 
 @rule("session.sdp.accept-types", on=Kind.SDP)
-def composing_accepted(description: Description, flow: Flow) -> Iterator[Violation]:
+def composing_accepted(description: Description, flow: Flow) -> Outcomes:
     """message/cpim itself is for sdp.accept-types.cpim."""
     if not is_chat(description) or is_group_chat(description):
         return
@@ -87,7 +86,7 @@ def composing_accepted(description: Description, flow: Flow) -> Iterator[Violati
             yield at_attribute(end, found, f"{COMPOSING} too", " ".join(end.accept_types))
 
 
-def _not_taken(end: MsrpEnd, kinds: tuple[str, ...]) -> Iterator[Violation]:
+def _not_taken(end: MsrpEnd, kinds: tuple[str, ...]) -> Outcomes:
     missing = [kind for kind in kinds if not _takes(end, kind)]
     if end.accept_types and missing:
         found = end.media.attribute("accept-wrapped-types")
@@ -96,21 +95,21 @@ def _not_taken(end: MsrpEnd, kinds: tuple[str, ...]) -> Iterator[Violation]:
 
 
 @rule("session.sdp.wrapped-types", on=Kind.SDP)
-def wrapped_accepted(description: Description, flow: Flow) -> Iterator[Violation]:
+def wrapped_accepted(description: Description, flow: Flow) -> Outcomes:
     if is_chat(description) and not is_group_chat(description):
         for end in live_ends(description):
             yield from _not_taken(end, _WRAPPED)
 
 
 @rule("session.group.wrapped-types", on=Kind.SDP)
-def wrapped_accepted_in_group(description: Description, flow: Flow) -> Iterator[Violation]:
+def wrapped_accepted_in_group(description: Description, flow: Flow) -> Outcomes:
     if is_group_chat(description):
         for end in live_ends(description):
             yield from _not_taken(end, _WRAPPED_IN_GROUPS)
 
 
 @rule("session.group.accept-types", on=Kind.SDP)
-def cpim_alone_in_group(description: Description, flow: Flow) -> Iterator[Violation]:
+def cpim_alone_in_group(description: Description, flow: Flow) -> Outcomes:
     """The focus lists CPIM alone; a handset that lists none at all is for sdp.accept-types.cpim."""
     if description.sender is not Party.NETWORK or not is_group_chat(description):
         return
@@ -122,7 +121,7 @@ def cpim_alone_in_group(description: Description, flow: Flow) -> Iterator[Violat
 
 
 @rule("session.sdp.direction", on=Kind.SDP)
-def both_ways(description: Description, flow: Flow) -> Iterator[Violation]:
+def both_ways(description: Description, flow: Flow) -> Outcomes:
     invite = initial_invite(description.entry)
     request = description.entry if description.entry.request else None
     opening = request is invite if request is not None else _answers(description, invite)
@@ -139,7 +138,7 @@ def _answers(description: Description, invite: SipEntry | None) -> bool:
 
 
 @rule("session.sdp.cosmetic", on=Kind.SDP)
-def names_a_call(description: Description, flow: Flow) -> Iterator[Violation]:
+def names_a_call(description: Description, flow: Flow) -> Outcomes:
     if description.sdp is None or not is_chat(description):
         return
     for line in description.sdp.lines:
@@ -151,7 +150,7 @@ def names_a_call(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.p-early-media", on=Kind.REQUEST, methods=("INVITE",))
-def early_media(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def early_media(entry: SipEntry, flow: Flow) -> Outcomes:
     found, description = entry.sip.get("P-Early-Media"), entry.description
     if found is None or description is None or description.sdp is None:
         return
@@ -162,7 +161,7 @@ def early_media(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 # -- TLS ----------------------------------------------------------------------------------------------------
 
 
-def _scheme_mismatch(end: MsrpEnd) -> Iterator[Violation]:
+def _scheme_mismatch(end: MsrpEnd) -> Outcomes:
     secure = "TLS" in end.media.protocol.upper().split("/")
     for uri in end.path:
         if uri.secure is not secure:
@@ -173,21 +172,21 @@ def _scheme_mismatch(end: MsrpEnd) -> Iterator[Violation]:
 
 
 @rule("session.tls", on=Kind.SDP)
-def scheme_fits_protocol(description: Description, flow: Flow) -> Iterator[Violation]:
+def scheme_fits_protocol(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         if len(end.path) == 1:
             yield from _scheme_mismatch(end)
 
 
 @rule("session.tls.other", on=Kind.SDP)
-def scheme_fits_protocol_elsewhere(description: Description, flow: Flow) -> Iterator[Violation]:
+def scheme_fits_protocol_elsewhere(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         if len(end.path) > 1 or description.sender is not Party.HANDSET:
             yield from _scheme_mismatch(end)
 
 
 @rule("session.tls.fingerprint", on=Kind.SDP)
-def fingerprint_present(description: Description, flow: Flow) -> Iterator[Violation]:
+def fingerprint_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         if "TLS" in end.media.protocol.upper().split("/") and end.attribute("fingerprint") is None:
             yield at(description, end.media.offset, "a=fingerprint of the certificate", "none")

@@ -13,7 +13,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.chat_session import is_group_chat
@@ -88,7 +88,7 @@ def _parsed(data: bytes, offset: int | None) -> _Document:
 @rule("iscomp.xml", on=Kind.MSRP_MESSAGE)
 @rule("iscomp.xml", on=Kind.CPIM)
 @rule("iscomp.xml", on=Kind.REQUEST, methods=("MESSAGE",))
-def well_formed(item: Carrier, flow: Flow) -> Iterator[Violation]:
+def well_formed(item: Carrier, flow: Flow) -> Outcomes:
     found = _document(item)
     if found is None:
         return
@@ -103,7 +103,7 @@ def well_formed(item: Carrier, flow: Flow) -> Iterator[Violation]:
 @rule("iscomp.xml.schema", on=Kind.MSRP_MESSAGE)
 @rule("iscomp.xml.schema", on=Kind.CPIM)
 @rule("iscomp.xml.schema", on=Kind.REQUEST, methods=("MESSAGE",))
-def follows_schema(item: Carrier, flow: Flow) -> Iterator[Violation]:
+def follows_schema(item: Carrier, flow: Flow) -> Outcomes:
     found = _document(item)
     if found is None or found.root is None:
         return
@@ -120,7 +120,7 @@ def follows_schema(item: Carrier, flow: Flow) -> Iterator[Violation]:
 @rule("iscomp.state", on=Kind.MSRP_MESSAGE)
 @rule("iscomp.state", on=Kind.CPIM)
 @rule("iscomp.state", on=Kind.REQUEST, methods=("MESSAGE",))
-def known_state(item: Carrier, flow: Flow) -> Iterator[Violation]:
+def known_state(item: Carrier, flow: Flow) -> Outcomes:
     for found, text in _texts(item, "state"):
         if text not in _STATES:
             yield found.at(" or ".join(_STATES), text or "nothing")
@@ -129,7 +129,7 @@ def known_state(item: Carrier, flow: Flow) -> Iterator[Violation]:
 @rule("iscomp.refresh", on=Kind.MSRP_MESSAGE)
 @rule("iscomp.refresh", on=Kind.CPIM)
 @rule("iscomp.refresh", on=Kind.REQUEST, methods=("MESSAGE",))
-def refresh_not_too_short(item: Carrier, flow: Flow) -> Iterator[Violation]:
+def refresh_not_too_short(item: Carrier, flow: Flow) -> Outcomes:
     for found, text in _texts(item, "refresh"):
         if text.isascii() and text.isdigit() and 0 < int(text[:9]) < SHORTEST_REFRESH:
             yield found.at(f"{SHORTEST_REFRESH} seconds or more", text)
@@ -138,7 +138,7 @@ def refresh_not_too_short(item: Carrier, flow: Flow) -> Iterator[Violation]:
 @rule("iscomp.lastactive", on=Kind.MSRP_MESSAGE)
 @rule("iscomp.lastactive", on=Kind.CPIM)
 @rule("iscomp.lastactive", on=Kind.REQUEST, methods=("MESSAGE",))
-def last_active_is_a_time(item: Carrier, flow: Flow) -> Iterator[Violation]:
+def last_active_is_a_time(item: Carrier, flow: Flow) -> Outcomes:
     for found, text in _texts(item, "lastactive"):
         if not _is_datetime(text):
             yield found.at("an xs:dateTime", text or "nothing")
@@ -158,7 +158,7 @@ def _is_datetime(text: str) -> bool:
 @rule("iscomp.contenttype", on=Kind.MSRP_MESSAGE)
 @rule("iscomp.contenttype", on=Kind.CPIM)
 @rule("iscomp.contenttype", on=Kind.REQUEST, methods=("MESSAGE",))
-def content_type_is_one(item: Carrier, flow: Flow) -> Iterator[Violation]:
+def content_type_is_one(item: Carrier, flow: Flow) -> Outcomes:
     for found, text in _texts(item, "contenttype"):
         if not _CONTENT_TYPE.fullmatch(text):
             yield found.at("a type, or type/subtype", text or "nothing")
@@ -168,7 +168,7 @@ def content_type_is_one(item: Carrier, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("iscomp.media-type", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def bare_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def bare_type(entry: MsrpEntry, flow: Flow) -> Outcomes:
     far, message = entry.far_end, entry.part_of
     if (
         far is not None
@@ -180,13 +180,13 @@ def bare_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("iscomp.media-type", on=Kind.MSRP_MESSAGE)
-def wrapped_type(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def wrapped_type(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if MEDIA_TYPE in inside(message):
         yield from wrapped_not_accepted(message)
 
 
 @rule("iscomp.form", on=Kind.MSRP_MESSAGE)
-def form_of_session(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def form_of_session(message: ChunkedMessage, flow: Flow) -> Outcomes:
     """Bare in a 1-1 session, wrapped in a group, where CPIM alone is accepted."""
     wrapped, bare = MEDIA_TYPE in inside(message), message.content_type == MEDIA_TYPE
     if message.session is None or not (wrapped or bare):
@@ -199,7 +199,7 @@ def form_of_session(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("iscomp.not-pager", on=Kind.REQUEST, methods=("MESSAGE",))
-def not_for_texts(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def not_for_texts(entry: SipEntry, flow: Flow) -> Outcomes:
     kinds = [item.cpim.content_type for item in entry.bodies if item.cpim]
     own = entry.content_type
     wrapped = any(kind is not None and kind.essence == MEDIA_TYPE for kind in kinds)

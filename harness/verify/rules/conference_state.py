@@ -10,14 +10,12 @@ from harness.sip.event_headers import Event, SubscriptionState
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, same_uri_text, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Unverifiable, Violation
+from harness.verify.finding import Outcomes, Unverifiable, Violation
 from harness.verify.items import SipEntry, reading
 
 PACKAGE = "conference"
 _STATUSES = frozenset(Status)
 _DISCONNECTIONS = frozenset({"departed", "booted", "failed", "busy"})
-
-Both = Iterator[Violation | Unverifiable]
 
 
 def _event(entry: SipEntry) -> Event | None:
@@ -73,7 +71,7 @@ def _subscription_state(entry: SipEntry) -> SubscriptionState | None:
 
 
 @rule("session.group.subscribe", on=Kind.REQUEST, methods=("SUBSCRIBE",))
-def format_accepted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def format_accepted(entry: SipEntry, flow: Flow) -> Outcomes:
     event = _event(entry)
     if event is None or event.package.lower() != PACKAGE or entry.sip.get("Accept") is None:
         return
@@ -83,7 +81,7 @@ def format_accepted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.notify", on=Kind.REQUEST, methods=("NOTIFY",))
-def notify_is_complete(entry: SipEntry, flow: Flow) -> Both:
+def notify_is_complete(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _is_notify(entry):
         return
     if _subscription_state(entry) is None:
@@ -108,7 +106,7 @@ def notify_is_complete(entry: SipEntry, flow: Flow) -> Both:
 
 
 @rule("session.group.notify.version", on=Kind.REQUEST, methods=("NOTIFY",))
-def version_goes_up(entry: SipEntry, flow: Flow) -> Both:
+def version_goes_up(entry: SipEntry, flow: Flow) -> Outcomes:
     document = _document(entry) if _is_notify(entry) else None
     before = _before(entry) if document is not None else None
     if document is None or before is None:
@@ -139,7 +137,7 @@ def _repeats(before: ConferenceInfo, now: ConferenceInfo) -> bool:
 
 
 @rule("session.group.notify.full-parts", on=Kind.REQUEST, methods=("NOTIFY",))
-def full_means_full(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def full_means_full(entry: SipEntry, flow: Flow) -> Outcomes:
     document = _document(entry) if _is_notify(entry) else None
     if document is None:
         return
@@ -153,7 +151,7 @@ def full_means_full(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.notify.status", on=Kind.REQUEST, methods=("NOTIFY",))
-def known_status(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def known_status(entry: SipEntry, flow: Flow) -> Outcomes:
     document = _document(entry) if _is_notify(entry) else None
     for user in document.users if document is not None else ():
         for endpoint in user.endpoints:

@@ -14,7 +14,7 @@ from harness.evidence.timeline import Layer
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import covers, shown, stated_services
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Violation
+from harness.verify.finding import Outcomes, Severity, Violation
 from harness.verify.items import CpimItem, Dialog, SipEntry
 
 ANONYMOUS = "sip:anonymous@anonymous.invalid"
@@ -42,7 +42,7 @@ _LINE_FORM = {
 
 
 @rule("cpim.structure", on=Kind.CPIM)
-def structure(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def structure(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None:
         actual = shown(item.raw[:60].decode("utf-8", "backslashreplace"))
         yield Violation("a CPIM object", actual, "body", item.offset)
@@ -54,7 +54,7 @@ def structure(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.structure.rfc5438-form", on=Kind.CPIM)
-def rfc5438_form(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def rfc5438_form(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is not None and item.cpim.layout == "rfc5438":
         first = min((field.offset for field in item.cpim.mime), default=0)
         yield Violation(
@@ -63,7 +63,7 @@ def rfc5438_form(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.header.colon-space", on=Kind.CPIM)
-def colon_space(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def colon_space(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None:
         return
     seen: set[int] = set()
@@ -75,7 +75,7 @@ def colon_space(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.header.utf8", on=Kind.CPIM)
-def header_utf8(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def header_utf8(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None:
         return
     for violation in _by_fault(item, item.cpim, {CpimFault.UTF8: "valid UTF-8"}):
@@ -88,19 +88,19 @@ def header_utf8(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.header.no-control", on=Kind.CPIM)
-def no_control(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def no_control(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is not None:
         yield from _by_fault(item, item.cpim, {CpimFault.CONTROL: "control characters escaped"})
 
 
 @rule("cpim.header.escape", on=Kind.CPIM)
-def header_escape(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def header_escape(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is not None:
         yield from _by_fault(item, item.cpim, {CpimFault.ESCAPE: "the escapes of RFC 3862 2.3"})
 
 
 @rule("cpim.header.case", on=Kind.CPIM)
-def header_case(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def header_case(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None:
         return
     for header in item.cpim.headers:
@@ -123,7 +123,7 @@ def _default_namespace(cpim: CpimMessage, header: CpimHeader) -> str:
 
 
 @rule("cpim.from-to.present", on=Kind.CPIM)
-def from_to(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def from_to(item: CpimItem, flow: Flow) -> Outcomes:
     cpim = item.cpim
     if cpim is None:
         return
@@ -143,7 +143,7 @@ def from_to(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.from-to.present.sip", on=Kind.CPIM)
-def from_to_sip(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def from_to_sip(item: CpimItem, flow: Flow) -> Outcomes:
     cpim = item.cpim
     if cpim is None or item.layer is Layer.MSRP:
         return
@@ -153,7 +153,7 @@ def from_to_sip(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.anonymous-1to1", on=Kind.CPIM)
-def anonymous_one_to_one(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def anonymous_one_to_one(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None or item.layer is not Layer.MSRP or not _in_one_to_one(item):
         return
     for name in ("From", "To"):
@@ -163,7 +163,7 @@ def anonymous_one_to_one(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.anonymous-mixed", on=Kind.CPIM)
-def anonymous_mixed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def anonymous_mixed(item: CpimItem, flow: Flow) -> Outcomes:
     conversation = _conversation(item)
     own = _is_anonymous(item)
     if not conversation or own is None:
@@ -179,13 +179,13 @@ def anonymous_mixed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.datetime.present", on=Kind.CPIM)
-def datetime_present(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def datetime_present(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is not None and item.cpim.asks_for_imdn and not _present(item.cpim, "DateTime"):
         yield Violation("DateTime in a message that asks for a notification", "none", "body", item.offset)
 
 
 @rule("cpim.datetime.rfc3339", on=Kind.CPIM)
-def datetime_rfc3339(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def datetime_rfc3339(item: CpimItem, flow: Flow) -> Outcomes:
     for header in item.cpim.fields(CORE_NAMESPACE, "DateTime") if item.cpim else ():
         try:
             stamp = parse_timestamp(re.sub(r"\A0000-", "0004-", header.value))  # a year that has no datetime
@@ -197,7 +197,7 @@ def datetime_rfc3339(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.ns.declared", on=Kind.CPIM)
-def ns_declared(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def ns_declared(item: CpimItem, flow: Flow) -> Outcomes:
     cpim = item.cpim
     if cpim is None or any(header.name != "NS" and header.name.lower() == "ns" for header in cpim.headers):
         return
@@ -216,7 +216,7 @@ def ns_declared(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.single-occurrence", on=Kind.CPIM)
-def single_occurrence(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def single_occurrence(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None or item.layer is not Layer.MSRP:
         return
     for name in CORE_NAMES:
@@ -227,7 +227,7 @@ def single_occurrence(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.content-type.present", on=Kind.CPIM)
-def content_type_present(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def content_type_present(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None or item.cpim.layout == "rfc5438":
         return
     kinds = {fault.what for fault in item.cpim.faults}
@@ -237,7 +237,7 @@ def content_type_present(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("cpim.content-length.exact", on=Kind.CPIM)
-def content_length(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def content_length(item: CpimItem, flow: Flow) -> Outcomes:
     declared = item.cpim.mime_get("Content-Length") if item.cpim else None
     if item.cpim is None or declared is None:
         return
@@ -275,13 +275,13 @@ def _present(cpim: CpimMessage, name: str) -> bool:
     )
 
 
-def _one_from(item: CpimItem, cpim: CpimMessage) -> Iterator[Violation]:
+def _one_from(item: CpimItem, cpim: CpimMessage) -> Outcomes:
     count = len(cpim.fields(CORE_NAMESPACE, "From"))
     if count > 1 or (count == 0 and not _present(cpim, "From")):
         yield Violation("exactly one From", str(count), "body", item.offset)
 
 
-def _some_to(item: CpimItem, cpim: CpimMessage) -> Iterator[Violation]:
+def _some_to(item: CpimItem, cpim: CpimMessage) -> Outcomes:
     if not _present(cpim, "To"):
         yield Violation("at least one To", "none", "body", item.offset)
 

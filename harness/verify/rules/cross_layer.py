@@ -8,7 +8,6 @@ Each rule is silent while the other layer has told nothing: no driver, no findin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 
@@ -20,7 +19,7 @@ from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Kind, rule
 from harness.verify.conversations import numbers_in, same_number
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Violation
+from harness.verify.finding import Outcomes, Party, Violation
 from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction, reading
 from harness.verify.rules.registration import INSTANCE
 
@@ -39,14 +38,14 @@ _RADIO_COMMANDS = re.compile(r"\+CFUN=|\+COPS=|\+CGATT=|\+CGACT=", re.IGNORECASE
 
 
 @rule("x.imei-equals-at", on=Kind.REQUEST, methods=("REGISTER",))
-def imei_equals_at(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def imei_equals_at(entry: SipEntry, flow: Flow) -> Outcomes:
     told = _told_imeis(flow.assembly)
     if told and _one_handset(flow.assembly):
         yield from _imei_differs(entry, told[-1])
 
 
 @rule("x.imei-equals-at", on=Kind.EVENT)
-def imei_told_late(event: EventItem, flow: Flow) -> Iterator[Violation]:
+def imei_told_late(event: EventItem, flow: Flow) -> Outcomes:
     """The modem was asked only after the handset had registered."""
     if _imei_of(event) is None:
         return
@@ -58,7 +57,7 @@ def imei_told_late(event: EventItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("x.pani-cell-equals-simulator", on=Kind.SIP)
-def pani_cell(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pani_cell(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.sender is not Party.HANDSET:
         return
     for value in entry.sip.values("P-Access-Network-Info"):
@@ -79,7 +78,7 @@ def pani_cell(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("x.displayed-after-screen", on=Kind.CPIM, after="clock_tolerance")
-def displayed_after_screen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def displayed_after_screen(item: CpimItem, flow: Flow) -> Outcomes:
     """Judged a while later, since a driver reports what it did when the handset has already acted on it."""
     ends = flow.assembly.events(Layer.LAB, "test-end")
     if not any(
@@ -89,7 +88,7 @@ def displayed_after_screen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("x.displayed-after-screen", on=Kind.EVENT)
-def displayed_at_the_end(event: EventItem, flow: Flow) -> Iterator[Violation]:
+def displayed_at_the_end(event: EventItem, flow: Flow) -> Outcomes:
     """The end of the test comes before that while is over."""
     if event.layer is Layer.LAB and event.name == "test-end":
         for item in reversed(flow.assembly.cpim_items()):
@@ -102,7 +101,7 @@ def displayed_at_the_end(event: EventItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("x.cireg-agrees", on=Kind.EVENT, after="registration_window")
-def cireg_agrees(event: EventItem, flow: Flow) -> Iterator[Violation]:
+def cireg_agrees(event: EventItem, flow: Flow) -> Outcomes:
     told = _told_registration(event)
     if told is None or not _one_handset(flow.assembly):
         return
@@ -143,7 +142,7 @@ def _told_imeis(assembly: Assembly) -> list[str]:
     return [imei for event in assembly.events(Layer.AT, "command") if (imei := _imei_of(event)) is not None]
 
 
-def _imei_differs(entry: SipEntry, imei: str) -> Iterator[Violation]:
+def _imei_differs(entry: SipEntry, imei: str) -> Outcomes:
     for contact in entry.contacts:
         match = _IMEI_URN.match(contact.parameters.get(INSTANCE) or "")
         if match and match[1] + match[2] != imei:
@@ -188,7 +187,7 @@ def _has_ui(assembly: Assembly) -> bool:
     return any(isinstance(item, EventItem) and item.layer is Layer.ADB for item in assembly.items)
 
 
-def _displayed_unseen(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def _displayed_unseen(item: CpimItem, flow: Flow) -> Outcomes:
     if item.sender is not Party.HANDSET or not _has_ui(flow.assembly):
         return
     for imdn in item.imdns:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 from harness.bodies.file_attributes import HASHES, FileDescription, FileHash, FileRange
 from harness.bodies.sdp_attributes import Direction
@@ -11,14 +10,12 @@ from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Unverifiable, Violation
+from harness.verify.finding import Outcomes, Unverifiable, Violation
 from harness.verify.items import CpimItem
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, MsrpSession, Role
 from harness.verify.rules.msrp_session import CONTROL, inside, not_accepted, wrapped_not_accepted
 from harness.verify.session_services import is_file, service_of_session
-
-Both = Iterator[Violation | Unverifiable]
 
 _BYE_SECONDS = 30.0
 
@@ -27,7 +24,7 @@ _BYE_SECONDS = 30.0
 
 
 @rule("ft.selector.size", on=Kind.MSRP_MESSAGE)
-def size(message: ChunkedMessage, flow: Flow) -> Both:
+def size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     file = _announced(message) if _carries_a_file(message) and message.complete else None
     due = _due_octets(file) if file else None
     octets = payload_octets(message)
@@ -44,7 +41,7 @@ def size(message: ChunkedMessage, flow: Flow) -> Both:
 
 
 @rule("ft.selector.hash-verify", on=Kind.MSRP_MESSAGE)
-def hash_verify(message: ChunkedMessage, flow: Flow) -> Both:
+def hash_verify(message: ChunkedMessage, flow: Flow) -> Outcomes:
     """Of whole files only: of a part nobody knows the hash. A wrong size is told by ft.selector.size."""
     file = _announced(message) if _carries_a_file(message) and _is_whole(message) else None
     if (
@@ -63,7 +60,7 @@ def hash_verify(message: ChunkedMessage, flow: Flow) -> Both:
 
 
 @rule("ft.range.vs-byte-range", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def range_in_byte_range(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def range_in_byte_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if counts_from_file_range(entry):
         yield Violation(
             "Byte-Range from 1 for the first octet that is sent", f"from {entry.start}", "Byte-Range"
@@ -80,7 +77,7 @@ def counts_from_file_range(entry: MsrpEntry) -> bool:
 
 
 @rule("ft.max-size", on=Kind.MSRP_MESSAGE)
-def max_size(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def max_size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     far = message.first.far_end
     if far is None or far.max_size is None or not _carries_a_file(message):
         return
@@ -90,7 +87,7 @@ def max_size(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.accept-types", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def accept_types(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def accept_types(entry: MsrpEntry, flow: Flow) -> Outcomes:
     far = entry.far_end
     if far is None or entry.part_of is None or entry.part_of.first is not entry or not entry.content_type:
         return
@@ -99,7 +96,7 @@ def accept_types(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.accept-types", on=Kind.MSRP_MESSAGE)
-def accept_wrapped_types(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def accept_wrapped_types(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if _in_file_session(message.session):
         yield from wrapped_not_accepted(message)
 
@@ -108,7 +105,7 @@ def accept_wrapped_types(message: ChunkedMessage, flow: Flow) -> Iterator[Violat
 
 
 @rule("ft.single-file", on=Kind.MSRP_MESSAGE)
-def single_file(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def single_file(message: ChunkedMessage, flow: Flow) -> Outcomes:
     before = _file_before(message, flow)
     if before is None or _transfer_id(before) != _transfer_id(message) or _offered_again(before, message):
         return
@@ -117,7 +114,7 @@ def single_file(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.id.unchanged", on=Kind.MSRP_MESSAGE)
-def id_unchanged(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def id_unchanged(message: ChunkedMessage, flow: Flow) -> Outcomes:
     before = _file_before(message, flow)
     own = _transfer_id(message)
     if (
@@ -133,7 +130,7 @@ def id_unchanged(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.id.after-completion", on=Kind.SDP)
-def id_after_completion(description: Description, flow: Flow) -> Iterator[Violation]:
+def id_after_completion(description: Description, flow: Flow) -> Outcomes:
     if description.role is not Role.OFFER or description.dialog is None:
         return
     for end in description.ends:
@@ -149,7 +146,7 @@ def id_after_completion(description: Description, flow: Flow) -> Iterator[Violat
 
 
 @rule("ft.id.new", on=Kind.SDP)
-def id_new(description: Description, flow: Flow) -> Iterator[Violation]:
+def id_new(description: Description, flow: Flow) -> Outcomes:
     """A transfer that is taken up again is a new one."""
     if description.role is not Role.OFFER or description.dialog is not None:
         return
@@ -170,7 +167,7 @@ def id_new(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.bye-after", on=Kind.MSRP_MESSAGE, after=_BYE_SECONDS)
-def bye_after(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def bye_after(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if not _carries_a_file(message) or not message.complete or message.session is None:
         return
     dialog = message.session.dialog
@@ -180,7 +177,7 @@ def bye_after(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.cpim-part", on=Kind.MSRP_MESSAGE)
-def cpim_part(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def cpim_part(message: ChunkedMessage, flow: Flow) -> Outcomes:
     session = message.session
     if session is None or not _carries_a_file(message) or message.content_type == "message/cpim":
         return
@@ -195,7 +192,7 @@ def cpim_part(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.imdn-id", on=Kind.CPIM)
-def imdn_id(item: CpimItem, flow: Flow) -> Both:
+def imdn_id(item: CpimItem, flow: Flow) -> Outcomes:
     """An IMDN of the conversation of a file whose id is not one of the file's."""
     carrier = item.by_sip
     if carrier is None or not item.imdns or carrier.method != "MESSAGE":
@@ -222,7 +219,7 @@ def imdn_id(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("large.one-message", on=Kind.MSRP_MESSAGE)
-def one_message(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def one_message(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if not _is_large(message) or message.again is not None:
         return
     before = [known for known in _contents_before(message, flow) if known.complete]
@@ -232,7 +229,7 @@ def one_message(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("large.size-matches", on=Kind.MSRP_MESSAGE)
-def large_size(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def large_size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     file = _announced(message) if _is_large(message) and _is_whole(message) else None
     announced = file.selector.size if file is not None else None
     octets = payload_octets(message)

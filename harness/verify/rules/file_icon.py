@@ -10,7 +10,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.body_parts import BodyPart, body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd
 from harness.verify.rules.file_offer import files
 from harness.verify.rules.sdp_form import at_attribute
@@ -36,7 +36,7 @@ def _same_id(part: BodyPart, content_id: str) -> bool:
 
 
 @rule("ft.icon", on=Kind.SDP)
-def icon_beside_sdp(description: Description, flow: Flow) -> Iterator[Violation]:
+def icon_beside_sdp(description: Description, flow: Flow) -> Outcomes:
     for end, content_id in _icons(description):
         found = end.media.attribute("file-icon")
         wrong = _unrelated(description, content_id) if content_id else "a=file-icon:cid:<Content-ID>"
@@ -71,7 +71,7 @@ def _lies_in(part: BodyPart, around: BodyPart) -> bool:
 
 
 @rule("ft.icon.disposition", on=Kind.SDP)
-def icon_says_so(description: Description, flow: Flow) -> Iterator[Violation]:
+def icon_says_so(description: Description, flow: Flow) -> Outcomes:
     for _, content_id in _icons(description):
         for part in body_parts(description.entry):
             if _same_id(part, content_id) and part.purpose != "icon":

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.bodies.timestamp import parse_timestamp
 from harness.bodies.xml_node import Node, parse_document
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes, Violation
 from harness.verify.items import CpimItem
 
 MEDIA_TYPE = "application/vnd.gsma.rcs-ft-http+xml"
@@ -46,7 +44,7 @@ def _file(item: CpimItem) -> Node | None:
 
 
 @rule("ft.http.body", on=Kind.CPIM)
-def names_one_file(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def names_one_file(item: CpimItem, flow: Flow) -> Outcomes:
     root = _document(item)
     if isinstance(root, BodySyntaxError):
         yield _at(item, f"a document <file> of {NAMESPACE}", str(root))
@@ -59,7 +57,7 @@ def names_one_file(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.http.body.optional", on=Kind.CPIM)
-def says_what_the_file_is(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def says_what_the_file_is(item: CpimItem, flow: Flow) -> Outcomes:
     found = _file(item)
     if found is None:
         return
@@ -72,7 +70,7 @@ def says_what_the_file_is(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.http.until", on=Kind.CPIM)
-def link_is_valid_and_secure(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def link_is_valid_and_secure(item: CpimItem, flow: Flow) -> Outcomes:
     found = _file(item)
     data = found.child("data") if found is not None else None
     if data is None:

@@ -16,7 +16,7 @@ from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Violation
+from harness.verify.finding import Outcomes, Severity, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.rules.chat_session import another_service
 from harness.verify.rules.offer_answer import offer_of
@@ -70,12 +70,12 @@ def _selector(end: MsrpEnd) -> FileSelector | None:
 
 
 @rule("ft.icsi", on=Kind.SDP)
-def service_of_file(description: Description, flow: Flow) -> Iterator[Violation]:
+def service_of_file(description: Description, flow: Flow) -> Outcomes:
     yield from another_service(description, Service.FILE_TRANSFER)
 
 
 @rule("ft.push.direction", on=Kind.SDP)
-def push_direction(description: Description, flow: Flow) -> Iterator[Violation]:
+def push_direction(description: Description, flow: Flow) -> Outcomes:
     if description.role is Role.OFFER:
         for end in files(description):
             if end.direction is Direction.SENDRECV:
@@ -85,7 +85,7 @@ def push_direction(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.pull.direction", on=Kind.SDP)
-def pull_direction(description: Description, flow: Flow) -> Iterator[Violation]:
+def pull_direction(description: Description, flow: Flow) -> Outcomes:
     if any(_pairs(description)):
         yield from wrong_direction(description, Direction.RECVONLY)
 
@@ -94,7 +94,7 @@ def pull_direction(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.selector.present", on=Kind.SDP)
-def selector_present(description: Description, flow: Flow) -> Iterator[Violation]:
+def selector_present(description: Description, flow: Flow) -> Outcomes:
     if description.role is Role.CAPABILITY:
         for end in description.ends:
             found = end.media.attribute("file-selector")
@@ -105,7 +105,7 @@ def selector_present(description: Description, flow: Flow) -> Iterator[Violation
         yield from _missing_selector(end)
 
 
-def _missing_selector(end: MsrpEnd) -> Iterator[Violation]:
+def _missing_selector(end: MsrpEnd) -> Outcomes:
     found = end.media.all("file-selector")
     if not found:
         yield at_attribute(end, None, "a=file-selector", "none")
@@ -120,7 +120,7 @@ def _missing_selector(end: MsrpEnd) -> Iterator[Violation]:
 
 
 @rule("ft.selector.rcs-set", on=Kind.SDP)
-def selectors_of_rcs(description: Description, flow: Flow) -> Iterator[Violation]:
+def selectors_of_rcs(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         selector = _selector(end)
         if selector is None or description.role is not Role.OFFER or end.direction is not Direction.SENDONLY:
@@ -133,7 +133,7 @@ def selectors_of_rcs(description: Description, flow: Flow) -> Iterator[Violation
 
 
 @rule("ft.selector.syntax", on=Kind.SDP)
-def selector_syntax(description: Description, flow: Flow) -> Iterator[Violation]:
+def selector_syntax(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-selector")
         wrong = _wrong_selector(found.value) if found is not None and found.value else ""
@@ -172,7 +172,7 @@ def _own_selectors(description: Description) -> Iterator[MsrpEnd]:
 
 
 @rule("ft.selector.hex-case", on=Kind.SDP)
-def hash_in_upper_case(description: Description, flow: Flow) -> Iterator[Violation]:
+def hash_in_upper_case(description: Description, flow: Flow) -> Outcomes:
     for end in _own_selectors(description):
         found = end.media.attribute("file-selector")
         digits = [
@@ -183,7 +183,7 @@ def hash_in_upper_case(description: Description, flow: Flow) -> Iterator[Violati
 
 
 @rule("ft.selector.name-safe", on=Kind.SDP)
-def safe_name(description: Description, flow: Flow) -> Iterator[Violation]:
+def safe_name(description: Description, flow: Flow) -> Outcomes:
     for end in _own_selectors(description):
         found = end.media.attribute("file-selector")
         name = _NAME.search((found.value or "") if found else "")
@@ -202,7 +202,7 @@ def safe_name(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.selector.copied", on=Kind.SDP)
-def selectors_copied(description: Description, flow: Flow) -> Iterator[Violation]:
+def selectors_copied(description: Description, flow: Flow) -> Outcomes:
     for offered, answered in _pairs(description):
         asked, given = _selector(offered), _selector(answered)
         if asked is None or given is None or not receives_file(answered):
@@ -215,7 +215,7 @@ def selectors_copied(description: Description, flow: Flow) -> Iterator[Violation
 
 
 @rule("ft.selector.on-reject", on=Kind.SDP)
-def refusal_mirrors(description: Description, flow: Flow) -> Iterator[Violation]:
+def refusal_mirrors(description: Description, flow: Flow) -> Outcomes:
     for offered, answered in _pairs(description):
         if answered.port:
             continue
@@ -229,7 +229,7 @@ def refusal_mirrors(description: Description, flow: Flow) -> Iterator[Violation]
 
 
 @rule("ft.id.present", on=Kind.SDP)
-def id_present(description: Description, flow: Flow) -> Iterator[Violation]:
+def id_present(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-transfer-id")
         if found is None or not TOKEN.fullmatch(found.value or ""):
@@ -241,7 +241,7 @@ def id_present(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.id.random", on=Kind.SDP)
-def id_long_enough(description: Description, flow: Flow) -> Iterator[Violation]:
+def id_long_enough(description: Description, flow: Flow) -> Outcomes:
     if description.role is not Role.OFFER or description.entry.to_tag:
         return
     for end in files(description):
@@ -251,7 +251,7 @@ def id_long_enough(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.id.selector-change", on=Kind.SDP)
-def id_of_one_file(description: Description, flow: Flow) -> Iterator[Violation]:
+def id_of_one_file(description: Description, flow: Flow) -> Outcomes:
     if description.role is not Role.OFFER or description.dialog is None:
         return
     for end in files(description):
@@ -276,7 +276,7 @@ def _another_file(before: MsrpEnd, now: MsrpEnd) -> bool:
 # -- the other attributes -----------------------------------------------------------------------------------
 
 
-def _not_here(description: Description, name: str) -> Iterator[Violation]:
+def _not_here(description: Description, name: str) -> Outcomes:
     """The attribute in the answer of a receiver (8.3.1)."""
     for offered, answered in _pairs(description):
         found = answered.media.attribute(name)
@@ -285,7 +285,7 @@ def _not_here(description: Description, name: str) -> Iterator[Violation]:
 
 
 @rule("ft.disposition", on=Kind.SDP)
-def disposition(description: Description, flow: Flow) -> Iterator[Violation]:
+def disposition(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-disposition")
         if found is not None and not TOKEN.fullmatch(found.value or ""):
@@ -294,7 +294,7 @@ def disposition(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ft.disposition.value", on=Kind.SDP)
-def disposition_value(description: Description, flow: Flow) -> Iterator[Violation]:
+def disposition_value(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-disposition")
         value = (found.value or "") if found else "render"
@@ -303,7 +303,7 @@ def disposition_value(description: Description, flow: Flow) -> Iterator[Violatio
 
 
 @rule("ft.date", on=Kind.SDP)
-def dates(description: Description, flow: Flow) -> Iterator[Violation]:
+def dates(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-date")
         if found is None or receives_file(end):
@@ -330,12 +330,12 @@ def _wrong_weekday(value: str) -> str:
 
 
 @rule("ft.icon.push-answer", on=Kind.SDP)
-def icon_in_answer(description: Description, flow: Flow) -> Iterator[Violation]:
+def icon_in_answer(description: Description, flow: Flow) -> Outcomes:
     yield from _not_here(description, "file-icon")
 
 
 @rule("ft.range.form", on=Kind.SDP)
-def range_form(description: Description, flow: Flow) -> Iterator[Violation]:
+def range_form(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-range")
         if found is not None and _range(found) is None:
@@ -356,7 +356,7 @@ def _range(found: Attribute | None) -> tuple[int, int | None] | None:
 
 
 @rule("ft.range.answer-only", on=Kind.SDP)
-def range_not_offered(description: Description, flow: Flow) -> Iterator[Violation]:
+def range_not_offered(description: Description, flow: Flow) -> Outcomes:
     for offered, answered in _pairs(description):
         found = answered.media.attribute("file-range")
         if answered.port and found is not None and "file-range" not in offered.media:
@@ -364,7 +364,7 @@ def range_not_offered(description: Description, flow: Flow) -> Iterator[Violatio
 
 
 @rule("ft.accept-types.value", on=Kind.SDP)
-def type_of_file(description: Description, flow: Flow) -> Iterator[Violation]:
+def type_of_file(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         selector = _selector(end)
         kind = selector.type if selector else None

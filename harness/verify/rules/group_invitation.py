@@ -6,7 +6,6 @@ RFC 5366 3 to 5, RFC 5364 4, RFC 5363 4, RFC 4579; RFC 4826 for the list.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 
 from harness.bodies.resource_lists import COPIES, MEDIA_TYPE, ResourceLists, parse_resource_lists
@@ -15,13 +14,11 @@ from harness.verify.body_parts import BodyPart, body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, option_tags, party_of, shown, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Violation
 from harness.verify.items import SipEntry
 from harness.verify.rules.chat_session import is_group_chat
 
 TAG = "recipient-list-invite"
-
-Both = Iterator[Violation | Unverifiable]
 
 
 def _list_of(entry: SipEntry) -> BodyPart | None:
@@ -52,13 +49,13 @@ def _invites(entry: SipEntry) -> bool:
 
 
 @rule("session.group.adhoc.require", on=Kind.REQUEST, methods=("INVITE",))
-def list_required(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_required(entry: SipEntry, flow: Flow) -> Outcomes:
     if _invites(entry) and _list_of(entry) is not None and TAG not in option_tags(entry.sip, "Require"):
         yield Violation(f"Require: {TAG}", entry.sip.get("Require") or "none", "Require")
 
 
 @rule("session.group.adhoc.body", on=Kind.REQUEST, methods=("INVITE",))
-def list_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _invites(entry) or TAG not in option_tags(entry.sip, "Require") or is_encoded(entry.sip):
         return
     piece = _list_of(entry)
@@ -75,14 +72,14 @@ def list_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.require-misuse", on=Kind.REQUEST, methods=("INVITE",))
-def list_required_of_invitee(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_required_of_invitee(entry: SipEntry, flow: Flow) -> Outcomes:
     if TAG in option_tags(entry.sip, "Require"):
         actual = f"{TAG} {'' if _list_of(entry) else 'without a list, '}to who is invited"
         yield Violation(f"{TAG} only towards a conference factory", actual, "Require")
 
 
 @rule("session.group.history-handling", on=Kind.REQUEST, methods=("INVITE", "MESSAGE"))
-def history_is_optional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def history_is_optional(entry: SipEntry, flow: Flow) -> Outcomes:
     for piece in body_parts(entry):
         if piece.purpose != "recipient-list-history":
             continue
@@ -96,7 +93,7 @@ def history_is_optional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.list.flat", on=Kind.REQUEST, methods=("INVITE", "MESSAGE"))
-def list_is_flat(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_is_flat(entry: SipEntry, flow: Flow) -> Outcomes:
     piece = _list_of(entry)
     found = _read(piece)
     if found is None or piece is None:
@@ -110,7 +107,7 @@ def list_is_flat(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.list.copycontrol", on=Kind.REQUEST, methods=("INVITE", "MESSAGE"))
-def list_says_how_to_copy(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_says_how_to_copy(entry: SipEntry, flow: Flow) -> Outcomes:
     piece = _list_of(entry)
     found = _read(piece)
     for each in found.recipients if found is not None and piece is not None else ():
@@ -125,7 +122,7 @@ def list_says_how_to_copy(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.list.unique", on=Kind.REQUEST, methods=("INVITE", "MESSAGE"))
-def list_names_each_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_names_each_once(entry: SipEntry, flow: Flow) -> Outcomes:
     piece = _list_of(entry)
     found = _read(piece)
     if found is None or piece is None:
@@ -164,7 +161,7 @@ def _senders(entry: SipEntry) -> frozenset[str]:
 
 
 @rule("session.group.contact-isfocus", on=Kind.SIP, methods=("INVITE",))
-def focus_says_so(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def focus_says_so(entry: SipEntry, flow: Flow) -> Outcomes:
     """The 2xx to who made a group, and the INVITE of a focus, told by the members it lists."""
     if entry.sender is not Party.NETWORK or not entry.contacts:
         return

@@ -5,7 +5,6 @@ RFC 3515, RFC 5368 4 to 7, RFC 4488; what CPM clients do when they rejoin.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import unquote
 
 from harness.sip.event_headers import ReferTo
@@ -13,7 +12,7 @@ from harness.verify.body_parts import body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_uri_text, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 
 LIST = "recipient-list"
@@ -23,7 +22,7 @@ LIST = "recipient-list"
 
 
 @rule("session.group.rejoin", on=Kind.REQUEST, methods=("INVITE",))
-def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Outcomes:
     request = entry.request
     before = _group_before(entry, flow) if request is not None and not entry.to_tag else None
     if before is None or request is None:
@@ -86,7 +85,7 @@ def _names_list(entry: SipEntry) -> bool:
 
 
 @rule("session.group.refer", on=Kind.REQUEST, methods=("REFER",))
-def refers_to_a_list(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def refers_to_a_list(entry: SipEntry, flow: Flow) -> Outcomes:
     text = entry.sip.get("Refer-To") or ""
     lists = [part for part in body_parts(entry) if part.purpose == LIST]
     if not _names_list(entry):
@@ -103,7 +102,7 @@ def refers_to_a_list(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.group.refer.norefersub", on=Kind.REQUEST, methods=("REFER",))
-def wants_no_subscription(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def wants_no_subscription(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _names_list(entry):
         return
     if "norefersub" not in option_tags(entry.sip, "Require"):

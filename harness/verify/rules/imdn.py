@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.bodies.imdn import IMDN_XML_NAMESPACE, MEDIA_TYPE, STATUSES, Imdn
 from harness.bodies.multipart import split_multipart
@@ -12,7 +11,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_anonymous, party_of, same_uri_text, stated_services, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.rules.cpim import ANONYMOUS, misspelled
 from harness.verify.rules.imdn_chain import (
@@ -50,11 +49,10 @@ _NEEDED: dict[tuple[str, str], frozenset[str]] = {
     **{("display", status): frozenset({"display"}) for status in STATUSES["display"]},
     **{("processing", status): frozenset({"processing"}) for status in STATUSES["processing"]},
 }
-Both = Iterator[Violation | Unverifiable]
 
 
 @rule("imdn.no-imdn-for-imdn", on=Kind.CPIM)
-def no_imdn_for_imdn(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def no_imdn_for_imdn(item: CpimItem, flow: Flow) -> Outcomes:
     if not item.is_notification:
         return
     if requests_in(item):
@@ -66,7 +64,7 @@ def no_imdn_for_imdn(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.only-requested", on=Kind.CPIM)
-def only_requested(item: CpimItem, flow: Flow) -> Both:
+def only_requested(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         needed = _NEEDED.get((imdn.notification or "", imdn.status or ""))
         originals = [known for known in originals_of(item, imdn, flow) if not known.is_notification]
@@ -85,7 +83,7 @@ def only_requested(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.once-per-type", on=Kind.CPIM)
-def once_per_type(item: CpimItem, flow: Flow) -> Both:
+def once_per_type(item: CpimItem, flow: Flow) -> Outcomes:
     told: set[tuple[str | None, str, str]] = set()
     for imdn in item.imdns:
         key = imdn.message_id, imdn.notification or "", imdn.recipient_uri or ""
@@ -108,7 +106,7 @@ def once_per_type(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.once-per-type.network", on=Kind.CPIM)
-def once_per_type_network(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def once_per_type_network(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         for known in reported_before(item, imdn, flow):
             same_maker = _maker(known.item, known.imdn) == _maker(item, imdn)
@@ -122,13 +120,13 @@ def once_per_type_network(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.no-processing-from-ue", on=Kind.CPIM)
-def no_processing(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def no_processing(item: CpimItem, flow: Flow) -> Outcomes:
     if any(imdn.notification == "processing" for imdn in item.imdns):
         yield at_item(item, "no processing-notification from an endpoint", "processing-notification")
 
 
 @rule("imdn.order", on=Kind.CPIM)
-def order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def order(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         if not says(imdn, "delivered"):
             continue
@@ -140,7 +138,7 @@ def order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.order.network", on=Kind.CPIM)
-def order_network(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def order_network(item: CpimItem, flow: Flow) -> Outcomes:
     delivered_here = {imdn.message_id for imdn in item.imdns if says(imdn, "delivered")}
     for imdn in item.imdns:
         if not says(imdn, "displayed") or imdn.message_id in delivered_here:
@@ -151,7 +149,7 @@ def order_network(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.after-2xx", on=Kind.CPIM)
-def after_refusal(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def after_refusal(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         originals = [known for known in originals_of(item, imdn, flow) if by_message(known)]
         finals = [final_of(known) for known in originals]
@@ -164,7 +162,7 @@ def after_refusal(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.after-2xx", on=Kind.RESPONSE, methods=("MESSAGE",))
-def before_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def before_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or entry.status < 200 or transaction.final is not entry:
         return
@@ -185,7 +183,7 @@ def before_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.content-disposition", on=Kind.CPIM)
-def content_disposition(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def content_disposition(item: CpimItem, flow: Flow) -> Outcomes:
     if item.is_notification and disposition_of(item) != "notification":
         yield at_item(
             item, "Content-Disposition: notification", mime_value(item, "Content-Disposition") or "none"
@@ -193,7 +191,7 @@ def content_disposition(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.content-type", on=Kind.CPIM)
-def content_type(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def content_type(item: CpimItem, flow: Flow) -> Outcomes:
     kind = item.cpim.content_type if item.cpim else None
     if item.cpim is None or kind is None:  # cpim.content-type.present has that
         return
@@ -210,7 +208,7 @@ def content_type(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.own-message-id", on=Kind.CPIM)
-def own_message_id(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def own_message_id(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None or not item.is_notification or misspelled(item.cpim, "Message-ID"):
         return
     value = item.message_id
@@ -219,7 +217,7 @@ def own_message_id(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.addressing.sip", on=Kind.CPIM)
-def addressing_sip(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def addressing_sip(item: CpimItem, flow: Flow) -> Outcomes:
     if not by_message(item):
         return
     for imdn in item.imdns:
@@ -238,7 +236,7 @@ def addressing_sip(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 @rule("imdn.addressing.cpim", on=Kind.CPIM)
 @rule("imdn.addressing.cpim.network", on=Kind.CPIM)
-def addressing_cpim(item: CpimItem, flow: Flow) -> Both:
+def addressing_cpim(item: CpimItem, flow: Flow) -> Outcomes:
     own = item.cpim.to if item.cpim else None
     if own is None:
         return
@@ -252,7 +250,7 @@ def addressing_cpim(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.record-route", on=Kind.CPIM)
-def record_route(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def record_route(item: CpimItem, flow: Flow) -> Outcomes:
     if not item.is_notification:
         return
     if imdn_headers(item, "IMDN-Record-Route"):
@@ -271,7 +269,7 @@ def record_route(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.from-is-recipient", on=Kind.CPIM)
-def from_is_recipient(item: CpimItem, flow: Flow) -> Both:
+def from_is_recipient(item: CpimItem, flow: Flow) -> Outcomes:
     """The recipient-uri of the document decides; without one the sender, when nothing in the chain hides it.
 
     A network that writes anonymous into one IMDN of a message and a number into the other shows that its From
@@ -293,7 +291,7 @@ def from_is_recipient(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.same-conversation", on=Kind.CPIM)
-def same_conversation(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def same_conversation(item: CpimItem, flow: Flow) -> Outcomes:
     """The session in which deferred messages are fetched is none of the conversations they belong to."""
     own = item.by_sip.sip.get("Conversation-ID") if item.by_sip and by_message(item) else None
     for imdn in item.imdns if own else ():
@@ -307,7 +305,7 @@ def same_conversation(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.not-mixed-with-im", on=Kind.CPIM)
-def not_mixed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def not_mixed(item: CpimItem, flow: Flow) -> Outcomes:
     if not item.is_notification:
         return
     beside = item.by_sip.bodies if item.by_sip else []
@@ -317,7 +315,7 @@ def not_mixed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
         yield at_item(item, "an IMDN alone in its message", f"{', '.join(foreign) or 'an IM'} beside it")
 
 
-def _sip_target(item: CpimItem, original: CpimItem) -> Iterator[Violation]:
+def _sip_target(item: CpimItem, original: CpimItem) -> Outcomes:
     """Request-URI and To of the IMDN against who sent the original (RFC 5438 12.1.3.1)."""
     carrier = signalling_of(original)
     wanted = identities(carrier, ("From", "P-Asserted-Identity", "Referred-By"))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.bodies.multipart import MultipartFault, split_multipart
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.due import Way, due_of, is_first_taken, taken_at, way_now
 from harness.verify.engine import Flow
-from harness.verify.finding import Unverifiable, Violation
+from harness.verify.finding import Outcomes, Unverifiable, Violation
 from harness.verify.items import CpimItem
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.cross_layer import radio_switched
 from harness.verify.rules.imdn_chain import at_item, originals_of, requests_in
-
-Both = Iterator[Violation | Unverifiable]
 
 AWAITED_SECONDS = 30.0
 _COMPOSING = "application/im-iscomposing+xml"
 
 
 @rule("imdn.route.session", on=Kind.CPIM)
-def route(item: CpimItem, flow: Flow) -> Both:
+def route(item: CpimItem, flow: Flow) -> Outcomes:
     carrier = item.by_sip
     if carrier is None or carrier.method != "MESSAGE":
         return
@@ -46,7 +42,7 @@ def _may_be_lost(asked: MsrpEntry, item: CpimItem, flow: Flow) -> bool:
 
 
 @rule("imdn.timeout", on=Kind.CPIM, after=AWAITED_SECONDS, receiver=True)
-def timeout(item: CpimItem, flow: Flow) -> Both:
+def timeout(item: CpimItem, flow: Flow) -> Outcomes:
     """Of delivery alone: when a user looks at a message nobody can say."""
     taken = taken_at(item)
     if taken is None or not flow.from_start or not is_first_taken(item, flow.assembly):
@@ -66,7 +62,7 @@ def timeout(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.aggregate", on=Kind.CPIM)
-def aggregate(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def aggregate(item: CpimItem, flow: Flow) -> Outcomes:
     cpim = item.cpim
     kind = cpim.content_type if cpim else None
     if cpim is None or kind is None or not item.is_notification or kind.type != "multipart":
@@ -83,7 +79,7 @@ def aggregate(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.request.not-on-iscomposing", on=Kind.CPIM)
-def not_on_composing(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def not_on_composing(item: CpimItem, flow: Flow) -> Outcomes:
     kind = item.cpim.content_type if item.cpim else None
     if kind is not None and kind.essence == _COMPOSING and requests_in(item):
         yield at_item(item, "no Disposition-Notification for a sign of typing", requests_in(item)[0])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import same_uri_text
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Violation
+from harness.verify.finding import Outcomes, Severity
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.cpim import ANONYMOUS, misspelled
@@ -32,7 +31,7 @@ _NARROW = (
 
 
 @rule("imdn.request.message-id", on=Kind.CPIM)
-def request_message_id(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def request_message_id(item: CpimItem, flow: Flow) -> Outcomes:
     cpim = item.cpim
     if cpim is None or not cpim.asks_for_imdn or item.is_notification or misspelled(cpim, "Message-ID"):
         return
@@ -44,7 +43,7 @@ def request_message_id(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.request.message-id.entropy", on=Kind.CPIM)
-def message_id_entropy(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def message_id_entropy(item: CpimItem, flow: Flow) -> Outcomes:
     value = item.message_id
     if not value:
         return
@@ -67,7 +66,7 @@ def message_id_entropy(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.message-id.unique", on=Kind.CPIM)
-def message_id_unique(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def message_id_unique(item: CpimItem, flow: Flow) -> Outcomes:
     value = item.message_id
     if not value or item.cpim is None or not item.cpim.content:
         return
@@ -90,14 +89,14 @@ def message_id_unique(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.request.values", on=Kind.CPIM)
-def request_values(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def request_values(item: CpimItem, flow: Flow) -> Outcomes:
     for value in requests_in(item):
         if not _REQUEST.fullmatch(value):
             yield at_item(item, "a comma list of tokens", value)
 
 
 @rule("imdn.request.values.unknown-token", on=Kind.CPIM)
-def unknown_token(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def unknown_token(item: CpimItem, flow: Flow) -> Outcomes:
     requests = requests_in(item)
     if len(requests) > 1:
         yield at_item(item, "Disposition-Notification once", f"{len(requests)} times")

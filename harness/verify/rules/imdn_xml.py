@@ -12,7 +12,7 @@ from harness.bodies.timestamp import Timestamp, parse_timestamp
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.rules.imdn_chain import (
     addressees_of,
@@ -21,8 +21,6 @@ from harness.verify.rules.imdn_chain import (
     originals_of,
     senders_of,
 )
-
-Both = Iterator[Violation | Unverifiable]
 
 # The order of the schema (RFC 5438 11.1.9).
 _PLACES = {
@@ -36,7 +34,7 @@ _PLACES = {
 
 
 @rule("imdn.xml.wellformed", on=Kind.CPIM)
-def wellformed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def wellformed(item: CpimItem, flow: Flow) -> Outcomes:
     if item.imdn_error is not None:
         yield at_item(item, "well-formed XML", str(item.imdn_error))
     wanted = {ImdnFault.ENCODING: "XML in UTF-8", ImdnFault.VERSION: "XML 1.0"}
@@ -50,7 +48,7 @@ def wellformed(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.namespace", on=Kind.CPIM)
-def namespace(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def namespace(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         if (imdn.root.namespace, imdn.root.name) != (IMDN_XML_NAMESPACE, "imdn"):
             yield at_item(
@@ -59,7 +57,7 @@ def namespace(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.message-id", on=Kind.CPIM)
-def xml_message_id(item: CpimItem, flow: Flow) -> Both:
+def xml_message_id(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         value = imdn.message_id
         if not value:
@@ -71,14 +69,14 @@ def xml_message_id(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.xml.datetime-present", on=Kind.CPIM)
-def xml_datetime_present(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_datetime_present(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         if imdn.datetime is None:
             yield at_item(item, "datetime of the reported message", "none")
 
 
 @rule("imdn.xml.datetime-value", on=Kind.CPIM)
-def xml_datetime_value(item: CpimItem, flow: Flow) -> Both:
+def xml_datetime_value(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         own = _stamp(imdn.datetime)
         if own is None:
@@ -91,7 +89,7 @@ def xml_datetime_value(item: CpimItem, flow: Flow) -> Both:
 
 
 @rule("imdn.xml.datetime-form", on=Kind.CPIM)
-def xml_datetime_form(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_datetime_form(item: CpimItem, flow: Flow) -> Outcomes:
     """A form copied from the message is the fault of the message (cpim.datetime.rfc3339)."""
     for imdn in item.imdns:
         sources = [known.cpim.get("DateTime") for known in originals_of(item, imdn, flow) if known.cpim]
@@ -100,7 +98,7 @@ def xml_datetime_form(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.one-type", on=Kind.CPIM)
-def one_type(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def one_type(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         names = [element.name for element in imdn.notifications]
         if len(names) > 1:
@@ -110,14 +108,14 @@ def one_type(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.one-type.extension", on=Kind.CPIM)
-def one_type_extension(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def one_type_extension(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         if not imdn.notifications and imdn.foreign:
             yield at_item(item, "a notification element of RFC 5438", f"only {_named(imdn.foreign[0])}")
 
 
 @rule("imdn.xml.status", on=Kind.CPIM)
-def xml_status(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_status(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn, element in _single_notifications(item):
         statuses = [child for child in element.children if _is(child, imdn, "status")]
         if len(statuses) != 1:
@@ -132,7 +130,7 @@ def xml_status(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.status.extension", on=Kind.CPIM)
-def xml_status_extension(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_status_extension(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn, element in _single_notifications(item):
         for status in element.children:
             foreign = [child for child in status.children if _is_foreign(child, imdn)]
@@ -141,7 +139,7 @@ def xml_status_extension(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.order", on=Kind.CPIM)
-def xml_order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_order(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         names = [_PLACES[name] for name in imdn.order if name in _PLACES]
         if names != sorted(names):
@@ -150,7 +148,7 @@ def xml_order(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.foreign-ns", on=Kind.CPIM)
-def xml_foreign(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_foreign(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         unqualified = [child.name for child in imdn.foreign if not child.namespace]
         for name in (*(child.name for child in imdn.unknown), *unqualified):
@@ -158,7 +156,7 @@ def xml_foreign(item: CpimItem, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("imdn.xml.original-recipient", on=Kind.CPIM)
-def xml_original_recipient(item: CpimItem, flow: Flow) -> Iterator[Violation]:
+def xml_original_recipient(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         copies = originals_of(item, imdn, flow)
         if copies and imdn.original_recipient_uri is None and all(map(_original_to, copies)):

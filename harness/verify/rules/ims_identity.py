@@ -18,7 +18,7 @@ from harness.sip.uri import Uri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_anonymous, party_of, same_uri, shown, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Violation
+from harness.verify.finding import Outcomes, Severity, Violation
 from harness.verify.items import SipEntry, reading
 from harness.verify.rules.ims_service import INITIAL, is_cpm, is_group, is_initial
 
@@ -55,7 +55,7 @@ def _wrong_identities(entry: SipEntry, name: str) -> Violation | None:
 
 
 @rule("ims.ppi.form", on=Kind.REQUEST)
-def ppi_form(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def ppi_form(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.sip.get("P-Preferred-Identity") is not None:
         wrong = _wrong_identities(entry, "P-Preferred-Identity")
         if wrong is not None:
@@ -63,7 +63,7 @@ def ppi_form(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.ppi.from-consistent", on=Kind.REQUEST, methods=_INITIAL_WITH_IDENTITY)
-def ppi_from(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def ppi_from(entry: SipEntry, flow: Flow) -> Outcomes:
     preferred = _identities(entry, "P-Preferred-Identity")
     if not preferred or entry.from_ is None or entry.to_tag or is_anonymous(entry.from_):
         return
@@ -79,7 +79,7 @@ def ppi_from(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.pai.present", on=Kind.REQUEST, methods=_INITIAL_WITH_IDENTITY)
-def pai_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pai_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.to_tag:
         return
     privacy = {value.strip().lower() for value in re.split("[;,]", entry.sip.get("Privacy") or "")}
@@ -97,7 +97,7 @@ def _is_protected(entry: SipEntry) -> bool:
 
 
 @rule("ims.pani.present", on=Kind.SIP)
-def pani_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pani_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.request is not None:
         due = entry.method not in ("ACK", "CANCEL") and _is_protected(entry)
     else:
@@ -107,7 +107,7 @@ def pani_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.pani.not-allowed", on=Kind.SIP)
-def pani_not_allowed(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pani_not_allowed(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get(_PANI)
     if value is None:
         return
@@ -118,7 +118,7 @@ def pani_not_allowed(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.pani.unprotected", on=Kind.REQUEST, methods=("REGISTER",))
-def pani_unprotected(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pani_unprotected(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get(_PANI) or ""
     authorization = entry.sip.get("Authorization") or ""
     answered = re.search(r'response\s*=\s*"[^"]+"', authorization) is not None
@@ -127,7 +127,7 @@ def pani_unprotected(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.pani.syntax", on=Kind.SIP)
-def pani_syntax(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pani_syntax(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values(_PANI):
         info = reading(partial(AccessNetworkInfo.parse, value))
         pairs = info.parameters.pairs if info is not None else ()
@@ -148,7 +148,7 @@ def _is_info(name: str, written: str | None) -> bool:
 
 
 @rule("ims.pani.ecgi-length", on=Kind.SIP)
-def pani_cell_length(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def pani_cell_length(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values(_PANI):
         info = reading(partial(AccessNetworkInfo.parse, value))
         cell = info.parameters.get("utran-cell-id-3gpp") if info is not None else None
@@ -168,7 +168,7 @@ def _instances(entry: SipEntry) -> list[str]:
 
 
 @rule("ims.sip-instance.form", on=Kind.SIP)
-def instance_form(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def instance_form(entry: SipEntry, flow: Flow) -> Outcomes:
     for contact in entry.contacts:
         if "+sip.instance" not in contact.parameters:
             continue
@@ -185,7 +185,7 @@ def instance_form(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.sip-instance.spare-zero", on=Kind.SIP)
-def instance_spare(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def instance_spare(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in _instances(entry):
         found = re.match(r"<?urn:gsma:imei:\d{8}-\d{6}-(\d)", value, re.IGNORECASE)
         if found is not None and found[1] != "0":
@@ -193,7 +193,7 @@ def instance_spare(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.sip-instance.non-register", on=Kind.SIP)
-def instance_elsewhere(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def instance_elsewhere(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.method == "REGISTER" or _is_emergency(entry):
         return
     for value in _instances(entry):
@@ -211,7 +211,7 @@ def _is_emergency(entry: SipEntry) -> bool:
 
 
 @rule("ims.request-uri.public", on=Kind.REQUEST, methods=INITIAL)
-def request_uri_public(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def request_uri_public(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.request is None or not is_initial(entry) or not is_cpm(entry) or is_group(entry):
         return
     uri = uri_of(entry.request.uri)
@@ -237,7 +237,7 @@ def _is_phone(uri: Uri) -> bool:
 
 
 @rule("ims.user-phone", on=Kind.REQUEST)
-def user_phone(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def user_phone(entry: SipEntry, flow: Flow) -> Outcomes:
     for name, uri in _addressed(entry):
         if uri.scheme.lower() not in ("sip", "sips"):
             continue
@@ -265,13 +265,13 @@ def _addressed(entry: SipEntry) -> Iterator[tuple[str, Uri]]:
 
 
 @rule("ims.imsi-derived", on=Kind.REQUEST, methods=INITIAL)
-def imsi_derived(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def imsi_derived(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.from_ is not None and not entry.to_tag and _IMSI_USER.fullmatch(entry.from_.uri.user or ""):
         yield Violation("a public identity of the subscription", shown(entry.from_.uri.text), "From")
 
 
 @rule("ims.user-agent", on=Kind.REQUEST)
-def user_agent(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def user_agent(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.method not in INITIAL or entry.to_tag:
         return
     value = entry.sip.get("User-Agent")

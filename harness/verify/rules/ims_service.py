@@ -26,7 +26,7 @@ from harness.verify.comparison import (
     tag_values,
 )
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, reading
 
 INITIAL = ("INVITE", "MESSAGE")
@@ -104,13 +104,13 @@ def services_of(entry: SipEntry) -> frozenset[Service]:
 
 
 @rule("ims.p-preferred-service.present", on=Kind.REQUEST, methods=INITIAL)
-def preferred_service_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def preferred_service_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if is_initial(entry) and is_cpm(entry) and not stated_services(entry.sip):
         yield Violation("P-Preferred-Service", "none")
 
 
 @rule("ims.p-preferred-service.plain-urn", on=Kind.REQUEST)
-def preferred_service_plain(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def preferred_service_plain(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.sip.get("P-Preferred-Service") is None:
         return
     values = entry.sip.values("P-Preferred-Service")
@@ -122,7 +122,7 @@ def preferred_service_plain(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.p-preferred-service.value", on=Kind.REQUEST, methods=INITIAL)
-def preferred_service_value(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def preferred_service_value(entry: SipEntry, flow: Flow) -> Outcomes:
     if not is_initial(entry) or not is_cpm(entry) or is_notification(entry):
         return
     expected = {service.icsi for service in services_of(entry)}
@@ -133,7 +133,7 @@ def preferred_service_value(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.p-preferred-service.not-in-response", on=Kind.SIP)
-def service_not_here(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def service_not_here(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.request is not None and entry.method not in _NO_SERVICE_IN:
         return
     for name in ("P-Preferred-Service", "P-Asserted-Service"):
@@ -143,7 +143,7 @@ def service_not_here(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             yield Violation(f"no {name} in {place}", entry.sip.get(name) or "", name, severity=severity)
 
 
-def _accept_contact_missing(entry: SipEntry) -> Iterator[Violation]:
+def _accept_contact_missing(entry: SipEntry) -> Outcomes:
     if not is_initial(entry) or not is_cpm(entry):
         return
     if not any(
@@ -157,17 +157,17 @@ def _accept_contact_missing(entry: SipEntry) -> Iterator[Violation]:
 
 
 @rule("ims.accept-contact.present", on=Kind.REQUEST, methods=INITIAL)
-def accept_contact_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def accept_contact_present(entry: SipEntry, flow: Flow) -> Outcomes:
     yield from _accept_contact_missing(entry)
 
 
 @rule("ims.accept-contact.present.network", on=Kind.REQUEST, methods=INITIAL)
-def accept_contact_present_network(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def accept_contact_present_network(entry: SipEntry, flow: Flow) -> Outcomes:
     yield from _accept_contact_missing(entry)
 
 
 @rule("ims.accept-contact.grammar", on=Kind.REQUEST)
-def accept_contact_grammar(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def accept_contact_grammar(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values("Accept-Contact"):
         parameters = _accept_parameters(value)
         if parameters is None:
@@ -191,7 +191,7 @@ def _raw_urn_tags(entry: SipEntry) -> Iterator[tuple[str, str, str]]:
 
 
 @rule("ims.accept-contact.icsi-encoding", on=Kind.REQUEST)
-def icsi_encoding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def icsi_encoding(entry: SipEntry, flow: Flow) -> Outcomes:
     for header, name, text in _raw_urn_tags(entry):
         inner = text[1:-1]
         if len(text) < 2 or text[0] != '"' or text[-1] != '"':
@@ -203,14 +203,14 @@ def icsi_encoding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.accept-contact.icsi-encoding.needless", on=Kind.REQUEST)
-def icsi_encoding_needless(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def icsi_encoding_needless(entry: SipEntry, flow: Flow) -> Outcomes:
     for header, _, text in _raw_urn_tags(entry):
         if re.search("%2[DE]", text, re.IGNORECASE) or text.strip('"').startswith("<"):
             yield Violation("only the colons escaped", shown(text), header)
 
 
 @rule("ims.accept-contact.list", on=Kind.REQUEST)
-def icsi_list(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def icsi_list(entry: SipEntry, flow: Flow) -> Outcomes:
     for header, _, text in _raw_urn_tags(entry):
         if re.search(r"\s", text):
             yield Violation("commas without white space", shown(text), header)
@@ -237,21 +237,21 @@ def _proper_urns(entry: SipEntry) -> set[str]:
 
 
 @rule("ims.accept-contact.tag-name", on=Kind.REQUEST)
-def tag_name(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def tag_name(entry: SipEntry, flow: Flow) -> Outcomes:
     for name, urn in _look_alikes(entry):
         if urn not in _proper_urns(entry):
             yield Violation(f"{ICSI_TAG} or {IARI_TAG}", name, "Accept-Contact")
 
 
 @rule("ims.accept-contact.tag-extra", on=Kind.REQUEST)
-def tag_extra(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def tag_extra(entry: SipEntry, flow: Flow) -> Outcomes:
     for name, urn in _look_alikes(entry):
         if urn in _proper_urns(entry):
             yield Violation("the proper tag alone", f"{name} beside it", "Accept-Contact")
 
 
 @rule("ims.accept-contact.equals-pps", on=Kind.REQUEST, methods=INITIAL)
-def accept_contact_equals_service(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def accept_contact_equals_service(entry: SipEntry, flow: Flow) -> Outcomes:
     asked = {urn for urn in accepted_icsis(entry.sip) if urn.startswith(ICSI_PREFIX)}
     stated = [urn for urn in stated_services(entry.sip) if _PLAIN_URN.fullmatch(urn)]
     if (
@@ -272,7 +272,7 @@ def _service_icsis(entry: SipEntry) -> set[str]:
     return set(accepted_icsis(request.sip) & CPM_ICSIS) or {urn.removesuffix(".group") for urn in stated}
 
 
-def _contact_without_icsi(entry: SipEntry) -> Iterator[Violation]:
+def _contact_without_icsi(entry: SipEntry) -> Outcomes:
     if entry.response is not None and not (101 <= entry.status < 300 and entry.contacts):
         return
     icsis = _service_icsis(entry)
@@ -281,17 +281,17 @@ def _contact_without_icsi(entry: SipEntry) -> Iterator[Violation]:
 
 
 @rule("ims.contact.feature-tag", on=Kind.SIP, methods=("INVITE",))
-def contact_feature_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_feature_tag(entry: SipEntry, flow: Flow) -> Outcomes:
     yield from _contact_without_icsi(entry)
 
 
 @rule("ims.contact.feature-tag.network", on=Kind.SIP, methods=("INVITE",))
-def contact_feature_tag_network(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_feature_tag_network(entry: SipEntry, flow: Flow) -> Outcomes:
     yield from _contact_without_icsi(entry)
 
 
 @rule("ims.contact.feature-tag-match", on=Kind.SIP, methods=("INVITE",))
-def contact_feature_tag_match(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_feature_tag_match(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.response is not None and not 200 <= entry.status < 300:
         return
     shown_icsis, expected = contact_icsis(entry.sip), _service_icsis(entry)
@@ -300,7 +300,7 @@ def contact_feature_tag_match(entry: SipEntry, flow: Flow) -> Iterator[Violation
 
 
 @rule("imdn.feature-tag", on=Kind.REQUEST, methods=("MESSAGE",))
-def service_of_notification(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def service_of_notification(entry: SipEntry, flow: Flow) -> Outcomes:
     stated = set(stated_services(entry.sip)) & CPM_ICSIS
     named = stated or accepted_icsis(entry.sip) & CPM_ICSIS
     if is_notification(entry) and named and not any(covers(Service.PAGER.icsi, urn) for urn in named):
@@ -309,7 +309,7 @@ def service_of_notification(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.request-disposition", on=Kind.REQUEST, methods=("MESSAGE",))
-def request_disposition(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def request_disposition(entry: SipEntry, flow: Flow) -> Outcomes:
     if not is_initial(entry) or not is_cpm(entry):
         return
     values = [value.strip().lower() for value in entry.sip.values("Request-Disposition")]
@@ -325,7 +325,7 @@ def request_disposition(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.conversation-id.present", on=Kind.REQUEST, methods=INITIAL)
-def conversation_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def conversation_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if not is_initial(entry) or not is_cpm(entry):
         return
     values = entry.sip.get_all("Conversation-ID")
@@ -341,7 +341,7 @@ def _is_earlier(request: SipEntry, entry: SipEntry) -> bool:
 
 
 @rule("ims.conversation-id.stable", on=Kind.REQUEST, methods=INITIAL)
-def conversation_stable(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def conversation_stable(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Conversation-ID")
     if not value or not is_initial(entry) or not is_cpm(entry) or is_notification(entry):
         return
@@ -361,7 +361,7 @@ def conversation_stable(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.contribution-id.present", on=Kind.REQUEST, methods=INITIAL)
-def contribution_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contribution_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if not is_initial(entry) or not is_cpm(entry):
         return
     value = entry.sip.get("Contribution-ID")
@@ -385,14 +385,14 @@ def _joins(entry: SipEntry) -> bool:
 
 
 @rule("ims.contribution-id.entropy", on=Kind.REQUEST, methods=INITIAL)
-def contribution_entropy(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contribution_entropy(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Contribution-ID")
     if value and is_initial(entry) and not _UUID.fullmatch(value) and not _HEX.fullmatch(value):
         yield Violation("a UUID or 32 hexadecimal digits", shown(value), "Contribution-ID")
 
 
 @rule("ims.ids.uuid", on=Kind.REQUEST, methods=INITIAL)
-def ids_uuid(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def ids_uuid(entry: SipEntry, flow: Flow) -> Outcomes:
     for name in ("Conversation-ID", "Contribution-ID"):
         value = entry.sip.get(name)
         if value and is_initial(entry) and not _UUID.fullmatch(value):
@@ -400,7 +400,7 @@ def ids_uuid(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.ids.echo-in-2xx", on=Kind.RESPONSE, methods=INITIAL)
-def ids_echoed(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def ids_echoed(entry: SipEntry, flow: Flow) -> Outcomes:
     request = entry.transaction.request if entry.transaction else None
     if request is None or not is_initial(request) or not 200 <= entry.status < 300:
         return
@@ -411,7 +411,7 @@ def ids_echoed(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("ims.inreplyto", on=Kind.REQUEST, methods=INITIAL)
-def in_reply_to(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def in_reply_to(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("InReplyTo-Contribution-ID")
     if value is None or not is_initial(entry):
         return

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.msrp.message import Flag
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.file_content import counts_from_file_range
 from harness.verify.rules.msrp_message import counts_delimiter
-
-Both = Iterator[Violation | Unverifiable]
 
 FAIR_OCTETS = 2048
 _GRACE = 1.0
@@ -23,7 +19,7 @@ _DIGEST_OCTETS = 1024 * 1024
 
 
 @rule("msrp.message-id.same-over-chunks", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def same_over_chunks(entry: MsrpEntry, flow: Flow) -> Both:
+def same_over_chunks(entry: MsrpEntry, flow: Flow) -> Outcomes:
     message = entry.part_of
     if message is None or message.first is not entry:
         return
@@ -43,7 +39,7 @@ def same_over_chunks(entry: MsrpEntry, flow: Flow) -> Both:
         )
 
 
-def _chunk_of_nothing(entry: MsrpEntry, message: ChunkedMessage, flow: Flow) -> Both:
+def _chunk_of_nothing(entry: MsrpEntry, message: ChunkedMessage, flow: Flow) -> Outcomes:
     """The first chunk seen does not begin the message: the rest may have gone over a session that failed."""
     elsewhere = any(
         known.message_id == message.message_id and known is not message and known.sender is message.sender
@@ -59,7 +55,7 @@ def _chunk_of_nothing(entry: MsrpEntry, message: ChunkedMessage, flow: Flow) -> 
 
 
 @rule("msrp.byte-range.required", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def range_required(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def range_required(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if (
         entry.part_of is not None
         and entry.part_of.first is not entry
@@ -69,14 +65,14 @@ def range_required(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.byte-range.first-chunk", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def range_of_first(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def range_of_first(entry: MsrpEntry, flow: Flow) -> Outcomes:
     first = entry.part_of is not None and entry.part_of.first is entry
     if first and entry.msrp.get("Byte-Range") is None:
         yield Violation("Byte-Range in the first chunk too", "none", "start line")
 
 
 @rule("msrp.byte-range.continuity", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def continuity(entry: MsrpEntry, flow: Flow) -> Both:
+def continuity(entry: MsrpEntry, flow: Flow) -> Outcomes:
     before = _before(entry)
     if before is None or entry.byte_range is None or before.flag is not Flag.MORE:
         return
@@ -98,7 +94,7 @@ def continuity(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.byte-range.exact", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def exact(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def exact(entry: MsrpEntry, flow: Flow) -> Outcomes:
     span = entry.byte_range
     if span is None or span.end is None or not entry.has_body or entry.overrun or counts_delimiter(entry):
         return
@@ -108,7 +104,7 @@ def exact(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.byte-range.end-total", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def end_total(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def end_total(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if not entry.has_body:
         if entry.flag is not Flag.COMPLETE:
             yield Violation("$ behind a SEND without a body", str(entry.flag), severity=Severity.INFO)
@@ -139,7 +135,7 @@ def end_total(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.chunk-2048", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def chunk_2048(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def chunk_2048(entry: MsrpEntry, flow: Flow) -> Outcomes:
     span = entry.byte_range
     if span is not None and span.end is not None and entry.body.size > FAIR_OCTETS:
         expected = f"* as range-end in a chunk above {FAIR_OCTETS} octets"
@@ -147,7 +143,7 @@ def chunk_2048(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.chunk-small", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def chunk_small(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def chunk_small(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Told once for each message."""
     if (
         entry.part_of is not None
@@ -166,7 +162,7 @@ def _is_small(entry: MsrpEntry) -> bool:
 
 
 @rule("msrp.send.interrupt", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def interrupt(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def interrupt(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """A chunk that went on for seconds while a request of the other end waited for its response."""
     if entry.body.size <= FAIR_OCTETS or entry.time - entry.began < _PATIENCE:
         return
@@ -183,7 +179,7 @@ def interrupt(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.reports.same-over-chunks", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def reports_same(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def reports_same(entry: MsrpEntry, flow: Flow) -> Outcomes:
     first = entry.part_of.first if entry.part_of else entry
     if entry.request is None or first.request is None or first is entry:
         return
@@ -196,7 +192,7 @@ def reports_same(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.413-stop", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def stop_after_413(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def stop_after_413(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.part_of is None:
         return
     before = _before(entry) or (entry.part_of.again.last if entry.part_of.again else None)

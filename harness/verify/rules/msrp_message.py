@@ -11,12 +11,10 @@ from harness.msrp.message import BYTE_RANGE, IDENT, Flag
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.msrp_streams import EndLineError
 from harness.verify.rules.cross_layer import radio_switched
-
-Both = Iterator[Violation | Unverifiable]
 
 _LINE = re.compile(rb"MSRP (?P<tid>\S+) (?:(?P<method>[A-Z]+)|[0-9]{3}(?: [^\r\n]*)?)\r\n")
 _FEW = 10
@@ -35,7 +33,7 @@ _REPORTS = {"Success-Report": ("yes", "no"), "Failure-Report": ("yes", "no", "pa
 
 
 @rule("msrp.start-line", on=Kind.BROKEN_MSRP)
-def start_line(entry: MsrpEntry, flow: Flow) -> Both:
+def start_line(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Octets on an MSRP connection that are no message."""
     error = entry.error
     if not isinstance(error, FramingError) or error.what == "response":
@@ -51,7 +49,7 @@ def start_line(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.tid.syntax", on=Kind.MSRP)
-def tid_syntax(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def tid_syntax(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is not None and entry.response is not None:
         return  # it has to repeat that of the request
     if IDENT.fullmatch(entry.msrp.tid) is None:
@@ -59,7 +57,7 @@ def tid_syntax(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.tid.syntax", on=Kind.BROKEN_MSRP)
-def tid_unreadable(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def tid_unreadable(entry: MsrpEntry, flow: Flow) -> Outcomes:
     line = _LINE.match(entry.body.read(4096)) if isinstance(entry.error, FramingError) else None
     if line is not None and line["method"] and entry.error is not None and entry.error.what == "start line":
         yield Violation(_IDENT, shown(line["tid"].decode("utf-8", "backslashreplace")), "start line", 5)
@@ -69,7 +67,7 @@ _IDENT = "4 to 32 letters, digits or . - + % =, the first one a letter or a digi
 
 
 @rule("msrp.tid.entropy", on=Kind.MSRP_REQUEST)
-def tid_entropy(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def tid_entropy(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Told once for each sender on a connection."""
     if len(entry.tid) > _FEW:
         return
@@ -82,7 +80,7 @@ def tid_entropy(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.tid.pattern", on=Kind.MSRP_REQUEST)
-def tid_pattern(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def tid_pattern(entry: MsrpEntry, flow: Flow) -> Outcomes:
     last = list(islice(_requests_back(entry, flow), 3))
     if len(last) > 1 and _counts_on(last[1], last[0]):
         if len(last) < 3 or not _counts_on(last[2], last[1]):
@@ -105,7 +103,7 @@ def tid_pattern(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.tid.unique", on=Kind.MSRP_REQUEST)
-def tid_unique(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def tid_unique(entry: MsrpEntry, flow: Flow) -> Outcomes:
     for known in flow.assembly.msrp.transactions_with(entry):
         other = known.request
         waits = other.request is not None and other.request.failure_report == "yes" and other.method == "SEND"
@@ -116,7 +114,7 @@ def tid_unique(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.path-first", on=Kind.MSRP)
-def path_first(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def path_first(entry: MsrpEntry, flow: Flow) -> Outcomes:
     names = [each.name.lower() for each in entry.msrp.headers]
     if names[:2] != ["to-path", "from-path"]:
         actual = ", ".join(each.name for each in entry.msrp.headers[:3]) or "none"
@@ -128,7 +126,7 @@ def path_first(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.response.flag", on=Kind.MSRP_RESPONSE)
-def response_flag(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def response_flag(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.flag is not Flag.COMPLETE:
         yield Violation("$ at the end of a response", str(entry.flag), "body")
     if entry.has_body or entry.msrp.get("Content-Type") is not None:
@@ -136,26 +134,26 @@ def response_flag(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.response.flag", on=Kind.BROKEN_MSRP)
-def response_with_body(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def response_with_body(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.error is not None and entry.error.what == "response":
         yield Violation("a response without a body", "a long one", "body")
 
 
 @rule("msrp.end-line", on=Kind.BROKEN_MSRP)
-def end_line(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def end_line(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if isinstance(entry.error, EndLineError) and entry.error.what == "end-line":
         expected = "seven hyphens, the transaction id of the start line, and $, + or #"
         yield Violation(expected, shown(str(entry.error.value)), octet=entry.error.offset)
 
 
 @rule("msrp.body.delimiter-crlf", on=Kind.BROKEN_MSRP)
-def no_delimiter(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def no_delimiter(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if isinstance(entry.error, EndLineError) and entry.error.what == "line end":
         yield Violation("CRLF between body and end-line", "none", octet=entry.error.offset)
 
 
 @rule("msrp.body.delimiter-crlf", on=Kind.MSRP_REQUEST)
-def delimiter_counted(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def delimiter_counted(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if counts_delimiter(entry):
         size = entry.body.size
         yield Violation(
@@ -175,7 +173,7 @@ def counts_delimiter(entry: MsrpEntry) -> bool:
 
 
 @rule("msrp.end-line.not-in-body", on=Kind.BROKEN_MSRP)
-def end_line_in_body(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def end_line_in_body(entry: MsrpEntry, flow: Flow) -> Outcomes:
     before = entry.follows
     if before is not None and _goes_on(entry):
         text = f"the end-line of {before.label} after {before.body.size} octets of its body, which goes on"
@@ -193,7 +191,7 @@ def _goes_on(entry: MsrpEntry) -> bool:
 
 
 @rule("msrp.content-type.last", on=Kind.MSRP_REQUEST)
-def content_type_last(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def content_type_last(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if not entry.has_body:
         return
     names = [each.name for each in entry.msrp.headers]
@@ -204,7 +202,7 @@ def content_type_last(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.no-mime-without-body", on=Kind.MSRP_REQUEST)
-def mime_without_body(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def mime_without_body(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.has_body:
         return
     names = [each.name for each in entry.msrp.headers if each.name.lower().startswith("content-")]
@@ -215,14 +213,14 @@ def mime_without_body(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.no-cte", on=Kind.MSRP_REQUEST)
-def no_transfer_encoding(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def no_transfer_encoding(entry: MsrpEntry, flow: Flow) -> Outcomes:
     value = entry.msrp.get("Content-Transfer-Encoding")
     if value is not None:
         yield Violation("content as it is, without transfer encoding", value, "Content-Transfer-Encoding")
 
 
 @rule("msrp.message-id.present", on=Kind.MSRP_REQUEST, methods=("SEND", "REPORT"))
-def message_id(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def message_id(entry: MsrpEntry, flow: Flow) -> Outcomes:
     values = entry.msrp.get_all("Message-ID")
     if len(values) > 1:
         yield Violation("one Message-ID", f"{len(values)} of them", "Message-ID")
@@ -233,13 +231,13 @@ def message_id(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.message-id.bodiless", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def message_id_bodiless(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def message_id_bodiless(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if not entry.has_body and entry.message_id is None:
         yield Violation("Message-ID in a SEND without a body too", "none", "start line")
 
 
 @rule("msrp.byte-range.syntax", on=Kind.MSRP)
-def byte_range_syntax(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def byte_range_syntax(entry: MsrpEntry, flow: Flow) -> Outcomes:
     values = entry.msrp.get_all("Byte-Range")
     if len(values) > 1:
         yield Violation("one Byte-Range", f"{len(values)} of them", "Byte-Range")
@@ -253,7 +251,7 @@ def byte_range_syntax(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.open.empty-byte-range", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def empty_byte_range(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def empty_byte_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if not entry.has_body and entry.start != 1:
         yield Violation(
             "a Byte-Range from 1 where there is no content, as 1-0/0", str(entry.byte_range), "Byte-Range"
@@ -261,7 +259,7 @@ def empty_byte_range(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.reports.values", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def report_values(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def report_values(entry: MsrpEntry, flow: Flow) -> Outcomes:
     for name, allowed in _REPORTS.items():
         values = entry.msrp.get_all(name)
         if len(values) > 1:
@@ -276,7 +274,7 @@ def report_values(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.message.whole", on=Kind.BROKEN_MSRP)
-def message_whole(entry: MsrpEntry, flow: Flow) -> Both:
+def message_whole(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """A connection that was closed or reset within a message."""
     if entry.cut is None or entry.message is None:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from harness.bodies.cpim import CpimMessage
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
@@ -15,14 +15,12 @@ from harness.msrp.uri import MsrpUri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import CpimItem, EventItem
 from harness.verify.msrp_assembly import opened_by
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import MsrpEnd, MsrpSession
 from harness.verify.session_services import is_file
-
-Both = Iterator[Violation | Unverifiable]
 
 FIRST_SEND_SECONDS = 2.0
 _SETTLED = 1.0
@@ -37,7 +35,7 @@ _OPAQUE = ("multipart/encrypted", "multipart/signed", "application/pkcs7", "appl
 
 
 @rule("msrp.to-path.matches-sdp", on=Kind.MSRP_REQUEST)
-def paths_match(entry: MsrpEntry, flow: Flow) -> Both:
+def paths_match(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """By session-ids; what differs at an address alone is told by sdp.cema.session-match."""
     session = entry.session
     if entry.method == "AUTH" or not entry.to_path or not entry.from_path:
@@ -57,7 +55,7 @@ def paths_match(entry: MsrpEntry, flow: Flow) -> Both:
             yield Violation(f"one URI in {name}, for no SDP names a relay", str(len(path)), name)
 
 
-def _paths_of_nobody(entry: MsrpEntry, flow: Flow) -> Both:
+def _paths_of_nobody(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """That no SDP was captured is told once for a connection."""
     if flow.assembly.msrp.session_on(entry) is not None:
         expected = "To-Path with a path of the session on this connection"
@@ -86,7 +84,7 @@ def _uses_relays(session: MsrpSession) -> bool:
 
 
 @rule("sdp.cema.session-match", on=Kind.MSRP)
-def session_match(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def session_match(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Told once for a session, of the network's messages: who writes addresses anew is a middlebox of it."""
     session = entry.session
     if session is None or entry.by_caller is None or entry.sender is Party.HANDSET:
@@ -120,7 +118,7 @@ def moved(entry: MsrpEntry, session: MsrpSession) -> tuple[MsrpUri, MsrpUri] | N
 
 
 @rule("msrp.open.first-send", on=Kind.MSRP_REQUEST)
-def first_send(entry: MsrpEntry, flow: Flow) -> Both:
+def first_send(entry: MsrpEntry, flow: Flow) -> Outcomes:
     session = entry.session
     if (
         session is None
@@ -144,7 +142,7 @@ def first_send(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.open.first-send.delay", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def first_send_delay(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def first_send_delay(entry: MsrpEntry, flow: Flow) -> Outcomes:
     session, opening = entry.session, _opening(entry, flow)
     if session is None or opening is None or _first(entry, flow) is not entry:
         return
@@ -162,7 +160,7 @@ def first_send_delay(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.open.direction", on=Kind.MSRP)
-def direction_of_opening(entry: MsrpEntry, flow: Flow) -> Both:
+def direction_of_opening(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Called for the first message on the connection of the side that opened it."""
     session, msrp = entry.session, flow.assembly.msrp
     if session is None or entry.by_caller is None or _uses_relays(session):
@@ -179,7 +177,7 @@ def direction_of_opening(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.open.session-bound", on=Kind.MSRP_RESPONSE, methods=("SEND",))
-def session_bound(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def session_bound(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """A 200 for a session that does not exist, or is bound to another connection."""
     request = entry.transaction.request if entry.transaction else None
     if request is None or entry.status != 200 or not request.to_path or not flow.from_start:
@@ -221,7 +219,7 @@ def _opening(entry: MsrpEntry, flow: Flow) -> EventItem | None:
 
 
 @rule("msrp.type.allowed", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def root_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def root_type(entry: MsrpEntry, flow: Flow) -> Outcomes:
     end = entry.far_end
     first = entry.part_of is not None and entry.part_of.first is entry
     if end is None or not first or not entry.content_type or _is_file(entry):
@@ -231,12 +229,12 @@ def root_type(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.type.allowed", on=Kind.MSRP_MESSAGE)
-def inner_types(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def inner_types(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if not _is_file(message.first) and COMPOSING not in inside(message):
         yield from wrapped_not_accepted(message)
 
 
-def not_accepted(media_type: str, end: MsrpEnd, entry: MsrpEntry) -> Iterator[Violation]:
+def not_accepted(media_type: str, end: MsrpEnd, entry: MsrpEntry) -> Outcomes:
     """A root type that the receiver's SDP does not list."""
     if end.accept_types and not _accepts(entry, media_type, end.accept_types):
         yield Violation(
@@ -244,7 +242,7 @@ def not_accepted(media_type: str, end: MsrpEnd, entry: MsrpEntry) -> Iterator[Vi
         )
 
 
-def wrapped_not_accepted(message: ChunkedMessage) -> Iterator[Violation]:
+def wrapped_not_accepted(message: ChunkedMessage) -> Outcomes:
     """Types inside a container that the receiver's SDP lists nowhere."""
     end = message.first.far_end
     if end is None or not end.accept_types:
@@ -317,7 +315,7 @@ def _type_of(part: Part) -> str:
 
 
 @rule("msrp.direction", on=Kind.MSRP_MESSAGE)
-def direction(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def direction(message: ChunkedMessage, flow: Flow) -> Outcomes:
     own, far = message.first.own_end, message.first.far_end
     types = {message.content_type, *inside(message)}
     if own is None or far is None or types & CONTROL:
@@ -328,7 +326,7 @@ def direction(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.close-after-bye", on=Kind.MSRP_REQUEST, methods=("SEND",))
-def after_bye(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def after_bye(entry: MsrpEntry, flow: Flow) -> Outcomes:
     for bye in entry.dialog.byes if entry.dialog else ():
         answer = bye.transaction.final if bye.transaction else None
         over = bye.time if bye.sender is entry.sender else answer.time if answer else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.msrp.message import COMMENTS, Flag
 from harness.msrp.reassembly import Coverage
@@ -12,13 +11,11 @@ from harness.msrp.uri import MsrpUri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.cross_layer import radio_switched
 from harness.verify.rules.msrp_session import moved
-
-Both = Iterator[Violation | Unverifiable]
 
 _STATUS = re.compile(r"(?P<namespace>[0-9]{3}) (?P<code>[0-9]{3})(?: .*)?")
 _REPORTED = 2.0
@@ -28,7 +25,7 @@ _AT_ONCE = 10.0
 
 
 @rule("msrp.response.tid", on=Kind.MSRP_RESPONSE)
-def response_tid(entry: MsrpEntry, flow: Flow) -> Both:
+def response_tid(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is not None or entry.amid:
         return
     if not flow.from_start:
@@ -44,7 +41,7 @@ def response_tid(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.response.paths", on=Kind.MSRP_RESPONSE)
-def response_paths(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def response_paths(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None:
         return
     request = entry.transaction.request
@@ -59,7 +56,7 @@ def response_paths(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 def _compared(
     name: str, own: tuple[MsrpUri, ...], wanted: tuple[MsrpUri, ...], entry: MsrpEntry, request: MsrpEntry
-) -> Iterator[Violation]:
+) -> Outcomes:
     ids = [uri.session_id for uri in own] == [uri.session_id for uri in wanted]
     if own != wanted and not (ids and _of_another_hop(entry, request)):
         expected = f"{name}: {' '.join(map(str, wanted))}, back to where {request.label} came from"
@@ -73,13 +70,13 @@ def _of_another_hop(entry: MsrpEntry, request: MsrpEntry) -> bool:
 
 
 @rule("msrp.response.codes", on=Kind.MSRP_RESPONSE)
-def response_codes(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def response_codes(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.status not in COMMENTS:
         yield Violation("a status that is defined", str(entry.status), "start line")
 
 
 @rule("msrp.response.required", on=Kind.MSRP_REQUEST, methods=("SEND",), after=ANSWER_SECONDS, receiver=True)
-def response_required(entry: MsrpEntry, flow: Flow) -> Both:
+def response_required(entry: MsrpEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if entry.request is None or entry.request.failure_report != "yes" or transaction is None:
         return
@@ -92,7 +89,7 @@ def response_required(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.response.required", on=Kind.MSRP_RESPONSE)
-def response_unwanted(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def response_unwanted(entry: MsrpEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or transaction.request.request is None or transaction.method != "SEND":
         return
@@ -109,7 +106,7 @@ def response_unwanted(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.response.latency", on=Kind.MSRP_RESPONSE)
-def latency(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def latency(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None or entry.transaction.method != "SEND":
         return
     seconds = entry.time - entry.transaction.request.time
@@ -118,7 +115,7 @@ def latency(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.report.form", on=Kind.MSRP_REQUEST, methods=("REPORT",))
-def report_form(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def report_form(entry: MsrpEntry, flow: Flow) -> Outcomes:
     for name in ("Success-Report", "Failure-Report"):
         if entry.msrp.get(name) is not None:
             yield Violation(f"no {name} in a REPORT", entry.msrp.get(name) or "", name)
@@ -138,13 +135,13 @@ def report_form(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.report.byte-range", on=Kind.MSRP_REQUEST, methods=("REPORT",))
-def report_range(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def report_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if _is_success(entry) and entry.msrp.get("Byte-Range") is None:
         yield Violation("Byte-Range in a success REPORT", "none", "start line")
 
 
 @rule("msrp.report.only-if-asked", on=Kind.MSRP_REQUEST, methods=("REPORT",))
-def only_if_asked(entry: MsrpEntry, flow: Flow) -> Both:
+def only_if_asked(entry: MsrpEntry, flow: Flow) -> Outcomes:
     success = _is_success(entry)
     if success is None or entry.message_id is None:
         return
@@ -164,13 +161,13 @@ def only_if_asked(entry: MsrpEntry, flow: Flow) -> Both:
 
 
 @rule("msrp.report.no-response", on=Kind.MSRP_RESPONSE)
-def no_response(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def no_response(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is not None and entry.transaction.method == "REPORT":
         yield Violation("no response to a REPORT", entry.label, "start line")
 
 
 @rule("msrp.report.no-response", on=Kind.MSRP_REQUEST, methods=("REPORT",))
-def no_report(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
+def no_report(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """A REPORT on a message of its own sender answers the REPORT on it."""
     if entry.part_of is not None or entry.session is None:
         return
@@ -181,7 +178,7 @@ def no_report(entry: MsrpEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("msrp.report.coverage", on=Kind.REQUEST, methods=("BYE",))
-def report_coverage(bye: SipEntry, flow: Flow) -> Iterator[Violation]:
+def report_coverage(bye: SipEntry, flow: Flow) -> Outcomes:
     """Judged when the session ends: no text says by when a success report is due."""
     for session in flow.assembly.negotiations.sessions_of(bye.dialog) if bye.dialog else ():
         for message in flow.assembly.msrp.messages_of(session):

@@ -5,15 +5,13 @@ RFC 3264 5, 6 and 8, RFC 4145 4.1, RFC 6135 4.2, RFC 4975 8.4 and 8.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.bodies.offer_answer import OfferAnswerFault, check_answer, check_revision
 from harness.bodies.sdp_attributes import Setup, type_accepted
 from harness.cpm.services import Service
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes
 from harness.verify.negotiation_items import Description, Role
 from harness.verify.rules.sdp_connection import effective_setup
 from harness.verify.rules.sdp_form import at, at_attribute
@@ -35,7 +33,7 @@ def offer_of(description: Description) -> Description | None:
     return exchange.offer if description.sdp is not None and exchange.offer.sdp is not None else None
 
 
-def _answer_faults(description: Description, what: OfferAnswerFault, expected: str) -> Iterator[Violation]:
+def _answer_faults(description: Description, what: OfferAnswerFault, expected: str) -> Outcomes:
     offer = offer_of(description)
     if offer is None or offer.sdp is None or description.sdp is None:
         return
@@ -45,17 +43,17 @@ def _answer_faults(description: Description, what: OfferAnswerFault, expected: s
 
 
 @rule("sdp.t-equal", on=Kind.SDP)
-def same_times(description: Description, flow: Flow) -> Iterator[Violation]:
+def same_times(description: Description, flow: Flow) -> Outcomes:
     yield from _answer_faults(description, OfferAnswerFault.TIME, "t= of the offer")
 
 
 @rule("sdp.m-count", on=Kind.SDP)
-def same_count(description: Description, flow: Flow) -> Iterator[Violation]:
+def same_count(description: Description, flow: Flow) -> Outcomes:
     yield from _answer_faults(description, OfferAnswerFault.COUNT, "an m-line for each of the offer")
 
 
 @rule("sdp.direction-pair", on=Kind.SDP)
-def directions_fit(description: Description, flow: Flow) -> Iterator[Violation]:
+def directions_fit(description: Description, flow: Flow) -> Outcomes:
     """Files, large and deferred messages have rules of their own for this."""
     offer = offer_of(description)
     one_way = service_of_session(description) in (Service.LARGE, Service.DEFERRED, Service.FILE_TRANSFER)
@@ -69,12 +67,12 @@ def directions_fit(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.o-differs", on=Kind.SDP)
-def own_origin(description: Description, flow: Flow) -> Iterator[Violation]:
+def own_origin(description: Description, flow: Flow) -> Outcomes:
     yield from _answer_faults(description, OfferAnswerFault.ORIGIN_COPIED, "an o-line of its own")
 
 
 @rule("sdp.m-proto-equal", on=Kind.SDP)
-def same_protocol(description: Description, flow: Flow) -> Iterator[Violation]:
+def same_protocol(description: Description, flow: Flow) -> Outcomes:
     offer = offer_of(description)
     if offer is None or offer.sdp is None or description.sdp is None:
         return
@@ -89,7 +87,7 @@ def same_protocol(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.setup.pair", on=Kind.SDP)
-def setups_fit(description: Description, flow: Flow) -> Iterator[Violation]:
+def setups_fit(description: Description, flow: Flow) -> Outcomes:
     offer = offer_of(description)
     for end in live_ends(description) if offer is not None else ():
         offered = offer.end(end.index) if offer is not None else None
@@ -108,7 +106,7 @@ def setups_fit(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.types.intersection", on=Kind.SDP)
-def a_type_in_common(description: Description, flow: Flow) -> Iterator[Violation]:
+def a_type_in_common(description: Description, flow: Flow) -> Outcomes:
     offer = offer_of(description)
     for end in live_ends(description) if offer is not None else ():
         offered = offer.end(end.index) if offer is not None else None
@@ -142,7 +140,7 @@ def _families(entries: tuple[str, ...]) -> frozenset[str]:
 
 
 @rule("sdp.o-version", on=Kind.SDP)
-def version(description: Description, flow: Flow) -> Iterator[Violation]:
+def version(description: Description, flow: Flow) -> Outcomes:
     before = _before(description, flow)
     if before is None or before.sdp is None or description.sdp is None:
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.bodies.imdn import IMDN_XML_NAMESPACE
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
@@ -26,7 +25,7 @@ from harness.verify.comparison import (
     stated_services,
 )
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Violation
+from harness.verify.finding import APPLIES, Outcomes, Severity, Violation
 from harness.verify.items import SipEntry, Transaction
 
 _PAGER = Service.PAGER.icsi
@@ -43,59 +42,72 @@ LATE = 8.0
 
 
 @rule("pager.method", on=Kind.REQUEST)
-def method(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    services = stated_services(entry.sip)
-    if any(covers(_PAGER, urn) for urn in services) and entry.method != "MESSAGE":
-        if entry.method not in _NOT_OPENING and not entry.to_tag:
+def method(entry: SipEntry, flow: Flow) -> Outcomes:
+    if any(covers(_PAGER, urn) for urn in stated_services(entry.sip)):
+        yield APPLIES
+        if entry.method != "MESSAGE" and entry.method not in _NOT_OPENING and not entry.to_tag:
             yield Violation("MESSAGE for the service of standalone messages", entry.method, "start line")
-    elif entry.method == "MESSAGE" and "Event" in entry.sip and _is_cpm(entry):
+    if entry.method == "MESSAGE" and "Event" in entry.sip and _is_cpm(entry):
         yield Violation("no Event in MESSAGE", f"Event: {entry.sip.get('Event')}", "Event")
     if entry.to_tag and entry.dialog is None and _tags_of_a_message(entry, flow):
         yield Violation("no dialog made of a MESSAGE", "a request with the tags of MESSAGE and its 2xx", "To")
 
 
 @rule("pager.method.out-of-dialog", on=Kind.REQUEST, methods=("MESSAGE",))
-def out_of_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if entry.to_tag and _is_cpm(entry):
+def out_of_dialog(entry: SipEntry, flow: Flow) -> Outcomes:
+    if not _is_cpm(entry):
+        return
+    yield APPLIES
+    if entry.to_tag:
         yield Violation("a standalone MESSAGE without To tag", f"tag={entry.to_tag}", "To")
 
 
 @rule("pager.no-contact", on=Kind.SIP, methods=("MESSAGE",))
-def no_contact(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if (entry.request is not None or 200 <= entry.status < 300) and "Contact" in entry.sip:
+def no_contact(entry: SipEntry, flow: Flow) -> Outcomes:
+    if entry.request is None and not 200 <= entry.status < 300:
+        return
+    yield APPLIES
+    if "Contact" in entry.sip:
         place = "MESSAGE" if entry.request is not None else "a 2xx to MESSAGE"
         yield Violation(f"no Contact in {place}", shown(entry.sip.get("Contact") or ""), "Contact")
 
 
 @rule("pager.2xx-no-body", on=Kind.RESPONSE, methods=("MESSAGE",))
-def no_body_in_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if 200 <= entry.status < 300 and entry.sip.body:
+def no_body_in_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
+    if not 200 <= entry.status < 300:
+        return
+    yield APPLIES
+    if entry.sip.body:
         yield Violation("no body in a 2xx to MESSAGE", f"{len(entry.sip.body)} octets", "body")
 
 
 @rule("pager.size-limit", on=Kind.REQUEST, methods=("MESSAGE",))
-def size_limit(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def size_limit(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _large_mode_known(flow):
         yield from _too_large(entry, flow, "as the configuration allows in pager mode")
 
 
 @rule("pager.switch-to-large", on=Kind.REQUEST, methods=("MESSAGE",))
-def switch_to_large(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def switch_to_large(entry: SipEntry, flow: Flow) -> Outcomes:
     if _large_mode_known(flow):
         yield from _too_large(entry, flow, "more going as large message")
 
 
 @rule("pager.size-limit.whole-request", on=Kind.REQUEST, methods=("MESSAGE",))
-def whole_request(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if entry.transport is Transport.UDP and len(entry.raw) > 1300 and not entry.to_tag:
+def whole_request(entry: SipEntry, flow: Flow) -> Outcomes:
+    if entry.transport is not Transport.UDP or entry.to_tag:
+        return
+    yield APPLIES
+    if len(entry.raw) > 1300:
         yield Violation("at most 1300 octets over UDP", f"{len(entry.raw)} octets", "start line")
 
 
 @rule("pager.one-outstanding", on=Kind.REQUEST, methods=("MESSAGE",))
-def one_outstanding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def one_outstanding(entry: SipEntry, flow: Flow) -> Outcomes:
     """On a timeline of the lab, which misses nothing, an answer not seen was not sent."""
     if not flow.assembly.events(Layer.LAB, "test-start"):
         return
+    yield APPLIES
     for known in reversed(flow.assembly.transactions):
         if known.request.time < entry.time - (TIMER_F - LATE):
             return
@@ -106,12 +118,13 @@ def one_outstanding(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("pager.one-outstanding", on=Kind.RESPONSE, methods=("MESSAGE",), receiver=True)
-def one_outstanding_in_a_capture(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def one_outstanding_in_a_capture(entry: SipEntry, flow: Flow) -> Outcomes:
     """A capture may have lost the answer: the first MESSAGE was pending only if its answer comes later."""
     known = entry.transaction
     in_a_lab = flow.assembly.events(Layer.LAB, "test-start")
     if known is None or known.final is not entry or in_a_lab:
         return
+    yield APPLIES
     for other in reversed(flow.assembly.transactions):
         if other.request.place < known.request.place or entry.time - known.request.time > TIMER_F:
             return
@@ -120,9 +133,12 @@ def one_outstanding_in_a_capture(entry: SipEntry, flow: Flow) -> Iterator[Violat
 
 
 @rule("pager.content-type", on=Kind.REQUEST, methods=("MESSAGE",))
-def content_type(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def content_type(entry: SipEntry, flow: Flow) -> Outcomes:
     essence = _essence(entry)
-    if essence == _CPIM or entry.incomplete or is_opaque(entry.sip) or not _carries_imdn(entry):
+    if entry.incomplete or is_opaque(entry.sip) or not _carries_imdn(entry):
+        return
+    yield APPLIES
+    if essence == _CPIM:
         return
     if essence.startswith("multipart/"):
         parts = _parts(entry)
@@ -141,9 +157,10 @@ def content_type(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("pager.content-type.cpm", on=Kind.REQUEST, methods=("MESSAGE",))
-def content_type_cpm(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
-    if not _is_pager(entry) or _carries_imdn(entry):
+def content_type_cpm(entry: SipEntry, flow: Flow) -> Outcomes:
+    if not _is_pager(entry) or (_carries_imdn(entry) and _essence(entry) != _CPIM):
         return
+    yield APPLIES
     essence = _essence(entry)
     if essence != _CPIM and not any(
         part.content_type and part.content_type.essence == _CPIM for part in _parts(entry)
@@ -154,9 +171,10 @@ def content_type_cpm(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("pager.accept-contact.icsi", on=Kind.REQUEST, methods=("MESSAGE",))
-def accept_contact(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def accept_contact(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _is_cpm(entry) or any(item.is_notification for item in entry.bodies):
         return
+    yield APPLIES
     accepted = accepted_icsis(entry.sip)
     if not accepted & {_PAGER, Service.SYSTEM.icsi}:
         yield Violation(
@@ -167,7 +185,7 @@ def accept_contact(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("pager.list.require", on=Kind.REQUEST, methods=("MESSAGE",))
-def list_require(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_require(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.incomplete:
         return
     parts = _parts(entry)
@@ -177,6 +195,7 @@ def list_require(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
         if required and not parts and not is_encoded(entry.sip):
             yield Violation(f"a part {LIST_TYPE} with Content-Disposition: recipient-list", "none", "body")
         return
+    yield APPLIES
     if not required:
         yield Violation("Require: recipient-list-message", entry.sip.get("Require") or "none", "Require")
     if alone or all(part.disposition == "recipient-list" for part in parts):
@@ -186,7 +205,7 @@ def list_require(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
             yield from _unreadable_list(part)
 
 
-def _unreadable_list(part: Part) -> Iterator[Violation]:
+def _unreadable_list(part: Part) -> Outcomes:
     """A document type is allowed by XML, and refused by every careful reader."""
     try:
         parse_resource_lists(part.decoded())
@@ -197,10 +216,13 @@ def _unreadable_list(part: Part) -> Iterator[Violation]:
 
 
 @rule("pager.list.service", on=Kind.REQUEST, methods=("MESSAGE",))
-def list_service(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def list_service(entry: SipEntry, flow: Flow) -> Outcomes:
     stated = [value.strip().lower() for value in entry.sip.values("P-Preferred-Service")]
     lists = any(part.disposition == "recipient-list" for part in _parts(entry))
-    if lists and stated and Service.PAGER_GROUP.icsi not in stated:
+    if not lists or not stated:
+        return
+    yield APPLIES
+    if Service.PAGER_GROUP.icsi not in stated:
         yield Violation(
             f"P-Preferred-Service: {Service.PAGER_GROUP.icsi}",
             shown(", ".join(stated)),
@@ -254,12 +276,15 @@ def _carries_imdn(entry: SipEntry) -> bool:
     return any(_IMDN_ROOT in body or _IMDN_HEADER.search(body) is not None for body in bodies)
 
 
-def _too_large(entry: SipEntry, flow: Flow, what: str) -> Iterator[Violation]:
+def _too_large(entry: SipEntry, flow: Flow, what: str) -> Outcomes:
     limit = flow.settings.pager_limit
     if entry.to_tag:
         return
     for item in entry.bodies:
-        if item.cpim is not None and len(item.cpim.content) > limit:
+        if item.cpim is None:
+            continue
+        yield APPLIES
+        if len(item.cpim.content) > limit:
             yield Violation(
                 f"at most {limit} octets of content, {what}", f"{len(item.cpim.content)} octets", "body"
             )

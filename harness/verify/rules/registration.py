@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
 
 from harness.cpm.services import ICSI_TAG, decode_urn
 from harness.evidence.timeline import Layer, Transport
@@ -14,7 +13,7 @@ from harness.sip.message import Request
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, parameter_map, same_uri, shown, tag_values, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Violation
+from harness.verify.finding import Outcomes, Severity, Violation
 from harness.verify.items import EventItem, RegistrationState, SipEntry, Transaction, reading
 
 INSTANCE = "+sip.instance"
@@ -45,7 +44,7 @@ Mechanism = tuple[str, dict[str, str | None]]
 
 
 @rule("reg.contact.icsi", on=Kind.REQUEST, methods=("REGISTER",))
-def contact_icsi(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_icsi(entry: SipEntry, flow: Flow) -> Outcomes:
     wanted = flow.settings.icsis
     contacts = _registering(entry)
     if wanted is None or not contacts:
@@ -61,7 +60,7 @@ def contact_icsi(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("reg.contact.one-instance-of-tag", on=Kind.REQUEST, methods=("REGISTER",))
-def one_instance_of_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def one_instance_of_tag(entry: SipEntry, flow: Flow) -> Outcomes:
     for contact in entry.contacts:
         for name in contact.parameters.duplicates:
             if name.startswith("+") or name in _BASE_TAGS:
@@ -69,7 +68,7 @@ def one_instance_of_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("reg.sip-instance", on=Kind.REQUEST, methods=("REGISTER",))
-def sip_instance(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def sip_instance(entry: SipEntry, flow: Flow) -> Outcomes:
     for contact in _uris(entry):
         instance = contact.parameters.get(INSTANCE)
         reason = _instance_needed(entry, contact)
@@ -87,14 +86,14 @@ def sip_instance(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("reg.sip-instance.other-register", on=Kind.REQUEST, methods=("REGISTER",))
-def sip_instance_other(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def sip_instance_other(entry: SipEntry, flow: Flow) -> Outcomes:
     for contact in _uris(entry):
         if INSTANCE not in contact.parameters and not _instance_needed(entry, contact):
             yield Violation(INSTANCE, "none", "Contact")
 
 
 @rule("reg.aka.algorithm", on=Kind.RESPONSE, methods=("REGISTER",))
-def aka_nonce(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def aka_nonce(entry: SipEntry, flow: Flow) -> Outcomes:
     for challenge in _aka_challenges(entry):
         nonce = _decoded(challenge.parameters.get("nonce") or "")
         if nonce is None or len(nonce) < 32:
@@ -105,7 +104,7 @@ def aka_nonce(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("reg.aka.algorithm", on=Kind.REQUEST, methods=("REGISTER",))
-def aka_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def aka_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     asked = entry.transaction.retry_of.final if entry.transaction and entry.transaction.retry_of else None
     challenges = _aka_challenges(asked) if asked else []
     if not challenges:
@@ -143,7 +142,7 @@ def _answers(answers: list[Credentials], asked: SipEntry | None, nonces: set[str
 
 
 @rule("reg.sec-agree", on=Kind.REQUEST)
-def sec_agree(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def sec_agree(entry: SipEntry, flow: Flow) -> Outcomes:
     message = entry.sip
     if "Security-Client" in message and entry.method == "REGISTER":
         if entry.transport is Transport.TLS and _chosen_by_sips(entry):
@@ -168,7 +167,7 @@ def sec_agree(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("reg.sec-agree.client-preference", on=Kind.REQUEST, methods=("REGISTER",))
-def client_preference(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def client_preference(entry: SipEntry, flow: Flow) -> Outcomes:
     for name, parameters in _mechanisms(entry.sip.values("Security-Client")):
         if "q" in parameters:
             yield Violation(
@@ -177,7 +176,7 @@ def client_preference(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("reg.sec-agree.absent", on=Kind.REQUEST, methods=("REGISTER",))
-def sec_agree_absent(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def sec_agree_absent(entry: SipEntry, flow: Flow) -> Outcomes:
     if not flow.settings.ipsec or entry.transport is Transport.TLS or not _registering(entry):
         return
     first = entry.transaction is None or entry.transaction.retry_of is None
@@ -231,7 +230,7 @@ def _aka_challenges(entry: SipEntry) -> list[Challenge]:
     return [item for item in found or [] if (item.parameters.get("algorithm") or "").lower().startswith(_AKA)]
 
 
-def _answer_faults(challenge: Challenge, answer: Credentials) -> Iterator[Violation]:
+def _answer_faults(challenge: Challenge, answer: Credentials) -> Outcomes:
     for name in ("realm", "nonce", "opaque", "algorithm"):
         asked, given = challenge.parameters.get(name), answer.parameters.get(name)
         if asked is not None and not _same(name, asked, given):
@@ -271,7 +270,7 @@ def _decoded(text: str) -> bytes | None:
         return None
 
 
-def _missing_tags(entry: SipEntry) -> Iterator[Violation]:
+def _missing_tags(entry: SipEntry) -> Outcomes:
     for name in ("Require", "Proxy-Require"):
         if "sec-agree" not in option_tags(entry.sip, name):
             yield Violation(f"{name}: sec-agree", entry.sip.get(name) or "none", name)

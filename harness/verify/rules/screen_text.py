@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.evidence.timeline import Layer
 from harness.verify.catalogue import Kind, rule
 from harness.verify.conversations import CarriedText, unified
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Violation
+from harness.verify.finding import Outcomes, Party, Violation
 from harness.verify.items import CpimItem, EventItem
 
 _SHOWN_STATUSES = frozenset({"sent", "delivered", "read"})
@@ -21,7 +20,7 @@ _TEXTS_PER_BUBBLE, _TEXTS_BEYOND = 2, 8
 
 
 @rule("x.screen-text-equals-wire", on=Kind.EVENT)
-def screen_text(event: EventItem, flow: Flow) -> Iterator[Violation]:
+def screen_text(event: EventItem, flow: Flow) -> Outcomes:
     if not _is_screen(event):
         return
     found = _differences(event, flow)

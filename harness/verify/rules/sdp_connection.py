@@ -13,7 +13,7 @@ from harness.bodies.session_description import literal_address
 from harness.cpm.profiles import Profile
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.parties import normal_host
 from harness.verify.rules.sdp_form import at, at_attribute
@@ -22,8 +22,6 @@ from harness.verify.session_services import live_ends
 DISCARD = 9
 _IN_OFFERS = (Setup.ACTIVE, Setup.ACTPASS)
 _REACHABLE = (Setup.ACTPASS, Setup.PASSIVE)
-
-Both = Iterator[Violation | Unverifiable]
 
 
 def effective_setup(end: MsrpEnd) -> Setup | None:
@@ -42,7 +40,7 @@ def effective_setup(end: MsrpEnd) -> Setup | None:
 
 
 @rule("sdp.m.port-path", on=Kind.SDP)
-def port_matches_path(description: Description, flow: Flow) -> Both:
+def port_matches_path(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         ports = [uri.port for uri in end.path]
         if not ports or effective_setup(end) is Setup.ACTIVE or end.port == ports[-1]:
@@ -60,7 +58,7 @@ def _at_home(end: MsrpEnd) -> bool:
 
 
 @rule("sdp.m.port9-active", on=Kind.SDP)
-def discard_port(description: Description, flow: Flow) -> Iterator[Violation]:
+def discard_port(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         port = end.path[-1].port if end.path else None
         if end.setup is Setup.ACTIVE and end.port == DISCARD and port not in (None, DISCARD):
@@ -73,7 +71,7 @@ def discard_port(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.m.port-nonzero", on=Kind.SDP)
-def port_in_offer(description: Description, flow: Flow) -> Iterator[Violation]:
+def port_in_offer(description: Description, flow: Flow) -> Outcomes:
     if description.role is not Role.OFFER or description.entry.dialog is not None:
         return
     if description.entry.request is not None and description.entry.to_tag:
@@ -84,7 +82,7 @@ def port_in_offer(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.c.matches-path", on=Kind.SDP)
-def address_matches_path(description: Description, flow: Flow) -> Both:
+def address_matches_path(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         uri, host = end.uri, end.host
         if uri is None or host is None or end.cema or normal_host(uri.host) == normal_host(host):
@@ -99,7 +97,7 @@ def address_matches_path(description: Description, flow: Flow) -> Both:
 
 
 @rule("sdp.path.real-address", on=Kind.SDP)
-def real_address(description: Description, flow: Flow) -> Iterator[Violation]:
+def real_address(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         uri = end.uri
         if uri is None or end.setup not in _REACHABLE:
@@ -116,7 +114,7 @@ def real_address(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.setup.present", on=Kind.SDP)
-def setup_present(description: Description, flow: Flow) -> Iterator[Violation]:
+def setup_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         if end.attribute("setup") is None and not end.cema:
             yield at(description, end.media.offset, "a=setup", "none")
@@ -132,13 +130,13 @@ def _wrong_offer(description: Description) -> Iterator[tuple[MsrpEnd, Violation]
 
 
 @rule("sdp.setup.offer-values", on=Kind.SDP)
-def setup_in_offer(description: Description, flow: Flow) -> Iterator[Violation]:
+def setup_in_offer(description: Description, flow: Flow) -> Outcomes:
     for _, violation in _wrong_offer(description):
         yield violation
 
 
 @rule("sdp.setup.offer-values.cema", on=Kind.SDP, profiles=(Profile.IETF,))
-def setup_in_offer_with_cema(description: Description, flow: Flow) -> Iterator[Violation]:
+def setup_in_offer_with_cema(description: Description, flow: Flow) -> Outcomes:
     for end, violation in _wrong_offer(description):
         if end.cema:
             yield violation
@@ -148,7 +146,7 @@ def setup_in_offer_with_cema(description: Description, flow: Flow) -> Iterator[V
 
 
 @rule("sdp.cema.attr", on=Kind.SDP)
-def cema_attribute(description: Description, flow: Flow) -> Iterator[Violation]:
+def cema_attribute(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.attribute("msrp-cema")
         if found is None:
@@ -172,7 +170,7 @@ def _matches(end: MsrpEnd) -> bool | None:
 
 
 @rule("sdp.cema.answerer-mismatch", on=Kind.SDP)
-def answers_what_a_middlebox_changed(description: Description, flow: Flow) -> Both:
+def answers_what_a_middlebox_changed(description: Description, flow: Flow) -> Outcomes:
     exchange = description.exchange
     if description.role is not Role.ANSWER or exchange is None or exchange.answer is not description:
         return
@@ -190,7 +188,7 @@ def answers_what_a_middlebox_changed(description: Description, flow: Flow) -> Bo
 
 
 @rule("sdp.cema.fallback", on=Kind.SDP)
-def falls_back(description: Description, flow: Flow) -> Both:
+def falls_back(description: Description, flow: Flow) -> Outcomes:
     """An ACK alone, after an answer that a middlebox changed and that makes the offerer wait (4.2, 1)."""
     exchange = description.exchange
     if description.role is not Role.OFFER or exchange is None:

@@ -6,7 +6,6 @@ RFC 8866 5 and 9, RFC 4975 6, 8 and 9, RFC 6135 4.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.bodies.fault import Fault
 from harness.bodies.sdp import SdpFault
@@ -17,7 +16,7 @@ from harness.msrp.uri import parse_msrp_uri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.session_services import is_chat, is_file, live_ends
 
@@ -52,7 +51,7 @@ def at_attribute(end: MsrpEnd, found: Attribute | None, expected: str, actual: s
 
 
 @rule("sdp.order", on=Kind.SDP)
-def order(description: Description, flow: Flow) -> Iterator[Violation]:
+def order(description: Description, flow: Flow) -> Outcomes:
     for fault in _line_faults(description):
         expected = _ORDER_FAULTS.get(SdpFault(fault.what))
         if fault.what == SdpFault.TWICE and fault.text[:1] not in _ONCE_REQUIRED:
@@ -63,7 +62,7 @@ def order(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.required", on=Kind.SDP)
-def required(description: Description, flow: Flow) -> Iterator[Violation]:
+def required(description: Description, flow: Flow) -> Outcomes:
     if description.error is not None and description.error.what != "m=":
         yield at(description, 0, "a session description", str(description.error))
     for fault in _line_faults(description):
@@ -76,22 +75,22 @@ def required(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.s-not-empty", on=Kind.SDP)
-def name_not_empty(description: Description, flow: Flow) -> Iterator[Violation]:
+def name_not_empty(description: Description, flow: Flow) -> Outcomes:
     yield from _faults(description, SdpFault.SESSION_NAME, "s=- where a session has no name")
 
 
 @rule("sdp.crlf", on=Kind.SDP)
-def line_ends(description: Description, flow: Flow) -> Iterator[Violation]:
+def line_ends(description: Description, flow: Flow) -> Outcomes:
     yield from _faults(description, SdpFault.LINE_END, "CRLF at the end of each line")
 
 
 @rule("sdp.o-numeric", on=Kind.SDP)
-def origin_numeric(description: Description, flow: Flow) -> Iterator[Violation]:
+def origin_numeric(description: Description, flow: Flow) -> Outcomes:
     yield from _faults(description, SdpFault.ORIGIN, _ORIGIN)
 
 
 @rule("sdp.direction-once", on=Kind.SDP)
-def direction_once(description: Description, flow: Flow) -> Iterator[Violation]:
+def direction_once(description: Description, flow: Flow) -> Outcomes:
     yield from _faults(description, SdpFault.DIRECTION, "one direction for a level")
 
 
@@ -103,7 +102,7 @@ def _line_faults(description: Description) -> list[Fault]:
     return [fault for fault in faults if delimiter is None or fault.offset < delimiter.start()]
 
 
-def _faults(description: Description, what: SdpFault, expected: str) -> Iterator[Violation]:
+def _faults(description: Description, what: SdpFault, expected: str) -> Outcomes:
     """The first fault of a kind."""
     for fault in _line_faults(description):
         if fault.what == what:
@@ -115,7 +114,7 @@ def _faults(description: Description, what: SdpFault, expected: str) -> Iterator
 
 
 @rule("sdp.m.message", on=Kind.SDP)
-def media_line(description: Description, flow: Flow) -> Iterator[Violation]:
+def media_line(description: Description, flow: Flow) -> Outcomes:
     if description.error is not None and description.error.what == "m=":
         yield at(
             description, description.error.offset, "m=message <port> TCP/MSRP *", description.error.value
@@ -131,7 +130,7 @@ def media_line(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("session.sdp.media", on=Kind.SDP)
-def message_over_msrp(description: Description, flow: Flow) -> Iterator[Violation]:
+def message_over_msrp(description: Description, flow: Flow) -> Outcomes:
     if description.sdp is None or description.role is Role.CAPABILITY:
         return
     known = {end.index for end in description.ends}
@@ -141,7 +140,7 @@ def message_over_msrp(description: Description, flow: Flow) -> Iterator[Violatio
 
 
 @rule("session.sdp.media.single", on=Kind.SDP)
-def single_media(description: Description, flow: Flow) -> Iterator[Violation]:
+def single_media(description: Description, flow: Flow) -> Outcomes:
     if description.sdp is None or description.role is Role.CAPABILITY or not is_chat(description):
         return
     live = [media for media in description.sdp.media if media.port]
@@ -154,7 +153,7 @@ def single_media(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.path.present", on=Kind.SDP)
-def path_present(description: Description, flow: Flow) -> Iterator[Violation]:
+def path_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.attribute("path")
         if found is None or not found.value:
@@ -165,7 +164,7 @@ def path_present(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sdp.path.one-line", on=Kind.SDP)
-def path_in_one_line(description: Description, flow: Flow) -> Iterator[Violation]:
+def path_in_one_line(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.all("path")
         if len(found) > 1:
@@ -173,7 +172,7 @@ def path_in_one_line(description: Description, flow: Flow) -> Iterator[Violation
 
 
 @rule("sdp.path.uri", on=Kind.SDP)
-def path_uri(description: Description, flow: Flow) -> Iterator[Violation]:
+def path_uri(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.attribute("path")
         if found is None or not found.value:
@@ -200,7 +199,7 @@ def _wrong_uri(text: str, *, last: bool) -> str:
 
 
 @rule("sdp.path.session-id-entropy", on=Kind.SDP)
-def session_id_entropy(description: Description, flow: Flow) -> Iterator[Violation]:
+def session_id_entropy(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         session_id = end.session_id
         if session_id and len(session_id) <= SHORT_SESSION_ID and _is_first(end, session_id, flow):
@@ -226,7 +225,7 @@ def _is_first(end: MsrpEnd, session_id: str, flow: Flow) -> bool:
 
 
 @rule("sdp.accept-types.present", on=Kind.SDP)
-def accept_types_present(description: Description, flow: Flow) -> Iterator[Violation]:
+def accept_types_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.attribute("accept-types")
         if found is None or not found.value:
@@ -242,27 +241,27 @@ def accept_types_present(description: Description, flow: Flow) -> Iterator[Viola
 
 
 @rule("sdp.accept-types.cpim", on=Kind.SDP)
-def cpim_accepted(description: Description, flow: Flow) -> Iterator[Violation]:
+def cpim_accepted(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         if "file-selector" not in end.media:
             yield from _without_cpim(end)
 
 
 @rule("sdp.accept-types.cpim.ft", on=Kind.SDP)
-def cpim_accepted_for_files(description: Description, flow: Flow) -> Iterator[Violation]:
+def cpim_accepted_for_files(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         if is_file(end) and end.direction.receives:
             yield from _without_cpim(end)
 
 
-def _without_cpim(end: MsrpEnd) -> Iterator[Violation]:
+def _without_cpim(end: MsrpEnd) -> Outcomes:
     if end.accept_types and not type_accepted(end.accept_types, "message/cpim"):
         found = end.media.attribute("accept-types")
         yield at_attribute(end, found, "message/cpim in accept-types", " ".join(end.accept_types))
 
 
 @rule("sdp.accept-wrapped.needs-container", on=Kind.SDP)
-def wrapped_needs_container(description: Description, flow: Flow) -> Iterator[Violation]:
+def wrapped_needs_container(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.attribute("accept-wrapped-types")
         if found is None or not end.wrapped_types or not end.accept_types:
@@ -278,7 +277,7 @@ def wrapped_needs_container(description: Description, flow: Flow) -> Iterator[Vi
 
 
 @rule("sdp.max-size", on=Kind.SDP)
-def max_size_digits(description: Description, flow: Flow) -> Iterator[Violation]:
+def max_size_digits(description: Description, flow: Flow) -> Outcomes:
     for end in description.ends:
         found = end.media.attribute("max-size")
         if found is None:
@@ -290,7 +289,7 @@ def max_size_digits(description: Description, flow: Flow) -> Iterator[Violation]
 
 
 @rule("sdp.setup.connection-attr", on=Kind.SDP)
-def connection_attribute(description: Description, flow: Flow) -> Iterator[Violation]:
+def connection_attribute(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.attribute("connection")
         if found is not None:

@@ -6,12 +6,11 @@ RFC 4975 8.2, 8.6 and 14.1, RFC 6714 4.2 and 4.3.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from harness.bodies.session_description import literal_address
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Unverifiable, Violation
+from harness.verify.finding import Outcomes, Unverifiable, Violation
 from harness.verify.msrp_assembly import opened_by
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, MsrpSession
@@ -28,11 +27,9 @@ _NARROW = (
 )
 """Alphabets, and from how many characters on they hold 80 bits."""
 
-Both = Iterator[Violation | Unverifiable]
-
 
 @rule("sdp.path.unique", on=Kind.SDP)
-def uri_of_one_session(description: Description, flow: Flow) -> Iterator[Violation]:
+def uri_of_one_session(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         for session in flow.assembly.negotiations.sessions_named(end.session_id):
             other = _other_use(session, end)
@@ -59,7 +56,7 @@ def _other_use(session: MsrpSession, end: MsrpEnd) -> Description | None:
 
 
 @rule("sdp.path.session-id-pattern", on=Kind.SDP)
-def session_ids_are_random(description: Description, flow: Flow) -> Iterator[Violation]:
+def session_ids_are_random(description: Description, flow: Flow) -> Outcomes:
     before = _session_ids_before(description, flow)
     for end in live_ends(description):
         session_id = end.session_id
@@ -103,7 +100,7 @@ def _pattern(ids: list[str]) -> str:
 
 
 @rule("sdp.cema.connect-address", on=Kind.MSRP)
-def connects_where_told(entry: MsrpEntry, flow: Flow) -> Both:
+def connects_where_told(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Called for the first message of who opened the connection."""
     session, msrp = entry.session, flow.assembly.msrp
     opening = msrp.openings.get(entry.connection or 0)
@@ -138,7 +135,7 @@ def _target(own: MsrpEnd, far: MsrpEnd, *, offers: bool) -> tuple[str, int | Non
 
 
 @rule("sdp.max-size.other", on=Kind.MSRP_MESSAGE)
-def not_above_max_size(message: ChunkedMessage, flow: Flow) -> Iterator[Violation]:
+def not_above_max_size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     """Of files ft.max-size tells."""
     own, far = message.first.own_end, message.first.far_end
     if far is None or far.max_size is None or any(end is not None and is_file(end) for end in (own, far)):

@@ -6,13 +6,11 @@ proxy may not write shows that a user agent uses the extension.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.sip.session_headers import MinSE, Refresher, SessionExpires
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Violation
+from harness.verify.finding import Outcomes, Party, Violation
 from harness.verify.items import SipEntry, reading
 
 REFRESHING = ("INVITE", "UPDATE")
@@ -63,34 +61,34 @@ def _used_before(entry: SipEntry) -> bool:
 
 
 @rule("timer.supported", on=Kind.REQUEST, methods=REFRESHING)
-def says_timer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def says_timer(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _supports(entry) and (_uses(entry) or _used_before(entry)):
         yield Violation("timer in Supported", entry.sip.get("Supported") or "none", "Supported")
 
 
 @rule("timer.supported.other-methods", on=Kind.REQUEST, methods=("BYE", "INFO", "REFER", "MESSAGE"))
-def says_timer_always(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def says_timer_always(entry: SipEntry, flow: Flow) -> Outcomes:
     """In requests of the dialog; of the others RFC 4028 makes little sense."""
     if entry.dialog is not None and not _supports(entry) and _used_before(entry):
         yield Violation("timer in Supported", entry.sip.get("Supported") or "none", "Supported")
 
 
 @rule("timer.se-range", on=Kind.REQUEST, methods=REFRESHING)
-def interval_in_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def interval_in_range(entry: SipEntry, flow: Flow) -> Outcomes:
     interval, least = _interval(entry), max(_least(entry) or LEAST, LEAST)
     if interval is not None and interval.seconds < least:
         yield Violation(f"{least} seconds or more", f"{interval.seconds}", "Session-Expires")
 
 
 @rule("timer.se-recommended", on=Kind.REQUEST, methods=("INVITE",))
-def interval_recommended(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def interval_recommended(entry: SipEntry, flow: Flow) -> Outcomes:
     interval = _interval(entry)
     if interval is not None and not entry.to_tag and LEAST <= interval.seconds < RECOMMENDED:
         yield Violation(f"{RECOMMENDED} seconds or more", f"{interval.seconds}", "Session-Expires")
 
 
 @rule("timer.min-se", on=Kind.SIP, methods=REFRESHING)
-def least_interval(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def least_interval(entry: SipEntry, flow: Flow) -> Outcomes:
     found, least = entry.sip.get("Min-SE"), _least(entry)
     if entry.response is not None and entry.status != 422:
         if found is not None:
@@ -102,7 +100,7 @@ def least_interval(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("timer.retry-after-422", on=Kind.REQUEST, methods=REFRESHING)
-def asks_for_more(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def asks_for_more(entry: SipEntry, flow: Flow) -> Outcomes:
     """A UA may ask for a longer interval than it has to (7.4)."""
     due = _asked_of(entry, flow)
     own = _least(entry)
@@ -138,7 +136,7 @@ def _granted(entry: SipEntry) -> tuple[SipEntry, SessionExpires] | None:
     return entry.transaction.request, interval
 
 
-def _not_within(entry: SipEntry) -> Iterator[Violation]:
+def _not_within(entry: SipEntry) -> Outcomes:
     granted = _granted(entry)
     if granted is None:
         return
@@ -151,24 +149,24 @@ def _not_within(entry: SipEntry) -> Iterator[Violation]:
 
 
 @rule("timer.answer-not-larger", on=Kind.RESPONSE, methods=REFRESHING)
-def grants_what_was_asked(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def grants_what_was_asked(entry: SipEntry, flow: Flow) -> Outcomes:
     yield from _not_within(entry)
 
 
 @rule("timer.answer-not-larger.network", on=Kind.RESPONSE, methods=REFRESHING)
-def network_grants_what_was_asked(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def network_grants_what_was_asked(entry: SipEntry, flow: Flow) -> Outcomes:
     yield from _not_within(entry)
 
 
 @rule("timer.refresher-set", on=Kind.RESPONSE, methods=REFRESHING)
-def names_refresher(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def names_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
     granted = _granted(entry)
     if granted is not None and granted[1].refresher is None:
         yield Violation("refresher=uac or uas", entry.sip.get("Session-Expires") or "", "Session-Expires")
 
 
 @rule("timer.refresher-equal", on=Kind.RESPONSE, methods=REFRESHING)
-def keeps_refresher(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def keeps_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
     granted = _granted(entry)
     named = granted[1].refresher if granted is not None else None
     if granted is None or named is None:
@@ -182,7 +180,7 @@ def keeps_refresher(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("timer.require", on=Kind.RESPONSE, methods=REFRESHING)
-def requires_timer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def requires_timer(entry: SipEntry, flow: Flow) -> Outcomes:
     granted = _granted(entry)
     if granted is None or granted[1].refresher is not Refresher.UAC:
         return
@@ -193,7 +191,7 @@ def requires_timer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("timer.where", on=Kind.SIP)
-def where_it_stands(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def where_it_stands(entry: SipEntry, flow: Flow) -> Outcomes:
     found = entry.sip.get("Session-Expires")
     proper = entry.method in REFRESHING and (entry.request is not None or 200 <= entry.status < 300)
     if found is not None and not proper and entry.method:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.sip.headers import Credentials
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import has_sdp, is_opaque, parameter_map
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 from harness.verify.rules.sip_reliable import NOT_RECEIVED, is_reliable, received
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
 
 
 @rule("sip.ack.2xx", on=Kind.REQUEST, methods=("ACK",))
-def ack_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def ack_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     dialogs = flow.assembly.dialogs_of(entry.call_id)
     transaction = entry.transaction
     if transaction is None:
@@ -52,7 +50,7 @@ def _answer_seen(ack: SipEntry, flow: Flow) -> bool:
     )
 
 
-def _other_credentials(ack: SipEntry, invite: SipEntry) -> Iterator[Violation]:
+def _other_credentials(ack: SipEntry, invite: SipEntry) -> Outcomes:
     for name in ("Authorization", "Proxy-Authorization"):
         if _credentials(invite, name) != _credentials(ack, name):
             yield Violation(f"the {name} of the INVITE", ack.sip.get(name) or "none", name)
@@ -69,7 +67,7 @@ def _credentials(entry: SipEntry, name: str) -> list[tuple[str, list[tuple[str, 
     return sorted(found, key=str)
 
 
-def _wrong_ack_body(ack: SipEntry, transaction: Transaction, accepted: SipEntry) -> Iterator[Violation]:
+def _wrong_ack_body(ack: SipEntry, transaction: Transaction, accepted: SipEntry) -> Outcomes:
     invite = transaction.request
     if any(item.incomplete or is_opaque(item.sip) for item in (invite, accepted, ack)):
         return
@@ -93,7 +91,7 @@ def _reliable_answers(responses: list[SipEntry]) -> list[SipEntry]:
 
 
 @rule("sip.ack.2xx", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT, receiver=True)
-def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or not entry.to_tag:
         return
@@ -109,7 +107,7 @@ def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverif
 
 
 @rule("sip.invite.answer", on=Kind.RESPONSE, methods=("INVITE",))
-def invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def invite_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or has_sdp(entry.sip):
         return
@@ -122,7 +120,7 @@ def invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.2xx.retransmit", on=Kind.RESPONSE, methods=("INVITE",), after=2.0)
-def repeat_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def repeat_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or transaction.acks or entry.retransmissions:
         return
@@ -130,7 +128,7 @@ def repeat_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.2xx.retransmit", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT + PROMPT)
-def give_up_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def give_up_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or transaction.acks or not entry.retransmissions:
         return

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Violation
+from harness.verify.finding import Outcomes, Party, Violation
 from harness.verify.items import SipEntry
 
 _CORE = ("INVITE", "ACK", "CANCEL", "BYE")
@@ -21,13 +19,13 @@ def _opens_session(entry: SipEntry) -> bool:
 
 
 @rule("sip.allow.in-invite", on=Kind.REQUEST, methods=("INVITE",))
-def allow_in_invite(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def allow_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
     if _opens_session(entry) and entry.sip.get("Allow") is None:
         yield Violation("Allow", "none", "Allow")
 
 
 @rule("sip.allow.in-2xx", on=Kind.RESPONSE, methods=("INVITE", "OPTIONS"))
-def allow_in_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def allow_in_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     if not 200 <= entry.status < 300 or entry.transaction is None:
         return
     if entry.method == "INVITE" and not _opens_session(entry):
@@ -45,6 +43,6 @@ def allow_in_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.supported.invite", on=Kind.SIP, methods=("INVITE",))
-def supported_in_invite(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def supported_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
     if _opens_session(entry) and entry.sip.get("Supported") is None:
         yield Violation("Supported, empty where no extension is", "none", "Supported")

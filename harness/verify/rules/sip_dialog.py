@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.evidence.timeline import Layer
@@ -14,7 +13,7 @@ from harness.verify.comparison import (
     uri_of,
 )
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import Dialog, SipEntry, reading
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
 
@@ -26,7 +25,7 @@ _NO_SEQUENCE = ("ACK", "CANCEL")
 
 
 @rule("sip.from.tag", on=Kind.REQUEST)
-def from_tag(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def from_tag(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.from_ is not None and not entry.from_tag:
         yield Violation("a From tag", "none", "From")
     if not entry.to_tag or entry.method in ("ACK", "CANCEL"):
@@ -76,7 +75,7 @@ def _foreign_dialog(entry: SipEntry, flow: Flow) -> Dialog | None:
 
 
 @rule("sip.dialog.identity", on=Kind.REQUEST)
-def dialog_identity(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def dialog_identity(entry: SipEntry, flow: Flow) -> Outcomes:
     if (
         not entry.to_tag
         or not entry.from_tag
@@ -115,7 +114,7 @@ def _earlier_of_side(entry: SipEntry, dialog: Dialog) -> list[SipEntry]:
 
 
 @rule("sip.cseq.monotonic", on=Kind.REQUEST)
-def cseq_monotonic(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def cseq_monotonic(entry: SipEntry, flow: Flow) -> Outcomes:
     """Decided on one connection only: elsewhere a request may be lost or overtake another."""
     dialog, cseq = entry.dialog, entry.cseq
     if dialog is None or cseq is None or entry.method in _NO_SEQUENCE or _is_auth_repeat(entry):
@@ -137,7 +136,7 @@ def _is_auth_repeat(entry: SipEntry) -> bool:
 
 
 @rule("sip.cseq.monotonic.network", on=Kind.REQUEST)
-def cseq_monotonic_network(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cseq_monotonic_network(entry: SipEntry, flow: Flow) -> Outcomes:
     dialog, cseq = entry.dialog, entry.cseq
     if dialog is None or cseq is None or entry.method in _NO_SEQUENCE:
         return
@@ -147,7 +146,7 @@ def cseq_monotonic_network(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.record-route.copy", on=Kind.RESPONSE, methods=("INVITE",))
-def record_route_copy(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def record_route_copy(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or transaction.request.to_tag or not 101 <= entry.status < 300 or not entry.to_tag:
         return
@@ -161,7 +160,7 @@ def record_route_copy(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.route.set", on=Kind.REQUEST)
-def route_set(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def route_set(entry: SipEntry, flow: Flow) -> Outcomes:
     dialog, request = entry.dialog, entry.request
     if dialog is None or request is None or entry.method == "CANCEL" or _is_ack_of_refusal(entry):
         return
@@ -202,7 +201,7 @@ def _wrong_contact(entry: SipEntry) -> Violation | None:
 
 
 @rule("sip.contact.dialog", on=Kind.SIP, methods=("INVITE", "SUBSCRIBE", "REFER"))
-def contact_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_dialog(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.request is not None:
         due = not entry.to_tag
     else:
@@ -217,7 +216,7 @@ def contact_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.contact.target-refresh", on=Kind.SIP, methods=("INVITE", "UPDATE", "SUBSCRIBE", "REFER"))
-def contact_target_refresh(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_target_refresh(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.request is not None:
         due = bool(entry.to_tag) and entry.method in ("INVITE", "UPDATE")
     elif entry.method == "INVITE":
@@ -233,7 +232,7 @@ def contact_target_refresh(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.bye.once", on=Kind.REQUEST)
-def bye_once(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def bye_once(entry: SipEntry, flow: Flow) -> Outcomes:
     dialog = entry.dialog
     if dialog is None or dialog.method != "INVITE":
         return
@@ -263,7 +262,7 @@ def _over(bye: SipEntry, entry: SipEntry) -> bool:
 
 
 @rule("sip.bye.once", on=Kind.RESPONSE, methods=("BYE",))
-def bye_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def bye_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     """The general checks of a request (8.2) may still refuse a BYE that is itself at fault."""
     dialog = entry.dialog
     if entry.sender is not Party.HANDSET or dialog is None or entry.transaction is None or entry.status < 300:
@@ -285,7 +284,7 @@ def _is_faulty(request: SipEntry, dialog: Dialog) -> bool:
 
 
 @rule("sip.bye.second", on=Kind.REQUEST, methods=("BYE",))
-def bye_second(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def bye_second(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.dialog is None or _is_auth_repeat(entry):
         return
     earlier = [bye for bye in entry.dialog.byes if bye.place < entry.place and bye.from_tag == entry.from_tag]

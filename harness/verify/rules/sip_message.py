@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 
 from harness.bodies.multipart import split_multipart
@@ -17,7 +16,7 @@ from harness.sip.start_line import REASONS
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, option_tags, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, reading
 
 _TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]+"
@@ -74,7 +73,7 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]
 
 
 @rule("sip.start-line", on=Kind.SIP)
-def start_line(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def start_line(entry: SipEntry, flow: Flow) -> Outcomes:
     message = entry.sip
     pattern = _REQUEST_LINE if message.is_request else _STATUS_LINE
     start = message.raw.find(message.start_line)
@@ -94,7 +93,7 @@ def start_line(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.start-line", on=Kind.BROKEN)
-def no_message(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def no_message(entry: SipEntry, flow: Flow) -> Outcomes:
     """Octets at a SIP port that are no message."""
     error = entry.error
     if error is None or error.what == "Content-Length" or entry.follows is not None:
@@ -108,7 +107,7 @@ def no_message(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable
 
 
 @rule("sip.message.whole", on=Kind.BROKEN)
-def message_whole(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def message_whole(entry: SipEntry, flow: Flow) -> Outcomes:
     """A connection that was reset or closed within a message, whoever ended it."""
     if isinstance(entry.error, FramingError) and entry.error.cut:
         line = entry.raw.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r")
@@ -127,7 +126,7 @@ def _begins_well(line: bytes) -> bool:
 
 
 @rule("sip.mandatory-headers", on=Kind.SIP)
-def mandatory_headers(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def mandatory_headers(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.incomplete:
         return
     missing = [name for name in _MANDATORY if entry.sip.get(name) is None]
@@ -141,7 +140,7 @@ def mandatory_headers(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.header.duplicate-single", on=Kind.SIP)
-def duplicate_single(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def duplicate_single(entry: SipEntry, flow: Flow) -> Outcomes:
     for name in sorted(_ONCE):
         fields = entry.sip.all_fields(name)
         if len(fields) > 1:
@@ -149,7 +148,7 @@ def duplicate_single(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.via.branch-cookie", on=Kind.REQUEST)
-def branch_cookie(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def branch_cookie(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.sip.get("Via") is None:
         return
     branch = entry.branch or ""
@@ -162,7 +161,7 @@ def branch_cookie(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.via.transport", on=Kind.REQUEST)
-def via_transport(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def via_transport(entry: SipEntry, flow: Flow) -> Outcomes:
     via = entry.via
     if via is None:
         return
@@ -173,14 +172,14 @@ def via_transport(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifia
 
 
 @rule("sip.via.transport-param", on=Kind.REQUEST)
-def via_transport_parameter(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def via_transport_parameter(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.via is not None and "transport" in entry.via.parameters:
         value = entry.via.parameters.get("transport")
         yield Violation("the transport in the sent-protocol only", f";transport={value}", "Via")
 
 
 @rule("sip.max-forwards.present", on=Kind.REQUEST)
-def max_forwards_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def max_forwards_present(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Max-Forwards")
     if value is None:
         yield Violation("Max-Forwards", "none")
@@ -195,21 +194,21 @@ def _is_number(text: str, limit: int) -> bool:
 
 
 @rule("sip.max-forwards.origin-70", on=Kind.REQUEST)
-def max_forwards_origin(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def max_forwards_origin(entry: SipEntry, flow: Flow) -> Outcomes:
     value = reading(lambda: entry.sip.max_forwards)
     if value is not None and value != 70 and len(entry.vias) == 1:
         yield Violation("70", str(value), "Max-Forwards")
 
 
 @rule("sip.max-forwards.not-in-response", on=Kind.RESPONSE)
-def max_forwards_in_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def max_forwards_in_response(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Max-Forwards")
     if value is not None:
         yield Violation("no Max-Forwards in a response", value, "Max-Forwards")
 
 
 @rule("sip.max-forwards.via-count", on=Kind.REQUEST)
-def max_forwards_via_count(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def max_forwards_via_count(entry: SipEntry, flow: Flow) -> Outcomes:
     value = reading(lambda: entry.sip.max_forwards)
     hops = len(entry.vias) - 1
     if value is not None and hops >= 0 and 70 - value != hops:
@@ -217,14 +216,14 @@ def max_forwards_via_count(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.cseq.method", on=Kind.REQUEST)
-def cseq_method(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cseq_method(entry: SipEntry, flow: Flow) -> Outcomes:
     cseq = entry.cseq
     if cseq is not None and cseq.method != entry.method:
         yield Violation(entry.method, cseq.method, "CSeq")
 
 
 @rule("sip.cseq.range", on=Kind.REQUEST)
-def cseq_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cseq_range(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("CSeq")
     if value is None:
         return
@@ -235,7 +234,7 @@ def cseq_range(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 @rule("sip.content-length.exact", on=Kind.SIP)
 @rule("sip.content-length.exact", on=Kind.BROKEN)
-def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def content_length_exact(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.error is not None:
         yield from _broken_framing(entry)
         return
@@ -256,7 +255,7 @@ def content_length_exact(entry: SipEntry, flow: Flow) -> Iterator[Violation | Un
             )
 
 
-def _broken_framing(entry: SipEntry) -> Iterator[Violation | Unverifiable]:
+def _broken_framing(entry: SipEntry) -> Outcomes:
     error = entry.error
     if entry.follows is not None:
         line = entry.raw.split(b"\n", 1)[0].decode("utf-8", "backslashreplace")
@@ -269,7 +268,7 @@ def _broken_framing(entry: SipEntry) -> Iterator[Violation | Unverifiable]:
 
 
 @rule("sip.content-length.udp", on=Kind.SIP)
-def content_length_udp(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def content_length_udp(entry: SipEntry, flow: Flow) -> Outcomes:
     message = entry.sip
     if entry.reliable or message.get("Content-Length") is not None:
         return
@@ -279,13 +278,13 @@ def content_length_udp(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.content-type.present", on=Kind.SIP)
-def content_type_present(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def content_type_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.sip.body and entry.sip.get("Content-Type") is None:
         yield Violation("Content-Type", f"a body of {len(entry.sip.body)} octets without a type", "body")
 
 
 @rule("sip.header.name-spelling", on=Kind.SIP)
-def name_spelling(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def name_spelling(entry: SipEntry, flow: Flow) -> Outcomes:
     for field in entry.sip.fields:
         lower = field.name.lower()
         if field.canonical in KNOWN_HEADERS or lower in COMPACT_FORMS or lower.startswith(_VENDOR_PREFIXES):
@@ -324,7 +323,7 @@ def _bare(value: str) -> str:
 
 
 @rule("sip.uri.angle-brackets", on=Kind.SIP)
-def angle_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def angle_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
     for name in _ADDRESS_HEADERS:
         for field in entry.sip.all_fields(name):
             values = split_list(field.value) if name in _ADDRESS_LISTS else [field.value]
@@ -340,7 +339,7 @@ def angle_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.uri.param-outside-brackets", on=Kind.SIP)
-def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
     for name in _ADDRESS_HEADERS:
         for field in entry.sip.all_fields(name):
             for value in split_list(field.value) if name in _ADDRESS_LISTS else [field.value]:
@@ -352,20 +351,20 @@ def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Iterator[Violatio
 
 
 @rule("sip.405.allow", on=Kind.RESPONSE)
-def allow_in_405(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def allow_in_405(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.status == 405 and entry.sip.get("Allow") is None:
         yield Violation("Allow", "none")
 
 
 @rule("sip.415.accept", on=Kind.RESPONSE)
-def accept_in_415(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def accept_in_415(entry: SipEntry, flow: Flow) -> Outcomes:
     names = ("Accept", "Accept-Encoding", "Accept-Language")
     if entry.status == 415 and not any(entry.sip.get(name) is not None for name in names):
         yield Violation("Accept, Accept-Encoding or Accept-Language", "none of them")
 
 
 @rule("sip.record-route.misuse", on=Kind.REQUEST)
-def record_route_misuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def record_route_misuse(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Record-Route")
     # The NOTIFY of a subscription makes the dialog of its subscriber (RFC 6665 4.3, 4.4.1).
     without = entry.method == "MESSAGE" or (entry.to_tag and entry.method != "NOTIFY")
@@ -374,34 +373,34 @@ def record_route_misuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.record-route.register", on=Kind.SIP, methods=("REGISTER",))
-def record_route_register(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def record_route_register(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Record-Route")
     if value is not None and (entry.response is not None or entry.sender == "handset"):
         yield Violation("no Record-Route with REGISTER", shown(value), "Record-Route")
 
 
 @rule("sip.contact.bye-response", on=Kind.RESPONSE, methods=("BYE",))
-def contact_in_bye_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def contact_in_bye_response(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Contact")
     if value is not None and entry.status < 300:
         yield Violation("no Contact", shown(value), "Contact")
 
 
 @rule("sip.100.no-pani", on=Kind.RESPONSE)
-def access_network_in_100(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def access_network_in_100(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("P-Access-Network-Info")
     if entry.status == 100 and value is not None:
         yield Violation("no P-Access-Network-Info in a 100", shown(value), "P-Access-Network-Info")
 
 
 @rule("sip.100rel.require-only-invite", on=Kind.REQUEST)
-def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.method != "INVITE" and "100rel" in option_tags(entry.sip, "Require"):
         yield Violation("100rel required in INVITE only", f"in {entry.method}", "Require")
 
 
 @rule("sip.reason.syntax", on=Kind.REQUEST)
-def reason_syntax(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def reason_syntax(entry: SipEntry, flow: Flow) -> Outcomes:
     seen: set[str] = set()
     for value in entry.sip.values(Reason.header):
         reason = reading(partial(Reason.parse, value))
@@ -419,7 +418,7 @@ def reason_syntax(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.reason.text-matches", on=Kind.REQUEST, methods=("BYE",))
-def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def reason_text(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values(Reason.header):
         reason = reading(partial(Reason.parse, value))
         if reason is None or reason.protocol.upper() != "SIP" or reason.cause not in _CAUSES["SIP"]:
@@ -445,7 +444,7 @@ def reason_text(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.multipart.boundary", on=Kind.SIP)
-def multipart_boundary(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def multipart_boundary(entry: SipEntry, flow: Flow) -> Outcomes:
     kind, message = entry.content_type, entry.sip
     if kind is None or kind.type.lower() != "multipart" or not message.body:
         return
@@ -472,7 +471,7 @@ def multipart_boundary(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unve
 
 
 @rule("sip.multipart.part-length", on=Kind.SIP)
-def multipart_part_length(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def multipart_part_length(entry: SipEntry, flow: Flow) -> Outcomes:
     kind, message = entry.content_type, entry.sip
     if kind is None or kind.type.lower() != "multipart":
         return

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags
 from harness.verify.engine import Flow
-from harness.verify.finding import Unverifiable, Violation
+from harness.verify.finding import Outcomes, Unverifiable, Violation
 from harness.verify.items import SipEntry
 from harness.verify.rules.sip_dialog import BEFORE_START
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
@@ -26,7 +24,7 @@ def is_reliable(entry: SipEntry) -> bool:
 
 
 @rule("sip.100rel.reliable-1xx", on=Kind.RESPONSE, methods=("INVITE",))
-def reliable_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def reliable_provisional(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 100 <= entry.status < 200:
         return
@@ -42,7 +40,7 @@ def reliable_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
     yield from _wrong_rseq(entry, transaction.responses)
 
 
-def _wrong_rseq(entry: SipEntry, responses: list[SipEntry]) -> Iterator[Violation]:
+def _wrong_rseq(entry: SipEntry, responses: list[SipEntry]) -> Outcomes:
     text = entry.sip.get("RSeq") or ""
     if not text.isdigit() or not 1 <= int(text) < 2**31:
         yield Violation("RSeq from 1 to 2**31-1", text or "none", "RSeq")
@@ -71,7 +69,7 @@ def _rack(text: str) -> tuple[int, int, str] | None:
 
 
 @rule("sip.100rel.prack", on=Kind.REQUEST, methods=("PRACK",))
-def prack(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def prack(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.dialog is None or flow.assembly.incomplete:
         yield Unverifiable(BEFORE_START)
         return
@@ -85,7 +83,7 @@ def prack(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
 
 
 @rule("sip.100rel.prack", on=Kind.RESPONSE, methods=("INVITE",), after=TRANSACTION_TIMEOUT, receiver=True)
-def prack_missing(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def prack_missing(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not is_reliable(entry) or entry.status == 100 or entry.dialog is None:
         return

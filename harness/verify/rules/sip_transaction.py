@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.errors import SipSyntaxError
 from harness.sip.headers import Credentials
 from harness.sip.message import Request, Response
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_route, same_uri, same_uri_text, same_via, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Party, Severity, Unverifiable, Violation
+from harness.verify.finding import Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 
 TRANSACTION_TIMEOUT = 32.0
@@ -35,7 +33,7 @@ _FOR_PROXIES = frozenset({"sec-agree", "path", "outbound", "gin"})
 
 
 @rule("sip.via.branch-unique", on=Kind.REQUEST)
-def branch_unique(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def branch_unique(entry: SipEntry, flow: Flow) -> Outcomes:
     branch = entry.branch
     if not branch or not branch.startswith("z9hG4bK") or entry.method == "CANCEL":
         return
@@ -65,7 +63,7 @@ def _is_same_request(one: SipEntry, other: SipEntry) -> bool:
 
 
 @rule("sip.via.echo", on=Kind.RESPONSE)
-def via_echo(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def via_echo(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None:
         return
     sent, received = entry.transaction.request.vias, entry.vias
@@ -81,7 +79,7 @@ def via_echo(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.via.rport-filled", on=Kind.RESPONSE)
-def rport_filled(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def rport_filled(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None or entry.via is None:
         return
     asked = entry.transaction.request.via
@@ -92,7 +90,7 @@ def rport_filled(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.to.tag-in-response", on=Kind.RESPONSE)
-def to_tag_in_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def to_tag_in_response(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.status == 100 or entry.to is None:
         return
     if not entry.to_tag:
@@ -111,7 +109,7 @@ def to_tag_in_response(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.response.echo", on=Kind.RESPONSE)
-def response_echo(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def response_echo(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None:
         return
     request = entry.transaction.request
@@ -129,7 +127,7 @@ def response_echo(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.response.final-in-time", on=Kind.REQUEST, after=TRANSACTION_TIMEOUT, receiver=True)
-def final_in_time(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def final_in_time(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if entry.method == "ACK" or transaction is None or transaction.cancelled_by is not None:
         return
@@ -143,7 +141,7 @@ def final_in_time(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.header.compact-forms.handset", on=Kind.RESPONSE)
-def compact_forms(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def compact_forms(entry: SipEntry, flow: Flow) -> Outcomes:
     """Seen only where the other side sent a request in short names."""
     if entry.status != 400 or entry.transaction is None or entry.transaction.request.sip.check():
         return
@@ -153,7 +151,7 @@ def compact_forms(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.require.unknown-420", on=Kind.RESPONSE)
-def require_unknown(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def require_unknown(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or transaction.method in ("ACK", "CANCEL") or entry.status == 100:
         return
@@ -173,7 +171,7 @@ def require_unknown(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.require.unlisted-accepted", on=Kind.RESPONSE)
-def require_unlisted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def require_unlisted(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or transaction.method in ("ACK", "CANCEL") or transaction.accepted is not entry:
         return
@@ -194,7 +192,7 @@ def require_unlisted(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.481.unknown-dialog", on=Kind.RESPONSE)
-def unknown_dialog(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def unknown_dialog(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300:
         return
@@ -216,7 +214,7 @@ def _nonces(message: Request | Response) -> set[str]:
 
 
 @rule("sip.auth.challenge", on=Kind.RESPONSE)
-def auth_challenge(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def auth_challenge(entry: SipEntry, flow: Flow) -> Outcomes:
     header = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}.get(entry.status)
     if header is None:
         return
@@ -234,7 +232,7 @@ def _challenged(transaction: Transaction | None) -> SipEntry | None:
 
 
 @rule("sip.auth.retry-cseq", on=Kind.REQUEST)
-def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Outcomes:
     if (
         _challenged(entry.transaction) is None
         or entry.transaction is None
@@ -250,7 +248,7 @@ def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.auth.no-reuse-rejected", on=Kind.REQUEST)
-def auth_no_reuse(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def auth_no_reuse(entry: SipEntry, flow: Flow) -> Outcomes:
     challenge = _challenged(entry.transaction)
     before = entry.transaction.retry_of if entry.transaction else None
     if challenge is None or before is None:
@@ -290,7 +288,7 @@ def _repeats(again: Credentials, rejected: Credentials, fresh: set[str | None]) 
 
 
 @rule("sip.auth.retry", on=Kind.RESPONSE, after=TRANSACTION_TIMEOUT, receiver=True)
-def auth_retry(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def auth_retry(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if entry.status not in (401, 407) or transaction is None or transaction.retried_by is not None:
         return
@@ -309,7 +307,7 @@ def auth_retry(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.ack.non-2xx", on=Kind.REQUEST, methods=("ACK",))
-def ack_non_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def ack_non_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     final = transaction.final if transaction else None
     if transaction is None or final is None or final.status < 300:
@@ -324,7 +322,7 @@ def ack_non_2xx(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.cancel.form", on=Kind.REQUEST, methods=("CANCEL",))
-def cancel_form(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def cancel_form(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
     if target is None:
         yield Unverifiable("the request cancelled is not on the timeline")
@@ -338,7 +336,7 @@ def cancel_form(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiabl
     yield from _hop_by_hop(entry, request)
 
 
-def _same_target(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
+def _same_target(entry: SipEntry, origin: SipEntry) -> Outcomes:
     """Request-URI, Call-ID, From and To URI of the request meant (9.1, 17.1.1.3)."""
     if entry.request is None or origin.request is None:
         return
@@ -353,7 +351,7 @@ def _same_target(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
         yield Violation(f"tag {origin.from_tag}", f"tag {entry.from_tag}", "From")
 
 
-def _hop_by_hop(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
+def _hop_by_hop(entry: SipEntry, origin: SipEntry) -> Outcomes:
     """One Via equal to the top one, the Route copied, nothing required (9.1, 17.1.1.3, 8.2.2.3)."""
     if origin.via is not None and entry.vias:
         if len(entry.vias) != 1:
@@ -370,7 +368,7 @@ def _hop_by_hop(entry: SipEntry, origin: SipEntry) -> Iterator[Violation]:
 
 
 @rule("sip.cancel.after-1xx", on=Kind.REQUEST, methods=("CANCEL",))
-def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation | Unverifiable]:
+def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
     if target is not None and not target.responses and flow.assembly.incomplete:
         yield Unverifiable("the provisional response may be in a gap of the capture")
@@ -379,7 +377,7 @@ def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Iterator[Violation 
 
 
 @rule("sip.cancel.after-final", on=Kind.REQUEST, methods=("CANCEL",))
-def cancel_after_final(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cancel_after_final(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
     if target is None:
         return
@@ -390,14 +388,14 @@ def cancel_after_final(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("sip.cancel.answer", on=Kind.RESPONSE, methods=("CANCEL",))
-def cancel_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cancel_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
     if target is not None and entry.status != 200:
         yield Violation("200 to a CANCEL that matches", str(entry.status), "start line")
 
 
 @rule("sip.cancel.487", on=Kind.REQUEST, methods=("CANCEL",), after=PROMPT, receiver=True)
-def cancelled_invite_answer(entry: SipEntry, flow: Flow) -> Iterator[Violation]:
+def cancelled_invite_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None:
         return

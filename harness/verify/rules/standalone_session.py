@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.bodies.offer_answer import ANSWER_DIRECTIONS
 from harness.bodies.sdp_attributes import Direction, type_accepted
 from harness.cpm.services import Service
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Violation
+from harness.verify.finding import Outcomes
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.rules.chat_session import another_service
 from harness.verify.rules.offer_answer import offer_of
@@ -35,7 +33,7 @@ def _answers(description: Description, service: Service) -> bool:
     return invite is not None and offer_of(description) is not None and named_service(invite) is service
 
 
-def wrong_direction(description: Description, offered: Direction) -> Iterator[Violation]:
+def wrong_direction(description: Description, offered: Direction) -> Outcomes:
     """m-lines of an answer whose direction does not fit an offer of that direction (RFC 3264 6.1)."""
     offer = offer_of(description)
     for end in live_ends(description) if offer is not None else ():
@@ -50,25 +48,25 @@ def wrong_direction(description: Description, offered: Direction) -> Iterator[Vi
 
 
 @rule("large.invite.icsi", on=Kind.SDP)
-def service_of_large(description: Description, flow: Flow) -> Iterator[Violation]:
+def service_of_large(description: Description, flow: Flow) -> Outcomes:
     yield from another_service(description, Service.LARGE)
 
 
 @rule("large.sdp.direction", on=Kind.SDP)
-def large_is_sent(description: Description, flow: Flow) -> Iterator[Violation]:
+def large_is_sent(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description) if _opens(description, Service.LARGE) else ():
         if end.direction is not Direction.SENDONLY:
             yield at(description, end.media.offset, "sendonly", end.direction)
 
 
 @rule("large.sdp.direction.answer", on=Kind.SDP)
-def large_is_received(description: Description, flow: Flow) -> Iterator[Violation]:
+def large_is_received(description: Description, flow: Flow) -> Outcomes:
     if _answers(description, Service.LARGE):
         yield from wrong_direction(description, Direction.SENDONLY)
 
 
 @rule("large.sdp.accept-types", on=Kind.SDP)
-def types_of_large(description: Description, flow: Flow) -> Iterator[Violation]:
+def types_of_large(description: Description, flow: Flow) -> Outcomes:
     """message/cpim alone is for sdp.accept-types.cpim; here what the handset lets into it."""
     if not (_opens(description, Service.LARGE) or _answers(description, Service.LARGE)):
         return
@@ -88,7 +86,7 @@ def _is_container(kind: str) -> bool:
 
 
 @rule("large.sdp.file-selector", on=Kind.SDP)
-def announced_by_size(description: Description, flow: Flow) -> Iterator[Violation]:
+def announced_by_size(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description) if _opens(description, Service.LARGE) else ():
         found = end.media.attribute("file-selector")
         value = (found.value if found else None) or ""
@@ -97,7 +95,7 @@ def announced_by_size(description: Description, flow: Flow) -> Iterator[Violatio
 
 
 @rule("pager.small-in-large", on=Kind.SDP)
-def small_in_large(description: Description, flow: Flow) -> Iterator[Violation]:
+def small_in_large(description: Description, flow: Flow) -> Outcomes:
     limit = flow.settings.pager_limit
     for end in live_ends(description) if _opens(description, Service.LARGE) else ():
         size = end.file.selector.size if end.file is not None else None
@@ -110,18 +108,18 @@ def small_in_large(description: Description, flow: Flow) -> Iterator[Violation]:
 
 
 @rule("deferred.icsi", on=Kind.SDP)
-def service_of_deferred(description: Description, flow: Flow) -> Iterator[Violation]:
+def service_of_deferred(description: Description, flow: Flow) -> Outcomes:
     yield from another_service(description, Service.DEFERRED)
 
 
 @rule("deferred.direction", on=Kind.SDP)
-def deferred_is_received(description: Description, flow: Flow) -> Iterator[Violation]:
+def deferred_is_received(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description) if _opens(description, Service.DEFERRED) else ():
         if end.direction is not Direction.RECVONLY:
             yield at(description, end.media.offset, "recvonly", end.direction)
 
 
 @rule("deferred.direction.answer", on=Kind.SDP)
-def deferred_is_sent(description: Description, flow: Flow) -> Iterator[Violation]:
+def deferred_is_sent(description: Description, flow: Flow) -> Outcomes:
     if _answers(description, Service.DEFERRED):
         yield from wrong_direction(description, Direction.RECVONLY)

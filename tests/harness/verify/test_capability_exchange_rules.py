@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier, VerifySettings
-from tests.harness.verify.conftest import ICSI, Script, options_mt, register
+from harness.verify.proof.flows.sip import options_mt, register
+from harness.verify.proof.messages import ICSI
+from harness.verify.proof.script import Script
 
 H, N = "handset", "network"
 

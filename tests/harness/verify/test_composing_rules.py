@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import Script, crlf
-from tests.harness.verify.msrp_flows import ANONYMOUS, chat, content, ok
+from harness.verify.proof.flows.msrp import ANONYMOUS, chat, content, ok
+from harness.verify.proof.script import Script, crlf
 
 COMPOSING = "application/im-iscomposing+xml"
 H, N = "handset", "network"

@@ -9,21 +9,11 @@ import pytest
 from harness.verify.due import Way, due_notifications
 from harness.verify.engine import Verifier
 from harness.verify.finding import Party
-from tests.harness.verify.conftest import (
-    FAR,
-    UE,
-    Script,
-    Step,
-    answer,
-    imdn_body,
-    mo_message,
-    mt_message,
-    pager_mo,
-    pager_mt,
-    register,
-)
-from tests.harness.verify.msrp_changes import found, rules_of
-from tests.harness.verify.msrp_flows import ANONYMOUS, answered, chat, content
+from harness.verify.proof.flows.msrp import ANONYMOUS, answered, chat, content
+from harness.verify.proof.flows.sip import pager_mo, pager_mt, register
+from harness.verify.proof.messages import FAR, UE, answer, imdn_body, mo_message, mt_message
+from harness.verify.proof.script import Script, Step
+from tests.harness.verify.judging import found, rules_of
 
 MO_ID, MT_ID = "Msg1aB2cD3eF4gH5iJ6k", "Msg7aB2cD3eF4gH5iJ6k"
 CONTRIBUTION = "0b0f8f6e-1111-4aaa-8bbb-000000000011"

@@ -11,19 +11,10 @@ import pytest
 
 from harness.verify.catalogue import load_checks
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import (
-    FAR,
-    UE,
-    Script,
-    Step,
-    answer,
-    imdn_body,
-    in_dialog,
-    mt_message,
-    text_body,
-)
-from tests.harness.verify.media_flows import FAR_ANSWER, TRANSFER_ID, UE_OFFER, body, large_mo, push_mo
-from tests.harness.verify.msrp_flows import answered, closed, content, opened, send
+from harness.verify.proof.flows.media import FAR_ANSWER, TRANSFER_ID, UE_OFFER, body, large_mo, push_mo
+from harness.verify.proof.flows.msrp import answered, closed, content, opened, send
+from harness.verify.proof.messages import FAR, UE, answer, imdn_body, in_dialog, mt_message, text_body
+from harness.verify.proof.script import Script, Step
 
 PICTURE = "\u00ff\u00d8 octets of a picture. " * 100
 OCTETS = PICTURE.encode()

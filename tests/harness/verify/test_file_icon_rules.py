@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.media_flows import push_mo
+from harness.verify.proof.flows.media import push_mo
 
 ICON_LINE = "a=file-icon:cid:id2%40alicepc.example.com\r\na=sendonly"
 RELATED = 'Content-Type: multipart/related; type="application/sdp"; boundary="boundary71"'

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import FAR, UE, crlf, pager_mo, pager_mt
+from harness.verify.proof.flows.sip import pager_mo, pager_mt
+from harness.verify.proof.messages import FAR, UE
+from harness.verify.proof.script import crlf
 
 LINK = (
     '<?xml version="1.0" encoding="UTF-8"?>\r\n<file xmlns="urn:gsma:params:xml:ns:rcs:rcs:fthttp" '

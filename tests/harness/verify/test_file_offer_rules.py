@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.media_flows import MEDIA_FLOWS, SELECTOR, TRANSFER_ID
+from harness.verify.proof.flows.media import MEDIA_FLOWS, SELECTOR, TRANSFER_ID
 
 H, N = "handset", "network"
 HASH = SELECTOR[SELECTOR.index("hash:") :]

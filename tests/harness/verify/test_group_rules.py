@@ -8,8 +8,7 @@ import pytest
 
 from harness.evidence.timeline import Address, Packet, Timeline
 from harness.verify.engine import Verifier, VerifySettings
-from tests.harness.verify.conftest import PANI, UE, UE_CONTACT, Script, answer, h, hop_by_hop, in_dialog
-from tests.harness.verify.group_flows import (
+from harness.verify.proof.flows.group import (
     ENTRIES,
     FACTORY,
     FOCUS,
@@ -21,6 +20,9 @@ from tests.harness.verify.group_flows import (
     invited,
     notify,
 )
+from harness.verify.proof.flows.sip import hop_by_hop
+from harness.verify.proof.messages import PANI, UE, UE_CONTACT, answer, h, in_dialog
+from harness.verify.proof.script import Script
 
 H, N = "handset", "network"
 

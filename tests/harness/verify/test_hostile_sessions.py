@@ -9,10 +9,10 @@ import pytest
 
 from harness.verify.engine import Verifier
 from harness.verify.finding import INTERNAL
-from tests.harness.verify.conftest import measured
-from tests.harness.verify.group_flows import GROUP_FLOWS
-from tests.harness.verify.media_flows import MEDIA_FLOWS
-from tests.harness.verify.msrp_flows import chat
+from harness.verify.proof.flows.group import GROUP_FLOWS
+from harness.verify.proof.flows.media import MEDIA_FLOWS
+from harness.verify.proof.flows.msrp import chat
+from harness.verify.proof.script import measured
 
 FLOWS = {"chat": chat, **MEDIA_FLOWS, **GROUP_FLOWS}
 ODD = ("\0", "\x7f", "\u00fc", '"', "%", "<", ";", ":", "-", "0", "99999999999999999999", "\n", "")

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import text_body
-from tests.harness.verify.msrp_flows import answered, content, opened
+from harness.verify.proof.flows.msrp import answered, content, opened
+from harness.verify.proof.messages import text_body
 
 UE = "sip:+491700000001@example.org;user=phone"
 FAR = "sip:+491700000002@example.org;user=phone"

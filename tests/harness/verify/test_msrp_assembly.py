@@ -12,8 +12,9 @@ from harness.msrp.message import Flag
 from harness.verify.engine import Verifier
 from harness.verify.finding import Party
 from harness.verify.negotiation_items import Role
-from tests.harness.verify.conftest import FAR_SDP, UE_SDP, Script, Step, in_dialog, mo_invite, sdp
-from tests.harness.verify.msrp_flows import UE_PATH, chat, content, ok, request, send
+from harness.verify.proof.flows.msrp import UE_PATH, chat, content, ok, request, send
+from harness.verify.proof.messages import FAR_SDP, UE_SDP, in_dialog, mo_invite, sdp
+from harness.verify.proof.script import Script, Step
 
 MO_ID, MT_ID = "Msg1aB2cD3eF4gH5iJ6k", "Msg7aB2cD3eF4gH5iJ6k"
 

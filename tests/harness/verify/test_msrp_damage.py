@@ -13,9 +13,10 @@ from harness.cpm.profiles import Profile
 from harness.evidence.timeline import Layer, Packet
 from harness.verify.engine import Verifier
 from harness.verify.finding import INTERNAL
-from tests.harness.verify.conftest import Script
-from tests.harness.verify.msrp_changes import asking, at, chunked, found, instead, report, rules_of
-from tests.harness.verify.msrp_flows import chat
+from harness.verify.proof.changes import asking, at, chunked, instead, report
+from harness.verify.proof.flows.msrp import chat
+from harness.verify.proof.script import Script
+from tests.harness.verify.judging import found, rules_of
 from tests.harness.verify.test_file_content_rules import PICTURE, chunks, push
 
 FLOWS: dict[str, Callable[[], Script]] = {

@@ -9,8 +9,7 @@ import pytest
 from harness.cpm.profiles import Profile
 from harness.evidence.timeline import Transport
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import Script, Step, answer, in_dialog, sdp
-from tests.harness.verify.msrp_changes import (
+from harness.verify.proof.changes import (
     OPEN,
     TEXT,
     Change,
@@ -19,13 +18,12 @@ from tests.harness.verify.msrp_changes import (
     both,
     chunk,
     chunked,
-    found,
     instead,
     report,
     sub,
     text_of,
 )
-from tests.harness.verify.msrp_flows import (
+from harness.verify.proof.flows.msrp import (
     FAR_PATH,
     answered,
     chat,
@@ -36,6 +34,9 @@ from tests.harness.verify.msrp_flows import (
     request,
     send,
 )
+from harness.verify.proof.messages import answer, in_dialog, sdp
+from harness.verify.proof.script import Script, Step
+from tests.harness.verify.judging import found
 
 
 def legal_request(*headers: str) -> Step:

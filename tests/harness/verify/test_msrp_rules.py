@@ -11,8 +11,7 @@ from harness.evidence.capture import capture_to_timeline, write_capture
 from harness.evidence.timeline import Entry, Event, Layer
 from harness.verify.catalogue import load_catalogue, load_checks
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import Script, Step, answer, in_dialog, sdp
-from tests.harness.verify.msrp_changes import (
+from harness.verify.proof.changes import (
     FAR_TEXT,
     OPEN,
     REPORT,
@@ -23,17 +22,15 @@ from tests.harness.verify.msrp_changes import (
     both,
     chunk,
     chunked,
-    found,
     instead,
     path,
     report,
-    rules_of,
     silent,
     sub,
     text_of,
     tid,
 )
-from tests.harness.verify.msrp_flows import (
+from harness.verify.proof.flows.msrp import (
     FAR_PATH,
     UE_PATH,
     answered,
@@ -44,6 +41,9 @@ from tests.harness.verify.msrp_flows import (
     opened,
     send,
 )
+from harness.verify.proof.messages import answer, in_dialog, sdp
+from harness.verify.proof.script import Script, Step
+from tests.harness.verify.judging import found, rules_of
 
 
 def test_a_chat_breaks_no_rule_and_leaves_none_open():

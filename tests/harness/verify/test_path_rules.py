@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import Script, session_mo
-from tests.harness.verify.msrp_flows import FAR_PATH, chat
+from harness.verify.proof.flows.msrp import FAR_PATH, chat
+from harness.verify.proof.flows.sip import session_mo
+from harness.verify.proof.script import Script
 
 H, N = "handset", "network"
 OWN_ID, FAR_ID = "k3Jx8Qw2Zr7Lt5Yv9Bn1", "p4Mz6Hs8Dc2Vf0Gk7Ja3"

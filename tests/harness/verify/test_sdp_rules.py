@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from tests.harness.verify.media_flows import MEDIA_FLOWS
+from harness.verify.proof.flows.media import MEDIA_FLOWS
 
 H, N = "handset", "network"
 UE_PATH = "a=path:msrp://10.0.0.5:9/k3Jx8Qw2Zr7Lt5Yv9Bn1;tcp\r\n"

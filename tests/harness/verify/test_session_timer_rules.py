@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.harness.verify.conftest import Script, answer, hop_by_hop
+from harness.verify.proof.flows.sip import hop_by_hop
+from harness.verify.proof.messages import answer
+from harness.verify.proof.script import Script
 
 H, N = "handset", "network"
 SE = "Session-Expires: 1800"

@@ -9,9 +9,9 @@ import pytest
 
 from harness.evidence.timeline import Packet
 from harness.verify.engine import Verifier
-from tests.harness.verify.group_flows import GROUP_FLOWS, adhoc, document
-from tests.harness.verify.media_flows import MEDIA_FLOWS
-from tests.harness.verify.msrp_flows import chat
+from harness.verify.proof.flows.group import GROUP_FLOWS, adhoc, document
+from harness.verify.proof.flows.media import MEDIA_FLOWS
+from harness.verify.proof.flows.msrp import chat
 
 GROUPS = ("reg.", "pager.", "cpim.", "imdn.", "x.")
 FLOWS = ("pager_mo", "pager_mt", "register", "session_mo", "options_mt")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from tests.harness.verify.conftest import Script, Step, answer, imdn_body, in_dialog, session_mo, text_body
+from harness.verify.proof.flows.sip import session_mo
+from harness.verify.proof.messages import answer, imdn_body, in_dialog, text_body
+from harness.verify.proof.script import Script, Step
 
 ANONYMOUS = "sip:anonymous@anonymous.invalid"
 UE_PATH = "msrp://10.0.0.5:9/k3Jx8Qw2Zr7Lt5Yv9Bn1;tcp"
@@ -12,14 +15,14 @@ FAR_PATH = "msrp://10.0.0.1:20000/p4Mz6Hs8Dc2Vf0Gk7Ja3;tcp"
 
 
 def send(
-    handset: bool, tid: str, *headers: str, body: str | None = None, flag: str = "$", **how: int
+    handset: bool, tid: str, *headers: str, body: str | None = None, flag: str = "$", **how: Any
 ) -> Step:
     """A SEND of one side; headers stand between From-Path and the empty line."""
     return request("SEND", handset, tid, *headers, body=body, flag=flag, **how)
 
 
 def request(
-    method: str, handset: bool, tid: str, *headers: str, body: str | None = None, flag: str = "$", **how: int
+    method: str, handset: bool, tid: str, *headers: str, body: str | None = None, flag: str = "$", **how: Any
 ) -> Step:
     to, from_ = (FAR_PATH, UE_PATH) if handset else (UE_PATH, FAR_PATH)
     lines = [f"MSRP {tid} {method}", f"To-Path: {to}", f"From-Path: {from_}", *headers]

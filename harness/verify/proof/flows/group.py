@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.harness.verify.conftest import (
+from harness.verify.proof.messages import (
     ALLOW,
     FAR_SDP,
     ICSI,
@@ -15,16 +15,14 @@ from tests.harness.verify.conftest import (
     UE_CONTACT,
     UE_INVITE_CONTACT,
     UE_SDP,
-    Script,
     answer,
-    crlf,
     h,
     in_dialog,
-    measured,
     mo_invite,
     mt_invite,
     n,
 )
+from harness.verify.proof.script import Script, Step, crlf, measured
 
 FACTORY = "sip:conference-factory@example.org"
 FOCUS = "sip:group1@10.0.0.1:5060"
@@ -98,7 +96,7 @@ def adhoc() -> Script:
     return Script([invite, answer(invite, "100 Trying", ""), accepted, ack, *subscription()])
 
 
-def subscription() -> list:
+def subscription() -> list[Step]:
     """SUBSCRIBE to the focus, and two NOTIFYs."""
     subscribe = h(
         [
@@ -131,7 +129,7 @@ def subscription() -> list:
     ]
 
 
-def notify(number: int, body: str):
+def notify(number: int, body: str) -> Step:
     return n(
         [
             f"NOTIFY {UE_CONTACT} SIP/2.0",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.harness.verify.conftest import Script, crlf, session_mo, session_mt
+from harness.verify.proof.flows.sip import session_mo, session_mt
+from harness.verify.proof.script import Script, crlf
 
 SELECTOR = (
     'file-selector:name:"My cool picture.jpg" type:image/jpeg size:32349 '

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from harness.verify.engine import Verifier
-from tests.harness.verify.conftest import Script, Step
-from tests.harness.verify.msrp_flows import FAR_PATH, UE_PATH, answered, send
+from harness.verify.proof.flows.msrp import FAR_PATH, UE_PATH, answered, send
+from harness.verify.proof.script import Script, Step
 
 # The steps of chat(): the opening SEND of the handset, its text, a text of the far end.
 OPEN, TEXT, FAR_TEXT = 6, 8, 14
 Change = Callable[[Script], Script]
-
-
-def found(script: Script, profile: str = "rcs51"):
-    verifier = Verifier(profile)
-    verifier.judge(script.timeline())
-    return verifier
-
-
-def rules_of(verifier: Verifier):
-    return list(dict.fromkeys((each.rule, each.party.value) for each in verifier.findings))
 
 
 def sub(index: int, old: str, new: str) -> Change:
@@ -81,7 +71,7 @@ def silent(seconds: float = 31.0) -> Change:
 
 
 def chunk(
-    number: int, start: int, size: int, total: str, flag: str, *headers: str, end: str = "", **how
+    number: int, start: int, size: int, total: str, flag: str, *headers: str, end: str = "", **how: Any
 ) -> Step:
     """A chunk of a text message of the handset."""
     last = end or str(start + size - 1)

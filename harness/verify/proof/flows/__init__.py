@@ -1,0 +1,13 @@
+"""Conformant flows by name: hand-written after the documents, reported by no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.verify.proof.flows.group import GROUP_FLOWS
+from harness.verify.proof.flows.media import MEDIA_FLOWS
+from harness.verify.proof.flows.msrp import chat
+from harness.verify.proof.flows.sip import SIP_FLOWS
+from harness.verify.proof.script import Script
+
+FLOWS: dict[str, Callable[[], Script]] = {**SIP_FLOWS, **MEDIA_FLOWS, **GROUP_FLOWS, "chat": chat}

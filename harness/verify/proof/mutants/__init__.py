@@ -1,0 +1,1 @@
+"""Tables of mutants, a module per protocol or service."""

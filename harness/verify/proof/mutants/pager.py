@@ -1,0 +1,151 @@
+"""Pager mode messages: RFC 3428 and CPM standalone messages, spoiled one by one."""
+
+from __future__ import annotations
+
+from harness.evidence.timeline import Transport
+from harness.verify.proof.messages import FAR, ICSI, UE
+from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
+from harness.verify.proof.script import Script
+
+PPS = "P-Preferred-Service: urn:urn-7:3gpp-service.ims.icsi.oma.cpm."
+
+LIST_BODY = (
+    "--b1\r\nContent-Type: message/cpim\r\n\r\n"
+    f"From: <{UE}>\r\nTo: <sip:list@example.org>\r\nDateTime: 2023-11-14T22:13:20Z\r\n"
+    "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: Msg1aB2cD3eF4gH5iJ6k\r\n"
+    "imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi\r\n"
+    "--b1\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n"
+    '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"'
+    ' xmlns:cp="urn:ietf:params:xml:ns:copycontrol"><list>'
+    '<entry uri="sip:+491700000003@example.org" cp:copyControl="to"/></list></resource-lists>\r\n'
+    "--b1--"
+)
+
+
+def to_a_list(script: Script) -> Script:
+    """The first text of the handset to a list of recipients."""
+    script.steps = script.steps[:2]
+    script.sub(0, "Content-Type: message/cpim", "Content-Type: multipart/mixed;boundary=b1")
+    script.sub(0, f"{PPS}msg", f"{PPS}msg.group").line(0, "Require: recipient-list-message")
+    return script.body(0, LIST_BODY)
+
+
+def with_text(script: Script, size: int) -> Script:
+    """The first text of the handset, with so many octets."""
+    script.steps = script.steps[:2]
+    script.sub(0, "Content-Length: 12\r\n\r\nhello, world", f"Content-Length: {size}\r\n\r\n{'x' * size}")
+    return script
+
+
+def over_udp(script: Script) -> Script:
+    """The first text of the handset and its answer over UDP, told so in their Via."""
+    script.change(0, transport=Transport.UDP).change(1, transport=Transport.UDP)
+    return script.everywhere("SIP/2.0/TCP", "SIP/2.0/UDP", 0, 1)
+
+
+OTHER_SERVICE = "the other headers still name the service that the flow had"
+
+MUTANTS = [
+    Mutant("pager.method", HANDSET, "pager_mo", lambda s: s.line(0, "Event: reg")),
+    Mutant(
+        "pager.method",
+        HANDSET,
+        "session_mo",
+        lambda s: s.sub(0, f"{PPS}session", f"{PPS}msg"),
+        ("ims.p-preferred-service.value", "ims.accept-contact.equals-pps"),
+        OTHER_SERVICE,
+    ),
+    Mutant(
+        "pager.method.out-of-dialog",
+        HANDSET,
+        "pager_mo",
+        lambda s: s.sub(0, f"To: <{FAR}>", f"To: <{FAR}>;tag=x"),
+        ("sip.from.tag", "sip.response.echo"),
+        "a To tag of no dialog, which the answer does not repeat",
+    ),
+    Mutant("pager.no-contact", HANDSET, "pager_mo", lambda s: s.line(0, "Contact: <sip:a@10.0.0.5>")),
+    Mutant("pager.no-contact", NETWORK, "pager_mo", lambda s: s.line(1, "m: <sip:a@10.0.0.1>")),
+    Mutant("pager.no-contact", HANDSET, "pager_mt", lambda s: s.line(1, "Contact: <sip:a@10.0.0.5>")),
+    Mutant(
+        "pager.2xx-no-body",
+        NETWORK,
+        "pager_mo",
+        lambda s: s.line(1, "Content-Type: text/plain").body(1, "ok"),
+    ),
+    Mutant(
+        "pager.2xx-no-body",
+        HANDSET,
+        "pager_mt",
+        lambda s: s.line(1, "Content-Type: text/plain").body(1, "ok"),
+    ),
+    Mutant("pager.content-type", HANDSET, "pager_mo", lambda s: s.sub(0, "message/cpim", "text/plain")),
+    Mutant(
+        "pager.content-type",
+        NETWORK,
+        "pager_mo",
+        lambda s: s.sub(2, "message/cpim", "message/imdn+xml"),
+        ("imdn.order.network",),
+        "a notification that cannot be read is none, so that displayed comes first",
+    ),
+    Mutant(
+        "pager.content-type",
+        HANDSET,
+        "pager_mo",
+        lambda s: to_a_list(s).sub(0, "Content-Disposition: recipient-list", "Content-ID: <a@b>"),
+    ),
+    Mutant(
+        "pager.content-type.cpm",
+        HANDSET,
+        "pager_mo",
+        lambda s: s.sub(0, "message/cpim", "text/plain").body(0, "hello"),
+    ),
+    Mutant(
+        "pager.accept-contact.icsi",
+        HANDSET,
+        "pager_mo",
+        lambda s: s.sub(0, f'icsi-ref="{ICSI}msg"', f'icsi-ref="{ICSI}session"'),
+        ("ims.accept-contact.equals-pps",),
+        OTHER_SERVICE,
+    ),
+    Mutant(
+        "pager.accept-contact.icsi",
+        NETWORK,
+        "pager_mt",
+        lambda s: s.without(0, "Accept-Contact"),
+        ("ims.accept-contact.present.network",),
+        "the header is missing altogether",
+    ),
+    Mutant("pager.list.require", HANDSET, "pager_mo", lambda s: to_a_list(s).without(0, "Require")),
+    Mutant(
+        "pager.list.require",
+        HANDSET,
+        "pager_mo",
+        lambda s: s.line(0, "Require: recipient-list-message"),
+    ),
+    Mutant("pager.list.require", HANDSET, "pager_mo", lambda s: to_a_list(s).sub(0, "</list></res", "</res")),
+    Mutant(
+        "pager.list.service",
+        HANDSET,
+        "pager_mo",
+        lambda s: to_a_list(s).sub(0, "cpm.msg.group", "cpm.msg"),
+        ("ims.p-preferred-service.value",),
+        "the service of a single message on a message to a list",
+    ),
+    Mutant("pager.size-limit", HANDSET, "pager_mo", lambda s: with_text(s, 1301)),
+    Mutant(
+        "pager.size-limit.whole-request",
+        HANDSET,
+        "pager_mo",
+        lambda s: over_udp(with_text(s, 400)),
+    ),
+    Mutant(
+        "pager.small-in-large",
+        HANDSET,
+        "session_mo",
+        lambda s: s.sub(0, f"{PPS}session", f"{PPS}largemsg").sub(
+            0, "a=sendrecv", "a=sendonly\r\na=file-selector:size:1300"
+        ),
+        ("ims.accept-contact.equals-pps", "large.invite.icsi", "large.sdp.direction.answer"),
+        "a chat that is made a large message in two places alone",
+    ),
+]

@@ -1,0 +1,31 @@
+"""The proof: no rule reports a conformant flow, and every mutant is reported by its own rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cpm.profiles import Profile
+from harness.verify.proof.flows import FLOWS
+from harness.verify.proof.mutant import load_mutants
+from harness.verify.proof.prove import judge_flow, judge_mutant, prove
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+@pytest.mark.parametrize("name", FLOWS)
+def test_no_rule_reports_a_conformant_flow(name, profile):
+    assert judge_flow(name, profile).reported == ()
+
+
+@pytest.mark.parametrize("mutant", load_mutants(), ids=lambda mutant: mutant.name)
+def test_a_mutant_is_reported_by_its_own_rule_and_by_those_told_beside(mutant):
+    result = judge_mutant(mutant)
+    assert result.error == ""
+    assert (result.caught, set(result.beside)) == (True, set(mutant.beside))
+
+
+def test_a_mutant_that_breaks_nothing_is_not_caught():
+    spoiled = load_mutants()[0]
+    harmless = type(spoiled)(spoiled.rule, spoiled.party, spoiled.flow, lambda script: script)
+    proof = prove([harmless], flows=())
+    assert not proof.whole and proof.mutants[0].beside == ()
+    assert proof.as_dict()["protocols"] == {spoiled.rule.split(".")[0]: {"caught": 0, "mutants": 1}}
