@@ -1,0 +1,59 @@
+"""Sessions set up wrongly: the 2xx and its ACK, PRACK, what the sides can do (RFC 3261 11, 13; RFC 3262)."""
+
+from __future__ import annotations
+
+from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
+from harness.verify.proof.script import Script
+
+
+def offer_of(script: Script) -> str:
+    return script.steps[0].text.partition("\r\n\r\n")[2]
+
+
+MUTANTS = [
+    Mutant("sip.ack.2xx", HANDSET, "session_mo", lambda s: s.sub(4, "CSeq: 1 ACK", "CSeq: 2 ACK")),
+    Mutant("sip.ack.2xx", HANDSET, "session_mo", lambda s: s.everywhere("tag=faransw42", "tag=wrong", 4)),
+    Mutant(
+        "sip.ack.2xx",
+        HANDSET,
+        "session_mo",
+        lambda s: s.line(4, "Content-Type: application/sdp").body(4, offer_of(s)),
+    ),
+    Mutant(
+        "sip.ack.2xx",
+        HANDSET,
+        "session_mo",
+        lambda s: s.drop(4, 5, 6, 7, 8).copy(3, 4, after=0.5).wait(10).wait(22),
+    ),
+    Mutant("sip.invite.answer", HANDSET, "session_mt", lambda s: s.without(2, "Content-Type").body(2, "")),
+    Mutant("sip.2xx.retransmit", HANDSET, "session_mt", lambda s: s.drop(3, 4, 5).wait(3)),
+    Mutant(
+        "sip.100rel.reliable-1xx",
+        NETWORK,
+        "reliable_mo",
+        lambda s: s.sub(1, "RSeq: 1", "RSeq: 0").sub(2, "RAck: 1", "RAck: 0"),
+    ),
+    Mutant(
+        "sip.100rel.reliable-1xx", NETWORK, "session_mo", lambda s: s.line(2, "Require: 100rel", "RSeq: 1")
+    ),
+    Mutant("sip.100rel.prack", HANDSET, "reliable_mo", lambda s: s.sub(2, "RAck: 1 1", "RAck: 2 1")),
+    Mutant("sip.100rel.prack", HANDSET, "reliable_mo", lambda s: s.drop(2, 3, 4, 5, 6, 7).wait(10).wait(30)),
+    Mutant("sip.allow.in-invite", HANDSET, "session_mo", lambda s: s.without(0, "Allow")),
+    Mutant("sip.allow.in-invite", NETWORK, "session_mt", lambda s: s.without(0, "Allow")),
+    Mutant("sip.allow.in-2xx", NETWORK, "session_mo", lambda s: s.without(3, "Allow")),
+    Mutant("sip.allow.in-2xx", HANDSET, "session_mt", lambda s: s.without(2, "Allow")),
+    Mutant(
+        "sip.allow.in-2xx",
+        HANDSET,
+        "session_mt",
+        lambda s: s.sub(2, "Allow: INVITE,ACK,CANCEL,BYE", "Allow: INVITE"),
+    ),
+    Mutant("sip.allow.in-2xx", HANDSET, "options_mt", lambda s: s.without(1, "Allow")),
+    Mutant(
+        "sip.supported.invite",
+        NETWORK,
+        "session_mt",
+        lambda s: s.without(0, "Supported").sub(2, "=uac", "=uas").sub(2, "Require: timer\r\n", ""),
+    ),
+    Mutant("sip.supported.invite", HANDSET, "session_mt", lambda s: s.without(2, "Supported")),
+]
