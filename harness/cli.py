@@ -302,9 +302,16 @@ def peer(
 def rules(
     rule_id: Annotated[str | None, typer.Argument(help="One rule, or a prefix such as sip.via.")] = None,
     format_: FormatOption = ListFormat.TEXT,
+    prove: Annotated[
+        bool,
+        typer.Option("--prove", help="Judge right flows, and broken ones for each rule."),
+    ] = False,
     implemented: Annotated[bool, typer.Option("--implemented", help="Only rules that are checked.")] = False,
 ) -> None:
-    """List the catalogue: id, severity, clause, and whether it is checked."""
+    """List the catalogue: id, severity, clause, and whether it is checked.
+
+    With --prove: exit 0 when every broken flow is reported by its own rule and no right one by any, else 1.
+    """
     from harness.verify.catalogue import load_catalogue
 
     found = [
@@ -315,6 +322,8 @@ def rules(
     ]
     if not found:
         raise UsageError(f"no rule {rule_id!r} in the catalogue; `rcslab rules` lists all")
+    if prove:
+        raise typer.Exit(_prove(format_, None if rule_id is None else {rule.id for rule in found}))
     if format_ is ListFormat.JSON:
         _print_json([rule.as_dict() for rule in found])
     else:
@@ -322,6 +331,22 @@ def rules(
             print(_rule_line(rule))
         if len(found) == 1:
             _print_rule(found[0])
+
+
+def _prove(format_: ListFormat, chosen: set[str] | None) -> int:
+    """Prove all rules, or those chosen; progress on a terminal."""
+    from harness.verify.proof.as_text import to_text
+    from harness.verify.proof.prove import prove_rules
+
+    def show(done: int, of: int) -> None:
+        print(f"\r{done} of {of}", end="" if done < of else "\r\033[K", file=sys.stderr, flush=True)
+
+    proof = prove_rules(chosen, show if sys.stderr.isatty() else lambda done, of: None)
+    if format_ is ListFormat.JSON:
+        _print_json(proof.as_dict())
+    else:
+        sys.stdout.write(to_text(proof))
+    return ExitCode.CLEAN if proof.whole else ExitCode.FAILED
 
 
 def _rule_line(rule: Rule) -> str:

@@ -60,7 +60,8 @@ class Rule:
     check: what is checked, in a sentence. severity: the highest it can give; `profiles` has the exceptions.
     hard_fail: a finding fails a run by itself while the severity under the profile is MUST. confidence: T
     clause read in the text, I seen in an implementation, M from memory, S seen in a field trace, P a
-    comparison only a lab can make. priority: 1 first release. part_of: the rule it was split off.
+    comparison only a lab can make. priority: 1 first release. part_of: the rule it was split off. note: why
+    it is not as a source has it, or what of it messages cannot tell.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Rule:
     clause: str
     confidence: str
     part_of: str | None = None
+    note: str = ""
 
     def severity_under(self, profile: Profile) -> Severity:
         """The severity that holds under the profile."""
@@ -125,6 +127,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
         clause=entry["clause"],
         confidence=entry["confidence"],
         part_of=entry.get("part_of"),
+        note=entry.get("note", ""),
     )
 
 

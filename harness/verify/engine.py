@@ -186,7 +186,8 @@ class Verifier:
             _log.exception("rule %s broke on %s", check.id, item.label)
             self.findings.append(_broken(rule, item, error))
             return
-        self.exercised[rule.id] += bool(outcomes)
+        if outcomes:
+            self.exercised[rule.id] += 1
         for outcome in outcomes:
             if isinstance(outcome, Applies):
                 continue

@@ -221,6 +221,14 @@ def test_the_catalogue(rcslab):
     assert "no rule 'sip.nothing' in the catalogue" in said.errors
 
 
+def test_the_proof_of_some_rules(rcslab):
+    said = rcslab("rules", "pager.no-contact", "--prove")
+    assert said.code == 0
+    assert "3 of 3 mutants caught" in said.out and said.out.endswith("proof:       whole\n")
+    found = json.loads(rcslab("rules", "cpim.ns.prefix-any", "--prove", "--format", "json").out)
+    assert found["whole"] is True and {each["rule"] for each in found["readings"]} == {"cpim.ns.prefix-any"}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(rcslab, command: str):
     said = rcslab(*command.split(), "--help")

@@ -1,11 +1,12 @@
-"""The proof: every mutant is reported by its own rule, no conformant flow by any."""
+"""The proof: every mutant is reported by its own rule, no conformant flow by any, other forms are read."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, TypeVar
 
 from harness.cpm.profiles import Profile
 from harness.verify.catalogue import load_catalogue
@@ -13,9 +14,11 @@ from harness.verify.engine import Verifier
 from harness.verify.finding import Party
 from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.mutant import Mutant, load_mutants
+from harness.verify.proof.reading import READINGS, Reading
 
 PARTIES = (Party.HANDSET, Party.NETWORK)
 Progress = Callable[[int, int], None]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +53,34 @@ class MutantResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingResult:
+    """What the rules said of a flow in its other form. lost: rules that applied to the flow and not to it."""
+
+    reading: Reading
+    reported: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Reported as told, and every rule still applies."""
+        same = self.reading.lost is None or set(self.lost) == set(self.reading.lost)
+        return same and set(self.reported) == set(self.reading.reported)
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """All results, and the rules no mutant proves."""
+    """All results, and the rules that nothing proves."""
 
     flows: tuple[FlowResult, ...]
     mutants: tuple[MutantResult, ...]
+    readings: tuple[ReadingResult, ...]
     unproven: tuple[str, ...]
 
     @property
     def whole(self) -> bool:
-        """Every flow clean, every mutant caught as told, every rule proven."""
-        results = (*(flow.clean for flow in self.flows), *(each.whole for each in self.mutants))
-        return all(results) and not self.unproven
+        """Every flow clean, every mutant and every reading as told, every rule proven."""
+        told = all(each.whole for each in self.mutants) and all(each.whole for each in self.readings)
+        return told and all(flow.clean for flow in self.flows) and not self.unproven
 
     def by_protocol(self) -> dict[str, tuple[int, int]]:
         """(mutants caught, mutants) per protocol, the first word of a rule's id."""
@@ -91,6 +110,17 @@ class Proof:
                 }
                 for each in self.mutants
             ],
+            "readings": [
+                {
+                    "rule": each.reading.rule,
+                    "flow": each.reading.flow,
+                    "whole": each.whole,
+                    "reported": list(each.reported),
+                    "expected": list(each.reading.reported),
+                    "lost": list(each.lost),
+                }
+                for each in self.readings
+            ],
             "protocols": {
                 name: {"caught": caught, "mutants": made}
                 for name, (caught, made) in self.by_protocol().items()
@@ -106,26 +136,49 @@ def protocol_of(rule: str) -> str:
 
 def prove(
     mutants: Sequence[Mutant] | None = None,
-    flows: Iterable[str] | None = None,
+    flows: Sequence[str] | None = None,
+    readings: Sequence[Reading] | None = None,
     progress: Progress = lambda done, of: None,
 ) -> Proof:
-    """Judge every conformant flow under every profile, and every mutant (or those given).
+    """Judge every conformant flow under every profile, every mutant and every reading, or those given.
 
-    progress: called with how much is done, and of how much.
+    progress: called with how much is done, and of how much. Only a proof of all tells what is unproven.
     """
+    whole = mutants is None and flows is None and readings is None
     chosen = load_mutants() if mutants is None else mutants
-    clean = [(name, profile) for name in (FLOWS if flows is None else flows) for profile in Profile]
-    done, of = 0, len(clean) + len(chosen)
-    flow_results, mutant_results = [], []
-    for name, profile in clean:
-        flow_results.append(judge_flow(name, profile))
-        progress(done := done + 1, of)
-    for mutant in chosen:
-        mutant_results.append(judge_mutant(mutant))
-        progress(done := done + 1, of)
-    proven = {mutant.rule for mutant in chosen}
-    unproven = () if mutants is not None else tuple(rule for rule in load_catalogue() if rule not in proven)
-    return Proof(tuple(flow_results), tuple(mutant_results), unproven)
+    names = tuple(FLOWS) if flows is None else flows
+    forms = READINGS if readings is None else readings
+    steps = count(1)
+    of = len(names) * len(Profile) + len(chosen) + len(forms)
+
+    def done(result: Result) -> Result:
+        progress(next(steps), of)
+        return result
+
+    return Proof(
+        tuple(done(judge_flow(name, profile)) for name in names for profile in Profile),
+        tuple(done(judge_mutant(mutant)) for mutant in chosen),
+        tuple(done(judge_reading(reading)) for reading in forms),
+        unproven_rules() if whole else (),
+    )
+
+
+def prove_rules(chosen: Collection[str] | None, progress: Progress) -> Proof:
+    """The proof of everything, or of the mutants and readings of some rules with every conformant flow."""
+    if chosen is None:
+        return prove(progress=progress)
+    mutants = [mutant for mutant in load_mutants() if mutant.rule in chosen]
+    readings = [reading for reading in READINGS if reading.rule in chosen]
+    return replace(
+        prove(mutants, None, readings, progress),
+        unproven=tuple(rule for rule in unproven_rules() if rule in chosen),
+    )
+
+
+def unproven_rules() -> tuple[str, ...]:
+    """Rules of the catalogue for which there is no mutant and no reading."""
+    proven = {mutant.rule for mutant in load_mutants()} | {reading.rule for reading in READINGS}
+    return tuple(rule for rule in load_catalogue() if rule not in proven)
 
 
 def judge_flow(name: str, profile: Profile) -> FlowResult:
@@ -146,3 +199,12 @@ def judge_mutant(mutant: Mutant) -> MutantResult:
     own = (mutant.rule, mutant.party)
     beside = tuple(dict.fromkeys(rule for rule, party in reported if (rule, party) != own))
     return MutantResult(mutant, own in reported, beside)
+
+
+def judge_reading(reading: Reading) -> ReadingResult:
+    """The flow in its other form, beside the flow itself."""
+    plain, other = Verifier(), Verifier()
+    plain.judge(FLOWS[reading.flow]().timeline())
+    found = other.judge(reading.script().timeline())
+    lost = tuple(rule for rule in plain.exercised if rule not in other.exercised)
+    return ReadingResult(reading, tuple(dict.fromkeys(finding.rule for finding in found)), lost)

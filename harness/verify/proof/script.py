@@ -31,6 +31,7 @@ class Step:
     msrp: int = 0
     event: str = ""
     missing: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ class Script:
                 destination,
                 step.text.encode("utf-8", "surrogateescape"),
                 connection=1 if step.transport is Transport.TCP else None,
+                note=step.note,
                 at=now,
             )
         for each in waiting:

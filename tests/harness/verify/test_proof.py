@@ -7,7 +7,8 @@ import pytest
 from harness.cpm.profiles import Profile
 from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.mutant import load_mutants
-from harness.verify.proof.prove import judge_flow, judge_mutant, prove
+from harness.verify.proof.prove import judge_flow, judge_mutant, judge_reading, prove
+from harness.verify.proof.reading import READINGS
 
 
 @pytest.mark.parametrize("profile", list(Profile))
@@ -23,9 +24,16 @@ def test_a_mutant_is_reported_by_its_own_rule_and_by_those_told_beside(mutant):
     assert (result.caught, set(result.beside)) == (True, set(mutant.beside))
 
 
+@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
+def test_another_form_is_read_like_the_flow(reading):
+    result = judge_reading(reading)
+    assert set(result.reported) == set(reading.reported)
+    assert reading.lost is None or set(result.lost) == set(reading.lost)
+
+
 def test_a_mutant_that_breaks_nothing_is_not_caught():
     spoiled = load_mutants()[0]
     harmless = type(spoiled)(spoiled.rule, spoiled.party, spoiled.flow, lambda script: script)
-    proof = prove([harmless], flows=())
+    proof = prove([harmless], flows=(), readings=())
     assert not proof.whole and proof.mutants[0].beside == ()
     assert proof.as_dict()["protocols"] == {spoiled.rule.split(".")[0]: {"caught": 0, "mutants": 1}}
