@@ -2,7 +2,8 @@
 
 debug.rcslab.chat_idle: seconds without a message after which it ends a chat; debug.rcslab.chat_ring: seconds
 an invitation waits for its user; debug.rcslab.deferred_messages: 1 when it fetches deferred messages, else 0;
-debug.rcslab.im_technology: cpm or simple-im, with which it registers anew.
+debug.rcslab.im_technology: cpm or simple-im, with which it registers anew; debug.rcslab.timer_t1: timer T1 of
+SIP in seconds.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ _ROWS = {
         lambda client, text: client.chats.idle_after(_seconds(text)),
     ),
     f"{PREFIX}chat_ring": _Row(lambda client: f"{client.chats.ring_seconds:g}", _chat_ring),
+    f"{PREFIX}timer_t1": _Row(
+        lambda client: f"{client.settings.t1:g}",
+        lambda client, text: client.time_by(_seconds(text)),
+    ),
     f"{PREFIX}deferred_messages": _Row(
         lambda client: f"{client.deferred.on:d}",
         lambda client, text: client.deferred.provision(_switch(text)),

@@ -243,6 +243,12 @@ class RcsClient:
             self.settings = replace(self.settings, im_technology=technology)
             self._take_turn(self._begin_anew())
 
+    def time_by(self, t1: float) -> None:
+        """Use this timer T1, in seconds, for what is begun from now on."""
+        self.settings = replace(self.settings, t1=t1)
+        if self._connection is not None:
+            self._connection.sessions.time_by(self.settings)
+
     async def _begin_anew(self) -> None:
         await self._farewell()
         async with self._turn:

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from devices.simulated.defect import Stage
 from devices.simulated.personality import MsrpPort
-from devices.simulated.rcs_access import METHODS, Headers, RcsAccess
+from devices.simulated.rcs_access import METHODS, Headers, RcsAccess, RcsSettings
 from devices.simulated.rcs_conversations import ids_of, number_of, referrer_of, sender_of
 from devices.simulated.rcs_flows import comes_from_focus, first_msrp_line, flow_in, offer_in, service_for
 from devices.simulated.rcs_wire import altered_msrp
@@ -325,6 +325,12 @@ class RcsSessions:
         self.user_agent.context.spawn(work, what)
 
     # -- life
+
+    def time_by(self, settings: RcsSettings) -> None:
+        """Use the timers of these settings for transactions from now on."""
+        self.access.settings = settings
+        timers = Timers(t1=settings.t1)
+        self.access.agent.timers = self.user_agent.context.timers = timers
 
     async def open(self) -> None:
         """Be there for the other side of MSRP. Raises as MsrpEndpoint.listen."""

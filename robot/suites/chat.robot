@@ -90,6 +90,18 @@ Handset Waits As Long As Nobody Answers And Can Give Up
     Should Be Equal As Integers    ${chat.invite.final.status}    487
     Handset Shows Status    NOT_SENT    of=Anybody?
 
+Handset Gives Up When Nothing Answers
+    [Documentation]    No answer of any kind in 64 * T1: Timer B (RFC 3261 17.1.1.2). The next text invites anew.
+    Change Handset Setting    TIMER_T1    0.01
+    Peer Answers Next Chat    ${NONE}
+    Start Chat On Handset
+    Send Text From Handset    Is anything there?
+    ${ignored} =    Wait For Chat Invitation
+    Handset Shows Status    NOT_SENT    of=Is anything there?
+    Handset Shows No Chat
+    ${chat} =    Start A Chat From Handset    And now?
+    Should Not Be Equal    ${chat.invite.request.call_id}    ${ignored.invite.request.call_id}
+
 Handset Asks Again With The Interval It Is Told
     [Documentation]    422 with Min-SE: the same Call-ID, CSeq + 1, that Min-SE (RFC 4028 7.3).
     Peer Answers Next Chat    422    Min_SE=3600

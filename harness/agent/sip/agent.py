@@ -95,7 +95,7 @@ class SipAgent:
     ) -> None:
         self.timeline, self.part = timeline, part
         self._on_request = on_request
-        self._timers = timers or Timers()
+        self.timers = timers or Timers()
         self._transport = SipTransport(
             timeline,
             self,
@@ -188,7 +188,7 @@ class SipAgent:
         via = message.via
         local = local or self._transport.own.named(via.host, via.port)
         message, line = await self._transport.way(message, hop, local, exact=exact)
-        machine = ClientTransaction(message, isinstance(line, Stream), self._timers)
+        machine = ClientTransaction(message, isinstance(line, Stream), self.timers)
         if message.method == "ACK" or machine.key in self._asked:
             raise UsageError(f"{message.method} with branch {via.branch}: no new transaction (17.1)")
         exchange = _Exchange(self, machine, line, hop, on_provisional, on_further)
@@ -296,7 +296,7 @@ class SipAgent:
             found = self._served.find(request, key)
             if found is None and request.method != "ACK":
                 reliable = arrival.transport is not Transport.UDP
-                machine = ServerTransaction(request, reliable, self._timers, key)
+                machine = ServerTransaction(request, reliable, self.timers, key)
         except SipSyntaxError as error:
             self._refuse_statelessly(request, arrival, error)
             return

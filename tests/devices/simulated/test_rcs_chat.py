@@ -323,6 +323,25 @@ async def test_how_long_a_session_may_idle_is_a_setting(tools: Any) -> None:
         await rig.network.receive("BYE")
 
 
+async def test_timer_t1_is_a_setting(tools: Any) -> None:
+    """RFC 3261 17.1.1.2: nothing answers for 64 * T1, whatever T1 is, on the next connection too."""
+    async with chatting(tools) as (rig, _):
+        property_changed(rig.client, "debug.rcslab.timer_t1", "0")
+        assert properties(rig.client)["debug.rcslab.timer_t1"] == "0.5"
+        property_changed(rig.client, "debug.rcslab.timer_t1", "0.05")
+        for text in ("one", "two"):
+            rig.app.start_chat()
+            rig.write(text)
+            await rig.network.receive("INVITE")
+            await tools.advance(3.1)
+            assert rig.statuses[-1] is SENDING
+            await tools.advance(0.2)
+            assert rig.statuses[-1] is NOT_SENT
+            rig.lose_radio()
+            rig.attach()
+            await rig.be_registered()
+
+
 async def test_a_lost_session_is_begun_anew_over_the_next_connection(tools: Any) -> None:
     async with chatting(tools) as (rig, far):
         rig.write("one")
