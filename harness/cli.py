@@ -17,10 +17,11 @@ import typer
 from harness.agent.sockets.tls_settings import ClientCertificate, TlsSettings
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import ExitCode, LabError, UsageError
+from harness.verify.catalogue import Judged
+from harness.verify.finding import Severity
 
 if TYPE_CHECKING:
     from harness.run.request import Progress, RunResult
-    from harness.verify.catalogue import Rule
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -302,35 +303,46 @@ def peer(
 def rules(
     rule_id: Annotated[str | None, typer.Argument(help="One rule, or a prefix such as sip.via.")] = None,
     format_: FormatOption = ListFormat.TEXT,
-    prove: Annotated[
-        bool,
-        typer.Option("--prove", help="Judge right flows, and broken ones for each rule."),
-    ] = False,
+    profile: Annotated[Profile, typer.Option(help="Profile whose severities count.")] = DEFAULT_PROFILE,
+    severity: Annotated[Severity | None, typer.Option(help="Only of this severity.")] = None,
+    judged: Annotated[Judged | None, typer.Option(help="Only that judge this party.")] = None,
+    clause: Annotated[str, typer.Option(help="Only with this text in their clause, e.g. 'RFC 4975'.")] = "",
+    fails: Annotated[bool, typer.Option("--fails", help="Only rules that fail a run.")] = False,
     implemented: Annotated[bool, typer.Option("--implemented", help="Only rules that are checked.")] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Judge right flows, and broken ones for each rule.")
+    ] = False,
 ) -> None:
-    """List the catalogue: id, severity, clause, and whether it is checked.
+    """List the catalogue, or explain one rule with an example that passes and one that fails.
 
     With --prove: exit 0 when every broken flow is reported by its own rule and no right one by any, else 1.
     """
     from harness.verify.catalogue import load_catalogue
+    from harness.verify.catalogue_text import rule_line, rule_page
 
     found = [
         rule
         for rule in load_catalogue().values()
         if (rule_id is None or rule.id == rule_id or rule.id.startswith(rule_id.rstrip(".") + "."))
+        and severity in (None, rule.severity_under(profile))
+        and judged in (None, rule.judged)
+        and clause.lower() in rule.clause.lower()
+        and (rule.fails_under(profile) or not fails)
         and (rule.implemented or not implemented)
     ]
     if not found:
-        raise UsageError(f"no rule {rule_id!r} in the catalogue; `rcslab rules` lists all")
+        wanted = f"no rule {rule_id!r} in the catalogue" if rule_id else "no rule is so"
+        raise UsageError(f"{wanted}; `rcslab rules` lists all")
     if prove:
-        raise typer.Exit(_prove(format_, None if rule_id is None else {rule.id for rule in found}))
+        everything = len(found) == len(load_catalogue())
+        raise typer.Exit(_prove(format_, None if everything else {rule.id for rule in found}))
     if format_ is ListFormat.JSON:
         _print_json([rule.as_dict() for rule in found])
+    elif len(found) == 1:
+        sys.stdout.write(rule_page(found[0]))
     else:
         for rule in found:
-            print(_rule_line(rule))
-        if len(found) == 1:
-            _print_rule(found[0])
+            print(rule_line(rule, profile))
 
 
 def _prove(format_: ListFormat, chosen: set[str] | None) -> int:
@@ -347,19 +359,6 @@ def _prove(format_: ListFormat, chosen: set[str] | None) -> int:
     else:
         sys.stdout.write(to_text(proof))
     return ExitCode.CLEAN if proof.whole else ExitCode.FAILED
-
-
-def _rule_line(rule: Rule) -> str:
-    weight = "fails" if rule.hard_fail else ""
-    checked = "" if rule.implemented else "not checked yet"
-    return f"{rule.id:48} {rule.severity:6} {weight:5} {rule.judged:7} {rule.clause:40.40} {checked}".rstrip()
-
-
-def _print_rule(rule: Rule) -> None:
-    profiles = ", ".join(f"{profile} {severity}" for profile, severity in rule.profiles.items())
-    print(f"\n{rule.check}\n\nflow: {rule.flow}; priority {rule.priority}; confidence {rule.confidence}")
-    if profiles:
-        print(f"other severity under: {profiles}")
 
 
 @simulate.command(name="handset", context_settings=PASS_THROUGH | {"help_option_names": []})

@@ -81,9 +81,14 @@ class Rule:
         """The severity that holds under the profile."""
         return self.profiles.get(profile, self.severity)
 
+    def fails_under(self, profile: Profile) -> bool:
+        """Whether a finding fails a run by itself under the profile."""
+        return self.hard_fail and self.severity_under(profile) is Severity.MUST
+
     def as_dict(self) -> dict[str, Any]:
-        """JSON values, with whether it is implemented."""
-        return asdict(self) | {"implemented": self.implemented}
+        """JSON values, with the severity under each profile and whether it is implemented."""
+        severities = {profile.value: self.severity_under(profile).value for profile in Profile}
+        return asdict(self) | {"severities": severities, "implemented": self.implemented}
 
     @property
     def implemented(self) -> bool:

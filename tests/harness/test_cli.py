@@ -213,9 +213,17 @@ def test_the_catalogue(rcslab):
     lines = rcslab("rules").out.splitlines()
     assert len(lines) > 400
     one = rcslab("rules", "sip.via.echo").out
-    assert one.startswith("sip.via.echo ") and "RFC 3261 8.2.6.2" in one
+    assert one.startswith("sip.via.echo: ") and "RFC 3261 8.2.6.2" in one
+    assert (
+        one.index("passes (flow ")
+        < one.index("fails:")
+        < one.index("    > Via: SIP/2.0/TCP 10.0.0.5:5060;branch=z9hG4bKmox")
+    )
     found = json.loads(rcslab("rules", "sip.via", "--format", "json").out)
     assert {rule["id"] for rule in found} >= {"sip.via.echo"}
+    fatal = rcslab("rules", "msrp", "--fails", "--clause", "rfc 4975", "--judged", "either").out.splitlines()
+    assert fatal and all(line.startswith("msrp.") and " fails either " in line for line in fatal)
+    assert rcslab("rules", "--severity", "MUST", "--profile", "ietf", "--judged", "tool").out.count("\n") > 5
     said = rcslab("rules", "sip.nothing")
     assert (said.code, said.out) == (2, "")
     assert "no rule 'sip.nothing' in the catalogue" in said.errors

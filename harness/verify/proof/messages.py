@@ -16,6 +16,7 @@ PANI = "P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=0010100010000
 AGENT = "User-Agent: IM-client/OMA1.0 Acme/One-1.0 rcslab/1.0"
 ALLOW = "Allow: INVITE,ACK,CANCEL,BYE,OPTIONS,UPDATE,INFO,REFER,NOTIFY,MESSAGE,PRACK"
 ICSI = "urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm."
+PPS = "P-Preferred-Service: urn:urn-7:3gpp-service.ims.icsi.oma.cpm."
 ROUTE = "Route: <sip:10.0.0.1:5060;lr>, <sip:orig@scscf.example.org;lr>"
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from harness.cpm.services import Service
 from harness.verify.engine import Verifier, VerifySettings
-from harness.verify.proof.messages import FAR, ICSI
-from harness.verify.proof.mutants.pager import LIST_BODY, PPS, to_a_list, with_text
+from harness.verify.proof.flows.sip import LIST_BODY
+from harness.verify.proof.messages import FAR, ICSI, PPS
+from harness.verify.proof.mutants.pager import with_text
 
 
 def own(found):
@@ -26,7 +27,7 @@ def test_a_contact_fails_only_under_the_letter(flow):
 
 
 def test_a_message_to_a_list_is_clean(flow, judged):
-    assert own(judged(to_a_list(flow("pager_mo")))) == []
+    assert own(judged(flow("pager_list"))) == []
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_message_to_a_list_is_clean(flow, judged):
     ],
 )
 def test_a_list_with_a_document_type_is_told_and_never_followed(flow, declared):
-    script = to_a_list(flow("pager_mo")).sub(0, "<resource-lists ", f"{declared}<resource-lists ")
+    script = flow("pager_list").sub(0, "<resource-lists ", f"{declared}<resource-lists ")
     found = [each for each in Verifier("rcs51").judge(script.timeline()) if each.rule == "pager.list.require"]
     assert [(each.severity, each.fails) for each in found] == [("SHOULD", False)]
 

@@ -14,6 +14,7 @@ from harness.verify.proof.messages import (
     FAR_SDP,
     ICSI,
     PANI,
+    PPS,
     RECORD_ROUTE,
     ROUTE,
     TIMER_2XX,
@@ -62,6 +63,27 @@ def pager_mt() -> Script:
         request = mo_message(mark, contribution, body)
         script.steps += [request, answer(request, "200 OK", f"net{mark}1")]
     return script
+
+
+LIST_BODY = (
+    "--b1\r\nContent-Type: message/cpim\r\n\r\n"
+    f"From: <{UE}>\r\nTo: <sip:list@example.org>\r\nDateTime: 2023-11-14T22:13:20Z\r\n"
+    "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: Msg1aB2cD3eF4gH5iJ6k\r\n"
+    "\r\nContent-Type: text/plain\r\n\r\nhi\r\n"
+    "--b1\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n"
+    '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"'
+    ' xmlns:cp="urn:ietf:params:xml:ns:copycontrol"><list>'
+    '<entry uri="sip:+491700000003@example.org" cp:copyControl="to"/></list></resource-lists>\r\n'
+    "--b1--"
+)
+
+
+def pager_list() -> Script:
+    """The handset sends a text to a list of recipients: MESSAGE 0, 200 1."""
+    script = pager_mo().drop(2, 3, 4, 5)
+    script.sub(0, "Content-Type: message/cpim", "Content-Type: multipart/mixed;boundary=b1")
+    script.sub(0, f"{PPS}msg", f"{PPS}msg.group").line(0, "Require: recipient-list-message")
+    return script.body(0, LIST_BODY)
 
 
 def session_mo() -> Script:
@@ -332,6 +354,7 @@ def reliable_mo() -> Script:
 SIP_FLOWS: dict[str, Callable[[], Script]] = {
     "pager_mo": pager_mo,
     "pager_mt": pager_mt,
+    "pager_list": pager_list,
     "session_mo": session_mo,
     "session_mt": session_mt,
     "session_ended_by_network": session_ended_by_network,

@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 from harness.evidence.timeline import Transport
-from harness.verify.proof.messages import FAR, ICSI, UE
+from harness.verify.proof.messages import FAR, ICSI, PPS
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script
-
-PPS = "P-Preferred-Service: urn:urn-7:3gpp-service.ims.icsi.oma.cpm."
-
-LIST_BODY = (
-    "--b1\r\nContent-Type: message/cpim\r\n\r\n"
-    f"From: <{UE}>\r\nTo: <sip:list@example.org>\r\nDateTime: 2023-11-14T22:13:20Z\r\n"
-    "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: Msg1aB2cD3eF4gH5iJ6k\r\n"
-    "imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi\r\n"
-    "--b1\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n"
-    '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"'
-    ' xmlns:cp="urn:ietf:params:xml:ns:copycontrol"><list>'
-    '<entry uri="sip:+491700000003@example.org" cp:copyControl="to"/></list></resource-lists>\r\n'
-    "--b1--"
-)
-
-
-def to_a_list(script: Script) -> Script:
-    """The first text of the handset to a list of recipients."""
-    script.steps = script.steps[:2]
-    script.sub(0, "Content-Type: message/cpim", "Content-Type: multipart/mixed;boundary=b1")
-    script.sub(0, f"{PPS}msg", f"{PPS}msg.group").line(0, "Require: recipient-list-message")
-    return script.body(0, LIST_BODY)
 
 
 def with_text(script: Script, size: int) -> Script:
@@ -90,8 +68,8 @@ MUTANTS = [
     Mutant(
         "pager.content-type",
         HANDSET,
-        "pager_mo",
-        lambda s: to_a_list(s).sub(0, "Content-Disposition: recipient-list", "Content-ID: <a@b>"),
+        "pager_list",
+        lambda s: s.sub(0, "Content-Disposition: recipient-list", "Content-ID: <a@b>"),
     ),
     Mutant(
         "pager.content-type.cpm",
@@ -115,19 +93,19 @@ MUTANTS = [
         ("ims.accept-contact.present.network",),
         "the header is missing altogether",
     ),
-    Mutant("pager.list.require", HANDSET, "pager_mo", lambda s: to_a_list(s).without(0, "Require")),
+    Mutant("pager.list.require", HANDSET, "pager_list", lambda s: s.without(0, "Require")),
     Mutant(
         "pager.list.require",
         HANDSET,
         "pager_mo",
         lambda s: s.line(0, "Require: recipient-list-message"),
     ),
-    Mutant("pager.list.require", HANDSET, "pager_mo", lambda s: to_a_list(s).sub(0, "</list></res", "</res")),
+    Mutant("pager.list.require", HANDSET, "pager_list", lambda s: s.sub(0, "</list></res", "</res")),
     Mutant(
         "pager.list.service",
         HANDSET,
-        "pager_mo",
-        lambda s: to_a_list(s).sub(0, "cpm.msg.group", "cpm.msg"),
+        "pager_list",
+        lambda s: s.sub(0, "cpm.msg.group", "cpm.msg"),
         ("ims.p-preferred-service.value",),
         "the service of a single message on a message to a list",
     ),
