@@ -80,7 +80,9 @@ class TlsConnection(TcpConnection):
         self._watch.secured()
         self.identities = self.session.identities
         self._metrics.count(Counter.SECURED)
-        self._event("tls", self.session.describe())
+        shown = self.session.certificate
+        told = {} if shown is None else {"certificate": shown.hex(), "self_signed": self.session.self_signed}
+        self._event("tls", self.session.describe(), **told)
         self.ready.set_result(None)
 
     def _fail(self, reason: str) -> None:

@@ -29,6 +29,7 @@ class TlsSession:
     def __init__(self, context: TlsContext, name: str | None = None) -> None:
         self.secured, self.ended, self.failure = False, False, ""
         self.certificate: bytes | None = None
+        self.self_signed = False
         self.identities: frozenset[str] = frozenset()
         self._context, self._name = context, name
         self._problems: list[str] = []
@@ -109,6 +110,7 @@ class TlsSession:
         found = self._tls.get_peer_certificate(as_cryptography=True)
         if found is not None:
             self.certificate = found.public_bytes(Encoding.DER)
+            self.self_signed = found.issuer == found.subject
             self.identities = identities_of(found)
         if self._context.identify and self._name is not None and not speaks_for(self.identities, self._name):
             named = ", ".join(sorted(self.identities)) or "nobody"

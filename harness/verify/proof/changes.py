@@ -1,4 +1,4 @@
-"""Ways to spoil the chat of msrp_flows.py, and what the verifier says of it."""
+"""Ways to spoil a flow: a message of any, or what is said over MSRP in the flow `chat`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def sub(index: int, old: str, new: str) -> Change:
         return script.change(index, text=text.replace(old, new, 1))
 
     return change
+
+
+def edit(index: int, old: str, new: str) -> Change:
+    """Text of a SIP message; Content-Length follows."""
+    return lambda script: script.sub(index, old, new)
+
+
+def edits(*changes: tuple[int, str, str]) -> Change:
+    """The same in several places."""
+    return both(*(edit(*each) for each in changes))
 
 
 def path(index: int, old: str, new: str) -> Change:

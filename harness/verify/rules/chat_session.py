@@ -9,13 +9,23 @@ import re
 
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.is_composing import MEDIA_TYPE as COMPOSING
-from harness.bodies.sdp_attributes import Direction, type_accepted
+from harness.bodies.sdp_attributes import (
+    Direction,
+    Fingerprint,
+    certificate_fingerprint,
+    fingerprint_matches,
+    parse_fingerprint,
+    type_accepted,
+)
 from harness.cpm.services import CPM_ICSIS, Service
+from harness.errors import BodySyntaxError
+from harness.evidence.timeline import Layer, Transport
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import accepted_icsis, contact_icsis, covers
+from harness.verify.comparison import accepted_icsis, contact_icsis, covers, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Violation
-from harness.verify.items import SipEntry
+from harness.verify.finding import APPLIES, Outcomes, Party, Unverifiable, Violation
+from harness.verify.items import EventItem, SipEntry
+from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.rules.ims_service import is_group
 from harness.verify.rules.sdp_form import at, at_attribute
@@ -183,6 +193,49 @@ def scheme_fits_protocol_elsewhere(description: Description, flow: Flow) -> Outc
     for end in live_ends(description):
         if len(end.path) > 1 or description.sender is not Party.HANDSET:
             yield from _scheme_mismatch(end)
+
+
+@rule("sdp.fingerprint", on=Kind.MSRP)
+def certificate_as_announced(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    """Called for the first message of a side over a connection. RFC 4975 14.4, RFC 8122 5."""
+    end, msrp = entry.own_end, flow.assembly.msrp
+    if entry.transport is not Transport.TLS or end is None or len(end.path) != 1:
+        return
+    if next((known for known in msrp.entries_from(entry) if known.session is not None), None) is not entry:
+        return
+    shaken = [each for each in flow.assembly.events(Layer.MSRP, "tls") if _is_of(each, entry)]
+    if not shaken:
+        yield APPLIES
+        yield Unverifiable("the TLS handshake with its certificate was not captured")
+        return
+    certificate = shaken[-1].fields.get("certificate")
+    if certificate is None or shaken[-1].fields.get("remote") != str(entry.source):
+        return  # a client may show none (RFC 6135 4.3); what this side showed is not on the timeline
+    yield APPLIES
+    octets = bytes.fromhex(str(certificate))
+    announced = _announced(end)
+    if not announced and shaken[-1].fields.get("self_signed"):
+        yield at(end.description, end.media.offset, "a=fingerprint of its self-signed certificate", "none")
+    elif announced and not fingerprint_matches(filter(None, map(_fingerprint, announced)), octets):
+        expected = f"a certificate with the fingerprint {' or '.join(announced)}"
+        yield Violation(shown(expected, 200), f"one with {certificate_fingerprint(octets)}", "start line")
+
+
+def _announced(end: MsrpEnd) -> list[str]:
+    """The fingerprints of its m-line, else those of the session (RFC 8122 5)."""
+    of_session = [each for each in end.sdp.attributes if each.name == "fingerprint"]
+    return [found.value or "" for found in end.media.all("fingerprint") or of_session]
+
+
+def _is_of(handshake: EventItem, entry: MsrpEntry) -> bool:
+    return handshake.fields.get("connection") == entry.connection
+
+
+def _fingerprint(text: str) -> Fingerprint | None:
+    try:
+        return parse_fingerprint(text)
+    except BodySyntaxError:
+        return None
 
 
 @rule("session.tls.fingerprint", on=Kind.SDP)

@@ -15,7 +15,7 @@ from harness.msrp.uri import MsrpUri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import CpimItem, EventItem
 from harness.verify.msrp_assembly import opened_by
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
@@ -89,6 +89,7 @@ def session_match(entry: MsrpEntry, flow: Flow) -> Outcomes:
     session = entry.session
     if session is None or entry.by_caller is None or entry.sender is Party.HANDSET:
         return
+    yield APPLIES
     elsewhere = moved(entry, session)
     if not elsewhere:
         return

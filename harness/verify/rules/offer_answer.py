@@ -11,7 +11,7 @@ from harness.cpm.services import Service
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes
+from harness.verify.finding import APPLIES, Outcomes
 from harness.verify.negotiation_items import Description, Role
 from harness.verify.rules.sdp_connection import effective_setup
 from harness.verify.rules.sdp_form import at, at_attribute
@@ -37,6 +37,7 @@ def _answer_faults(description: Description, what: OfferAnswerFault, expected: s
     offer = offer_of(description)
     if offer is None or offer.sdp is None or description.sdp is None:
         return
+    yield APPLIES
     for fault in check_answer(offer.sdp, description.sdp):
         if fault.what == what:
             yield at(description, fault.offset, expected, fault.text)
@@ -76,6 +77,7 @@ def same_protocol(description: Description, flow: Flow) -> Outcomes:
     offer = offer_of(description)
     if offer is None or offer.sdp is None or description.sdp is None:
         return
+    yield APPLIES
     for offered, answered in zip(offer.sdp.media, description.sdp.media, strict=False):
         if (offered.media, offered.protocol) != (answered.media, answered.protocol):
             yield at(
@@ -94,6 +96,7 @@ def setups_fit(description: Description, flow: Flow) -> Outcomes:
         asked = effective_setup(offered) if offered and offered.port else None
         if offered is None or asked is None or offered.setup is Setup.HOLDCONN:
             continue  # how to answer what may not be offered, RFC 4145 and RFC 6135 say differently
+        yield APPLIES
         allowed = _SETUP_ANSWERS[asked]
         if effective_setup(end) in allowed:
             continue
@@ -114,6 +117,7 @@ def a_type_in_common(description: Description, flow: Flow) -> Outcomes:
             continue
         if not (offered.direction.sends and offered.direction.receives):
             continue  # who only sends says little about what it can send
+        yield APPLIES
         if not _in_common(offered.accept_types, end.accept_types):
             found = end.media.attribute("accept-types")
             yield at_attribute(
@@ -144,6 +148,7 @@ def version(description: Description, flow: Flow) -> Outcomes:
     before = _before(description, flow)
     if before is None or before.sdp is None or description.sdp is None:
         return
+    yield APPLIES
     expected = {
         OfferAnswerFault.ORIGIN_CHANGED: "the o-line of before, but for its version",
         OfferAnswerFault.VERSION: "the version of before for the same content, else one more",

@@ -6,14 +6,13 @@ RFC 4975 8.1, RFC 4145 4, RFC 6135 4.2, RFC 6714 4 and 5. IPv6 literals are comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.bodies.sdp_attributes import Setup
 from harness.bodies.session_description import literal_address
 from harness.cpm.profiles import Profile
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Unverifiable
+from harness.verify.items import SipEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.parties import normal_host
 from harness.verify.rules.sdp_form import at, at_attribute
@@ -43,7 +42,10 @@ def effective_setup(end: MsrpEnd) -> Setup | None:
 def port_matches_path(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         ports = [uri.port for uri in end.path]
-        if not ports or effective_setup(end) is Setup.ACTIVE or end.port == ports[-1]:
+        if not ports or effective_setup(end) is Setup.ACTIVE:
+            continue
+        yield APPLIES
+        if end.port == ports[-1]:
             continue
         if end.cema and (end.port == ports[0] or not _at_home(end)):
             continue  # the address of a relay, or of a middlebox: sdp.cema.session-match tells
@@ -61,7 +63,10 @@ def _at_home(end: MsrpEnd) -> bool:
 def discard_port(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         port = end.path[-1].port if end.path else None
-        if end.setup is Setup.ACTIVE and end.port == DISCARD and port not in (None, DISCARD):
+        if end.setup is not Setup.ACTIVE or port is None:
+            continue
+        yield APPLIES
+        if end.port == DISCARD and port != DISCARD:
             yield at(
                 description,
                 end.media.offset,
@@ -77,6 +82,7 @@ def port_in_offer(description: Description, flow: Flow) -> Outcomes:
     if description.entry.request is not None and description.entry.to_tag:
         return  # a later offer may close what an unseen one opened
     for end in description.ends:
+        yield APPLIES
         if not end.port:
             yield at(description, end.media.offset, "a port", "0, which refuses or closes a stream")
 
@@ -85,7 +91,10 @@ def port_in_offer(description: Description, flow: Flow) -> Outcomes:
 def address_matches_path(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         uri, host = end.uri, end.host
-        if uri is None or host is None or end.cema or normal_host(uri.host) == normal_host(host):
+        if uri is None or host is None or end.cema:
+            continue
+        yield APPLIES
+        if normal_host(uri.host) == normal_host(host):
             continue
         literals = [literal_address(text.strip("[]")) for text in (uri.host, host)]
         if (literals[0] is None) is not (literals[1] is None):
@@ -104,6 +113,7 @@ def real_address(description: Description, flow: Flow) -> Outcomes:
             continue
         if flow.profile is Profile.IETF and not (end.cema or end.setup is Setup.ACTPASS):
             continue  # nothing shows that the sender follows RFC 6135
+        yield APPLIES
         address = literal_address(uri.host)
         if uri.port == DISCARD or (address is not None and address.is_unspecified):
             found = end.media.attribute("path")
@@ -116,30 +126,67 @@ def real_address(description: Description, flow: Flow) -> Outcomes:
 @rule("sdp.setup.present", on=Kind.SDP)
 def setup_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
-        if end.attribute("setup") is None and not end.cema:
+        if end.cema:
+            continue
+        yield APPLIES
+        if end.attribute("setup") is None:
             yield at(description, end.media.offset, "a=setup", "none")
 
 
-def _wrong_offer(description: Description) -> Iterator[tuple[MsrpEnd, Violation]]:
+def _with_setup(description: Description) -> list[MsrpEnd]:
+    """m-lines of an offer that say who connects."""
     if description.role is not Role.OFFER:
-        return
-    for end in live_ends(description):
+        return []
+    return [end for end in live_ends(description) if end.attribute("setup") is not None]
+
+
+def _wrong_setup(end: MsrpEnd) -> Outcomes:
+    yield APPLIES
+    if end.setup not in _IN_OFFERS:
         found = end.attribute("setup")
-        if found is not None and end.setup not in _IN_OFFERS:
-            yield end, at_attribute(end, found, "setup:active or actpass in an offer", str(found))
+        yield at_attribute(end, found, "setup:active or actpass in an offer", str(found))
 
 
 @rule("sdp.setup.offer-values", on=Kind.SDP)
 def setup_in_offer(description: Description, flow: Flow) -> Outcomes:
-    for _, violation in _wrong_offer(description):
-        yield violation
+    for end in _with_setup(description):
+        yield from _wrong_setup(end)
 
 
 @rule("sdp.setup.offer-values.cema", on=Kind.SDP, profiles=(Profile.IETF,))
 def setup_in_offer_with_cema(description: Description, flow: Flow) -> Outcomes:
-    for end, violation in _wrong_offer(description):
+    for end in _with_setup(description):
         if end.cema:
-            yield violation
+            yield from _wrong_setup(end)
+
+
+@rule("sdp.setup.ue-behind-nat", on=Kind.SDP)
+def connects_itself(description: Description, flow: Flow) -> Outcomes:
+    """The address a NAT wrote into an answer to REGISTER, or the one the offer came from, tells of the NAT."""
+    if description.role is not Role.OFFER or description.entry.request is None:
+        return
+    for end in live_ends(description):
+        address = literal_address(end.uri.host) if end.uri is not None and len(end.path) == 1 else None
+        if address is None or end.setup is None:
+            continue
+        yield APPLIES
+        outside = _outside(description.entry, flow) if end.setup in _REACHABLE else None
+        if outside is not None and normal_host(str(address)) != outside:
+            found = end.attribute("setup")
+            expected = f"setup:active from behind a NAT, which makes {outside} of its address"
+            yield at_attribute(end, found, expected, f"{found} at {address}")
+
+
+def _outside(entry: SipEntry, flow: Flow) -> str | None:
+    """The address the network knows a handset by, where that is not the one it knows itself (RFC 6135 4.2.2)."""
+    answers = [state.response for state in flow.assembly.registrations[-1:]]
+    known = [(via, via.received) for each in answers for via in each.vias[-1:]]
+    if len(entry.vias) == 1:
+        known.append((entry.vias[0], entry.source.host))
+    for via, received in known:
+        if received and literal_address(via.host) and normal_host(received) != normal_host(via.host):
+            return normal_host(received)
+    return None
 
 
 # -- msrp-cema ----------------------------------------------------------------------------------------------
@@ -151,6 +198,7 @@ def cema_attribute(description: Description, flow: Flow) -> Outcomes:
         found = end.media.attribute("msrp-cema")
         if found is None:
             continue
+        yield APPLIES
         if found.value is not None:
             yield at_attribute(end, found, "msrp-cema without a value", str(found))
         elif end.attribute("setup") is None:
@@ -180,6 +228,7 @@ def answers_what_a_middlebox_changed(description: Description, flow: Flow) -> Ou
             continue
         if effective_setup(offered) is Setup.ACTIVE and offered.port == DISCARD:
             continue  # port 9 stands for none (RFC 6135 4.2.2), and is nobody's address
+        yield APPLIES
         match _matches(offered):
             case False:
                 yield at(description, end.media.offset, "port 0, or 488 to the offer", f"port {end.port}")
@@ -194,18 +243,18 @@ def falls_back(description: Description, flow: Flow) -> Outcomes:
     if description.role is not Role.OFFER or exchange is None:
         return
     for end in live_ends(description):
-        earlier = _refused_cema(end, flow)
-        if earlier is not None and end.cema:
+        if not _cema_refused(end, flow):
+            continue
+        yield APPLIES
+        if end.cema:
             found = end.media.attribute("msrp-cema")
             yield at_attribute(end, found, "an offer without msrp-cema after such an answer", str(found))
 
 
-def _refused_cema(end: MsrpEnd, flow: Flow) -> MsrpEnd | None:
-    """The answer before this offer that asks to fall back to RFC 4975."""
+def _cema_refused(end: MsrpEnd, flow: Flow) -> bool:
+    """Whether the answer before this offer asks to fall back to RFC 4975."""
     dialog = end.description.dialog
-    if dialog is None:
-        return None
-    for session in flow.assembly.negotiations.sessions_of(dialog):
+    for session in flow.assembly.negotiations.sessions_of(dialog) if dialog is not None else ():
         exchange = session.exchange_at(end.description.place) if session.index == end.index else None
         if exchange is None or exchange.answer is None or exchange.offer.by_caller is not end.by_caller:
             continue
@@ -213,5 +262,5 @@ def _refused_cema(end: MsrpEnd, flow: Flow) -> MsrpEnd | None:
         if offered is None or answered is None or not offered.cema or answered.cema or not answered.port:
             continue
         if answered.setup is Setup.ACTIVE and _matches(answered) is False:
-            return answered
-    return None
+            return True
+    return False

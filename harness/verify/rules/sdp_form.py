@@ -16,7 +16,7 @@ from harness.msrp.uri import parse_msrp_uri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Violation
+from harness.verify.finding import APPLIES, Outcomes, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.session_services import is_chat, is_file, live_ends
 
@@ -52,6 +52,9 @@ def at_attribute(end: MsrpEnd, found: Attribute | None, expected: str, actual: s
 
 @rule("sdp.order", on=Kind.SDP)
 def order(description: Description, flow: Flow) -> Outcomes:
+    if description.sdp is None:
+        return
+    yield APPLIES
     for fault in _line_faults(description):
         expected = _ORDER_FAULTS.get(SdpFault(fault.what))
         if fault.what == SdpFault.TWICE and fault.text[:1] not in _ONCE_REQUIRED:
@@ -63,6 +66,7 @@ def order(description: Description, flow: Flow) -> Outcomes:
 
 @rule("sdp.required", on=Kind.SDP)
 def required(description: Description, flow: Flow) -> Outcomes:
+    yield APPLIES
     if description.error is not None and description.error.what != "m=":
         yield at(description, 0, "a session description", str(description.error))
     for fault in _line_faults(description):
@@ -104,6 +108,9 @@ def _line_faults(description: Description) -> list[Fault]:
 
 def _faults(description: Description, what: SdpFault, expected: str) -> Outcomes:
     """The first fault of a kind."""
+    if description.sdp is None:
+        return
+    yield APPLIES
     for fault in _line_faults(description):
         if fault.what == what:
             yield at(description, fault.offset, expected, f"{fault.what} {fault.text!r}")
@@ -121,9 +128,10 @@ def media_line(description: Description, flow: Flow) -> Outcomes:
         )
     for end in description.ends:
         media = end.media
-        if (media.media, media.formats) == ("message", ("*",)) and media.protocol in MSRP_PROTOCOLS:
-            continue
         if not end.port and media.media == "message":  # a refusal is read by its port
+            continue
+        yield APPLIES
+        if (media.media, media.formats) == ("message", ("*",)) and media.protocol in MSRP_PROTOCOLS:
             continue
         line = f"m={media.media} {media.port} {media.protocol} {' '.join(media.formats)}"
         yield at(description, media.offset, "m=message <port> TCP/MSRP or TCP/TLS/MSRP *", line)
@@ -135,7 +143,10 @@ def message_over_msrp(description: Description, flow: Flow) -> Outcomes:
         return
     known = {end.index for end in description.ends}
     for index, media in enumerate(description.sdp.media):
-        if media.media == "message" and media.port and index not in known and is_chat(description):
+        if media.media != "message" or not media.port or not is_chat(description):
+            continue
+        yield APPLIES
+        if index not in known:
             yield at(description, media.offset, " or ".join(MSRP_PROTOCOLS), media.protocol)
 
 
@@ -143,8 +154,11 @@ def message_over_msrp(description: Description, flow: Flow) -> Outcomes:
 def single_media(description: Description, flow: Flow) -> Outcomes:
     if description.sdp is None or description.role is Role.CAPABILITY or not is_chat(description):
         return
+    if not live_ends(description):
+        return
+    yield APPLIES
     live = [media for media in description.sdp.media if media.port]
-    if len(live) > 1 and live_ends(description):
+    if len(live) > 1:
         kinds = ", ".join(f"{media.media} {media.port}" for media in live)
         yield at(description, live[1].offset, "one m-line with a port, of MSRP", kinds)
 
@@ -155,6 +169,7 @@ def single_media(description: Description, flow: Flow) -> Outcomes:
 @rule("sdp.path.present", on=Kind.SDP)
 def path_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
+        yield APPLIES
         found = end.media.attribute("path")
         if found is None or not found.value:
             actual = "none" if found is None else "no value"
@@ -167,6 +182,9 @@ def path_present(description: Description, flow: Flow) -> Outcomes:
 def path_in_one_line(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         found = end.media.all("path")
+        if not found:
+            continue
+        yield APPLIES
         if len(found) > 1:
             yield at_attribute(end, found[1], "one a=path with all URIs", f"{len(found)} lines")
 
@@ -177,6 +195,7 @@ def path_uri(description: Description, flow: Flow) -> Outcomes:
         found = end.media.attribute("path")
         if found is None or not found.value:
             continue
+        yield APPLIES
         pieces = found.value.split(" ")
         for index, piece in enumerate(pieces):
             expected = _wrong_uri(piece, last=index == len(pieces) - 1)
@@ -202,7 +221,10 @@ def _wrong_uri(text: str, *, last: bool) -> str:
 def session_id_entropy(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
         session_id = end.session_id
-        if session_id and len(session_id) <= SHORT_SESSION_ID and _is_first(end, session_id, flow):
+        if not session_id:
+            continue
+        yield APPLIES
+        if len(session_id) <= SHORT_SESSION_ID and _is_first(end, session_id, flow):
             yield at_attribute(
                 end,
                 end.media.attribute("path"),
@@ -227,6 +249,7 @@ def _is_first(end: MsrpEnd, session_id: str, flow: Flow) -> bool:
 @rule("sdp.accept-types.present", on=Kind.SDP)
 def accept_types_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
+        yield APPLIES
         found = end.media.attribute("accept-types")
         if found is None or not found.value:
             yield at_attribute(end, found, "a=accept-types", "none" if found is None else "no value")
@@ -255,7 +278,10 @@ def cpim_accepted_for_files(description: Description, flow: Flow) -> Outcomes:
 
 
 def _without_cpim(end: MsrpEnd) -> Outcomes:
-    if end.accept_types and not type_accepted(end.accept_types, "message/cpim"):
+    if not end.accept_types:
+        return
+    yield APPLIES
+    if not type_accepted(end.accept_types, "message/cpim"):
         found = end.media.attribute("accept-types")
         yield at_attribute(end, found, "message/cpim in accept-types", " ".join(end.accept_types))
 
@@ -266,6 +292,7 @@ def wrapped_needs_container(description: Description, flow: Flow) -> Outcomes:
         found = end.media.attribute("accept-wrapped-types")
         if found is None or not end.wrapped_types or not end.accept_types:
             continue
+        yield APPLIES
         listed = [entry.lower() for entry in end.accept_types]
         if not any(entry.startswith((*_CONTAINERS, "*", "message/*")) for entry in listed):
             yield at_attribute(
@@ -282,6 +309,7 @@ def max_size_digits(description: Description, flow: Flow) -> Outcomes:
         found = end.media.attribute("max-size")
         if found is None:
             continue
+        yield APPLIES
         try:
             parse_max_size(found.value or "")
         except BodySyntaxError:
@@ -291,6 +319,7 @@ def max_size_digits(description: Description, flow: Flow) -> Outcomes:
 @rule("sdp.setup.connection-attr", on=Kind.SDP)
 def connection_attribute(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
+        yield APPLIES
         found = end.attribute("connection")
         if found is not None:
             yield at_attribute(end, found, "no a=connection", str(found))

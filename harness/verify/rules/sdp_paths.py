@@ -10,7 +10,7 @@ import re
 from harness.bodies.session_description import literal_address
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.msrp_assembly import opened_by
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, MsrpSession
@@ -31,6 +31,9 @@ _NARROW = (
 @rule("sdp.path.unique", on=Kind.SDP)
 def uri_of_one_session(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
+        if end.session_id is None:
+            continue
+        yield APPLIES
         for session in flow.assembly.negotiations.sessions_named(end.session_id):
             other = _other_use(session, end)
             if other is not None:
@@ -60,8 +63,9 @@ def session_ids_are_random(description: Description, flow: Flow) -> Outcomes:
     before = _session_ids_before(description, flow)
     for end in live_ends(description):
         session_id = end.session_id
-        if not session_id or session_id in before:
+        if not session_id or session_id in before or not before:
             continue
+        yield APPLIES
         pattern = _pattern([*before, session_id])
         if pattern and not _pattern(before):
             found = end.media.attribute("path")
@@ -114,6 +118,7 @@ def connects_where_told(entry: MsrpEntry, flow: Flow) -> Outcomes:
         return
     if session.active_caller(entry.place) is not entry.by_caller:
         return  # it should not connect at all: msrp.open.direction tells
+    yield APPLIES
     offers = exchange.offer.by_caller is entry.by_caller
     host, port = _target(own, far, offers=offers)
     if (normal_host(entry.destination.host), entry.destination.port) == (normal_host(host), port):
@@ -140,6 +145,7 @@ def not_above_max_size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     own, far = message.first.own_end, message.first.far_end
     if far is None or far.max_size is None or any(end is not None and is_file(end) for end in (own, far)):
         return
+    yield APPLIES
     if message.coverage.end > far.max_size:
         expected = f"not more than the max-size of the receiver, {far.max_size} octets"
         yield Violation(expected, f"{message.coverage.end} octets", "body", item=message.first)

@@ -43,7 +43,6 @@ TABLE = [
     ("ft.range.form", N, "push_mo", 3, RANGE, "a=file-range:1-32348\r\n"),
     ("ft.range.form", N, "push_mo", 3, RANGE, "a=file-range:0-32349\r\n"),
     ("ft.range.answer-only", H, "push_mt", 2, "a=recvonly", "a=file-range:1-32349\r\na=recvonly"),
-    ("sdp.accept-types.cpim.ft", H, "push_mt", 2, CPIM, "a=accept-types:image/jpeg multipart/mixed\r\n"),
     ("large.sdp.direction.answer", N, "large_mo", 3, "a=recvonly", "a=sendrecv"),
     ("large.sdp.accept-types", H, "large_mt", 2, "a=accept-wrapped-types:*\r\n", ""),
     ("large.sdp.file-selector", H, "large_mo", 0, "a=file-selector:size:2500\r\n", ""),

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.media import MEDIA_FLOWS
 from harness.verify.proof.flows.msrp import chat
+from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
 from harness.verify.proof.script import Script
 
-FLOWS: dict[str, Callable[[], Script]] = {**SIP_FLOWS, **MEDIA_FLOWS, **GROUP_FLOWS, "chat": chat}
+FLOWS: dict[str, Callable[[], Script]] = {
+    **SIP_FLOWS,
+    **MEDIA_FLOWS,
+    **GROUP_FLOWS,
+    "chat": chat,
+    **NEGOTIATION_FLOWS,
+}
