@@ -162,7 +162,7 @@ def setup_in_offer_with_cema(description: Description, flow: Flow) -> Outcomes:
 
 @rule("sdp.setup.ue-behind-nat", on=Kind.SDP)
 def connects_itself(description: Description, flow: Flow) -> Outcomes:
-    """The address a NAT wrote into an answer to REGISTER, or the one the offer came from, tells of the NAT."""
+    """A NAT is told by the address in the answer to REGISTER, or by the one that the offer came from."""
     if description.role is not Role.OFFER or description.entry.request is None:
         return
     for end in live_ends(description):
@@ -178,7 +178,7 @@ def connects_itself(description: Description, flow: Flow) -> Outcomes:
 
 
 def _outside(entry: SipEntry, flow: Flow) -> str | None:
-    """The address the network knows a handset by, where that is not the one it knows itself (RFC 6135 4.2.2)."""
+    """The address the network knows a handset by, where it is not the handset's own (RFC 6135 4.2.2)."""
     answers = [state.response for state in flow.assembly.registrations[-1:]]
     known = [(via, via.received) for each in answers for via in each.vias[-1:]]
     if len(entry.vias) == 1:

@@ -17,6 +17,7 @@ from harness.errors import UsageError
 from harness.evidence.timeline import Layer, Packet, Transport
 from harness.peer.config import MsrpTlsListening
 from harness.peer.mt_request import Target
+from harness.verify.engine import Verifier
 from tests.harness.peer.msrp_handset import MsrpClient, cpim, follow, path_of, sdp
 
 OWN = "msrps://127.0.0.1:9/ue1;tcp"
@@ -84,6 +85,10 @@ def test_a_chat_of_the_handset_over_tls(bench, invite, served, own, ue, far) -> 
     carried = [each for each in bench.timeline if isinstance(each, Packet) and each.layer is Layer.MSRP]
     assert {each.transport for each in carried} == {Transport.TLS}
     assert any(b"whisper" in each.data for each in carried)
+    verifier = Verifier()
+    verifier.judge(bench.timeline)
+    assert verifier.exercised["sdp.fingerprint"] == 1
+    assert "sdp.fingerprint" not in {finding.rule for finding in verifier.findings}
     msrp.close()
 
 

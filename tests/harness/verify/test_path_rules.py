@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.verify.engine import Verifier
 from harness.verify.proof.flows.msrp import FAR_PATH, chat
-from harness.verify.proof.flows.sip import session_mo
 from harness.verify.proof.flows.negotiation import UE_ID, elsewhere, sessions
+from harness.verify.proof.flows.sip import session_mo
 
 
 def judged_as(script, profile="rcs51"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from harness.verify.proof.flows.negotiation import offered_again
+from harness.verify.proof.flows.negotiation import chat_over_tls, offered_again
 
 FAR_PATH = "a=path:msrp://10.0.0.1:20000/p4Mz6Hs8Dc2Vf0Gk7Ja3;tcp\r\n"
 TYPES = "a=accept-types:message/cpim application/im-iscomposing+xml\r\n"
@@ -106,4 +106,20 @@ def test_a_refused_stream_needs_neither_path_nor_setup(flow):
     script = flow("session_mo").body(
         3, "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nt=0 0\r\nm=message 0 TCP/MSRP *\r\n"
     )
+    assert judged_as(script) == set()
+
+
+def test_without_the_handshake_a_certificate_is_not_judged():
+    script = chat_over_tls()
+    script.seen.clear()
+    verifier = Verifier()
+    assert verifier.judge(script.timeline()) == []
+    assert {item.rule for item in verifier.open} == {"sdp.fingerprint"}
+
+
+def test_an_address_that_stun_told_is_reachable(flow):
+    """RFC 6135 4.2.2: from behind a NAT a handset may offer to listen at the address outside."""
+    script = flow("session_mo").everywhere("10.0.0.5:5060;branch", "192.168.1.7:5060;branch")
+    for old, new in (("active", "actpass"), ("message 9", "message 8881"), ("10.0.0.5:9/", "10.0.0.5:8881/")):
+        script.sub(0, old, new)
     assert judged_as(script) == set()
