@@ -10,17 +10,21 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.evidence.timeline import Entry
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, load_checks
 from harness.verify.finding import (
+    APPLIES,
     INTERNAL,
     Applies,
     Finding,
     Open,
+    Outcome,
     Party,
     Severity,
     Unverifiable,
@@ -87,8 +91,15 @@ class Flow:
 class _Waiting:
     due: float
     place: int
-    check: Check = field(compare=False)
+    checks: tuple[Check, ...] = field(compare=False)
     item: Item = field(compare=False)
+
+
+class _Plan(NamedTuple):
+    """The checks for items of one sort: those to make at once, and those that wait, by what they wait for."""
+
+    now: tuple[Check, ...]
+    later: tuple[tuple[float | str, tuple[Check, ...]], ...]
 
 
 class Verifier:
@@ -109,10 +120,8 @@ class Verifier:
         """Number of items rules were called for."""
         self._flow = Flow(self.assembly, self.settings, self.profile)
         self._catalogue = load_catalogue()
-        self._checks: dict[Kind, list[Check]] = {kind: [] for kind in Kind}
-        for check in load_checks():
-            if self.profile in check.profiles:
-                self._checks[check.on].append(check)
+        self._plans: dict[tuple[Kind, str | None, Party], _Plan] = {}
+        self._methods = _named_methods()
         self._waiting: list[_Waiting] = []
         self.seen = 0
         """Number of the last entry taken in."""
@@ -155,39 +164,50 @@ class Verifier:
             return
         self.judged += isinstance(item, SipEntry | MsrpEntry | CpimItem)
         self._order += 1
-        sender = item.sender
-        for kind in _kinds(item):
-            for check in self._checks[kind]:
-                if not _applies(check, item):
-                    continue
-                if check.after:
-                    heappush(
-                        self._waiting, _Waiting(item.time + self._delay(check), self._order, check, item)
-                    )
-                else:
-                    self._call(check, item, sender)
+        plan = self._plan_for(item)
+        for check in plan.now:
+            self._call(check, item)
+        for after, checks in plan.later:
+            heappush(self._waiting, _Waiting(item.time + self._delay(after), self._order, checks, item))
 
-    def _delay(self, check: Check) -> float:
-        return getattr(self.settings, check.after) if isinstance(check.after, str) else check.after
+    def _plan_for(self, item: Item) -> _Plan:
+        method = None
+        if isinstance(item, SipEntry | MsrpEntry):
+            method = item.method
+            if method not in self._methods:
+                method = ""
+        key = _kind(item), method, item.sender
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _plan(self.profile, *key)
+        return plan
+
+    def _delay(self, after: float | str) -> float:
+        delay: float = getattr(self.settings, after) if isinstance(after, str) else after
+        return delay
 
     def _expire(self, now: float) -> None:
         while self._waiting and self._waiting[0].due <= now:
             waiting = heappop(self._waiting)
-            self._call(waiting.check, waiting.item, waiting.item.sender)
+            sender = waiting.item.sender
+            for check in waiting.checks:
+                if _judges(check, sender):
+                    self._call(check, waiting.item)
 
-    def _call(self, check: Check, item: Item, sender: Party) -> None:
-        rule = self._catalogue[check.id]
-        party = sender.other if check.receiver else sender
-        if rule.judged not in (Judged.EITHER, party.value):
-            return
+    def _call(self, check: Check, item: Item) -> None:
         try:
             outcomes = list(check.function(item, self._flow))
         except Exception as error:  # noqa: BLE001 - a defect in one rule must not lose the others
             _log.exception("rule %s broke on %s", check.id, item.label)
-            self.findings.append(_broken(rule, item, error))
+            self.findings.append(_broken(self._catalogue[check.id], item, error))
             return
         if outcomes:
-            self.exercised[rule.id] += 1
+            self.exercised[check.id] += 1
+            if len(outcomes) > 1 or outcomes[0] is not APPLIES:
+                self._take(check, item, outcomes)
+
+    def _take(self, check: Check, item: Item, outcomes: Iterable[Outcome]) -> None:
+        rule = self._catalogue[check.id]
         for outcome in outcomes:
             if isinstance(outcome, Applies):
                 continue
@@ -218,6 +238,13 @@ class Verifier:
         )
 
 
+# Items of the kind on the left are of that on the right too, whose rules come first.
+_WIDER = {
+    Kind.REQUEST: Kind.SIP,
+    Kind.RESPONSE: Kind.SIP,
+    Kind.MSRP_REQUEST: Kind.MSRP,
+    Kind.MSRP_RESPONSE: Kind.MSRP,
+}
 _PLAIN_KINDS: tuple[tuple[type[Item], Kind], ...] = (
     (CpimItem, Kind.CPIM),
     (EventItem, Kind.EVENT),
@@ -226,33 +253,52 @@ _PLAIN_KINDS: tuple[tuple[type[Item], Kind], ...] = (
 )
 
 
-def _kinds(item: Item) -> Iterator[Kind]:
+def _plan(profile: Profile, kind: Kind, method: str | None, sender: Party) -> _Plan:
+    """The checks under a profile for items of a kind and method, by whose they are.
+
+    method: None where methods do not count.
+    """
+    checks = [
+        check
+        for on in (_WIDER.get(kind), kind)
+        for check in load_checks()
+        if check.on is on
+        and profile in check.profiles
+        and (not check.methods or method is None or method in check.methods)
+    ]
+    later: dict[float | str, list[Check]] = {}
+    for check in checks:
+        if check.after:  # who sent the item may be known better by then
+            later.setdefault(check.after, []).append(check)
+    return _Plan(
+        tuple(check for check in checks if not check.after and _judges(check, sender)),
+        tuple((after, tuple(waiting)) for after, waiting in later.items()),
+    )
+
+
+def _judges(check: Check, sender: Party) -> bool:
+    """Whether it is for what this party sent or, when it judges the receiver, got."""
+    party = sender.other if check.receiver else sender
+    return load_catalogue()[check.id].judged in (Judged.EITHER, party.value)
+
+
+def _kind(item: Item) -> Kind:
+    """The narrowest one."""
+    if isinstance(item, SipEntry):
+        if item.message is None:
+            return Kind.BROKEN
+        return Kind.REQUEST if item.request is not None else Kind.RESPONSE
     if isinstance(item, MsrpEntry):
-        yield from _msrp_kinds(item)
-    elif isinstance(item, SipEntry):
-        yield from _sip_kinds(item)
-    else:
-        yield next(kind for made, kind in _PLAIN_KINDS if isinstance(item, made))
+        if item.message is None or item.cut:
+            return Kind.BROKEN_MSRP
+        return Kind.MSRP_REQUEST if item.request is not None else Kind.MSRP_RESPONSE
+    return next(kind for made, kind in _PLAIN_KINDS if isinstance(item, made))
 
 
-def _sip_kinds(item: SipEntry) -> Iterator[Kind]:
-    if item.message is None:
-        yield Kind.BROKEN
-    else:
-        yield Kind.SIP
-        yield Kind.REQUEST if item.request is not None else Kind.RESPONSE
-
-
-def _msrp_kinds(item: MsrpEntry) -> Iterator[Kind]:
-    if item.message is None or item.cut:
-        yield Kind.BROKEN_MSRP
-    else:
-        yield Kind.MSRP
-        yield Kind.MSRP_REQUEST if item.request is not None else Kind.MSRP_RESPONSE
-
-
-def _applies(check: Check, item: Item) -> bool:
-    return not check.methods or not isinstance(item, SipEntry | MsrpEntry) or item.method in check.methods
+@cache
+def _named_methods() -> frozenset[str]:
+    """All that checks are for. There are not many; those in messages may be any number."""
+    return frozenset().union(*(check.methods for check in load_checks()))
 
 
 def _where(item: Item, violation: Violation | None = None) -> Where:

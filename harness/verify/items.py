@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from harness.bodies.cpim import CpimMessage
 from harness.bodies.imdn import Imdn
@@ -31,6 +31,26 @@ def reading(read: Callable[[], T]) -> T | None:
         return read()
     except SipSyntaxError:
         return None
+
+
+class read_once(Generic[T]):  # noqa: N801 - it is written as functools.cached_property is
+    """A property of what does not change: read when first asked for, then an attribute.
+
+    functools.cached_property of Python 3.11 takes a lock each time, which is most of what it costs.
+    """
+
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        self._read, self._name, self.__doc__ = read, read.__name__, read.__doc__
+
+    @overload
+    def __get__(self, item: None, kind: type) -> read_once[T]: ...
+    @overload
+    def __get__(self, item: object, kind: type) -> T: ...
+    def __get__(self, item: object | None, kind: type) -> T | read_once[T]:
+        if item is None:
+            return self
+        value = item.__dict__[self._name] = self._read(item)
+        return value
 
 
 @dataclass(eq=False)
@@ -89,17 +109,17 @@ class SipEntry:
         """Whether it came over a stream transport."""
         return self.transport is not Transport.UDP
 
-    @property
+    @read_once
     def request(self) -> Request | None:
         """The message when it is a request."""
         return self.message if isinstance(self.message, Request) else None
 
-    @property
+    @read_once
     def response(self) -> Response | None:
         """The message when it is a response."""
         return self.message if isinstance(self.message, Response) else None
 
-    @property
+    @read_once
     def status(self) -> int:
         """The status code, 0 for anything but a response."""
         return self.message.status if isinstance(self.message, Response) else 0
@@ -113,54 +133,54 @@ class SipEntry:
             return self.transaction.method
         return self.cseq.method if self.cseq else ""
 
-    @property
+    @read_once
     def cseq(self) -> CSeq | None:
         message = self.message
         return reading(lambda: message.cseq) if message else None
 
-    @property
+    @read_once
     def call_id(self) -> str | None:
         message = self.message
         return reading(lambda: message.call_id) if message else None
 
-    @property
+    @read_once
     def via(self) -> Via | None:
         message = self.message
         return reading(lambda: message.via) if message else None
 
-    @property
+    @read_once
     def vias(self) -> list[Via]:
         message = self.message
         return (reading(lambda: message.vias) if message else None) or []
 
-    @property
+    @read_once
     def branch(self) -> str | None:
         return self.via.branch if self.via else None
 
-    @property
+    @read_once
     def from_(self) -> NameAddr | None:
         message = self.message
         return reading(lambda: message.from_) if message else None
 
-    @property
+    @read_once
     def to(self) -> NameAddr | None:
         message = self.message
         return reading(lambda: message.to) if message else None
 
-    @property
+    @read_once
     def from_tag(self) -> str | None:
         return self.from_.tag if self.from_ else None
 
-    @property
+    @read_once
     def to_tag(self) -> str | None:
         return self.to.tag if self.to else None
 
-    @property
+    @read_once
     def contacts(self) -> list[NameAddr]:
         message = self.message
         return (reading(lambda: message.contacts) if message else None) or []
 
-    @property
+    @read_once
     def content_type(self) -> MediaType | None:
         message = self.message
         return reading(lambda: message.content_type) if message else None

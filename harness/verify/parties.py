@@ -45,7 +45,7 @@ RESPONSE_SIGNS = {
 PRODUCT_SIGNS = (("IM-client/", Party.HANDSET), ("CPM-serv/", Party.NETWORK), ("IM-serv/", Party.NETWORK))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
 def normal_host(host: str) -> str:
     """An IP literal in one text form, brackets off; a name in lower case."""
     bare = host.strip("[]").lower()
@@ -62,6 +62,8 @@ class Parties:
         self._votes: dict[Address, dict[Party, int]] = defaultdict(lambda: defaultdict(int))
         self._hints: dict[tuple[str, int | None], Party] = {}
         self._spoke: set[Address] = set()
+        self._senders: dict[tuple[Address, Address, bool], Party] = {}
+        """What `sender` said, while nothing is learnt that might change it."""
 
     def hint(self, event: Event) -> None:
         """Take over the event (LAB, "parties", {handset: [...], network: [...]}); texts are host or
@@ -72,6 +74,7 @@ class Parties:
         for party in (Party.HANDSET, Party.NETWORK):
             texts: Iterable[str] = event.fields.get(party.value, ())
             for text in texts:
+                self._senders.clear()
                 self._hints[_endpoint(text)] = party
 
     def learn(self, entry: SipEntry) -> None:
@@ -79,7 +82,10 @@ class Parties:
         message = entry.message
         if message is None:
             return
-        self._spoke.add(_normal(entry.source))
+        source = _normal(entry.source)
+        if source not in self._spoke:
+            self._spoke.add(source)
+            self._senders.clear()
         signs = REQUEST_SIGNS if isinstance(message, Request) else RESPONSE_SIGNS
         for name, (party, weight) in signs.items():
             if message.get(name) is not None:
@@ -101,11 +107,18 @@ class Parties:
         places += [(contact.uri.host, contact.uri.port) for contact in entry.contacts]
         for host, port in places:
             if host:
-                self._votes[Address(normal_host(host), port or 5060)][Party.HANDSET] += REGISTER_WEIGHT
+                self._add(Address(normal_host(host), port or 5060), Party.HANDSET, REGISTER_WEIGHT)
 
     def _vote(self, entry: SipEntry, sender: Party, weight: int) -> None:
-        self._votes[_normal(entry.source)][sender] += weight
-        self._votes[_normal(entry.destination)][sender.other] += weight
+        self._add(_normal(entry.source), sender, weight)
+        self._add(_normal(entry.destination), sender.other, weight)
+
+    def _add(self, address: Address, party: Party, weight: int) -> None:
+        votes = self._votes[address]
+        before = _winner(votes)
+        votes[party] += weight
+        if _winner(votes) is not before:
+            self._senders.clear()
 
     def party(self, address: Address) -> Party:
         """What is known of the endpoint itself."""
@@ -121,6 +134,15 @@ class Parties:
         Octets that are no message tell nothing: from an endpoint that never sent SIP they are nobody's,
         unless its host is known.
         """
+        key = entry.source, entry.destination, entry.message is None
+        known = self._senders.get(key)
+        if known is None:
+            known = self._sender(entry)
+            if known is not Party.UNKNOWN and self.party(entry.source) is not self.party(entry.destination):
+                self._senders[key] = known
+        return known
+
+    def _sender(self, entry: SipEntry | MsrpEntry) -> Party:
         own, far = self.party(entry.source), self.party(entry.destination)
         if own is not Party.UNKNOWN and own is far:
             return self._stronger(entry, own)
@@ -154,6 +176,7 @@ def _winner(votes: dict[Party, int]) -> Party:
     return Party.HANDSET if handset > network else Party.NETWORK
 
 
+@lru_cache(maxsize=65536)
 def _normal(address: Address) -> Address:
     return Address(normal_host(address.host), address.port)
 
