@@ -6,7 +6,7 @@ from harness.sip.headers import Credentials
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import has_sdp, is_opaque, parameter_map
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 from harness.verify.rules.sip_reliable import NOT_RECEIVED, is_reliable, received
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
@@ -26,6 +26,7 @@ def ack_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     accepted = transaction.accepted
     if accepted is None:
         return
+    yield APPLIES
     if entry.dialog is None and accepted.to_tag and not flow.assembly.incomplete:
         expected = f"tags {accepted.from_tag}, {accepted.to_tag}"
         header = "To" if entry.from_tag == accepted.from_tag else "From"
@@ -95,6 +96,7 @@ def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or not entry.to_tag:
         return
+    yield APPLIES
     if any(item.to_tag == entry.to_tag for item in transaction.acks):
         return
     alone = [item for item in transaction.responses if 200 <= item.status < 300] == [entry]
@@ -109,11 +111,12 @@ def ack_2xx_missing(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("sip.invite.answer", on=Kind.RESPONSE, methods=("INVITE",))
 def invite_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300 or has_sdp(entry.sip):
+    if transaction is None or not 200 <= entry.status < 300:
         return
     if any(item.incomplete or is_opaque(item.sip) for item in (transaction.request, entry)):
         return
-    if _answered_before(transaction):
+    yield APPLIES
+    if has_sdp(entry.sip) or _answered_before(transaction):
         return
     what = "the answer" if has_sdp(transaction.request.sip) else "an offer"
     yield Violation(f"{what} in SDP", "no SDP", "body")
@@ -122,7 +125,10 @@ def invite_answer(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("sip.2xx.retransmit", on=Kind.RESPONSE, methods=("INVITE",), after=2.0)
 def repeat_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300 or transaction.acks or entry.retransmissions:
+    if transaction is None or not 200 <= entry.status < 300:
+        return
+    yield APPLIES
+    if transaction.acks or entry.retransmissions:
         return
     yield Violation("the 2xx again until the ACK comes", "not repeated within 2 s, no ACK")
 
@@ -132,5 +138,6 @@ def give_up_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or not 200 <= entry.status < 300 or transaction.acks or not entry.retransmissions:
         return
+    yield APPLIES
     if entry.dialog is not None and not entry.dialog.byes:
         yield Violation("BYE when no ACK came within 32 s", "no BYE")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from harness.cpm.services import Service
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import shown
+from harness.verify.comparison import contact_icsis, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Violation
 from harness.verify.items import SipEntry
 
 _CORE = ("INVITE", "ACK", "CANCEL", "BYE")
+_NEEDED = {Service.PAGER.icsi: ("MESSAGE",), Service.SESSION.icsi: _CORE}
+"""What the announced services cannot do without."""
 
 
 def _opens_session(entry: SipEntry) -> bool:
@@ -20,7 +23,10 @@ def _opens_session(entry: SipEntry) -> bool:
 
 @rule("sip.allow.in-invite", on=Kind.REQUEST, methods=("INVITE",))
 def allow_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
-    if _opens_session(entry) and entry.sip.get("Allow") is None:
+    if not _opens_session(entry):
+        return
+    yield APPLIES
+    if entry.sip.get("Allow") is None:
         yield Violation("Allow", "none", "Allow")
 
 
@@ -32,6 +38,7 @@ def allow_in_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
         return
     if entry.method == "OPTIONS" and entry.sender is not Party.HANDSET and not entry.contacts:
         return  # a proxy answers for itself, and leaves Allow out (11.2)
+    yield APPLIES
     if entry.sip.get("Allow") is None:
         yield Violation("Allow", "none", "Allow")
         return
@@ -42,7 +49,32 @@ def allow_in_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
         )
 
 
+@rule("sip.allow.message", on=Kind.SIP)
+def allow_for_its_services(entry: SipEntry, flow: Flow) -> Outcomes:
+    """By what it shows in this message or has registered."""
+    allowed = entry.sip.values("Allow")
+    answered = entry.response is not None and not 200 <= entry.status < 300
+    icsis = contact_icsis(entry.sip) or _registered(entry, flow)
+    needed = [method for icsi, methods in _NEEDED.items() if icsi in icsis for method in methods]
+    if entry.sip.get("Allow") is None or answered or not needed:
+        return
+    yield APPLIES
+    missing = [method for method in needed if method not in allowed]
+    if entry.response is not None:  # sip.allow.in-2xx
+        missing = [method for method in missing if method not in _CORE]
+    if missing:
+        yield Violation(f"{', '.join(missing)} among the methods", shown(", ".join(allowed)), "Allow")
+
+
+def _registered(entry: SipEntry, flow: Flow) -> frozenset[str]:
+    state = flow.assembly.registration_at(entry.time)
+    return contact_icsis(state.transaction.request.sip) if state else frozenset()
+
+
 @rule("sip.supported.invite", on=Kind.SIP, methods=("INVITE",))
 def supported_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
-    if _opens_session(entry) and entry.sip.get("Supported") is None:
+    if not _opens_session(entry):
+        return
+    yield APPLIES
+    if entry.sip.get("Supported") is None:
         yield Violation("Supported, empty where no extension is", "none", "Supported")

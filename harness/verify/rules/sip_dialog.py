@@ -13,7 +13,7 @@ from harness.verify.comparison import (
     uri_of,
 )
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import Dialog, SipEntry, reading
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
 
@@ -26,6 +26,7 @@ _NO_SEQUENCE = ("ACK", "CANCEL")
 
 @rule("sip.from.tag", on=Kind.REQUEST)
 def from_tag(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     if entry.from_ is not None and not entry.from_tag:
         yield Violation("a From tag", "none", "From")
     if not entry.to_tag or entry.method in ("ACK", "CANCEL"):
@@ -76,12 +77,10 @@ def _foreign_dialog(entry: SipEntry, flow: Flow) -> Dialog | None:
 
 @rule("sip.dialog.identity", on=Kind.REQUEST)
 def dialog_identity(entry: SipEntry, flow: Flow) -> Outcomes:
-    if (
-        not entry.to_tag
-        or not entry.from_tag
-        or entry.dialog is not None
-        or entry.method in (*_NO_SEQUENCE, "REGISTER")
-    ):
+    if not entry.to_tag or not entry.from_tag or entry.method in (*_NO_SEQUENCE, "REGISTER"):
+        return
+    yield APPLIES
+    if entry.dialog is not None:
         return
     foreign = _foreign_dialog(entry, flow)
     if foreign is not None:
@@ -121,7 +120,10 @@ def cseq_monotonic(entry: SipEntry, flow: Flow) -> Outcomes:
         return
     before = [item for item in _earlier_of_side(entry, dialog) if item.cseq is not None]
     numbers = [item.cseq.number for item in before if item.cseq is not None]
-    if not numbers or cseq.number == numbers[-1] + 1:
+    if not numbers:
+        return
+    yield APPLIES
+    if cseq.number == numbers[-1] + 1:
         return
     in_order = entry.reliable and entry.connection is not None and entry.connection == before[-1].connection
     if cseq.number in numbers or (in_order and not flow.assembly.incomplete):
@@ -141,7 +143,10 @@ def cseq_monotonic_network(entry: SipEntry, flow: Flow) -> Outcomes:
     if dialog is None or cseq is None or entry.method in _NO_SEQUENCE:
         return
     before = [item.cseq.number for item in _earlier_of_side(entry, dialog) if item.cseq is not None]
-    if before and cseq.number <= max(before):
+    if not before:
+        return
+    yield APPLIES
+    if cseq.number <= max(before):
         yield Violation(f"more than {max(before)}", str(cseq.number), "CSeq")
 
 
@@ -154,6 +159,7 @@ def record_route_copy(entry: SipEntry, flow: Flow) -> Outcomes:
     given = reading(lambda: entry.sip.record_routes)
     if asked is None or given is None:
         return
+    yield APPLIES
     if len(asked) != len(given) or not all(map(same_route, asked, given)):
         expected = ", ".join(str(route) for route in asked) or "none"
         yield Violation(shown(expected), shown(entry.sip.get("Record-Route") or "none"), "Record-Route")
@@ -167,6 +173,7 @@ def route_set(entry: SipEntry, flow: Flow) -> Outcomes:
     routes = dialog.route_set(entry)
     if routes is None or (routes and "lr" not in routes[0].uri.parameters):
         return
+    yield APPLIES
     sent = reading(lambda: request.routes) or []
     if len(sent) != len(routes) or not all(map(same_route, sent, routes)):
         expected = ", ".join(str(route) for route in routes) or "no Route"
@@ -190,14 +197,14 @@ def _is_ack_of_refusal(entry: SipEntry) -> bool:
     return final is not None and final.status >= 300
 
 
-def _wrong_contact(entry: SipEntry) -> Violation | None:
+def _wrong_contact(entry: SipEntry) -> Outcomes:
     """Not exactly one Contact with a sip or sips URI."""
     text = entry.sip.get("Contact")
     contacts = entry.contacts
     if len(contacts) == 1 and contacts[0].uri.scheme.lower() in ("sip", "sips"):
-        return None
+        return
     actual = "none" if text is None else shown(", ".join(entry.sip.get_all("Contact")))
-    return Violation("one Contact with a sip or sips URI", actual, "Contact")
+    yield Violation("one Contact with a sip or sips URI", actual, "Contact")
 
 
 @rule("sip.contact.dialog", on=Kind.SIP, methods=("INVITE", "SUBSCRIBE", "REFER"))
@@ -210,9 +217,9 @@ def contact_dialog(entry: SipEntry, flow: Flow) -> Outcomes:
         due = 200 <= entry.status < 300 and (
             entry.method == "INVITE" or (entry.method == "REFER" and outside and not no_dialog)
         )
-    wrong = _wrong_contact(entry) if due else None
-    if wrong is not None:
-        yield wrong
+    if due:
+        yield APPLIES
+        yield from _wrong_contact(entry)
 
 
 @rule("sip.contact.target-refresh", on=Kind.SIP, methods=("INVITE", "UPDATE", "SUBSCRIBE", "REFER"))
@@ -226,16 +233,17 @@ def contact_target_refresh(entry: SipEntry, flow: Flow) -> Outcomes:
         due = 200 <= entry.status < 300 and (
             entry.method == "SUBSCRIBE" or (entry.method in ("REFER", "UPDATE") and inside)
         )
-    wrong = _wrong_contact(entry) if due else None
-    if wrong is not None:
-        yield wrong
+    if due:
+        yield APPLIES
+        yield from _wrong_contact(entry)
 
 
 @rule("sip.bye.once", on=Kind.REQUEST)
 def bye_once(entry: SipEntry, flow: Flow) -> Outcomes:
     dialog = entry.dialog
-    if dialog is None or dialog.method != "INVITE":
+    if dialog is None or dialog.method != "INVITE" or entry.method not in ("BYE", "INVITE", "UPDATE"):
         return
+    yield APPLIES
     if entry.method == "BYE" and not dialog.by_caller(entry):
         acked = bool(dialog.creation.acks) or any(item.method == "ACK" for item in dialog.requests)
         if acked or dialog.creation.request.to_tag or flow.assembly.incomplete:
@@ -265,7 +273,10 @@ def _over(bye: SipEntry, entry: SipEntry) -> bool:
 def bye_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     """The general checks of a request (8.2) may still refuse a BYE that is itself at fault."""
     dialog = entry.dialog
-    if entry.sender is not Party.HANDSET or dialog is None or entry.transaction is None or entry.status < 300:
+    if entry.sender is not Party.HANDSET or dialog is None or entry.transaction is None or entry.status < 200:
+        return
+    yield APPLIES
+    if entry.status < 300:
         return
     request = entry.transaction.request
     earlier = [bye for bye in dialog.byes if bye.place < request.place or bye.from_tag != request.from_tag]
@@ -287,6 +298,7 @@ def _is_faulty(request: SipEntry, dialog: Dialog) -> bool:
 def bye_second(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.dialog is None or _is_auth_repeat(entry):
         return
+    yield APPLIES
     earlier = [bye for bye in entry.dialog.byes if bye.place < entry.place and bye.from_tag == entry.from_tag]
     if earlier:
         yield Violation("one BYE of each side", f"another after {earlier[-1].label}")

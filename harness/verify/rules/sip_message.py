@@ -1,12 +1,10 @@
-"""SIP rules that one message alone decides (RFC 3261 7, 8.1.1, 20; RFC 2046 5.1.1; RFC 3326)."""
+"""SIP rules that one message alone decides (RFC 3261 7, 8.1.1, 18.1.1, 20; RFC 3326)."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
 
-from harness.bodies.multipart import split_multipart
-from harness.errors import BodySyntaxError
 from harness.evidence.timeline import Transport
 from harness.sip.framing import FramingError
 from harness.sip.grammar import split_list
@@ -14,10 +12,13 @@ from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
 from harness.sip.session_headers import Reason
 from harness.sip.start_line import REASONS
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import is_encoded, option_tags, shown
+from harness.verify.comparison import option_tags, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, reading
+
+LARGEST_DATAGRAM = 1300
+"""Octets of a request over UDP where the path MTU is not known (RFC 3261 18.1.1)."""
 
 _TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]+"
 _REQUEST_LINE = re.compile(_TOKEN + rb" [^<>\x00-\x20\x7f-\xff]+ SIP/2\.0")
@@ -69,11 +70,10 @@ _VENDOR_PREFIXES = (
 _CAUSES = {"SIP": range(100, 700), "Q.850": range(128)}
 _RCS_REASONS = {200: "Call completed", 410: "Gone"}
 
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
-
 
 @rule("sip.start-line", on=Kind.SIP)
 def start_line(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     message = entry.sip
     pattern = _REQUEST_LINE if message.is_request else _STATUS_LINE
     start = message.raw.find(message.start_line)
@@ -98,6 +98,7 @@ def no_message(entry: SipEntry, flow: Flow) -> Outcomes:
     error = entry.error
     if error is None or error.what == "Content-Length" or entry.follows is not None:
         return
+    yield APPLIES
     line = entry.raw.lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r")
     if error.what in _TOO_LARGE and (_begins_well(line) or entry.incomplete):
         yield Unverifiable("the message has no end in what was seen")
@@ -129,6 +130,7 @@ def _begins_well(line: bytes) -> bool:
 def mandatory_headers(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.incomplete:
         return
+    yield APPLIES
     missing = [name for name in _MANDATORY if entry.sip.get(name) is None]
     if entry.response is not None and entry.transaction is not None:
         # Nothing to copy: the request had none either (8.2.6.2).
@@ -141,6 +143,7 @@ def mandatory_headers(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("sip.header.duplicate-single", on=Kind.SIP)
 def duplicate_single(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     for name in sorted(_ONCE):
         fields = entry.sip.all_fields(name)
         if len(fields) > 1:
@@ -151,6 +154,7 @@ def duplicate_single(entry: SipEntry, flow: Flow) -> Outcomes:
 def branch_cookie(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.sip.get("Via") is None:
         return
+    yield APPLIES
     branch = entry.branch or ""
     if not branch.startswith("z9hG4bK") or branch == "z9hG4bK":
         # By the letter of 7.3.1 parameter values are free of case; the magic cookie is written out.
@@ -165,6 +169,7 @@ def via_transport(entry: SipEntry, flow: Flow) -> Outcomes:
     via = entry.via
     if via is None:
         return
+    yield APPLIES
     if entry.transport is Transport.TCP and via.transport.upper() in ("TLS", "WS", "WSS"):
         yield Unverifiable("TLS may end before the place of the capture")
     elif via.protocol.upper() != "SIP/2.0" or via.transport.upper() != entry.transport.value:
@@ -173,13 +178,17 @@ def via_transport(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("sip.via.transport-param", on=Kind.REQUEST)
 def via_transport_parameter(entry: SipEntry, flow: Flow) -> Outcomes:
-    if entry.via is not None and "transport" in entry.via.parameters:
+    if entry.via is None:
+        return
+    yield APPLIES
+    if "transport" in entry.via.parameters:
         value = entry.via.parameters.get("transport")
         yield Violation("the transport in the sent-protocol only", f";transport={value}", "Via")
 
 
 @rule("sip.max-forwards.present", on=Kind.REQUEST)
 def max_forwards_present(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     value = entry.sip.get("Max-Forwards")
     if value is None:
         yield Violation("Max-Forwards", "none")
@@ -196,12 +205,16 @@ def _is_number(text: str, limit: int) -> bool:
 @rule("sip.max-forwards.origin-70", on=Kind.REQUEST)
 def max_forwards_origin(entry: SipEntry, flow: Flow) -> Outcomes:
     value = reading(lambda: entry.sip.max_forwards)
-    if value is not None and value != 70 and len(entry.vias) == 1:
+    if value is None or len(entry.vias) != 1:
+        return
+    yield APPLIES
+    if value != 70:
         yield Violation("70", str(value), "Max-Forwards")
 
 
 @rule("sip.max-forwards.not-in-response", on=Kind.RESPONSE)
 def max_forwards_in_response(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     value = entry.sip.get("Max-Forwards")
     if value is not None:
         yield Violation("no Max-Forwards in a response", value, "Max-Forwards")
@@ -211,14 +224,20 @@ def max_forwards_in_response(entry: SipEntry, flow: Flow) -> Outcomes:
 def max_forwards_via_count(entry: SipEntry, flow: Flow) -> Outcomes:
     value = reading(lambda: entry.sip.max_forwards)
     hops = len(entry.vias) - 1
-    if value is not None and hops >= 0 and 70 - value != hops:
+    if value is None or hops < 0:
+        return
+    yield APPLIES
+    if 70 - value != hops:
         yield Violation(f"{70 - hops} with {hops + 1} Via values", str(value), "Max-Forwards")
 
 
 @rule("sip.cseq.method", on=Kind.REQUEST)
 def cseq_method(entry: SipEntry, flow: Flow) -> Outcomes:
     cseq = entry.cseq
-    if cseq is not None and cseq.method != entry.method:
+    if cseq is None:
+        return
+    yield APPLIES
+    if cseq.method != entry.method:
         yield Violation(entry.method, cseq.method, "CSeq")
 
 
@@ -227,6 +246,7 @@ def cseq_range(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("CSeq")
     if value is None:
         return
+    yield APPLIES
     number = value.split()[0] if value.split() else ""
     if not _is_number(number, 2**31 - 1):
         yield Violation("a decimal number below 2**31", shown(value), "CSeq")
@@ -238,6 +258,7 @@ def content_length_exact(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.error is not None:
         yield from _broken_framing(entry)
         return
+    yield APPLIES
     if entry.incomplete:
         yield Unverifiable("the capture lacks the end of the datagram")
     if entry.incomplete or entry.reliable:
@@ -270,21 +291,40 @@ def _broken_framing(entry: SipEntry) -> Outcomes:
 @rule("sip.content-length.udp", on=Kind.SIP)
 def content_length_udp(entry: SipEntry, flow: Flow) -> Outcomes:
     message = entry.sip
-    if entry.reliable or message.get("Content-Length") is not None:
+    if entry.reliable:
+        return
+    yield APPLIES
+    if message.get("Content-Length") is not None:
         return
     if any(nearest(field.canonical) == "Content-Length" for field in message.fields):
         return  # one slip, one finding: sip.header.name-spelling
     yield Violation("Content-Length", "none", octet=message.body_offset)
 
 
+@rule("sip.udp-1300", on=Kind.REQUEST)
+def small_over_udp(entry: SipEntry, flow: Flow) -> Outcomes:
+    """What the path takes as a whole is not in a capture, so the limit for a path not known holds."""
+    if entry.reliable or (entry.method == "MESSAGE" and not entry.to_tag):
+        return  # a message: pager.size-limit.whole-request
+    yield APPLIES
+    if len(entry.raw) > LARGEST_DATAGRAM:
+        yield Violation(
+            f"TCP for more than {LARGEST_DATAGRAM} octets", f"{len(entry.raw)} over UDP", "start line"
+        )
+
+
 @rule("sip.content-type.present", on=Kind.SIP)
 def content_type_present(entry: SipEntry, flow: Flow) -> Outcomes:
-    if entry.sip.body and entry.sip.get("Content-Type") is None:
+    if not entry.sip.body:
+        return
+    yield APPLIES
+    if entry.sip.get("Content-Type") is None:
         yield Violation("Content-Type", f"a body of {len(entry.sip.body)} octets without a type", "body")
 
 
 @rule("sip.header.name-spelling", on=Kind.SIP)
 def name_spelling(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     for field in entry.sip.fields:
         lower = field.name.lower()
         if field.canonical in KNOWN_HEADERS or lower in COMPACT_FORMS or lower.startswith(_VENDOR_PREFIXES):
@@ -324,6 +364,7 @@ def _bare(value: str) -> str:
 
 @rule("sip.uri.angle-brackets", on=Kind.SIP)
 def angle_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     for name in _ADDRESS_HEADERS:
         for field in entry.sip.all_fields(name):
             values = split_list(field.value) if name in _ADDRESS_LISTS else [field.value]
@@ -340,6 +381,7 @@ def angle_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("sip.uri.param-outside-brackets", on=Kind.SIP)
 def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     for name in _ADDRESS_HEADERS:
         for field in entry.sip.all_fields(name):
             for value in split_list(field.value) if name in _ADDRESS_LISTS else [field.value]:
@@ -352,14 +394,20 @@ def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("sip.405.allow", on=Kind.RESPONSE)
 def allow_in_405(entry: SipEntry, flow: Flow) -> Outcomes:
-    if entry.status == 405 and entry.sip.get("Allow") is None:
+    if entry.status != 405:
+        return
+    yield APPLIES
+    if entry.sip.get("Allow") is None:
         yield Violation("Allow", "none")
 
 
 @rule("sip.415.accept", on=Kind.RESPONSE)
 def accept_in_415(entry: SipEntry, flow: Flow) -> Outcomes:
     names = ("Accept", "Accept-Encoding", "Accept-Language")
-    if entry.status == 415 and not any(entry.sip.get(name) is not None for name in names):
+    if entry.status != 415:
+        return
+    yield APPLIES
+    if not any(entry.sip.get(name) is not None for name in names):
         yield Violation("Accept, Accept-Encoding or Accept-Language", "none of them")
 
 
@@ -368,34 +416,49 @@ def record_route_misuse(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Record-Route")
     # The NOTIFY of a subscription makes the dialog of its subscriber (RFC 6665 4.3, 4.4.1).
     without = entry.method == "MESSAGE" or (entry.to_tag and entry.method != "NOTIFY")
-    if value is not None and without:
+    if not without:
+        return
+    yield APPLIES
+    if value is not None:
         yield Violation("no Record-Route here", shown(value), "Record-Route")
 
 
 @rule("sip.record-route.register", on=Kind.SIP, methods=("REGISTER",))
 def record_route_register(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Record-Route")
-    if value is not None and (entry.response is not None or entry.sender == "handset"):
+    if entry.request is not None and entry.sender != "handset":
+        return
+    yield APPLIES
+    if value is not None:
         yield Violation("no Record-Route with REGISTER", shown(value), "Record-Route")
 
 
 @rule("sip.contact.bye-response", on=Kind.RESPONSE, methods=("BYE",))
 def contact_in_bye_response(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("Contact")
-    if value is not None and entry.status < 300:
+    if entry.status >= 300:
+        return
+    yield APPLIES
+    if value is not None:
         yield Violation("no Contact", shown(value), "Contact")
 
 
 @rule("sip.100.no-pani", on=Kind.RESPONSE)
 def access_network_in_100(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("P-Access-Network-Info")
-    if entry.status == 100 and value is not None:
+    if entry.status != 100:
+        return
+    yield APPLIES
+    if value is not None:
         yield Violation("no P-Access-Network-Info in a 100", shown(value), "P-Access-Network-Info")
 
 
 @rule("sip.100rel.require-only-invite", on=Kind.REQUEST)
 def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
-    if entry.method != "INVITE" and "100rel" in option_tags(entry.sip, "Require"):
+    if entry.method == "INVITE":
+        return
+    yield APPLIES
+    if "100rel" in option_tags(entry.sip, "Require"):
         yield Violation("100rel required in INVITE only", f"in {entry.method}", "Require")
 
 
@@ -403,6 +466,7 @@ def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
 def reason_syntax(entry: SipEntry, flow: Flow) -> Outcomes:
     seen: set[str] = set()
     for value in entry.sip.values(Reason.header):
+        yield APPLIES
         reason = reading(partial(Reason.parse, value))
         if reason is None:
             yield Violation("protocol;cause=digits;text=quoted", shown(value), Reason.header)
@@ -426,6 +490,7 @@ def reason_text(entry: SipEntry, flow: Flow) -> Outcomes:
         cause, text = reason.cause, reason.text
         if cause is None or not text:
             continue
+        yield APPLIES
         own = {REASONS.get(cause, ""), _RCS_REASONS.get(cause, "")} - {""}
         if any(text.lower().startswith(phrase.lower()) for phrase in own):
             continue
@@ -441,46 +506,3 @@ def reason_text(entry: SipEntry, flow: Flow) -> Outcomes:
                 f"{text!r}, which goes with {other[0]}",
                 "Reason",
             )
-
-
-@rule("sip.multipart.boundary", on=Kind.SIP)
-def multipart_boundary(entry: SipEntry, flow: Flow) -> Outcomes:
-    kind, message = entry.content_type, entry.sip
-    if kind is None or kind.type.lower() != "multipart" or not message.body:
-        return
-    if is_encoded(message):
-        return
-    if entry.incomplete:
-        yield Unverifiable("the capture lacks the end of the datagram")
-        return
-    boundary = kind.parameters.get("boundary")
-    if not boundary or _BOUNDARY.fullmatch(boundary) is None:
-        yield Violation("a boundary of 1 to 70 characters", shown(boundary or "none"), "Content-Type")
-        return
-    mark = re.escape(boundary.encode())
-    opened = re.search(rb"(?:\A|\r\n)--" + mark + rb"[ \t]*\r\n", message.body)
-    closed = re.search(rb"\r\n--" + mark + rb"--[ \t]*(?:\r\n|\Z)", message.body)
-    if opened is None:
-        yield Violation(f"a line --{boundary}", "none", "body")
-    elif closed is None:
-        yield Violation(
-            f"a last line --{boundary}--", "none", "body", message.body_offset + len(message.body)
-        )
-    elif re.search(rb"(?:\A|\r\n)--" + mark + rb"(?:--)?[ \t]+(?:\r\n|\Z)", message.body):
-        yield Violation("no padding behind a delimiter", "white space", "body", severity=Severity.INFO)
-
-
-@rule("sip.multipart.part-length", on=Kind.SIP)
-def multipart_part_length(entry: SipEntry, flow: Flow) -> Outcomes:
-    kind, message = entry.content_type, entry.sip
-    if kind is None or kind.type.lower() != "multipart":
-        return
-    try:
-        parts = split_multipart(message.body, kind.parameters.get("boundary") or "").parts
-    except BodySyntaxError:
-        return
-    for part in parts:
-        declared = part.mime_get("Content-Length")
-        if declared is not None and declared.strip() != str(len(part.content)):
-            place = message.body_offset + part.offset
-            yield Violation(f"{len(part.content)} octets in the part", declared, "body", place)

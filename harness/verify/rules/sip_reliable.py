@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.items import SipEntry
 from harness.verify.rules.sip_dialog import BEFORE_START
 from harness.verify.rules.sip_transaction import PROMPT, TRANSACTION_TIMEOUT
@@ -33,6 +33,7 @@ def reliable_provisional(entry: SipEntry, flow: Flow) -> Outcomes:
         if "100rel" in option_tags(invite, "Require") and entry.status > 100:
             yield Violation("a reliable provisional response, or 420", "no Require: 100rel", "Require")
         return
+    yield APPLIES
     if entry.status == 100:
         yield Violation("100 is never reliable", "Require: 100rel", "Require")
     if "100rel" not in option_tags(invite, "Require") + option_tags(invite, "Supported"):
@@ -73,6 +74,7 @@ def prack(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.dialog is None or flow.assembly.incomplete:
         yield Unverifiable(BEFORE_START)
         return
+    yield APPLIES
     invites = [item for item in flow.assembly.transactions_of(entry.call_id) if item.method == "INVITE"]
     reliable = [response for item in invites for response in item.responses if is_reliable(response)]
     known = [rack for response in reliable if (rack := _rack_of(response)) is not None]
@@ -90,6 +92,7 @@ def prack_missing(entry: SipEntry, flow: Flow) -> Outcomes:
     invite, rack = transaction.request.sip, _rack_of(entry)
     if rack is None or "100rel" not in option_tags(invite, "Require") + option_tags(invite, "Supported"):
         return
+    yield APPLIES
     if any(
         item.method == "PRACK" and _rack(item.sip.get("RAck") or "") == rack for item in entry.dialog.requests
     ):

@@ -8,7 +8,7 @@ from harness.sip.message import Request, Response
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_route, same_uri, same_uri_text, same_via, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 
 TRANSACTION_TIMEOUT = 32.0
@@ -32,36 +32,6 @@ _INVENTED = "rcslab"
 _FOR_PROXIES = frozenset({"sec-agree", "path", "outbound", "gin"})
 
 
-@rule("sip.via.branch-unique", on=Kind.REQUEST)
-def branch_unique(entry: SipEntry, flow: Flow) -> Outcomes:
-    branch = entry.branch
-    if not branch or not branch.startswith("z9hG4bK") or entry.method == "CANCEL":
-        return
-    if entry.method == "ACK":
-        invite = entry.transaction
-        if invite is not None and invite.accepted is not None and branch == invite.request.branch:
-            yield Violation(
-                "a branch of its own in the ACK to a 2xx", f"that of {invite.request.label}", "Via"
-            )
-        return
-    for known in flow.assembly.transactions_on(branch):
-        earlier = known.request
-        if (
-            known.method == "CANCEL"
-            or earlier.place >= entry.place
-            or earlier.source.host != entry.source.host
-            or _is_same_request(earlier, entry)
-        ):
-            continue
-        yield Violation("a branch not used before", f"{shown(branch)}, as in {earlier.label}", "Via")
-        return
-
-
-def _is_same_request(one: SipEntry, other: SipEntry) -> bool:
-    """By its ids no new transaction, but a repeat whose octets differ (a Timestamp, a hop that rewrites)."""
-    return (one.method, one.cseq, one.call_id) == (other.method, other.cseq, other.call_id)
-
-
 @rule("sip.via.echo", on=Kind.RESPONSE)
 def via_echo(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None:
@@ -69,6 +39,7 @@ def via_echo(entry: SipEntry, flow: Flow) -> Outcomes:
     sent, received = entry.transaction.request.vias, entry.vias
     if not sent or entry.sip.get("Via") is None:
         return
+    yield APPLIES
     if len(sent) != len(received):
         yield Violation(f"{len(sent)} Via values", f"{len(received)}", "Via")
         return
@@ -85,6 +56,7 @@ def rport_filled(entry: SipEntry, flow: Flow) -> Outcomes:
     asked = entry.transaction.request.via
     if asked is None or not asked.wants_rport or asked.rport is not None:
         return
+    yield APPLIES
     if entry.via.rport is None or not entry.via.received:
         yield Violation("received, and a port in rport", shown(str(entry.via)), "Via")
 
@@ -93,6 +65,7 @@ def rport_filled(entry: SipEntry, flow: Flow) -> Outcomes:
 def to_tag_in_response(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.status == 100 or entry.to is None:
         return
+    yield APPLIES
     if not entry.to_tag:
         yield Violation("a To tag", "none", "To")
         return
@@ -112,6 +85,7 @@ def to_tag_in_response(entry: SipEntry, flow: Flow) -> Outcomes:
 def response_echo(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None:
         return
+    yield APPLIES
     request = entry.transaction.request
     if request.call_id != entry.call_id and entry.sip.get("Call-ID") is not None:
         yield Violation(shown(str(request.call_id)), shown(str(entry.call_id)), "Call-ID")
@@ -131,6 +105,7 @@ def final_in_time(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if entry.method == "ACK" or transaction is None or transaction.cancelled_by is not None:
         return
+    yield APPLIES
     final = transaction.final
     if final is not None and final.time - entry.time <= TRANSACTION_TIMEOUT:
         return
@@ -143,10 +118,13 @@ def final_in_time(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("sip.header.compact-forms.handset", on=Kind.RESPONSE)
 def compact_forms(entry: SipEntry, flow: Flow) -> Outcomes:
     """Seen only where the other side sent a request in short names."""
-    if entry.status != 400 or entry.transaction is None or entry.transaction.request.sip.check():
+    if entry.transaction is None or entry.transaction.request.sip.check():
         return
     short = [field.name for field in entry.transaction.request.sip.fields if len(field.name) == 1]
-    if len(short) >= 5:
+    if len(short) < 5:
+        return
+    yield APPLIES
+    if entry.status == 400:
         yield Violation("compact header names understood", "400", "start line")
 
 
@@ -159,11 +137,14 @@ def require_unknown(entry: SipEntry, flow: Flow) -> Outcomes:
     named = set(option_tags(entry.sip, "Unsupported"))
     invented = {tag for tag in required if tag.startswith(_INVENTED)}
     unknown = required - REGISTERED_OPTION_TAGS
+    if entry.status != 420 and not unknown:
+        return
+    yield APPLIES
     if entry.status == 420:
         if not named or not named <= required or not invented <= named:
             meant = ", ".join(sorted(invented)) or f"those not understood of {', '.join(sorted(required))}"
             yield Violation(f"Unsupported: {meant}", ", ".join(sorted(named)) or "none", "Unsupported")
-    elif unknown and entry.status < 300:
+    elif entry.status < 300:
         # A tag of a later document may be understood; one of our invention cannot.
         severity = None if invented else Severity.INFO
         expected = f"420 to Require: {', '.join(sorted(invented or unknown))}"
@@ -178,6 +159,7 @@ def require_unlisted(entry: SipEntry, flow: Flow) -> Outcomes:
     required = set(option_tags(transaction.request.sip, "Require")) & REGISTERED_OPTION_TAGS - _FOR_PROXIES
     if not required:
         return
+    yield APPLIES
     listed = {
         tag
         for known in flow.assembly.messages
@@ -194,10 +176,13 @@ def require_unlisted(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("sip.481.unknown-dialog", on=Kind.RESPONSE)
 def unknown_dialog(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
-    if transaction is None or not 200 <= entry.status < 300:
+    if transaction is None or entry.status == 100:
         return
     request = transaction.request
     if not request.to_tag or request.dialog is not None:
+        return
+    yield APPLIES
+    if not 200 <= entry.status < 300:
         return
     if not flow.from_start:
         yield Unverifiable("the dialog may have begun before the timeline")
@@ -218,6 +203,7 @@ def auth_challenge(entry: SipEntry, flow: Flow) -> Outcomes:
     header = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}.get(entry.status)
     if header is None:
         return
+    yield APPLIES
     if entry.sip.get(header) is None:
         yield Violation(f"{header} with a challenge", "none", header)
     if entry.method == "CANCEL" and entry.sender is not Party.HANDSET:
@@ -240,7 +226,10 @@ def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Outcomes:
     ):
         return
     before, now = entry.transaction.retry_of.request.cseq, entry.cseq
-    if before is not None and now is not None and now.number != before.number + 1:
+    if before is None or now is None:
+        return
+    yield APPLIES
+    if now.number != before.number + 1:
         # Another request of the dialog, or one that was lost, may have taken the next number.
         severity = Severity.SHOULD if now.number > before.number else None
         expected = f"{before.number + 1} after the challenge"
@@ -253,6 +242,7 @@ def auth_no_reuse(entry: SipEntry, flow: Flow) -> Outcomes:
     before = entry.transaction.retry_of if entry.transaction else None
     if challenge is None or before is None:
         return
+    yield APPLIES
     header = "Authorization" if challenge.status == 401 else "Proxy-Authorization"
     offered = reading(lambda: challenge.sip.challenges) or []
     realms = {item.parameters.get("realm") for item in offered}
@@ -290,7 +280,10 @@ def _repeats(again: Credentials, rejected: Credentials, fresh: set[str | None]) 
 @rule("sip.auth.retry", on=Kind.RESPONSE, after=TRANSACTION_TIMEOUT, receiver=True)
 def auth_retry(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
-    if entry.status not in (401, 407) or transaction is None or transaction.retried_by is not None:
+    if entry.status not in (401, 407) or transaction is None:
+        return
+    yield APPLIES
+    if transaction.retried_by is not None:
         return
     try:
         realms = {challenge.parameters.get("realm") for challenge in entry.sip.challenges}
@@ -312,6 +305,7 @@ def ack_non_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
     final = transaction.final if transaction else None
     if transaction is None or final is None or final.status < 300:
         return
+    yield APPLIES
     invite = transaction.request
     yield from _same_target(entry, invite)
     if (entry.cseq.number if entry.cseq else None) != (invite.cseq.number if invite.cseq else None):
@@ -327,6 +321,7 @@ def cancel_form(entry: SipEntry, flow: Flow) -> Outcomes:
     if target is None:
         yield Unverifiable("the request cancelled is not on the timeline")
         return
+    yield APPLIES
     request = target.request
     yield from _same_target(entry, request)
     if (entry.cseq.number if entry.cseq else None) != (request.cseq.number if request.cseq else None):
@@ -370,9 +365,12 @@ def _hop_by_hop(entry: SipEntry, origin: SipEntry) -> Outcomes:
 @rule("sip.cancel.after-1xx", on=Kind.REQUEST, methods=("CANCEL",))
 def cancel_after_provisional(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
-    if target is not None and not target.responses and flow.assembly.incomplete:
+    if target is None:
+        return
+    yield APPLIES
+    if not target.responses and flow.assembly.incomplete:
         yield Unverifiable("the provisional response may be in a gap of the capture")
-    elif target is not None and not target.responses:
+    elif not target.responses:
         yield Violation(f"a provisional response to {target.request.label} first", "none yet")
 
 
@@ -381,6 +379,7 @@ def cancel_after_final(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
     if target is None:
         return
+    yield APPLIES
     if target.method != "INVITE":
         yield Violation("CANCEL of an INVITE", f"of {target.method}")
     elif target.final is not None:
@@ -390,7 +389,10 @@ def cancel_after_final(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("sip.cancel.answer", on=Kind.RESPONSE, methods=("CANCEL",))
 def cancel_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     target = entry.transaction.cancels if entry.transaction else None
-    if target is not None and entry.status != 200:
+    if target is None:
+        return
+    yield APPLIES
+    if entry.status != 200:
         yield Violation("200 to a CANCEL that matches", str(entry.status), "start line")
 
 
@@ -399,6 +401,7 @@ def cancelled_invite_answer(entry: SipEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None:
         return
+    yield APPLIES
     target = transaction.cancels
     if target is None:
         if flow.from_start and transaction.accepted is not None:

@@ -8,6 +8,7 @@ from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.media import MEDIA_FLOWS
 from harness.verify.proof.flows.msrp import chat
 from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
+from harness.verify.proof.flows.refusals import REFUSAL_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
 from harness.verify.proof.script import Script
 
@@ -17,4 +18,5 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **GROUP_FLOWS,
     "chat": chat,
     **NEGOTIATION_FLOWS,
+    **REFUSAL_FLOWS,
 }

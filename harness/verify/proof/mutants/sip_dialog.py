@@ -13,6 +13,13 @@ def renumbered(script: Script, index: int, old: int, new: int, method: str) -> S
     return script
 
 
+def update_after_bye(script: Script) -> Script:
+    """BYE before the UPDATE, the numbers in order."""
+    script.steps[5:9] = script.steps[7:9] + script.steps[5:7]
+    script.everywhere("CSeq: 3 BYE", "CSeq: 2 BYE", 5, 6)
+    return script.everywhere("CSeq: 2 UPDATE", "CSeq: 3 UPDATE", 7, 8)
+
+
 MUTANTS = [
     Mutant("sip.from.tag", HANDSET, "pager_mo", lambda s: s.everywhere(";tag=froma81c2", "", 0, 1)),
     Mutant("sip.from.tag", NETWORK, "pager_mt", lambda s: s.everywhere(";tag=fard81c2", "", 0, 1)),
@@ -78,4 +85,7 @@ MUTANTS = [
             .everywhere("CSeq: 3", "CSeq: 4", 9, 10)
         ),
     ),
+    Mutant("sip.contact.dialog", NETWORK, "session_mo", lambda s: s.without(3, "Contact")),
+    Mutant("sip.contact.target-refresh", NETWORK, "session_mo", lambda s: s.without(2, "Contact")),
+    Mutant("sip.bye.once", HANDSET, "session_mo", update_after_bye),
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.evidence.timeline import Transport
+from harness.evidence.timeline import Layer, Transport
+from harness.verify.proof.flows.sip import session_mt
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
-from harness.verify.proof.script import Script
+from harness.verify.proof.script import Script, Step
 
 
 def over_udp(script: Script) -> Script:
@@ -25,6 +26,20 @@ def multipart(
     body = script.steps[0].text.partition("\r\n\r\n")[2]
     script.sub(0, "Content-Type: application/sdp", f"Content-Type: {content_type}")
     return script.body(0, f"--b1\r\n{part}\r\n\r\n{body}\r\n{end}")
+
+
+def cut_at_the_end(script: Script) -> Script:
+    """The connection ends within the last message."""
+    last = script.steps[-1]
+    script.change(-1, text=last.text[:200])
+    return script.saw(5.0, Layer.SIP, "connection", text="closed: reset", connection=1)
+
+
+def odd_part_taken(script: Script) -> Script:
+    """The session is set up although a part of the INVITE is of a type nobody knows."""
+    accepted, ack = session_mt().steps[2:4]
+    script.steps[5:7] = [accepted, ack]
+    return script
 
 
 MUTANTS = [
@@ -209,4 +224,50 @@ MUTANTS = [
         "refused_mo",
         lambda s: multipart(s, "Content-Type: application/sdp\r\nContent-Length: 5"),
     ),
+    Mutant(
+        "sip.via.branch-cookie",
+        HANDSET,
+        "pager_mo",
+        lambda s: s.everywhere("=z9hG4bKmoa", "=z9hg4bkmoa", 0, 1),
+    ),
+    Mutant("sip.start-line", HANDSET, "pager_mo", lambda s: s.sub(0, "SIP/2.0\r\nVia", "SIP/2.0\nVia")),
+    Mutant(
+        "sip.start-line",
+        HANDSET,
+        "pager_mo",
+        lambda s: s.sub(0, "Max-Forwards: 70\r\n", "Max-Forwards: 70\n"),
+    ),
+    Mutant(
+        "sip.start-line", HANDSET, "options_mt", lambda s: s.insert(2, Step(True, "HELLO\r\nVia: x\r\n\r\n"))
+    ),
+    Mutant("sip.message.whole", HANDSET, "options_mt", cut_at_the_end),
+    Mutant("sip.header.duplicate-single", NETWORK, "pager_mt", lambda s: s.line(0, "Max-Forwards: 70")),
+    Mutant("sip.cseq.range", HANDSET, "pager_mo", lambda s: s.everywhere("CSeq: 1 ", "CSeq: one ", 0, 1)),
+    Mutant(
+        "sip.content-length.exact",
+        NETWORK,
+        "session_mt",
+        lambda s: s.change(0, text=f"{s.steps[0].text}odd octets\r\n\r\n"),
+    ),
+    Mutant("sip.udp-1300", HANDSET, "refused_mo", lambda s: over_udp(s).line(0, f"Subject: {'x' * 400}")),
+    Mutant("sip.udp-1300", NETWORK, "cancelled_mt", lambda s: over_udp(s).line(0, f"Subject: {'x' * 400}")),
+    Mutant(
+        "sip.100.no-body",
+        NETWORK,
+        "refused_mo",
+        lambda s: s.line(1, "Content-Type: text/plain").body(1, "wait"),
+    ),
+    Mutant(
+        "sip.multipart.boundary",
+        HANDSET,
+        "refused_mo",
+        lambda s: multipart(s, content_type="multipart/mixed;boundary=b2"),
+    ),
+    Mutant(
+        "sip.multipart.disposition",
+        HANDSET,
+        "refused_mo",
+        lambda s: multipart(s, "Content-Type: application/sdp\r\nContent-Disposition: render"),
+    ),
+    Mutant("sip.multipart.disposition", HANDSET, "refusals", odd_part_taken),
 ]

@@ -10,6 +10,14 @@ def offer_of(script: Script) -> str:
     return script.steps[0].text.partition("\r\n\r\n")[2]
 
 
+def never_acknowledged(script: Script) -> Script:
+    """The 2xx again and again, without any ACK and without the BYE that is due then."""
+    script.drop(3, 4, 5)
+    for _ in range(4):
+        script.copy(2, 3, after=1.0)
+    return script.wait(40.0)
+
+
 MUTANTS = [
     Mutant("sip.ack.2xx", HANDSET, "session_mo", lambda s: s.sub(4, "CSeq: 1 ACK", "CSeq: 2 ACK")),
     Mutant("sip.ack.2xx", HANDSET, "session_mo", lambda s: s.everywhere("tag=faransw42", "tag=wrong", 4)),
@@ -56,4 +64,25 @@ MUTANTS = [
         lambda s: s.without(0, "Supported").sub(2, "=uac", "=uas").sub(2, "Require: timer\r\n", ""),
     ),
     Mutant("sip.supported.invite", HANDSET, "session_mt", lambda s: s.without(2, "Supported")),
+    Mutant(
+        "sip.ack.2xx",
+        HANDSET,
+        "session_mo",
+        lambda s: s.line(4, 'Authorization: Digest username="u",realm="r",nonce="n"'),
+    ),
+    Mutant("sip.2xx.retransmit", HANDSET, "session_mt", never_acknowledged),
+    Mutant(
+        "sip.100rel.reliable-1xx",
+        NETWORK,
+        "reliable_mo",
+        lambda s: (
+            s.sub(0, "timer,100rel", "timer\r\nRequire: 100rel")
+            .sub(1, "Require: 100rel\r\nRSeq: 1\r\n", "")
+            .drop(2, 3)
+            .sub(2, "Supported: timer", "Supported: timer,100rel")
+            .everywhere("CSeq: 3 BYE", "CSeq: 2 BYE")
+        ),
+    ),
+    Mutant("sip.allow.message", HANDSET, "options_mt", lambda s: s.sub(1, "MESSAGE,", "")),
+    Mutant("sip.allow.message", HANDSET, "session_mo", lambda s: s.sub(0, "BYE,", "")),
 ]

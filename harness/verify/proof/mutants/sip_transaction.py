@@ -6,9 +6,17 @@ from harness.verify.proof.flows.sip import hop_by_hop
 from harness.verify.proof.messages import answer
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.mutants.sip_dialog import renumbered
+from harness.verify.proof.script import Script
 
 NONCE, OLD_NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c0", "0123456789abcdef0123456789abcdef"
 REQUIRE_ODD = "Require: rcslab-unknown"
+
+
+def cancelled_again_elsewhere(script: Script) -> Script:
+    """Another CANCEL, of a request never sent, and the same answer to it."""
+    script.copy(3, 7).copy(4, 8)
+    script.everywhere("z9hG4bKmtinv", "z9hG4bKother", 7, 8).everywhere("mtinv9d8", "other9d8", 7, 8)
+    return script.wait(10.0)
 
 
 MUTANTS = [
@@ -126,5 +134,21 @@ MUTANTS = [
         HANDSET,
         "cancelled_mt",
         lambda s: s.sub(5, "487 Request Terminated", "480 Temporarily Unavailable").wait(10),
+    ),
+    Mutant("sip.callid.unique", HANDSET, "pager_mt", lambda s: s.everywhere("callf", "calle", 4, 5)),
+    Mutant("sip.callid.unique", NETWORK, "pager_mo", lambda s: s.everywhere("mtc9", "mtb9", 4, 5)),
+    Mutant(
+        "sip.auth.challenge",
+        NETWORK,
+        "cancelled_mo",
+        lambda s: s.sub(4, "200 OK", "401 Unauthorized").line(
+            4, 'WWW-Authenticate: Digest realm="r",nonce="n"'
+        ),
+    ),
+    Mutant(
+        "sip.cancel.487",
+        HANDSET,
+        "cancelled_mt",
+        cancelled_again_elsewhere,
     ),
 ]
