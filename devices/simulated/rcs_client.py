@@ -20,6 +20,7 @@ from devices.simulated.messaging_app import MessagingApp
 from devices.simulated.messaging_service import NotServed
 from devices.simulated.personality import Personality
 from devices.simulated.rcs_access import ALLOW, METHODS, RcsAccess, RcsSettings
+from devices.simulated.rcs_addressees import Addressees
 from devices.simulated.rcs_capabilities import RcsCapabilities
 from devices.simulated.rcs_chat import RcsChat
 from devices.simulated.rcs_conversations import Conversations
@@ -94,7 +95,8 @@ class RcsClient:
         self.lists = RcsLists(shelf, self.outbox, self.large, settings)
         self.groups = RcsGroups(shelf, settings)
         self.capabilities = RcsCapabilities(app, settings.capability_seconds, lambda: self.features, ACCEPTED)
-        self.files = RcsFiles(shelf, settings)
+        addressees = Addressees(self.conversations, self.lists, self.groups, settings)
+        self.files = RcsFiles(shelf, settings, addressees, self.groups)
         self.deferred = RcsDeferred(shelf, settings)
         self.services: tuple[SessionService, ...] = (
             self.chats,
@@ -200,12 +202,11 @@ class RcsClient:
         self.groups.leave(key)
 
     def send_file(self, key: str, path: str, type: str) -> str:
-        """Queue a file for a number; it waits while there is no registration. Returns its imdn.Message-ID."""
+        """Queue a file; it waits while there is no registration. Returns its imdn.Message-ID."""
         try:
             return self.files.send(key, path, type)
         except UsageError as error:
-            _log.warning("cannot send a file: %s", error)
-            raise NotServed("Files go to one number at a time") from None
+            raise NotServed(str(error)) from None
 
     def cancel(self, id: str) -> None:
         """The user gives a file up."""

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 
 from devices.simulated.file_tree import FileTree
 from devices.simulated.rcs_access import RcsSettings
+from devices.simulated.rcs_addressees import Addressees
 from devices.simulated.rcs_files_received import ReceivedFiles
 from devices.simulated.rcs_files_sent import SentFiles, send_content
 from devices.simulated.rcs_flows import first_msrp_line, offer_in
+from devices.simulated.rcs_groups import RcsGroups
 from devices.simulated.rcs_sessions import Arrival, Hooks, Media, RcsSessions
 from devices.simulated.rcs_texts import TextShelf
 from harness.agent.background import Background
@@ -35,11 +37,13 @@ class RcsFiles:
 
     flows = (Flow.FILE_PUSH, Flow.FILE_PULL)
 
-    def __init__(self, shelf: TextShelf, settings: RcsSettings) -> None:
+    def __init__(
+        self, shelf: TextShelf, settings: RcsSettings, addressees: Addressees, groups: RcsGroups
+    ) -> None:
         self._background = Background()
         self._app = shelf.app
-        self.sent = SentFiles(shelf, settings, self._background)
-        self.received = ReceivedFiles(shelf, settings, self._background)
+        self.sent = SentFiles(shelf, addressees, self._background)
+        self.received = ReceivedFiles(shelf, settings, groups, self._background)
 
     # -- the client's connection
 
@@ -61,9 +65,9 @@ class RcsFiles:
 
     # -- the user
 
-    def send(self, number: str, path: str, kind: str) -> str:
-        """Queue a file; its id. Raises UsageError for what is no number."""
-        return self.sent.send(number, path, kind)
+    def send(self, key: str, path: str, kind: str) -> str:
+        """Queue a file for a conversation; its id. Raises UsageError for what is no number."""
+        return self.sent.send(key, path, kind)
 
     def answer(self, offer_id: str, accept: bool) -> bool:
         """The user answers an offer. False when it is none."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from devices.simulated.conversations import OfferKind
 from devices.simulated.rcs_access import RcsSettings
 from devices.simulated.rcs_conversations import Recent
+from devices.simulated.rcs_groups import RcsGroups
 from devices.simulated.rcs_notifications import Received
 from devices.simulated.rcs_sessions import Arrival, Hooks, Media, RcsSessions, SessionCall
 from devices.simulated.rcs_texts import TextShelf
@@ -45,6 +46,7 @@ class IncomingFile:
     """A file that is offered, or on its way here.
 
     offer_id: what the app calls it. key: sender and Contribution-ID, under which the rest of it may come.
+    place: the conversation it is shown in, that of its sender or a group.
     before: what came of it in an earlier transfer. coming: Message-ID of MSRP of what comes now.
     """
 
@@ -52,6 +54,7 @@ class IncomingFile:
     key: tuple[str, str]
     arrival: Arrival
     told: FileDescription
+    place: str
     before: SpooledContent | None = None
     call: SessionCall | None = None
     coming: str = ""
@@ -64,6 +67,11 @@ class IncomingFile:
     def number(self) -> str:
         """Of who sends it."""
         return self.key[0]
+
+    @property
+    def in_group(self) -> bool:
+        """Whether it came from a focus."""
+        return self.place != self.number
 
     @property
     def start(self) -> int:
@@ -80,8 +88,10 @@ class IncomingFile:
 class ReceivedFiles:
     """What comes, and what broke off and may go on."""
 
-    def __init__(self, shelf: TextShelf, settings: RcsSettings, background: Background) -> None:
-        self._shelf, self._app, self._settings = shelf, shelf.app, settings
+    def __init__(
+        self, shelf: TextShelf, settings: RcsSettings, groups: RcsGroups, background: Background
+    ) -> None:
+        self._shelf, self._app, self._settings, self._groups = shelf, shelf.app, settings, groups
         self._background = background
         self._offers: dict[str, IncomingFile] = {}
         self._coming: dict[str, IncomingFile] = {}
@@ -107,7 +117,8 @@ class ReceivedFiles:
         """A file is offered: the app's settings or its user answer; the rest of a file is taken at once."""
         key = arrival.number, arrival.request.get("Contribution-ID") or ""
         known = self._broken.pop(key, None) or self._replaced(key, told)
-        file = IncomingFile(new_id(24), key, arrival, told)
+        place = self._groups.key_for(arrival.request) or arrival.number
+        file = IncomingFile(new_id(24), key, arrival, told, place)
         if (told.selector.size or 0) > LARGEST_FILE:
             arrival.refuse(_NOT_ACCEPTABLE, ("Warning", f'399 handset "above {LARGEST_FILE} octets"'))
         elif file.start == 1:
@@ -134,9 +145,10 @@ class ReceivedFiles:
         file.arrival.on_over = lambda ending: self._withdrawn(file, ending)
         selector = file.told.selector
         self._app.offered(
-            file.number,
+            file.place,
             file.offer_id,
             OfferKind.FILE,
+            sender=file.number,
             name=selector.name or "file",
             type=selector.type or "application/octet-stream",
             size=selector.size or 0,
@@ -175,7 +187,9 @@ class ReceivedFiles:
         selector, before = broken.told.selector, broken.before
         span = FileRange(before.size + 1, selector.size) if before is not None and before.size else None
         told = FileDescription(selector, transfer_id=new_id(32), range=span)
-        file = IncomingFile(broken.offer_id, broken.key, broken.arrival, told, before if span else None)
+        file = IncomingFile(
+            broken.offer_id, broken.key, broken.arrival, told, broken.place, before if span else None
+        )
         self._coming[file.offer_id] = file
         ids = self._shelf.conversations.id_of(file.number), self._shelf.personality.ids.make()
         media = Media((selector.type or "*").partition(";")[0], told, LARGEST_FILE)
@@ -278,9 +292,9 @@ class ReceivedFiles:
         received = Received.of(cpim, parties.target, parties.conversation, self._shelf.clock(), file=True)
         if notifications.is_repeat(received):
             return
-        if not self._shelf.personality.own_conversation:
+        if not self._shelf.personality.own_conversation and not file.in_group:
             self._shelf.conversations.learn(file.number, parties.conversation)
-        notifications.delivered(file.number, received)
+        notifications.delivered(file.place, received)
 
     def _octets(self, file: IncomingFile, content: SpooledContent, start: int) -> Iterator[bytes]:
         if file.before is not None:
@@ -350,7 +364,8 @@ class ReceivedFiles:
         if file.done or file.cancelled:
             return
         self._broken[file.key] = file
-        self._app.file_failed(file.offer_id, why, again=True)
+        # A member may send the rest once more, but is not asked for it: the group knows of no such request.
+        self._app.file_failed(file.offer_id, why, again=not file.in_group)
 
 
 def _unwrapped(arrival: Arrival, message: ReceivedMessage) -> tuple[CpimMessage | None, str, int]:

@@ -1,6 +1,7 @@
 """Files the user of the RCS client sends: the offer, the content, and going on where it broke off.
 
-RFC 5547 8.2.1, 8.4 and 8.7; the CPIM headers of a bare file go in the INVITE (OMA CPM, by field traces).
+RFC 5547 8.2.1, 8.4 and 8.7, RFC 5366 3 for several; the CPIM headers of a bare file go in the INVITE (OMA
+CPM, by field traces).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 
 from devices.simulated.conversations import MessageStatus
-from devices.simulated.rcs_access import RcsSettings
+from devices.simulated.rcs_addressees import Addressee, Addressees
 from devices.simulated.rcs_conversations import Recent
+from devices.simulated.rcs_large import LIST_INVITE
+from devices.simulated.rcs_lists import recipient_list
 from devices.simulated.rcs_notifications import NAMESPACE
 from devices.simulated.rcs_sessions import Hooks, Media, RcsSessions, SessionCall
 from devices.simulated.rcs_texts import POSITIVE, TextShelf
@@ -28,7 +31,6 @@ from harness.agent.session.user import Content
 from harness.bodies.cpim import build_cpim
 from harness.bodies.file_attributes import FileDates, FileDescription, FileHash, FileRange, FileSelector
 from harness.bodies.timestamp import format_timestamp
-from harness.cpm.identity import Msisdn
 from harness.cpm.tokens import new_id
 from harness.errors import RcsLabError
 from harness.msrp.chunking import Outcome, OutgoingMessage
@@ -53,15 +55,15 @@ class _End(Enum):
 
 @dataclass(eq=False, slots=True)
 class OutgoingFile:
-    """A file on its way to a number.
+    """A file on its way to a number, to several, or to a group.
 
-    id: its imdn.Message-ID, and what the app calls it. contribution: stays when what is missing follows.
-    taken: octets the other side has confirmed. why: what the user is told of a failure.
+    id: its imdn.Message-ID, and what the app calls it. key: of its conversation. contribution: stays when
+    what is missing follows. taken: octets the other side has confirmed. why: what the user is told of a
+    failure.
     """
 
     id: str
-    number: str
-    target: str
+    key: str
     path: str
     type: str
     contribution: str
@@ -75,10 +77,10 @@ class OutgoingFile:
 
 
 class SentFiles:
-    """One file at a time to a number, kept while the client is not registered."""
+    """One file at a time in a conversation, kept while the client is not registered."""
 
-    def __init__(self, shelf: TextShelf, settings: RcsSettings, background: Background) -> None:
-        self._shelf, self._app, self._settings = shelf, shelf.app, settings
+    def __init__(self, shelf: TextShelf, addressees: Addressees, background: Background) -> None:
+        self._shelf, self._app, self._addressees = shelf, shelf.app, addressees
         self._background = background
         self._sessions: RcsSessions | None = None
         self._queues: dict[str, deque[OutgoingFile]] = {}
@@ -88,26 +90,24 @@ class SentFiles:
     def ready(self, sessions: RcsSessions) -> None:
         """Registered: what waits goes."""
         self._sessions = sessions
-        for number in tuple(self._queues):
-            self._work(number)
+        for key in tuple(self._queues):
+            self._work(key)
 
     def gone(self) -> None:
         """Files wait from now on."""
         self._sessions = None
 
-    def send(self, number: str, path: str, kind: str) -> str:
+    def send(self, key: str, path: str, kind: str) -> str:
         """Queue a file, or take up one that broke off; its id. Raises UsageError for what is no number."""
-        file = self._broken.pop((number, path), None)
+        file = self._broken.pop((key, path), None)
         if file is None:
-            target = Msisdn.parse(number).sip(self._settings.domain)
+            listed = self._addressees.listed(key)
             now = format_timestamp(self._shelf.clock())
-            file = OutgoingFile(
-                new_id(24), number, target, path, kind, self._shelf.personality.ids.make(), now
-            )
-            self._shelf.notifications.expect(file.id)
+            file = OutgoingFile(new_id(24), key, path, kind, self._shelf.personality.ids.make(), now)
+            self._shelf.notifications.expect(file.id, listed)
         file.cancelled, file.why = False, ""
-        self._queues.setdefault(number, deque()).append(file)
-        self._work(number)
+        self._queues.setdefault(key, deque()).append(file)
+        self._work(key)
         return file.id
 
     def cancel(self, identifier: str) -> None:
@@ -126,29 +126,28 @@ class SentFiles:
         else:
             self._background.spawn(call.hang_up())
 
-    def _work(self, number: str) -> None:
-        if self._sessions is not None and number in self._queues and number not in self._workers:
-            self._workers.add(number)
-            self._background.spawn(self._drain(number))
+    def _work(self, key: str) -> None:
+        if self._sessions is not None and key in self._queues and key not in self._workers:
+            self._workers.add(key)
+            self._background.spawn(self._drain(key))
 
-    async def _drain(self, number: str) -> None:
+    async def _drain(self, key: str) -> None:
         """Send what waits, in order."""
-        queue = self._queues[number]
+        queue = self._queues[key]
         try:
-            while queue and (sessions := self._sessions) is not None:
-                file, end = queue[0], _End.FAILED
-                if not file.cancelled:
-                    end = await self._attempt(sessions, file)
+            while queue and self._sessions is not None:
+                file = queue[0]
+                end = _End.FAILED if file.cancelled else await self._attempt(file)
                 if end is _End.LOST:
                     break
                 if end is not _End.ANEW:
                     queue.popleft()
                     self._tell(file, end)
         finally:
-            self._workers.discard(number)
+            self._workers.discard(key)
             if not queue:
-                del self._queues[number]
-        self._work(number)
+                del self._queues[key]
+        self._work(key)
 
     def _tell(self, file: OutgoingFile, end: _End) -> None:
         if end is _End.SENT:
@@ -156,11 +155,17 @@ class SentFiles:
         elif file.cancelled:
             self._app.outcome(file.id, MessageStatus.NOT_SENT)
         else:
-            self._broken[file.number, file.path] = file
+            self._broken[file.key, file.path] = file
             self._app.file_failed(file.id, file.why)
 
-    async def _attempt(self, sessions: RcsSessions, file: OutgoingFile) -> _End:
+    async def _attempt(self, file: OutgoingFile) -> _End:
         """One session for one file, or for the rest of it."""
+        whom, sessions = await self._addressees.find(file.key), self._sessions
+        if whom is None or file.cancelled:
+            file.why = "not connected"
+            return _End.FAILED
+        if sessions is None:
+            return _End.LOST
         try:
             content = self._app.files.read(file.path)
         except OSError as error:
@@ -172,11 +177,11 @@ class SentFiles:
             self._whole(file)
         told = self._described(file, content)
         settled: asyncio.Future[OutgoingMessage] = asyncio.get_running_loop().create_future()
-        call = file.call = self._invite(sessions, file, told, settled)
+        call = file.call = self._invite(sessions, whom, file, told, settled)
         try:
             end = await self._carry(call, file, told, content, settled)
         except RcsLabError as error:
-            _log.warning("a file to %s: %s", file.number, error)
+            _log.warning("a file to %s: %s", whom.target, error)
             file.why, end = "not connected", _End.FAILED
         finally:
             file.call = file.message = None
@@ -240,6 +245,7 @@ class SentFiles:
     def _invite(
         self,
         sessions: RcsSessions,
+        whom: Addressee,
         file: OutgoingFile,
         told: FileDescription,
         settled: asyncio.Future[OutgoingMessage],
@@ -248,17 +254,18 @@ class SentFiles:
             if message is file.message and not settled.done():
                 settled.set_result(message)
 
-        ids = self._shelf.conversations.id_of(file.number), file.contribution
-        head = [self._head(file, sessions.access.identity)]
+        parts = [self._head(file, whom, sessions.access.identity)]
         if self._shelf.defects.has("file_without_cpim"):
-            head.clear()
+            parts.clear()
+        parts += [recipient_list(whom.listed)] if whom.listed else []
         return sessions.invite(
             Flow.FILE_PUSH,
-            file.target,
-            ids,
+            whom.target,
+            (whom.conversation, file.contribution),
             Hooks(msrp=lambda _: MsrpUser(sent=sent)),
             Media(file.type, told),
-            body=lambda offer: multipart_content([offer, *head]) if head else offer,
+            headers=[("Require", LIST_INVITE)] if whom.listed else (),
+            body=lambda offer: multipart_content([offer, *parts]) if parts else offer,
         )
 
     def _described(self, file: OutgoingFile, content: bytes) -> FileDescription:
@@ -273,11 +280,11 @@ class SentFiles:
             range=span,
         )
 
-    def _head(self, file: OutgoingFile, identity: str) -> Content:
+    def _head(self, file: OutgoingFile, whom: Addressee, identity: str) -> Content:
         """The CPIM headers of the file, without content."""
         headers = [
             ("From", f"<{identity}>"),
-            ("To", f"<{file.target}>"),
+            ("To", f"<{whom.target}>"),
             ("DateTime", file.when),
             NAMESPACE,
             ("imdn.Message-ID", file.id),

@@ -36,7 +36,8 @@ class Group:
     where it has to be founded. listed: URIs of the others, as far as they are known: whom a new focus is to
     call in. left: by the user, for good. call: the session, or our attempt at one; open: it can carry texts.
     arrival: an invitation that waits, by offer_id. waiting: texts without a session; under_way: those that
-    wait for their outcome. joining: a session is wanted though nothing waits. adding: whom the focus is to be
+    wait for their outcome. joining: a session is wanted though nothing waits; wanted: by whom, to be told
+    whether there is one. adding: whom the focus is to be
     asked to call in.
     """
 
@@ -57,7 +58,15 @@ class Group:
     offer_id: str = ""
     ringing: asyncio.TimerHandle | None = None
     waiting: deque[WrittenText] = field(default_factory=deque)
+    wanted: list[asyncio.Future[bool]] = field(default_factory=list)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def settle(self, joined: bool) -> None:
+        """Tell whoever wants a session whether there is one."""
+        for waiter in self.wanted:
+            if not waiter.done():
+                waiter.set_result(joined)
+        self.wanted.clear()
 
     @property
     def numbers(self) -> list[str]:

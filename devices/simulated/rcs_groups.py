@@ -16,6 +16,7 @@ from devices.simulated.rcs_access import Headers, RcsSettings
 from devices.simulated.rcs_composing import OthersComposing, OwnComposing
 from devices.simulated.rcs_conference import ConferenceWatch, refer
 from devices.simulated.rcs_conversations import number_of
+from devices.simulated.rcs_flows import comes_from_focus
 from devices.simulated.rcs_group import Group, GroupMessages
 from devices.simulated.rcs_group_lists import ListedWith, alone, members_named
 from devices.simulated.rcs_sessions import Arrival, Hooks, RcsSessions, SessionCall
@@ -136,11 +137,35 @@ class RcsGroups:
             _log.warning("%s was not removed from %s: %s", member, group.focus, status)
             self._app.snackbar = "Couldn't remove this person"
 
+    async def joined(self, key: str) -> tuple[str, str] | None:
+        """Focus and Conversation-ID of a group once there is a session with it; joined again if it is gone.
+
+        None when that fails, or the user has left.
+        """
+        group = self._groups[key]
+        if not group.open:
+            if group.left:
+                return None
+            waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            group.wanted.append(waiter)
+            group.joining = True
+            self.answer(group.offer_id, True)  # who sends to it accepts
+            self._go_on(group)
+            if not await waiter:
+                return None
+        return group.focus, group.ids[0]
+
+    def key_for(self, request: Request) -> str | None:
+        """The group whose focus a request is from; None for any other."""
+        focus = _contact_of(request) if comes_from_focus(request) else ""
+        return next((group.key for group in self._groups.values() if focus and group.focus == focus), None)
+
     def leave(self, key: str) -> None:
         """The user leaves for good. Texts that did not leave yet are not sent."""
         group = self._groups.get(key)
         if group is not None:
             group.left = True
+            group.settle(False)
             self._messages.drop_waiting(group)
             self._hang_up(group, COMPLETED)
 
@@ -250,6 +275,7 @@ class RcsGroups:
     def _give_up(self, group: Group, why: str) -> None:
         _log.info("no session with the group %s: %s", group.focus or group.key, why)
         group.joining = False
+        group.settle(False)
         self._messages.drop_waiting(group)
         self._app.group_closed(group.key, why)
 
@@ -275,6 +301,7 @@ class RcsGroups:
             sessions, group.focus, lambda info: self._messages.members_changed(group, own, info)
         )
         group.watch.start()
+        group.settle(True)
         self._go_on(group)
 
     # -- theirs

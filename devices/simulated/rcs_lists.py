@@ -34,15 +34,15 @@ class RcsLists:
 
     def send(self, key: str, text: WrittenText) -> None:
         """Queue a text; it goes when the client is registered. Raises UsageError for what is no number."""
-        uris = self._uris(key)
+        uris = self.uris(key)
         self._shelf.notifications.expect(text.message_id, uris)
         if len(text.content) > self._settings.pager_limit:
             self._large.send_to_several(key, text, uris)
         else:
             self._send_by_message(key, text, uris)
 
-    def _uris(self, key: str) -> tuple[str, ...]:
-        """Each once (RFC 5363 4.1)."""
+    def uris(self, key: str) -> tuple[str, ...]:
+        """The recipients, each once (RFC 5363 4.1). Raises UsageError for what is no number."""
         numbers = (Msisdn.parse(number) for number in key.split(SEPARATOR) if number.strip())
         return tuple(dict.fromkeys(number.sip(self._settings.domain) for number in numbers))
 

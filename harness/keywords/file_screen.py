@@ -15,14 +15,14 @@ from devices.apps.dump import as_dumped
 from devices.handset import FileState, ScreenFile, TextStatus
 from harness.cpm.identity import Msisdn
 from harness.errors import HandsetError, UsageError
-from harness.keywords.screen_topic import ScreenTopic
+from harness.keywords.screen_topic import ScreenTopic, several
 from harness.keywords.topic import BenchAccess
 
 PIECE = 64 * 1024
 
 
 class FileScreen(ScreenTopic):
-    """Files go to the far party of the bench, or another number, or a group."""
+    """Files go to the far party of the bench, or another number, several of them, or a group."""
 
     def __init__(self, access: BenchAccess) -> None:
         super().__init__(access)
@@ -68,16 +68,27 @@ class FileScreen(ScreenTopic):
 
         The keyword ends when the app took the file.
         """
-        if not file.is_file():
-            raise UsageError(f"{file}: no such file")
+        self._demand(file)
         self.act()
-        guessed = mimetypes.guess_type(name or file.name)[0]
-        kind = content_type or guessed or "application/octet-stream"
+        kind = content_type or _type_of(name or file.name)
         android = self.handset(handset).android
         if group is not None:
             android.send_file_to_group(group, file, kind, name=name)
         else:
             android.send_file(self.far_number(to), file, kind, name=name)
+
+    @keyword
+    def send_file_to_several_from_handset(
+        self, file: Path, *numbers: Msisdn, name: str | None = None, handset: str | None = None
+    ) -> None:
+        """Sends one file to several numbers, which are no group; ``name`` as in `Send File From Handset`.
+
+        | Send File To Several From Handset    ${file}    +12025550111    +12025550112
+        """
+        self._demand(file)
+        self.act()
+        android = self.handset(handset).android
+        android.send_file(several(numbers), file, _type_of(name or file.name), name=name)
 
     @keyword
     def cancel_file_on_handset(
@@ -111,7 +122,31 @@ class FileScreen(ScreenTopic):
 
         Returns the file as it is shown: ``line`` is what the app says about it.
         """
+        return self._shown(name, state, status, number, group, timeout, handset)
 
+    @keyword
+    def handset_shows_file_of_several(
+        self,
+        name: str,
+        state: FileState,
+        status: TextStatus | None,
+        *numbers: Msisdn,
+        timeout: timedelta | None = None,
+        handset: str | None = None,
+    ) -> ScreenFile:
+        """The same as `Handset Shows File` for a file that went to several ``numbers``."""
+        return self._shown(name, state, status, several(numbers), None, timeout, handset)
+
+    def _shown(
+        self,
+        name: str,
+        state: FileState,
+        status: TextStatus | None,
+        number: Msisdn | str | None,
+        group: str | None,
+        timeout: timedelta | None,
+        handset: str | None,
+    ) -> ScreenFile:
         def latest(files: tuple[ScreenFile, ...]) -> ScreenFile | None:
             return next((file for file in reversed(files) if file.name == as_dumped(name)), None)
 
@@ -149,3 +184,12 @@ class FileScreen(ScreenTopic):
                 f"{wanted.hexdigest()}, got {octets} with {pulled.hexdigest()}"
             )
         return path
+
+    @staticmethod
+    def _demand(file: Path) -> None:
+        if not file.is_file():
+            raise UsageError(f"{file}: no such file")
+
+
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

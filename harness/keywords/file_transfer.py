@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from harness.errors import HandsetError, UsageError
 from harness.keywords.pager import Notify
 from harness.keywords.topic import Topic
 from harness.peer.answers import Answer
+from harness.peer.focus import Focus
+from harness.peer.listed_recipients import history
 from harness.peer.transferred_file import FileTransfer as Transfer
 from harness.peer.transferred_file import OwnFile, ReceivedFile
 from harness.sip.message import Response
@@ -178,6 +180,8 @@ class FileTransferKeywords(Topic):
         content_type: str | None = None,
         notify: Notify = Notify.BOTH,
         sender: Msisdn | None = None,
+        group: Focus | None = None,
+        others: Sequence[str] = (),
         wrapped: bool = False,
         start: int = 1,
         rest_of: Transfer | None = None,
@@ -197,6 +201,8 @@ class FileTransferKeywords(Topic):
         | ``content_type`` | default by the ending of the name |
         | ``notify`` | which notifications it asks for: NONE, DELIVERED, DISPLAYED, BOTH |
         | ``sender`` | number of the far party; default the one of the bench |
+        | ``group`` | in which ``sender`` sends it as a member, by the focus |
+        | ``others`` | numbers of those who get it too, and are shown to the handset |
         | ``wrapped`` | inside CPIM in MSRP, not bare with its CPIM headers in the INVITE |
         | ``start`` | octet to begin with, from 1, where the transfer ``rest_of`` broke off |
         | ``size``, ``sha1`` | what the offer says in place of the truth |
@@ -212,10 +218,13 @@ class FileTransferKeywords(Topic):
         self.act()
         shown = name or file.name
         kind = content_type or mimetypes.guess_type(shown)[0] or "application/octet-stream"
+        part = self.handset(handset).part
         pushing = self.bench.peer.file_transfers.push(
-            self.handset(handset).part.msisdn,
+            part.msisdn,
             OwnFile(file, shown, kind),
             sender=str(sender) if sender else None,
+            group=group,
+            shown=self._history(part.msisdn, *others) if others else None,
             disposition=notify.value,
             conversation_id=rest_of.conversation_id if rest_of is not None else None,
             contribution_id=rest_of.contribution_id if rest_of is not None else None,
@@ -231,6 +240,11 @@ class FileTransferKeywords(Topic):
             wait=False,
         )
         return self.call(pushing, self._seconds_for(file.stat().st_size))
+
+    def _history(self, *numbers: str) -> bytes:
+        """The list that shows a receiver who got it, all of them openly."""
+        domain = self.bench.peer.config.domain
+        return history((Msisdn.parse(each).sip(domain), "to") for each in numbers)
 
     @keyword
     def wait_for_answer_to_file(

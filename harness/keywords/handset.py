@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from robot.api import logger
@@ -10,7 +9,7 @@ from robot.api.deco import keyword
 
 from devices.handset import ClientSetting, ScreenMessage, TextStatus
 from harness.cpm.identity import Msisdn
-from harness.errors import UsageError
+from harness.keywords.screen_topic import several
 from harness.keywords.topic import BenchAccess, Topic
 
 
@@ -81,7 +80,7 @@ class HandsetKeywords(Topic):
         | Send Text To Several From Handset    Hello    +12025550111    +12025550112
         """
         self.act()
-        self.handset(handset).android.send_text(_several(numbers), text)
+        self.handset(handset).android.send_text(several(numbers), text)
 
     @keyword
     def handset_shows_status_of_several(
@@ -93,7 +92,7 @@ class HandsetKeywords(Topic):
         handset: str | None = None,
     ) -> ScreenMessage:
         """The same as `Handset Shows Status` for a text that went to several ``numbers``."""
-        return self._wait_for_text(of, True, status, timeout, handset, _several(numbers))
+        return self._wait_for_text(of, True, status, timeout, handset, several(numbers))
 
     @keyword
     def texts_on_screen(self, number: Msisdn | None = None, handset: str | None = None) -> list[str]:
@@ -158,10 +157,3 @@ class HandsetKeywords(Topic):
         """Returns the logcat lines of the handset since the test began."""
         begun = self.bench.timeline.since(self.record.since)[0].time
         return self.handset(handset).android.log.excerpt(begun)
-
-
-def _several(numbers: Sequence[Msisdn]) -> str:
-    """Several numbers as an smsto: URI has them. Raises: UsageError for none."""
-    if not numbers:
-        raise UsageError("give at least one number")
-    return ",".join(map(str, numbers))

@@ -29,8 +29,12 @@ from harness.msrp.content import PieceSource
 from harness.msrp.session import SendOptions
 from harness.peer.answers import Answer, HeaderChanges
 from harness.peer.config import FarParty
+from harness.peer.foci import Foci
+from harness.peer.focus import Focus
+from harness.peer.group_files import GroupFiles
 from harness.peer.invitations import Invitations
 from harness.peer.journal import EventKind, PeerEvent, Recent
+from harness.peer.listed_recipients import LIST_INVITE, history_part
 from harness.peer.msrp_service import MsrpService
 from harness.peer.mt_invite import Invited
 from harness.peer.mt_request import registered
@@ -65,9 +69,11 @@ class FileTransfers(MsrpService[FileTransfer]):
     """
 
     flows = (Flow.FILE_PUSH, Flow.FILE_PULL)
+    option_tags = (LIST_INVITE,)
 
-    def __init__(self, invitations: Invitations) -> None:
+    def __init__(self, invitations: Invitations, foci: Foci) -> None:
         super().__init__(invitations, FileTransfer)
+        self._in_groups = GroupFiles(invitations.pcscf, foci)
         self.shared: list[OwnFile] = []
         self.arrived: Recent[ReceivedFile] = Recent()
         self.stop_after: int | None = None
@@ -79,7 +85,7 @@ class FileTransfers(MsrpService[FileTransfer]):
     def session_of(self, invite: IncomingInvite, asked: Asked) -> FileTransfer:
         """With what its offer tells of the file, and for a pull the file that fits."""
         transfer = super().session_of(invite, asked)
-        transfer.described = asked.file
+        transfer.described, transfer.focus = asked.file, self._in_groups.focus_of(asked)
         if transfer.flow is Flow.FILE_PULL and asked.file is not None:
             wanted = asked.file.selector
             transfer.own = next((file for file in self.shared if wanted.selects(file.selector)), None)
@@ -87,7 +93,7 @@ class FileTransfers(MsrpService[FileTransfer]):
 
     def usual(self, session: FileTransfer) -> Answer:
         """488 for a file that is not there to be pulled, or not begun to be resumed (8.3.1, 8.3.2)."""
-        answer = super().usual(session)
+        answer = self._in_groups.refusal(session) or super().usual(session)
         span, missing = session.span, ""
         if session.flow is Flow.FILE_PULL:
             missing = "" if session.own is not None else "no such file"
@@ -111,6 +117,11 @@ class FileTransfers(MsrpService[FileTransfer]):
                 file=mine,
             )
         ]
+
+    def contact(self, asked: Asked, uri: str) -> str:
+        """In a group that of the focus."""
+        focus = self._in_groups.focus_of(asked)
+        return self._in_groups.contact(focus) if focus is not None else super().contact(asked, uri)
 
     def begun(self, session: FileTransfer) -> None:
         """What the handset pulls goes at once."""
@@ -163,7 +174,8 @@ class FileTransfers(MsrpService[FileTransfer]):
         self.arrived.append(session.came)
         self._pcscf.journal.add(EventKind.FILE_RECEIVED, str(session.came), session.came)
         if session.came.as_announced:
-            super().notify(session, message)
+            members = self._in_groups.notifiers(session)
+            self.invitations.notifications.on_text(message, members if session.focus is not None else (None,))
 
     def _broke_off(self, session: FileTransfer, message: MsrpMessage) -> None:
         kind = message.content_type.partition(";")[0].strip().lower()
@@ -211,11 +223,13 @@ class FileTransfers(MsrpService[FileTransfer]):
         file: OwnFile,
         *,
         sender: str | FarParty | None = None,
+        group: Focus | None = None,
         disposition: Sequence[str] = DISPOSITION,
         message_id: str | None = None,
         conversation_id: str | None = None,
         contribution_id: str | None = None,
         headers: HeaderChanges | None = None,
+        shown: bytes | None = None,
         wrapped: bool = False,
         start: int = 1,
         announce: Callable[[FileDescription], FileDescription] = lambda described: described,
@@ -231,8 +245,9 @@ class FileTransfers(MsrpService[FileTransfer]):
         """Offer a file to a registered handset, and send it once it is accepted; BYE when it is answered.
 
         to_aor: identity or number of the handset. sender: number, URI or party, the configured far party when
-        None. disposition: values of Disposition-Notification. wrapped: inside CPIM in MSRP, else its headers
-        go in the INVITE. start: octet of the file to begin at, from 1, where an earlier transfer of this
+        None. group: in which they do so as a member. disposition: values of Disposition-Notification. shown:
+        the other recipients, as in `Pager.send_text`. wrapped: inside CPIM in MSRP, else its headers go in
+        the INVITE. start: octet of the file to begin at, from 1, where an earlier transfer of this
         contribution_id broke off. announce: what the offer tells, as a test wants it (a size that lies);
         alter: the terms as a test wants them; strict: False for an offer against RFC 6135. options: chunks
         and reports. cut: octets after which it is aborted with "#". hold: octets after which its connection
@@ -243,21 +258,26 @@ class FileTransfers(MsrpService[FileTransfer]):
         by MESSAGE, later. Raises NotSeen when the handset is not registered, UsageError, OSError.
         """
         target = registered(self.invitations.registrar, to_aor, Service.FILE_TRANSFER)
+        party = self._pcscf.config.party_of(sender)
         transfer = self.calling(
             Flow.FILE_PUSH,
             target,
-            sender=self._pcscf.config.party_of(sender),
-            conversation_id=conversation_id,
+            sender=party if group is None else group.party,
+            conversation_id=conversation_id if group is None else group.conversation_id,
             contribution_id=contribution_id,
         )
+        transfer.focus, transfer.sender = group, party
         transfer.own, transfer.wrapped, transfer.message_id = file, wrapped, message_id or new_id()
         transfer.number = len(self._pcscf.timeline)
         span = FileRange(start, file.size) if start > 1 else None
         transfer.described = announce(await asyncio.to_thread(file.described, span))
         self.prepare(transfer, [alter(self._offer(transfer, file.type, setup))], strict=strict)
-        head = [] if wrapped else [self._head(transfer, file, disposition)]
+        parts = [] if wrapped else [self._head(transfer, file, disposition)]
+        parts += [history_part(shown)] if shown is not None else []
         icon = icon_of(file, transfer.described)
-        await self.call(transfer, Invited(headers or {}, related=icon, parts=head), wait=False)
+        rows = {**dict(self._in_groups.rows(group, party) if group is not None else ()), **(headers or {})}
+        contact = self._in_groups.contact(group) if group is not None else None
+        await self.call(transfer, Invited(rows, contact, parts, related=icon), wait=False)
         work = self._push(transfer, disposition, options, cut, hold, hang_up)
         if wait:
             await work
@@ -307,7 +327,7 @@ class FileTransfers(MsrpService[FileTransfer]):
     def _head(self, transfer: FileTransfer, file: OwnFile, disposition: Sequence[str]) -> Content:
         """The CPIM headers of a bare file, without content."""
         now, identifier = self._pcscf.timeline.now(), transfer.message_id or ""
-        rows = cpim_rows(now, transfer.party, transfer.handset, identifier, disposition)
+        rows = cpim_rows(now, *transfer.cpim_parties, identifier, disposition)
         octets = build_cpim(rows, [("Content-Type", file.type), ("Content-Length", "0")], b"")
         return Content(CPIM, octets, (("Content-Disposition", "render;handling=optional"),))
 
@@ -361,8 +381,9 @@ class FileTransfers(MsrpService[FileTransfer]):
         assert file is not None, "we send"
         handle = await self.opened(transfer)
         if transfer.wrapped:
+            party, to = transfer.cpim_parties
             transfer.sent = await self.send(
-                transfer, file.content, file.type,
+                transfer, file.content, file.type, sender=party, recipient=to,
                 disposition=disposition, message_id=transfer.message_id, options=options, cut=cut,
             )  # fmt: skip
             return

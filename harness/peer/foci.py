@@ -13,7 +13,7 @@ from harness.peer.config import FarParty
 from harness.peer.focus import Focus
 from harness.peer.identities import canonical
 from harness.peer.invitations import Invitations
-from harness.peer.journal import EventKind
+from harness.peer.journal import EventKind, Recent
 from harness.peer.roster import DEPARTED, DIALED_OUT, Member, Roster
 from harness.peer.service_table import ServiceAddress
 
@@ -31,6 +31,7 @@ class Foci:
         self._pcscf = invitations.pcscf
         self.members_join = True
         self._held: dict[str, Focus] = {}
+        self._gone: Recent[str] = Recent()
 
     def __iter__(self) -> Iterator[Focus]:
         return iter(tuple(self._held.values()))
@@ -38,6 +39,10 @@ class Foci:
     def at(self, uri: str) -> Focus | None:
         """The group that can be joined at this URI."""
         return self._held.get(canonical(uri))
+
+    def is_gone(self, uri: str) -> bool:
+        """Whether there was a group at this URI that can be joined no more."""
+        return canonical(uri) in self._gone
 
     def party(self, member: str | FarParty) -> FarParty:
         """Who is meant; a URI without a number is a party too."""
@@ -94,6 +99,7 @@ class Foci:
         if not focus.held:
             raise UsageError(f"{focus} is gone already")
         focus.held = False
+        self._gone.append(canonical(focus.uri))
         del self._held[canonical(focus.uri)]
         del self._invitations.addresses[canonical(focus.uri)]
         self._events.release(focus.uri)

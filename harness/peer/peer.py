@@ -110,8 +110,8 @@ class Peer:
         self.deferred_messages = DeferredMessages(
             self.invitations, DeferredEvents(self.pcscf, self.event_notifier), sender
         )
-        self.file_transfers = FileTransfers(self.invitations)
         self.groups = Groups(self.invitations, self.conference_events)
+        self.file_transfers = FileTransfers(self.invitations, self.groups.foci)
         self.group_references = GroupReferences(self.pcscf, self.groups, self.event_notifier)
         self.groups.refer = self.group_references.on_refer
         self.texts = Texts(self.journal)

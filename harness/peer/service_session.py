@@ -39,6 +39,7 @@ from harness.sip.message import Request, Response
 
 _HEAD_OCTETS = 64 * 1024  # of a CPIM object, in which its headers end
 _PIECE_OCTETS = 1024 * 1024
+_TO_SEVERAL = (Flow.LARGE, Flow.FILE_PUSH)
 _PLAIN_ENCODINGS = ("", "identity", "7bit", "8bit", "binary")
 
 
@@ -268,9 +269,9 @@ class SessionMessage(HandsetMessage):
 
     @property
     def listed(self) -> ListedRecipients | None:
-        """The recipient list of a standalone message: that of its INVITE."""
+        """The recipient list of a standalone message or a file: that of its INVITE."""
         asked = self.session.asked
-        return listed_in(asked.request) if asked is not None and self.session.flow is Flow.LARGE else None
+        return listed_in(asked.request) if asked is not None and self.session.flow in _TO_SEVERAL else None
 
     @property
     def size(self) -> int:

@@ -22,6 +22,8 @@ from harness.bodies.file_attributes import FileDates, FileDescription, FileHash,
 from harness.cpm.tokens import new_id
 from harness.errors import BodySyntaxError, NotSeen
 from harness.evidence.kept_files import keep_file
+from harness.peer.config import FarParty
+from harness.peer.focus import Focus
 from harness.peer.service_session import SentInSession, ServiceSession, SessionMessage
 from harness.peer.service_table import part_of
 
@@ -71,15 +73,18 @@ class FileTransfer(ServiceSession):
     """One file and its session, pushed or pulled by either side.
 
     number: of the timeline when ours began. own: our file, where we send. described: what is told of it: by
-    us, or in the INVITE of the handset. message_id: imdn.Message-ID of one of ours. wrapped: whether ours
-    goes inside CPIM. sent: how MSRP took it, None for one that was not sent; failure: why it was not, or did
-    not arrive. coming: Message-ID of MSRP of what comes now. came: the file of the handset. over: set when
-    ours was sent, or never will be.
+    us, or in the INVITE of the handset. focus: the group it is for, or comes from; sender: who of its members
+    sends ours. message_id: imdn.Message-ID of one of ours. wrapped: whether ours goes inside CPIM. sent: how
+    MSRP took it, None for one that was not sent; failure: why it was not, or did not arrive. coming:
+    Message-ID of MSRP of what comes now. came: the file of the handset. over: set when ours was sent, or
+    never will be.
     """
 
     number: int = 0
     own: OwnFile | None = None
     described: FileDescription | None = None
+    focus: Focus | None = None
+    sender: FarParty | None = None
     message_id: str | None = None
     wrapped: bool = False
     sent: SentInSession | None = None
@@ -110,6 +115,11 @@ class FileTransfer(ServiceSession):
     def span(self) -> FileRange | None:
         """The octets of the file that are to go, None for all."""
         return self.described.range if self.described is not None else None
+
+    @property
+    def cpim_parties(self) -> tuple[FarParty, str]:
+        """Who CPIM says ours is from, and to: in a group a member, and the group (RFC 7701 6.1)."""
+        return self.sender or self.party, self.focus.uri if self.focus is not None else self.handset
 
     async def finished(self, timeout: float) -> None:
         """Wait until ours was sent, or never will be. Raises NotSeen after so many seconds."""

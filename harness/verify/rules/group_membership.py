@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+from harness.cpm.services import Service
 from harness.sip.event_headers import ReferTo
 from harness.verify.body_parts import body_parts
 from harness.verify.catalogue import Kind, rule
@@ -14,6 +15,7 @@ from harness.verify.comparison import option_tags, same_uri_text, shown
 from harness.verify.engine import Flow
 from harness.verify.finding import Outcomes, Violation
 from harness.verify.items import SipEntry, Transaction, reading
+from harness.verify.session_services import named_service
 
 LIST = "recipient-list"
 
@@ -24,7 +26,7 @@ LIST = "recipient-list"
 @rule("session.group.rejoin", on=Kind.REQUEST, methods=("INVITE",))
 def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Outcomes:
     request = entry.request
-    before = _group_before(entry, flow) if request is not None and not entry.to_tag else None
+    before = _group_before(entry, flow) if request is not None and _joins(entry) else None
     if before is None or request is None:
         return
     focus = _focus(before)
@@ -43,12 +45,17 @@ def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Outcomes:
         yield Violation(f"Contribution-ID: {contribution}", actual, "Contribution-ID")
 
 
+def _joins(entry: SipEntry) -> bool:
+    """It is to make a chat; a file goes to the focus too, in a session of its own."""
+    return not entry.to_tag and named_service(entry) in (Service.SESSION, None)
+
+
 def _group_before(entry: SipEntry, flow: Flow) -> Transaction | None:
     """The INVITE by which the group with that Conversation-ID was joined last, and that has ended."""
     conversation = entry.sip.get("Conversation-ID")
     for known in reversed(flow.assembly.requests_with("Conversation-ID", conversation or "")):
         transaction = known.transaction
-        if known.place >= entry.place or known.method != "INVITE" or transaction is None:
+        if known.place >= entry.place or known.method != "INVITE" or transaction is None or not _joins(known):
             continue
         if conversation and _focus(transaction) and transaction.accepted is not None:
             return transaction

@@ -221,6 +221,16 @@ def test_a_handset_comes_back_by_the_uri_of_the_focus():
     assert rejoin_findings(rejoining(contribution="000000000099")) == {("session.group.rejoin", H)}
 
 
+def test_a_file_for_the_group_does_not_come_back_to_it():
+    of_file = rejoining(contribution="000000000099").everywhere("cpm.session", "cpm.filetransfer", 6, 8)
+    assert rejoin_findings(of_file) == set()
+    joined = [
+        replace(step, text=step.text.replace("z9hG4bKre", "z9hG4bKra").replace("Call-ID: re", "Call-ID: ra"))
+        for step in rejoining().steps[6:]
+    ]
+    assert rejoin_findings(Script([*of_file.steps, *joined])) == set()
+
+
 def test_a_group_is_made_anew_only_after_404():
     script = rejoining(contribution="000000000099", again=True)
     assert rejoin_findings(script) == {("session.group.rejoin", H)}
