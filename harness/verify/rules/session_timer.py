@@ -10,7 +10,7 @@ from harness.sip.session_headers import MinSE, Refresher, SessionExpires
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Violation
 from harness.verify.items import SipEntry, reading
 
 REFRESHING = ("INVITE", "UPDATE")
@@ -62,33 +62,46 @@ def _used_before(entry: SipEntry) -> bool:
 
 @rule("timer.supported", on=Kind.REQUEST, methods=REFRESHING)
 def says_timer(entry: SipEntry, flow: Flow) -> Outcomes:
-    if not _supports(entry) and (_uses(entry) or _used_before(entry)):
+    if not _uses(entry) and not _used_before(entry):
+        return
+    yield APPLIES
+    if not _supports(entry):
         yield Violation("timer in Supported", entry.sip.get("Supported") or "none", "Supported")
 
 
 @rule("timer.supported.other-methods", on=Kind.REQUEST, methods=("BYE", "INFO", "REFER", "MESSAGE"))
 def says_timer_always(entry: SipEntry, flow: Flow) -> Outcomes:
     """In requests of the dialog; of the others RFC 4028 makes little sense."""
-    if entry.dialog is not None and not _supports(entry) and _used_before(entry):
+    if entry.dialog is None or not _used_before(entry):
+        return
+    yield APPLIES
+    if not _supports(entry):
         yield Violation("timer in Supported", entry.sip.get("Supported") or "none", "Supported")
 
 
 @rule("timer.se-range", on=Kind.REQUEST, methods=REFRESHING)
 def interval_in_range(entry: SipEntry, flow: Flow) -> Outcomes:
     interval, least = _interval(entry), max(_least(entry) or LEAST, LEAST)
-    if interval is not None and interval.seconds < least:
+    if interval is None:
+        return
+    yield APPLIES
+    if interval.seconds < least:
         yield Violation(f"{least} seconds or more", f"{interval.seconds}", "Session-Expires")
 
 
 @rule("timer.se-recommended", on=Kind.REQUEST, methods=("INVITE",))
 def interval_recommended(entry: SipEntry, flow: Flow) -> Outcomes:
     interval = _interval(entry)
-    if interval is not None and not entry.to_tag and LEAST <= interval.seconds < RECOMMENDED:
+    if interval is None or entry.to_tag:
+        return
+    yield APPLIES
+    if LEAST <= interval.seconds < RECOMMENDED:
         yield Violation(f"{RECOMMENDED} seconds or more", f"{interval.seconds}", "Session-Expires")
 
 
 @rule("timer.min-se", on=Kind.SIP, methods=REFRESHING)
 def least_interval(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     found, least = entry.sip.get("Min-SE"), _least(entry)
     if entry.response is not None and entry.status != 422:
         if found is not None:
@@ -103,8 +116,11 @@ def least_interval(entry: SipEntry, flow: Flow) -> Outcomes:
 def asks_for_more(entry: SipEntry, flow: Flow) -> Outcomes:
     """A UA may ask for a longer interval than it has to (7.4)."""
     due = _asked_of(entry, flow)
+    if due is None:
+        return
+    yield APPLIES
     own = _least(entry)
-    if due is not None and (own is None or own < due):
+    if own is None or own < due:
         yield Violation(f"Min-SE: {due} or more", str(own or "none"), "Min-SE")
 
 
@@ -140,6 +156,7 @@ def _not_within(entry: SipEntry) -> Outcomes:
     granted = _granted(entry)
     if granted is None:
         return
+    yield APPLIES
     request, interval = granted
     asked, least = _interval(request), max(_least(request) or LEAST, LEAST)
     if interval.seconds < least:
@@ -161,7 +178,10 @@ def network_grants_what_was_asked(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("timer.refresher-set", on=Kind.RESPONSE, methods=REFRESHING)
 def names_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
     granted = _granted(entry)
-    if granted is not None and granted[1].refresher is None:
+    if granted is None:
+        return
+    yield APPLIES
+    if granted[1].refresher is None:
         yield Violation("refresher=uac or uas", entry.sip.get("Session-Expires") or "", "Session-Expires")
 
 
@@ -175,7 +195,10 @@ def keeps_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
     wanted = asked.refresher if asked is not None else None
     if wanted is None and not _supports(request):
         wanted = Refresher.UAS
-    if wanted is not None and named is not wanted:
+    if wanted is None:
+        return
+    yield APPLIES
+    if named is not wanted:
         yield Violation(f"refresher={wanted.value}", f"refresher={named.value}", "Session-Expires")
 
 
@@ -184,6 +207,7 @@ def requires_timer(entry: SipEntry, flow: Flow) -> Outcomes:
     granted = _granted(entry)
     if granted is None or granted[1].refresher is not Refresher.UAC:
         return
+    yield APPLIES
     if "timer" not in option_tags(entry.sip, "Require"):
         yield Violation(
             "Require: timer, since the caller refreshes", entry.sip.get("Require") or "none", "Require"
@@ -194,6 +218,9 @@ def requires_timer(entry: SipEntry, flow: Flow) -> Outcomes:
 def where_it_stands(entry: SipEntry, flow: Flow) -> Outcomes:
     found = entry.sip.get("Session-Expires")
     proper = entry.method in REFRESHING and (entry.request is not None or 200 <= entry.status < 300)
-    if found is not None and not proper and entry.method:
+    if proper or not entry.method:
+        return
+    yield APPLIES
+    if found is not None:
         place = entry.method if entry.request is not None else f"{entry.status} to {entry.method}"
         yield Violation(f"no Session-Expires in {place}", found, "Session-Expires")

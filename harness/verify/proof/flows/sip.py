@@ -351,6 +351,36 @@ def reliable_mo() -> Script:
     )
 
 
+def refreshed_mt() -> Script:
+    """As session_mt, with an UPDATE of the network, which refreshes, before the BYE: steps 4, 5."""
+    update = in_dialog(
+        "UPDATE",
+        2,
+        "netupd",
+        "Supported: timer",
+        "Session-Expires: 1800;refresher=uac",
+        "Min-SE: 90",
+        ALLOW,
+        FAR_INVITE_CONTACT,
+        mo=False,
+        handset=False,
+    )
+    script = session_mt().insert(4, update)
+    return script.insert(5, answer(update, "200 OK", "", (UE_INVITE_CONTACT, *TIMER_2XX)))
+
+
+def interval_too_small() -> Script:
+    """INVITE 422 ACK, INVITE with more 100 180 200 ACK, BYE 200: steps 0 to 9 (RFC 4028 7.3, 7.4)."""
+    first = mo_invite()
+    refused = answer(first, "422 Session Interval Too Small", "small1", ("Min-SE: 2000",))
+    steps = [first, refused, hop_by_hop(first, "ACK", "small1")]
+    session = session_mo().drop(5, 6)
+    session.everywhere("z9hG4bKinv", "z9hG4bKsec").everywhere("CSeq: 1 ", "CSeq: 2 ")
+    session.sub(0, "Session-Expires: 1800", "Session-Expires: 3600").sub(0, "Min-SE: 90", "Min-SE: 2000")
+    session.sub(3, "Session-Expires: 1800", "Session-Expires: 3600")
+    return Script(steps + session.steps)
+
+
 SIP_FLOWS: dict[str, Callable[[], Script]] = {
     "pager_mo": pager_mo,
     "pager_mt": pager_mt,
@@ -364,4 +394,6 @@ SIP_FLOWS: dict[str, Callable[[], Script]] = {
     "register": register,
     "options_mt": options_mt,
     "reliable_mo": reliable_mo,
+    "refreshed_mt": refreshed_mt,
+    "interval_too_small": interval_too_small,
 }
