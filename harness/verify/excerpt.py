@@ -1,0 +1,139 @@
+"""The line of a message that a finding is about, and the octets in it: what a reader looks at first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.verify.items import CpimItem, EventItem, Item, SipEntry
+from harness.verify.masking import masked
+from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.negotiation_items import Description
+from harness.verify.visible import visible
+
+AROUND = 400
+"""Octets of a line that are kept on each side of what is marked."""
+BODY_KEPT = 16 * 1024
+"""Octets of a body in MSRP that are looked at."""
+_WORD = re.compile(rb"[^\s;,\"<>]+")
+_LINE_END = re.compile(rb"\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A line of a message as text that is safe to show.
+
+    line: number of the line in the message, from 1. text: the line, or what of a long one is round the mark.
+    start, end: characters of text to mark; the same when nothing is. before, after: octets of the line that
+    were cut off. octet, octets: the marked place in the message and its length.
+    """
+
+    line: int
+    text: str
+    start: int
+    end: int
+    before: int = 0
+    after: int = 0
+    octet: int = 0
+    octets: int = 0
+
+
+def excerpt_of(item: Item, header: str, octet: int | None, actual: str = "") -> Excerpt | None:
+    """The excerpt for a place in an item's message; without a place its first line, unmarked.
+
+    None for an event, and for a message without octets.
+    """
+    octets = octets_of(item)
+    if not octets:
+        return None
+    if octet is None:
+        octet = _found_in_cpim(item, header, octets)
+    if octet is None:
+        return _cut(octets, 0, 0)
+    place = min(octet, len(octets))
+    return _cut(octets, place, marked_length(octets, place, header, actual))
+
+
+def octets_of(item: Item) -> bytes:
+    """The octets that places in an item are counted in, secrets masked; b"" for an event.
+
+    Of a message in chunks: the head of the first chunk, and as much of the content as is looked at.
+    """
+    if isinstance(item, EventItem):
+        return b""
+    if isinstance(item, Description):
+        return masked(item.entry.raw)
+    if isinstance(item, CpimItem):
+        if isinstance(item.carrier, SipEntry):
+            return masked(item.carrier.raw)
+        part_of = item.carrier.part_of
+        head = part_of.first.raw if part_of is not None and part_of.chunks else item.carrier.raw
+        return masked(head[: item.offset] + item.raw[:BODY_KEPT])
+    if isinstance(item, ChunkedMessage):
+        return octets_of(item.last)
+    if isinstance(item, MsrpEntry):
+        return masked(item.raw + _body(item))
+    return masked(item.raw)
+
+
+def marked_length(octets: bytes, place: int, header: str, actual: str) -> int:
+    """How many octets from a place on are what a finding means: what it quotes, a header, or a word."""
+    quoted = actual.encode("utf-8", "surrogateescape")
+    if quoted and octets.startswith(quoted, place):
+        return len(quoted)
+    end = _line_end(octets, place)
+    at_line_start = place == 0 or octets[place - 1 : place] == b"\n"
+    if header == "body":
+        return 0 if end > place + AROUND else end - place
+    if at_line_start and (header == "start line" or octets[place:end].lower().startswith(_name(header))):
+        return end - place
+    word = _WORD.match(octets, place, end)
+    return len(word[0]) if word else min(1, max(end - place, 0))
+
+
+def _name(header: str) -> bytes:
+    return header.lower().encode("utf-8", "replace") or b"\0"
+
+
+def _body(entry: MsrpEntry) -> bytes:
+    try:
+        return entry.body.read(BODY_KEPT)
+    except OSError:
+        return b""  # the file that kept them is gone; the head is still worth showing
+
+
+def _found_in_cpim(item: Item, header: str, octets: bytes) -> int | None:
+    """Where a header begins in a CPIM object, whose rules name the header alone."""
+    if not isinstance(item, CpimItem) or not header:
+        return None
+    if header == "body":
+        return min(item.offset, len(octets))
+    pattern = rb"^" + re.escape(header.encode("utf-8", "replace")) + rb"[ \t]*:"
+    match = re.compile(pattern, re.IGNORECASE | re.MULTILINE).search(octets, item.offset)
+    return match.start() if match else None
+
+
+def _line_end(octets: bytes, place: int) -> int:
+    match = _LINE_END.search(octets, place)
+    return match.start() if match else len(octets)
+
+
+def _cut(octets: bytes, place: int, length: int) -> Excerpt:
+    start = octets.rfind(b"\n", 0, place) + 1
+    end = _line_end(octets, max(place, start))
+    if place and octets[place - 1 : place + 1] == b"\r\n":
+        end = place
+    low, high = max(start, place - AROUND), min(end, place + length + AROUND)
+    before, marked, after = octets[low:place], octets[place : min(place + length, end)], octets[place:high]
+    shown = visible(before)
+    text = shown + visible(marked) + visible(after[len(marked) :])
+    return Excerpt(
+        line=octets.count(b"\n", 0, start) + 1,
+        text=text,
+        start=len(shown),
+        end=len(shown) + len(visible(marked)),
+        before=low - start,
+        after=end - high,
+        octet=place,
+        octets=length,
+    )
