@@ -6,6 +6,8 @@ Exit codes: 0 clean, 1 findings or failed tests, 2 unusable input, 3 the lab bro
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -22,6 +24,7 @@ from harness.verify.finding import Severity
 
 if TYPE_CHECKING:
     from harness.run.request import Progress, RunResult
+    from harness.verify.report.style import Style
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -211,17 +214,35 @@ def verify(
     profile: Annotated[Profile, typer.Option(help="Profile that findings are judged under.")] = (
         DEFAULT_PROFILE
     ),
+    color: Annotated[
+        bool | None,
+        typer.Option("--color/--no-color", help="Colour of text (default: on a terminal, unless NO_COLOR)."),
+    ] = None,
 ) -> None:
     """Judge captures. Exit 0 clean, 1 findings that fail a run, 2 unusable input."""
     from harness.verify.captures import exit_code, judge_captures
+    from harness.verify.report.as_text import to_text
     from harness.verify.report.formats import FORMATS
 
     judgements = judge_captures(captures, profile.value)
-    sys.stdout.write(FORMATS[format_.value](judgements))
+    if format_ is ReportFormat.TEXT:
+        sys.stdout.write(to_text(judgements, _style(color)))
+    else:
+        sys.stdout.write(FORMATS[format_.value](judgements))
     for judgement in judgements:
         if not judgement.judged:
             print(f"rcslab: {judgement.name}: no SIP or MSRP in it that could be judged", file=sys.stderr)
     raise typer.Exit(exit_code(judgements))
+
+
+def _style(color: bool | None) -> Style:
+    """How text goes to standard output: coloured and as wide as the terminal, plain to anything else."""
+    from harness.verify.report.style import Style
+
+    terminal = sys.stdout.isatty()
+    wanted = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    colour = wanted if color is None else color
+    return Style(colour, shutil.get_terminal_size().columns) if terminal else Style(colour)
 
 
 @app.command()

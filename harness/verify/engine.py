@@ -18,6 +18,7 @@ from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.evidence.timeline import Entry
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, load_checks
+from harness.verify.excerpt import excerpt_of
 from harness.verify.finding import (
     APPLIES,
     INTERNAL,
@@ -30,12 +31,16 @@ from harness.verify.finding import (
     Unverifiable,
     Verdict,
     Violation,
-    Where,
     verdict,
 )
+from harness.verify.flows import Flows, UserFlow
 from harness.verify.items import CpimItem, EventItem, Item, SipEntry
+from harness.verify.masking import masked_text
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description
+from harness.verify.party_names import PartyNames
+from harness.verify.places import where_of
+from harness.verify.transcript import Transcript
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +111,10 @@ class Verifier:
     """Judges one timeline. `findings` and `open` grow as it is fed; both keep the order of the timeline."""
 
     def __init__(
-        self, profile: Profile | str = DEFAULT_PROFILE, settings: VerifySettings | None = None
+        self,
+        profile: Profile | str = DEFAULT_PROFILE,
+        settings: VerifySettings | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         self.profile = Profile(profile)
         self.settings = settings or VerifySettings()
@@ -118,8 +126,14 @@ class Verifier:
         """By rule: how many items it applied to."""
         self.judged = 0
         """Number of items rules were called for."""
+        self.names = PartyNames()
+        self.flows = Flows()
+        self.transcript = transcript
+        """For a report that shows messages."""
         self._flow = Flow(self.assembly, self.settings, self.profile)
         self._catalogue = load_catalogue()
+        self._bits = {rule: 1 << place for place, rule in enumerate(self._catalogue)}
+        self._applied = 0
         self._plans: dict[tuple[Kind, str | None, Party], _Plan] = {}
         self._methods = _named_methods()
         self._waiting: list[_Waiting] = []
@@ -146,6 +160,8 @@ class Verifier:
                 item.message.forget()  # a transfer may have a million chunks
         self._expire(self._now)
         self.findings.sort(key=lambda finding: finding.where.entry)
+        self.names.settle()
+        self.flows.all()
         return [finding for finding in self.findings if finding.where.entry > since]
 
     def _new(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -159,14 +175,33 @@ class Verifier:
         """The verdict on what was judged so far; inconc when there was nothing to judge."""
         return verdict(self.findings, party) if self.judged else Verdict.INCONC
 
+    def exercised_in(self, flow: UserFlow) -> list[str]:
+        """The rules that applied to something in a flow."""
+        return [rule for rule, bit in self._bits.items() if flow.exercised & bit]
+
+    def _meet(self, item: SipEntry | MsrpEntry) -> None:
+        """See whose a message is and which flow it is part of."""
+        if isinstance(item, SipEntry):
+            self.names.learn(item)
+        self.flows.add(item)
+        sender = self.names.sender(item)
+        sender.judged += 1
+        if self.transcript is not None:
+            self.transcript.add(item, sender, self.names.receiver(item))
+
     def _judge_item(self, item: Item) -> None:
         if isinstance(item, SipEntry) and item.retransmission_of is not None:
+            if self.transcript is not None:
+                self.transcript.repeat(item)
             return
+        if isinstance(item, SipEntry | MsrpEntry):
+            self._meet(item)
         self.judged += isinstance(item, SipEntry | MsrpEntry | CpimItem)
         self._order += 1
         plan = self._plan_for(item)
         for check in plan.now:
             self._call(check, item)
+        self._note_applied(item)
         for after, checks in plan.later:
             heappush(self._waiting, _Waiting(item.time + self._delay(after), self._order, checks, item))
 
@@ -193,16 +228,23 @@ class Verifier:
             for check in waiting.checks:
                 if _judges(check, sender):
                     self._call(check, waiting.item)
+            self._note_applied(waiting.item)
+
+    def _note_applied(self, item: Item) -> None:
+        if self._applied:
+            self.flows.of(item).exercised |= self._applied
+            self._applied = 0
 
     def _call(self, check: Check, item: Item) -> None:
         try:
             outcomes = list(check.function(item, self._flow))
         except Exception as error:  # noqa: BLE001 - a defect in one rule must not lose the others
             _log.exception("rule %s broke on %s", check.id, item.label)
-            self.findings.append(_broken(self._catalogue[check.id], item, error))
+            self.findings.append(self._broken(self._catalogue[check.id], item, error))
             return
         if outcomes:
             self.exercised[check.id] += 1
+            self._applied |= self._bits[check.id]
             if len(outcomes) > 1 or outcomes[0] is not APPLIES:
                 self._take(check, item, outcomes)
 
@@ -213,31 +255,58 @@ class Verifier:
                 continue
             blamed = outcome.item or item
             if isinstance(outcome, Unverifiable):
-                self.open.append(Open(rule.id, _where(blamed), outcome.why))
+                self._leave_open(rule, outcome, blamed, check.receiver)
             elif check.after and self.assembly.incomplete:
-                self.open.append(
-                    Open(rule.id, _where(blamed), "what is missing may be in a gap of the capture")
-                )
+                self._leave_open(rule, _IN_A_GAP, blamed, check.receiver)
             else:
                 self.findings.append(self._finding(rule, outcome, blamed, check.receiver))
 
+    def _leave_open(self, rule: Rule, outcome: Unverifiable, item: Item, receiver: bool) -> None:
+        of_receiver = receiver and outcome.item is None
+        whose = self.names.receiver(item) if of_receiver else self.names.sender(item)
+        self.open.append(Open(rule.id, where_of(item), masked_text(outcome.why), whose, self.flows.of(item)))
+
     def _finding(self, rule: Rule, violation: Violation, item: Item, receiver: bool) -> Finding:
         severity = rule.severity_under(self.profile).at_most(violation.severity)
-        party = item.sender.other if receiver and violation.item is None else item.sender
+        of_receiver = receiver and violation.item is None
+        party = item.sender.other if of_receiver else item.sender
+        where, flow = where_of(item, violation), self.flows.of(item)
+        flow.findings += 1
+        if self.transcript is not None:
+            self.transcript.keep(item, self.names.sender(item), self.names.receiver(item))
         return Finding(
             rule=rule.id,
             severity=severity,
             confidence=rule.confidence,
             party=party,
-            message=violation.message or rule.check,
-            where=_where(item, violation),
-            expected=violation.expected,
-            actual=violation.actual,
+            message=masked_text(violation.message) or rule.check,
+            where=where,
+            expected=masked_text(violation.expected),
+            actual=masked_text(violation.actual),
             clause=rule.clause,
             fails=rule.hard_fail and severity is Severity.MUST and party is not Party.UNKNOWN,
+            whose=self.names.receiver(item) if of_receiver else self.names.sender(item),
+            flow=flow,
+            excerpt=excerpt_of(item, where.header, where.octet, violation.actual),
+        )
+
+    def _broken(self, rule: Rule, item: Item, error: Exception) -> Finding:
+        return Finding(
+            rule=INTERNAL,
+            severity=Severity.INFO,
+            confidence="",
+            party=Party.LAB,
+            message=f"rule {rule.id} broke; this is a defect of rcslab, not of the message",
+            where=where_of(item),
+            expected="a judgement",
+            actual=masked_text(f"{type(error).__name__}: {error}"),
+            clause="",
+            whose=self.names.lab,
+            flow=self.flows.of(item),
         )
 
 
+_IN_A_GAP = Unverifiable("what is missing may be in a gap of the capture")
 # Items of the kind on the left are of that on the right too, whose rules come first.
 _WIDER = {
     Kind.REQUEST: Kind.SIP,
@@ -299,61 +368,3 @@ def _kind(item: Item) -> Kind:
 def _named_methods() -> frozenset[str]:
     """All that checks are for. There are not many; those in messages may be any number."""
     return frozenset().union(*(check.methods for check in load_checks()))
-
-
-def _where(item: Item, violation: Violation | None = None) -> Where:
-    header = violation.header if violation else ""
-    octet = violation.octet if violation else None
-    if isinstance(item, EventItem):
-        return Where(item.number, item.time, str(item.layer), item.label, header=header)
-    entry = _message_of(item)
-    if octet is None and header and not isinstance(item, CpimItem):
-        octet = _place_of(entry, header)
-    return Where(
-        item.number,
-        item.time,
-        str(item.layer),
-        item.label,
-        str(entry.source),
-        str(entry.destination),
-        header,
-        octet,
-    )
-
-
-def _message_of(item: Item) -> SipEntry | MsrpEntry:
-    """The message on the wire that an item came with."""
-    if isinstance(item, CpimItem):
-        return item.carrier
-    if isinstance(item, Description):
-        return item.entry
-    if isinstance(item, ChunkedMessage):
-        return item.last
-    assert not isinstance(item, EventItem), "an event is no message"
-    return item
-
-
-def _place_of(entry: SipEntry | MsrpEntry, header: str) -> int | None:
-    """The octet of the message where its body, its start line or a header begins."""
-    if entry.message is None:
-        return None
-    if header == "start line":
-        return 0
-    if header == "body":
-        return entry.message.body_offset
-    found = entry.sip.field(header) if isinstance(entry, SipEntry) else entry.msrp.header(header)
-    return found.offset if found else None
-
-
-def _broken(rule: Rule, item: Item, error: Exception) -> Finding:
-    return Finding(
-        rule=INTERNAL,
-        severity=Severity.INFO,
-        confidence="",
-        party=Party.LAB,
-        message=f"rule {rule.id} broke; this is a defect of rcslab, not of the message",
-        where=_where(item),
-        expected="a judgement",
-        actual=f"{type(error).__name__}: {error}",
-        clause="",
-    )

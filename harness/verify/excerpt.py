@@ -15,6 +15,8 @@ AROUND = 400
 """Octets of a line that are kept on each side of what is marked."""
 BODY_KEPT = 16 * 1024
 """Octets of a body in MSRP that are looked at."""
+_WORTH_FINDING = 4
+"""Octets from which on a quoted text is looked for in its line: a shorter one may be there by chance."""
 _WORD = re.compile(rb"[^\s;,\"<>]+")
 _LINE_END = re.compile(rb"\r?\n")
 
@@ -50,8 +52,8 @@ def excerpt_of(item: Item, header: str, octet: int | None, actual: str = "") -> 
         octet = _found_in_cpim(item, header, octets)
     if octet is None:
         return _cut(octets, 0, 0)
-    place = min(octet, len(octets))
-    return _cut(octets, place, marked_length(octets, place, header, actual))
+    place, length = _marked(octets, min(octet, len(octets)), header, actual)
+    return _cut(octets, place, length)
 
 
 def octets_of(item: Item) -> bytes:
@@ -76,19 +78,20 @@ def octets_of(item: Item) -> bytes:
     return masked(item.raw)
 
 
-def marked_length(octets: bytes, place: int, header: str, actual: str) -> int:
-    """How many octets from a place on are what a finding means: what it quotes, a header, or a word."""
-    quoted = actual.encode("utf-8", "surrogateescape")
-    if quoted and octets.startswith(quoted, place):
-        return len(quoted)
+def _marked(octets: bytes, place: int, header: str, actual: str) -> tuple[int, int]:
+    """Where what a finding means begins, and how many octets it has: what it quotes, a header, or a word."""
+    quoted = actual.removesuffix("...").encode("utf-8", "surrogateescape")
     end = _line_end(octets, place)
+    if quoted and octets.startswith(quoted, place):
+        return place, min(len(quoted), end - place)
     at_line_start = place == 0 or octets[place - 1 : place] == b"\n"
-    if header == "body":
-        return 0 if end > place + AROUND else end - place
-    if at_line_start and (header == "start line" or octets[place:end].lower().startswith(_name(header))):
-        return end - place
+    names_line = header == "start line" or octets[place:end].lower().startswith(_name(header))
+    if at_line_start and (names_line or header == "body"):
+        found = octets.find(quoted, place, end) if len(quoted) >= _WORTH_FINDING else -1
+        whole = end - found if actual.endswith("...") else len(quoted)
+        return (found, whole) if found >= 0 else (place, end - place)
     word = _WORD.match(octets, place, end)
-    return len(word[0]) if word else min(1, max(end - place, 0))
+    return place, len(word[0]) if word else min(1, end - place)
 
 
 def _name(header: str) -> bytes:
@@ -123,15 +126,15 @@ def _cut(octets: bytes, place: int, length: int) -> Excerpt:
     end = _line_end(octets, max(place, start))
     if place and octets[place - 1 : place + 1] == b"\r\n":
         end = place
-    low, high = max(start, place - AROUND), min(end, place + length + AROUND)
-    before, marked, after = octets[low:place], octets[place : min(place + length, end)], octets[place:high]
-    shown = visible(before)
-    text = shown + visible(marked) + visible(after[len(marked) :])
+    low, high = max(start, place - AROUND), min(end, place + min(length, AROUND) + AROUND)
+    stop = min(place + length, high)
+    shown, marked = visible(octets[low:place]), visible(octets[place:stop])
+    text = shown + marked + visible(octets[stop:high])
     return Excerpt(
         line=octets.count(b"\n", 0, start) + 1,
         text=text,
         start=len(shown),
-        end=len(shown) + len(visible(marked)),
+        end=len(shown) + len(marked),
         before=low - start,
         after=end - high,
         octet=place,

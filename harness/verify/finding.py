@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.verify.excerpt import Excerpt
+    from harness.verify.flows import UserFlow
+    from harness.verify.party_names import NamedParty
 
 INTERNAL = "internal"
 """Rule id of a finding that is a defect of this program: a rule function raised."""
@@ -96,7 +101,7 @@ Outcomes = Iterator[Outcome]
 @dataclass(frozen=True, slots=True)
 class Where:
     """The place of a finding. entry: number on the timeline; time: seconds since the epoch; label: "MESSAGE
-    #3".
+    #3"; place: the message among all SIP and MSRP messages, 0 for an event.
     """
 
     entry: int
@@ -107,6 +112,7 @@ class Where:
     destination: str = ""
     header: str = ""
     octet: int | None = None
+    place: int = 0
 
     def __str__(self) -> str:
         parts = [self.label]
@@ -135,16 +141,39 @@ class Finding:
     actual: str
     clause: str
     fails: bool = False
+    whose: NamedParty | None = field(default=None, compare=False)
+    """The handset or network element it is against, by name."""
+    flow: UserFlow | None = field(default=None, compare=False)
+    excerpt: Excerpt | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return asdict(self)
+        plain = {name: getattr(self, name) for name in _PLAIN_VALUES}
+        return plain | {
+            "where": asdict(self.where),
+            "whose": self.whose.name if self.whose else None,
+            "flow": self.flow.name if self.flow else None,
+            "excerpt": asdict(self.excerpt) if self.excerpt else None,
+        }
 
     def __str__(self) -> str:
         return (
             f"{self.where}: {self.rule} ({self.severity}, {self.party}): {self.message.rstrip('.')}: "
             f"expected {self.expected}, got {self.actual} [{self.clause}]"
         )
+
+
+_PLAIN_VALUES = (
+    "rule",
+    "severity",
+    "confidence",
+    "party",
+    "message",
+    "expected",
+    "actual",
+    "clause",
+    "fails",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +183,8 @@ class Open:
     rule: str
     where: Where
     why: str
+    whose: NamedParty | None = field(default=None, compare=False)
+    flow: UserFlow | None = field(default=None, compare=False)
 
 
 def verdict(findings: Iterable[Finding], party: Party | None = None) -> Verdict:

@@ -7,15 +7,16 @@ of its group and the id of its file. Flows that turn out to be one are joined; n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.cpm.services import Service
 from harness.sip.uri import Uri
 from harness.verify.comparison import party_of
-from harness.verify.items import CpimItem, EventItem, Item, SipEntry
-from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.items import Item, SipEntry
+from harness.verify.messages import message_of
+from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import Description
 from harness.verify.session_services import initial_invite, is_file, service_of_session
 
@@ -67,16 +68,19 @@ class UserFlow:
     """All messages of one user-level act. Use `final` of what was given out while messages still came in.
 
     number: among flows of its act, in order; given by Flows.all. place: of its first message. detail: what it
-    is about, such as the name of a file. exercised: rules that applied in it, as bits.
+    is about, such as the name of a file. messages, findings: how many it has. exercised: the rules that
+    applied in it, each a bit by its place in the catalogue.
     """
 
     act: Act
     place: int
     time: float
-    ends: str = ""
+    caller: str = ""
+    callee: str = ""
     detail: str = ""
     number: int = 0
     messages: int = 0
+    findings: int = 0
     exercised: int = 0
     joined: UserFlow | None = None
 
@@ -92,17 +96,31 @@ class UserFlow:
     def name(self) -> str:
         """ "text 1 +491700000001 to +491700000002", "file 1 photo.jpg, +491700000001 to ..."."""
         known = self.final
+        number = f" {known.number}" if known.number else ""
         about = ", ".join(filter(None, (known.detail, known.ends)))
-        return f"{known.act} {known.number or ''} {about}".replace("  ", " ").strip()
+        return f"{known.act}{number} {about}".rstrip()
 
-    def _take_in(self, other: UserFlow) -> None:
+    @property
+    def ends(self) -> str:
+        """Who began it and with whom; of a group who made it or was invited."""
+        if self.act is Act.GROUP:
+            return f"by {self.caller}" if self.caller else ""
+        if self.act in _ONE_SIDED:
+            return self.callee
+        return f"{self.caller} to {self.callee}" if self.caller else ""
+
+    def take_in(self, other: UserFlow) -> None:
+        """Be one with a flow that turns out to be part of this one."""
         if _WEIGHT[other.act] < _WEIGHT[self.act]:
-            self.act, self.ends = other.act, other.ends or self.ends
-            self.detail = other.detail or self.detail
-        self.ends = self.ends or other.ends
+            self.act, self.detail = other.act, other.detail or self.detail
+            if other.caller:
+                self.caller, self.callee = other.caller, other.callee
+        if not self.caller:
+            self.caller, self.callee = other.caller, other.callee
         self.detail = self.detail or other.detail
         self.place, self.time = min((self.place, self.time), (other.place, other.time))
         self.messages += other.messages
+        self.findings += other.findings
         self.exercised |= other.exercised
         other.joined = self
 
@@ -118,17 +136,22 @@ class Flows:
         self._latest: dict[object, UserFlow] = {}
         self._flows: list[UserFlow] = []
 
+    def add(self, entry: SipEntry | MsrpEntry) -> UserFlow:
+        """Put a message into its flow, which is `entry.flow` from now on."""
+        if entry.message is None:
+            flow = self._stray(entry)
+        else:
+            flow = self._of_sip(entry) if isinstance(entry, SipEntry) else self._of_msrp(entry)
+        flow.messages += 1
+        entry.flow = self._latest[_line(entry)] = flow
+        return flow
+
     def of(self, item: Item) -> UserFlow:
-        """The flow of an item. A message is counted when it is asked for the first time."""
-        if isinstance(item, EventItem):
-            return self._joined(((("events", ""),)), item, Act.EVENTS)
-        if isinstance(item, SipEntry):
-            return self._of_sip(item)
-        if isinstance(item, MsrpEntry):
-            return self._of_msrp(item)
-        if isinstance(item, CpimItem):
-            return self._joined(tuple(_carrier_keys(item.carrier)) + tuple(_cpim_keys(item)), item.carrier)
-        return self._of_part(item)
+        """The flow of an item whose message has been added; events are in one of their own."""
+        message = message_of(item)
+        if message is None:
+            return self._joined([("events", "")], 0, item.time, Act.EVENTS)
+        return message.flow.final if message.flow is not None else self.add(message)
 
     def all(self) -> list[UserFlow]:
         """All flows so far in the order of their first messages, numbered."""
@@ -140,44 +163,30 @@ class Flows:
             flow.number = counted[flow.act]
         return list(self._flows)
 
-    def _of_part(self, item: Description | ChunkedMessage) -> UserFlow:
-        carrier = item.entry if isinstance(item, Description) else item.last
-        return self._joined(tuple(_carrier_keys(carrier)), carrier)
-
     def _of_sip(self, entry: SipEntry) -> UserFlow:
-        if entry.message is None:
-            return self._stray(entry, entry.follows)
-        keys = [*_carrier_keys(entry), *self._focus_keys(entry)]
-        for item in entry.bodies:
-            keys += _cpim_keys(item)
-        opening = _opening(entry)
+        keys = [*_carrier_keys(entry), *_cpim_keys(entry), *self._focus_keys(entry)]
         if entry.description is not None:
             keys += _file_keys(entry.description)
-        known = any(key in self._by_key for key in keys)
-        flow = self._joined(tuple(keys), entry, Act.OTHER if known and opening is None else _act_of(entry))
-        if opening is not None:
-            _describe(flow, opening)
+        opening = _opening(entry)
+        telling = opening if opening is not None else entry if entry.request is not None else None
+        known = opening is None and any(key in self._by_key for key in keys)
+        flow = self._joined(keys, entry.place, entry.time, Act.OTHER if known else _act_of(entry))
+        if telling is not None:
+            _describe(flow, telling)
         if any("isfocus" in contact.parameters for contact in entry.contacts):
             flow.act = Act.GROUP
-        flow.messages += 1
-        self._latest[_line(entry)] = flow
         return flow
 
     def _of_msrp(self, entry: MsrpEntry) -> UserFlow:
-        keys = tuple(_carrier_keys(entry))
-        if not keys:
-            return self._stray(entry, entry.follows)
-        flow = self._joined(keys, entry, Act.SESSION)
-        flow.messages += 1
-        self._latest[_line(entry)] = flow
-        return flow
+        keys = [*_carrier_keys(entry), *_cpim_keys(entry)]
+        return self._joined(keys, entry.place, entry.time, Act.SESSION)
 
-    def _stray(self, entry: SipEntry | MsrpEntry, follows: SipEntry | MsrpEntry | None) -> UserFlow:
+    def _stray(self, entry: SipEntry | MsrpEntry) -> UserFlow:
         """Octets that are no message: of the flow of what they come behind, else of a flow of their own."""
-        known = self._latest.get(_line(follows or entry))
-        flow = known.final if known else self._joined((("line", _line(entry)),), entry, Act.OTHER)
-        flow.messages += 1
-        return flow
+        known = self._latest.get(_line(entry.follows or entry))
+        if known is not None:
+            return known.final
+        return self._joined([("line", _line(entry))], entry.place, entry.time, Act.OTHER)
 
     def _focus_keys(self, entry: SipEntry) -> Iterator[_Key]:
         """The focus a message is to or from (RFC 4579): INVITE, REFER and SUBSCRIBE to it are one chat."""
@@ -189,20 +198,17 @@ class Flows:
             if key in self._by_key:
                 yield key
 
-    def _joined(self, keys: tuple[_Key, ...], item: Item, act: Act = Act.OTHER) -> UserFlow:
+    def _joined(self, keys: Sequence[_Key], place: int, time: float, act: Act) -> UserFlow:
         """The one flow of all these keys, which is made when there is none."""
-        found = sorted(
-            {flow.final for key in keys if (flow := self._by_key.get(key)) is not None},
-            key=lambda flow: flow.place,
-        )
-        if found:
-            flow = found[0]
-            for other in found[1:]:
-                flow._take_in(other)
+        known = {flow.final for key in keys if (flow := self._by_key.get(key)) is not None}
+        if known:
+            flow, *others = sorted(known, key=lambda flow: flow.place)
+            for other in others:
+                flow.take_in(other)
             if _WEIGHT[act] < _WEIGHT[flow.act]:
                 flow.act = act
         else:
-            flow = UserFlow(act, _place(item), item.time)
+            flow = UserFlow(act, place, time)
             self._flows.append(flow)
         for key in keys:
             self._by_key[key] = flow
@@ -222,12 +228,13 @@ def _carrier_keys(entry: SipEntry | MsrpEntry) -> Iterator[_Key]:
         yield "line", _line(entry)
 
 
-def _cpim_keys(item: CpimItem) -> Iterator[_Key]:
-    if item.message_id:
-        yield "imdn", item.message_id
-    for imdn in item.imdns:
-        if imdn.message_id:
-            yield "imdn", imdn.message_id
+def _cpim_keys(entry: SipEntry | MsrpEntry) -> Iterator[_Key]:
+    for item in entry.bodies:
+        if item.message_id:
+            yield "imdn", item.message_id
+        for imdn in item.imdns:
+            if imdn.message_id:
+                yield "imdn", imdn.message_id
 
 
 def _file_keys(description: Description) -> Iterator[_Key]:
@@ -258,17 +265,12 @@ def _act_of(entry: SipEntry) -> Act:
 
 def _describe(flow: UserFlow, request: SipEntry) -> None:
     """Who a flow is between and what it is about, as its opening request tells."""
-    if not flow.ends and not any(item.is_notification for item in request.bodies):
-        flow.ends = _ends(request, flow.act)
+    from_, to = request.from_, request.to
+    notifies = any(item.is_notification for item in request.bodies)
+    if not flow.caller and from_ is not None and to is not None and not notifies:
+        flow.caller, flow.callee = _shown(from_.uri), _shown(to.uri)
     if not flow.detail:
         flow.detail = _detail(request, flow.act)
-
-
-def _ends(request: SipEntry, act: Act) -> str:
-    from_, to = request.from_, request.to
-    if act in _ONE_SIDED:
-        return _shown(to.uri) if to else ""
-    return f"{_shown(from_.uri)} to {_shown(to.uri)}" if from_ and to else ""
 
 
 def _detail(request: SipEntry, act: Act) -> str:
@@ -293,10 +295,6 @@ def _shown(uri: Uri) -> str:
 
 def _address(uri: Uri) -> str:
     return f"{uri.user or ''}@{uri.host}".lower()
-
-
-def _place(item: Item) -> int:
-    return 0 if isinstance(item, EventItem) else item.place
 
 
 def _line(entry: SipEntry | MsrpEntry) -> object:

@@ -19,6 +19,7 @@ from harness.sip.message import Request, Response
 from harness.verify.finding import Party
 
 if TYPE_CHECKING:
+    from harness.verify.flows import UserFlow
     from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
     from harness.verify.negotiation_items import Description
 
@@ -88,6 +89,8 @@ class SipEntry:
     """The session description it carries."""
     follows: SipEntry | None = None
     """Octets that are no message: the message with a body that they come right behind in their stream."""
+    flow: UserFlow | None = None
+    """The user-level act it is part of, as known when it came (flows.py)."""
     role: Callable[[SipEntry], Party] = field(default=lambda entry: Party.UNKNOWN, repr=False)
 
     layer = Layer.SIP

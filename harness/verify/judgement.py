@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.cpm.profiles import Profile
 from harness.verify.engine import Verifier
 from harness.verify.finding import Finding, Open, Party, Verdict, verdict
+from harness.verify.flows import UserFlow
+from harness.verify.party_names import NamedParty
+from harness.verify.transcript import Transcript
 
 JUDGED = (Party.HANDSET, Party.NETWORK)
 """The parties that have a verdict each."""
@@ -17,7 +20,9 @@ JUDGED = (Party.HANDSET, Party.NETWORK)
 class Judgement:
     """What the verifier says about one timeline. name: the capture's file name, or the test.
 
-    notices: what a reader has to know of the capture itself, such as that it is cut short.
+    notices: what a reader has to know of the capture itself, such as that it is cut short. parties, flows:
+    who took part, and the user-level acts, in order; exercised: by flow, the rules that applied in it.
+    transcript: the messages, for a report that shows them.
     """
 
     name: str
@@ -26,12 +31,27 @@ class Judgement:
     open: tuple[Open, ...]
     judged: int
     notices: tuple[str, ...] = ()
+    parties: tuple[NamedParty, ...] = ()
+    flows: tuple[UserFlow, ...] = ()
+    exercised: Mapping[UserFlow, Sequence[str]] = field(default_factory=dict)
+    transcript: Transcript | None = None
 
     @classmethod
     def of(cls, name: str, verifier: Verifier, notices: Iterable[str] = ()) -> Judgement:
         """The state of a verifier after its last judge()."""
-        found = tuple(verifier.findings)
-        return cls(name, verifier.profile, found, tuple(verifier.open), verifier.judged, tuple(notices))
+        flows = tuple(verifier.flows.all())
+        return cls(
+            name=name,
+            profile=verifier.profile,
+            findings=tuple(verifier.findings),
+            open=tuple(verifier.open),
+            judged=verifier.judged,
+            notices=tuple(notices),
+            parties=tuple(verifier.names.all()),
+            flows=flows,
+            exercised={flow: verifier.exercised_in(flow) for flow in flows},
+            transcript=verifier.transcript,
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -41,6 +61,16 @@ class Judgement:
     def verdict_of(self, party: Party | None) -> Verdict:
         """The same for one party alone: a finding is against the sender of its message."""
         return verdict(self.findings, party) if self.judged else Verdict.INCONC
+
+    def of_party(self, party: NamedParty) -> tuple[Finding, ...]:
+        """The findings against one handset or network element."""
+        return tuple(
+            finding for finding in self.findings if finding.whose is not None and finding.whose.final is party
+        )
+
+    def verdict_of_named(self, party: NamedParty) -> Verdict:
+        """The verdict on one handset or network element."""
+        return verdict(self.of_party(party)) if party.judged or self.of_party(party) else Verdict.INCONC
 
 
 def overall(judgements: Sequence[Judgement]) -> Verdict:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 _HEADER = re.compile(
-    rb"^(?:(?:proxy-)?authorization|(?:proxy-)?authentication-info|(?:www|proxy)-authenticate)[ \t]*:"
+    rb"^(?:(?:proxy-)?authentication-info[ \t]*:|[\w-]{1,40}[ \t]*:\s*(?:digest|basic|bearer)\s)"
     rb"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
     re.IGNORECASE | re.MULTILINE,
 )
+"""Credentials and challenges by their scheme, so that a misspelt header gives nothing away."""
 _VALUE = re.compile(
     rb"\b(?:response|rspauth|auts|ik|ck|password)\s*=\s*(?P<secret>\"[^\"\r\n]*\"?|[^\s,;\"]+)", re.IGNORECASE
 )

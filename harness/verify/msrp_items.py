@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.errors import MsrpSyntaxError
 from harness.evidence.timeline import Address, Layer, Packet, Transport
@@ -14,6 +15,9 @@ from harness.msrp.uri import MsrpUri, parse_path
 from harness.verify.finding import Party
 from harness.verify.items import CpimItem, Dialog, SipEntry
 from harness.verify.negotiation_items import MsrpEnd, MsrpSession
+
+if TYPE_CHECKING:
+    from harness.verify.flows import UserFlow
 
 Span = tuple[Packet, int, int]  # from one octet of a packet up to another
 
@@ -93,6 +97,8 @@ class MsrpEntry:
     part_of: ChunkedMessage | None = None
     """SENDs with a Message-ID: the message they are a chunk of. REPORTs: the one they report on."""
     bodies: list[CpimItem] = field(default_factory=list)
+    flow: UserFlow | None = None
+    """The user-level act it is part of, as known when it came (flows.py)."""
     role: Callable[[MsrpEntry], Party] = field(default=lambda entry: Party.UNKNOWN, repr=False)
 
     @property

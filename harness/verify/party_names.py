@@ -1,7 +1,7 @@
 """Whose message it is by name: a handset by IMEI or identity, a network element by its product and address.
 
 Learns from what messages say of themselves (RFC 7254 IMEI in +sip.instance, RFC 3261 User-Agent and Server,
-RFC 3455 P-Associated-URI). What is learnt later counts for what was said before: a name is asked for at the
+RFC 7315 P-Associated-URI). What is learnt later counts for what was said before: a name is asked for at the
 end. parties.py tells which side an address is on; here its members are told apart.
 """
 
@@ -16,9 +16,9 @@ from harness.evidence.timeline import Address
 from harness.sip.headers import NameAddr
 from harness.verify.comparison import party_of, uri_of
 from harness.verify.finding import Party
-from harness.verify.items import CpimItem, EventItem, Item, SipEntry
-from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
-from harness.verify.negotiation_items import Description
+from harness.verify.items import Item, SipEntry
+from harness.verify.messages import message_of
+from harness.verify.msrp_items import MsrpEntry
 from harness.verify.parties import normal_host
 
 MOST_NAMED = 2000
@@ -160,20 +160,22 @@ class PartyNames:
             instance = self._now_known(key)
             if instance:
                 self._handset(instance).take_in(party)
-            elif key[0] == "element" and not key[2] and len(self._products.get(key[1], ())) == 1:
-                (product,) = self._products[key[1]]
-                self._element(key[1], product).take_in(party)
-            elif key[0] == "place" and len(known := self._identities_at.get(key[1], ())) == 1:
-                (identity,) = known
-                self._by_identity(identity).take_in(party)
+            elif key[0] == "element" and not key[2]:
+                product = _only(self._products.get(key[1]))
+                if product:
+                    self._element(key[1], product).take_in(party)
+            elif key[0] == "place":
+                identity = _only(self._identities_at.get(key[1]))
+                if identity:
+                    self._by_identity(identity).take_in(party)
 
     def _now_known(self, key: tuple[str, ...]) -> str:
         """The instance that what stood for a handset is known by now."""
-        known = {"identity": self._of_identity, "place": self._of_address}.get(key[0], {}).get(key[1], ())
-        return next(iter(known)) if len(known) == 1 else ""
+        known = {"identity": self._of_identity, "place": self._of_address}.get(key[0], {})
+        return _only(known.get(key[1]))
 
     def _of(self, item: Item, party: Party, by_sender: bool) -> NamedParty:
-        message = _message(item)
+        message = message_of(item)
         if message is None:
             return self._own_handset()
         address = message.source if by_sender else message.destination
@@ -192,9 +194,8 @@ class PartyNames:
     def _own_handset(self) -> NamedParty:
         """Whose driver it was: a timeline of a lab with one handset leaves no doubt."""
         known = {instance for instances in self._of_address.values() for instance in instances}
-        if len(known) == 1:
-            return self._handset(next(iter(known)))
-        return self._get(Party.HANDSET, "driven", "")
+        instance = _only(known)
+        return self._handset(instance) if instance else self._get(Party.HANDSET, "driven", "")
 
     def _find_handset(self, message: SipEntry | MsrpEntry, address: Address, own: bool) -> NamedParty:
         entry = message if isinstance(message, SipEntry) else _set_up_by(message)
@@ -208,11 +209,11 @@ class PartyNames:
         here = self._of_address.get(place, set())
         for identity in identities:
             known = self._of_identity.get(identity, set())
-            chosen = known if len(known) == 1 else known & here
-            if len(chosen) == 1:
-                return self._handset(next(iter(chosen)), identity)
-        if not identities and len(here) == 1:
-            return self._handset(next(iter(here)))
+            chosen = _only(known) or _only(known & here)
+            if chosen:
+                return self._handset(chosen, identity)
+        if not identities and _only(here):
+            return self._handset(_only(here))
         return self._by_identity(identities[0]) if identities else self._get(Party.HANDSET, "place", place)
 
     def _handset(self, instance: str, identity: str = "") -> NamedParty:
@@ -244,16 +245,6 @@ class PartyNames:
         return found.final
 
 
-def _message(item: Item) -> SipEntry | MsrpEntry | None:
-    if isinstance(item, EventItem):
-        return None
-    if isinstance(item, CpimItem):
-        return item.carrier
-    if isinstance(item, Description):
-        return item.entry
-    return item.last if isinstance(item, ChunkedMessage) else item
-
-
 def _set_up_by(message: MsrpEntry) -> SipEntry | None:
     """The SIP message that tells who the handset in an MSRP session is: its own, else the far side's."""
     if message.session is None:
@@ -269,10 +260,8 @@ def _identities(entry: SipEntry) -> Iterator[str]:
     What the handset asked has it in From, and so have the answers; what it was asked has it in To.
     """
     request = entry if entry.request is not None else entry.transaction.request if entry.transaction else None
-    if request is not None:
-        by_handset = request.sender is Party.HANDSET
-    else:
-        by_handset = entry.sender is Party.NETWORK  # an answer of the network: to the handset's request
+    asked_by = request.sender if request is not None else entry.sender.other
+    by_handset = asked_by is Party.HANDSET
     names = ("P-Preferred-Identity", "From") if by_handset else ("P-Called-Party-ID", "To")
     source = request if request is not None else entry
     for name in names:
@@ -313,6 +302,11 @@ def _shown_identity(identity: str) -> str:
 def _remember(known: dict[str, None], value: str) -> None:
     if len(known) < _MOST_OF_EACH:
         known.setdefault(value)
+
+
+def _only(values: set[str] | None) -> str:
+    """The one of them, "" when there is none or more."""
+    return next(iter(values)) if values is not None and len(values) == 1 else ""
 
 
 def _put(known: dict[str, set[str]], key: str, value: str) -> None:

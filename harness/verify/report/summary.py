@@ -15,6 +15,11 @@ def clock(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 finding", "3 findings"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def place(finding: Finding) -> str:
     """Header and octet: "Contact at octet 747"."""
     where = finding.where

@@ -1,0 +1,81 @@
+"""The line a finding is about, and the octets in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.verify.engine import Verifier
+from harness.verify.excerpt import excerpt_of
+from harness.verify.visible import visible, visible_text
+
+
+def found(script, rule, profile="ietf"):
+    verifier = Verifier(profile)
+    return next(finding for finding in verifier.judge(script.timeline()) if finding.rule == rule)
+
+
+def marked(excerpt):
+    return excerpt.text[excerpt.start : excerpt.end]
+
+
+def test_the_quoted_part_of_a_header_is_marked(flow):
+    excerpt = found(flow("pager_mo").line(0, "Contact: <sip:me@10.0.0.5>"), "pager.no-contact").excerpt
+    assert excerpt.text == "Contact: <sip:me@10.0.0.5>"
+    assert marked(excerpt) == "<sip:me@10.0.0.5>"
+    assert excerpt.line == 2
+
+
+def test_octets_are_counted_from_the_start_of_the_message(flow):
+    script = flow("pager_mo").line(0, "Contact: <sip:me@10.0.0.5>")
+    excerpt = found(script, "pager.no-contact").excerpt
+    octets = script.steps[0].text.encode()
+    assert octets[excerpt.octet : excerpt.octet + excerpt.octets] == b"<sip:me@10.0.0.5>"
+
+
+def test_what_is_missing_shows_the_start_line_and_marks_nothing(flow):
+    excerpt = found(flow("pager_mo").without(0, "Max-Forwards"), "sip.max-forwards.present").excerpt
+    assert excerpt.line == 1 and excerpt.text.startswith("MESSAGE ") and marked(excerpt) == ""
+
+
+def test_a_header_inside_cpim_is_found_by_its_name(flow):
+    verifier = Verifier()
+    script = flow("pager_mo")
+    verifier.judge(script.timeline())
+    item = verifier.assembly.cpim_items()[0]
+    excerpt = excerpt_of(item, "imdn.Message-ID", None, item.message_id)
+    assert excerpt.text.startswith("imdn.Message-ID:") and marked(excerpt) == item.message_id
+    octets = script.steps[0].text.encode()
+    assert octets[excerpt.octet :].startswith(item.message_id.encode())
+    assert octets[: excerpt.octet].count(b"\n") == excerpt.line - 1
+
+
+def test_a_long_line_is_kept_round_the_mark_only(flow):
+    script = flow("pager_mo").line(0, f"Contact: <sip:{'x' * 5000}@10.0.0.5>")
+    excerpt = found(script, "pager.no-contact").excerpt
+    assert len(excerpt.text) < 2000 and excerpt.after > 3000
+
+
+def test_no_secret_is_in_an_excerpt_or_what_is_quoted(flow):
+    secret = "6629fae49393a05397450978507c4ef1"
+    verifier = Verifier("ietf")
+    verifier.judge(flow("pager_mo").line(0, f'Authorizatino: Digest response="{secret}"').timeline())
+    (spelling,) = (finding for finding in verifier.findings if "Authorizatino" in finding.excerpt.text)
+    assert spelling.excerpt.text == f'Authorizatino: Digest response="{"*" * len(secret)}"'
+    assert secret not in repr([finding.as_dict() for finding in verifier.findings])
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (b"plain", "plain"),
+        ("Grüße 你好".encode(), "Grüße 你好"),
+        (b"\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        (b"\xff\xfe", "\\xff\\xfe"),
+        ("a\u202eb\u2066".encode(), "a\\u202eb\\u2066"),
+        (b"tab\there\r", "tab\\there\\r"),
+        ("\U000e0041".encode(), "\\U000e0041"),
+    ],
+)
+def test_octets_are_shown_safely(octets, text):
+    assert visible(octets) == text
+    assert visible_text(octets.decode("utf-8", "surrogateescape")) == text
