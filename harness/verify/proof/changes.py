@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.verify.proof.flows.msrp import FAR_PATH, UE_PATH, answered, send
+from harness.verify.proof.flows.msrp import FAR_PATH, UE_PATH, answered, content, ok, send
 from harness.verify.proof.script import Script, Step
 
 # The steps of chat(): the opening SEND of the handset, its text, a text of the far end.
@@ -120,6 +120,14 @@ def chunked(*sizes: int) -> list[Step]:
         steps.append(chunk(number, start, size, str(len(whole)), flag, body=whole[start - 1 : last]))
         start = last + 1
     return answered(*steps)
+
+
+def uninterrupted(seconds: float) -> list[Step]:
+    """A long chunk of the handset, which goes on for so long after a message of the far end has come."""
+    long = chunk(1, 1, 300_000, "300000", "$", end="*", body=text_of(300_000))
+    asked = content(False, "nX1kS2mP9sLw", "Nw9kQ2mP9sLw", text_of(200))
+    begun, rest = Step(True, long.text[:1000], msrp=1), Step(True, long.text[1000:], seconds, msrp=1)
+    return [begun, asked, rest, ok(long), ok(asked)]
 
 
 REPORT = (

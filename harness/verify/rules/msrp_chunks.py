@@ -5,7 +5,8 @@ from __future__ import annotations
 from harness.msrp.message import Flag
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Severity, Unverifiable, Violation
+from harness.verify.items import CpimItem
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.file_content import counts_from_file_range
 from harness.verify.rules.msrp_message import counts_delimiter
@@ -23,10 +24,13 @@ def same_over_chunks(entry: MsrpEntry, flow: Flow) -> Outcomes:
     message = entry.part_of
     if message is None or message.first is not entry:
         return
+    yield APPLIES
     before = message.again
     if before is None:
         if entry.start > 1:
             yield from _chunk_of_nothing(entry, message, flow)
+    elif _failed_before(before, message, flow):
+        return  # msrp.resend-same-id demands it
     elif before.complete and not _goes_beyond(entry, before) and not _was_refused(before):
         chunk, known = entry.body.read(_DIGEST_OCTETS), _content(before)
         alike = known == chunk if message.complete else known.startswith(chunk)
@@ -54,20 +58,52 @@ def _chunk_of_nothing(entry: MsrpEntry, message: ChunkedMessage, flow: Flow) -> 
     yield Violation(expected, f"octet {entry.start}", "Byte-Range")
 
 
+@rule("msrp.resend-same-id", on=Kind.CPIM)
+def sent_again_under_its_id(item: CpimItem, flow: Flow) -> Outcomes:
+    """A message that had no response when its session failed, sent again: its imdn.Message-ID tells."""
+    message = item.carrier.part_of if isinstance(item.carrier, MsrpEntry) else None
+    if message is None or item.message_id is None:
+        return
+    for known in flow.assembly.originals(item.message_id):
+        before = known.carrier.part_of if isinstance(known.carrier, MsrpEntry) else None
+        if before is None or before is message or before.sender is not message.sender:
+            continue
+        if known.place >= item.place or not _failed_before(before, message, flow):
+            continue
+        yield APPLIES
+        if before.message_id != message.message_id:
+            expected = f"Message-ID: {before.message_id}, as before the session failed"
+            yield Violation(expected, message.message_id, "Message-ID", item=message.first)
+
+
+def _failed_before(before: ChunkedMessage, message: ChunkedMessage, flow: Flow) -> bool:
+    """Whether the connection of a message ended without a response to it, before the other began."""
+    transaction, line = before.last.transaction, before.last.connection
+    end = flow.assembly.msrp.closed.get(line or 0)
+    answered = transaction is not None and bool(transaction.responses)
+    return (
+        not answered
+        and end is not None
+        and line != message.first.connection
+        and end.time <= message.first.began
+    )
+
+
 @rule("msrp.byte-range.required", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def range_required(entry: MsrpEntry, flow: Flow) -> Outcomes:
-    if (
-        entry.part_of is not None
-        and entry.part_of.first is not entry
-        and entry.msrp.get("Byte-Range") is None
-    ):
+    if entry.part_of is None or entry.part_of.first is entry:
+        return
+    yield APPLIES
+    if entry.msrp.get("Byte-Range") is None:
         yield Violation("Byte-Range in each chunk after the first", "none", "start line")
 
 
 @rule("msrp.byte-range.first-chunk", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def range_of_first(entry: MsrpEntry, flow: Flow) -> Outcomes:
-    first = entry.part_of is not None and entry.part_of.first is entry
-    if first and entry.msrp.get("Byte-Range") is None:
+    if entry.part_of is None or entry.part_of.first is not entry:
+        return
+    yield APPLIES
+    if entry.msrp.get("Byte-Range") is None:
         yield Violation("Byte-Range in the first chunk too", "none", "start line")
 
 
@@ -78,6 +114,7 @@ def continuity(entry: MsrpEntry, flow: Flow) -> Outcomes:
         return
     if not entry.body.size:
         return  # of nothing, the range begins at 1 (7.1.1)
+    yield APPLIES
     relayed = max(len(entry.from_path), len(before.from_path)) > 1
     severity = Severity.INFO if relayed else None
     due = before.start + before.body.size
@@ -98,6 +135,7 @@ def exact(entry: MsrpEntry, flow: Flow) -> Outcomes:
     span = entry.byte_range
     if span is None or span.end is None or not entry.has_body or entry.overrun or counts_delimiter(entry):
         return
+    yield APPLIES
     declared = span.end - span.start + 1
     if declared != entry.body.size:
         yield Violation(f"the {entry.body.size} octets of the body", f"{declared} in {span}", "Byte-Range")
@@ -105,6 +143,7 @@ def exact(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.byte-range.end-total", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def end_total(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     if not entry.has_body:
         if entry.flag is not Flag.COMPLETE:
             yield Violation("$ behind a SEND without a body", str(entry.flag), severity=Severity.INFO)
@@ -137,7 +176,10 @@ def end_total(entry: MsrpEntry, flow: Flow) -> Outcomes:
 @rule("msrp.chunk-2048", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def chunk_2048(entry: MsrpEntry, flow: Flow) -> Outcomes:
     span = entry.byte_range
-    if span is not None and span.end is not None and entry.body.size > FAIR_OCTETS:
+    if entry.body.size <= FAIR_OCTETS:
+        return
+    yield APPLIES
+    if span is not None and span.end is not None:
         expected = f"* as range-end in a chunk above {FAIR_OCTETS} octets"
         yield Violation(expected, f"{span}, {entry.body.size} octets", "Byte-Range")
 
@@ -145,11 +187,10 @@ def chunk_2048(entry: MsrpEntry, flow: Flow) -> Outcomes:
 @rule("msrp.chunk-small", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def chunk_small(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Told once for each message."""
-    if (
-        entry.part_of is not None
-        and _is_small(entry)
-        and next(filter(_is_small, entry.part_of.chunks)) is entry
-    ):
+    if entry.part_of is None or entry.flag is not Flag.MORE:
+        return
+    yield APPLIES
+    if _is_small(entry) and next(filter(_is_small, entry.part_of.chunks)) is entry:
         expected = f"chunks of {FAIR_OCTETS} octets or more, but for the last one"
         yield Violation(expected, f"{entry.body.size} octets", "Byte-Range")
 
@@ -164,7 +205,10 @@ def _is_small(entry: MsrpEntry) -> bool:
 @rule("msrp.send.interrupt", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def interrupt(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """A chunk that went on for seconds while a request of the other end waited for its response."""
-    if entry.body.size <= FAIR_OCTETS or entry.time - entry.began < _PATIENCE:
+    if entry.body.size <= FAIR_OCTETS:
+        return
+    yield APPLIES
+    if entry.time - entry.began < _PATIENCE:
         return
     for asked in reversed(flow.assembly.msrp.entries_towards(entry)):
         if asked.time < entry.began:
@@ -183,6 +227,7 @@ def reports_same(entry: MsrpEntry, flow: Flow) -> Outcomes:
     first = entry.part_of.first if entry.part_of else entry
     if entry.request is None or first.request is None or first is entry:
         return
+    yield APPLIES
     for name, own, wanted in (
         ("Success-Report", entry.request.success_report, first.request.success_report),
         ("Failure-Report", entry.request.failure_report, first.request.failure_report),
@@ -197,7 +242,10 @@ def stop_after_413(entry: MsrpEntry, flow: Flow) -> Outcomes:
         return
     before = _before(entry) or (entry.part_of.again.last if entry.part_of.again else None)
     refusal = before.transaction.final if before is not None and before.transaction else None
-    if refusal is not None and refusal.status == 413 and refusal.time + _GRACE < entry.began:
+    if refusal is None or refusal.status != 413:
+        return
+    yield APPLIES
+    if refusal.time + _GRACE < entry.began:
         text = f"octets from {entry.start} on after {refusal.label}"
         yield Violation(f"no more chunks of {entry.message_id}", text, "Message-ID")
 

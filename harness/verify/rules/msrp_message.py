@@ -11,7 +11,7 @@ from harness.msrp.message import BYTE_RANGE, IDENT, Flag
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Severity, Unverifiable, Violation
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.msrp_streams import EndLineError
 from harness.verify.rules.cross_layer import radio_switched
@@ -48,10 +48,19 @@ def start_line(entry: MsrpEntry, flow: Flow) -> Outcomes:
     yield Violation("MSRP, a transaction id, and a method or a status", shown(repr(line)), "start line", 0)
 
 
+@rule("msrp.start-line", on=Kind.MSRP)
+@rule("msrp.end-line", on=Kind.MSRP)
+@rule("msrp.message.whole", on=Kind.MSRP)
+def as_framed(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    """What the framing took for a message is one from its start line to its end-line."""
+    yield APPLIES
+
+
 @rule("msrp.tid.syntax", on=Kind.MSRP)
 def tid_syntax(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is not None and entry.response is not None:
         return  # it has to repeat that of the request
+    yield APPLIES
     if IDENT.fullmatch(entry.msrp.tid) is None:
         yield Violation(_IDENT, shown(entry.tid), "start line", 5)
 
@@ -69,6 +78,7 @@ _IDENT = "4 to 32 letters, digits or . - + % =, the first one a letter or a digi
 @rule("msrp.tid.entropy", on=Kind.MSRP_REQUEST)
 def tid_entropy(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """Told once for each sender on a connection."""
+    yield APPLIES
     if len(entry.tid) > _FEW:
         return
     requests = (known for known in flow.assembly.msrp.entries_from(entry) if known.request is not None)
@@ -82,7 +92,10 @@ def tid_entropy(entry: MsrpEntry, flow: Flow) -> Outcomes:
 @rule("msrp.tid.pattern", on=Kind.MSRP_REQUEST)
 def tid_pattern(entry: MsrpEntry, flow: Flow) -> Outcomes:
     last = list(islice(_requests_back(entry, flow), 3))
-    if len(last) > 1 and _counts_on(last[1], last[0]):
+    if len(last) < 2:
+        return
+    yield APPLIES
+    if _counts_on(last[1], last[0]):
         if len(last) < 3 or not _counts_on(last[2], last[1]):
             yield Violation(
                 "random transaction ids", f"{last[0]} after {last[1]}: a counter", "start line", 5
@@ -104,6 +117,7 @@ def tid_pattern(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.tid.unique", on=Kind.MSRP_REQUEST)
 def tid_unique(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     for known in flow.assembly.msrp.transactions_with(entry):
         other = known.request
         waits = other.request is not None and other.request.failure_report == "yes" and other.method == "SEND"
@@ -115,6 +129,7 @@ def tid_unique(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.path-first", on=Kind.MSRP)
 def path_first(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     names = [each.name.lower() for each in entry.msrp.headers]
     if names[:2] != ["to-path", "from-path"]:
         actual = ", ".join(each.name for each in entry.msrp.headers[:3]) or "none"
@@ -127,6 +142,7 @@ def path_first(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.response.flag", on=Kind.MSRP_RESPONSE)
 def response_flag(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     if entry.flag is not Flag.COMPLETE:
         yield Violation("$ at the end of a response", str(entry.flag), "body")
     if entry.has_body or entry.msrp.get("Content-Type") is not None:
@@ -154,6 +170,9 @@ def no_delimiter(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.body.delimiter-crlf", on=Kind.MSRP_REQUEST)
 def delimiter_counted(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    if not entry.has_body:
+        return
+    yield APPLIES
     if counts_delimiter(entry):
         size = entry.body.size
         yield Violation(
@@ -170,6 +189,13 @@ def counts_delimiter(entry: MsrpEntry) -> bool:
         and span.end is not None
         and (span.end - span.start + 1 == entry.body.size + 2)
     )
+
+
+@rule("msrp.end-line.not-in-body", on=Kind.MSRP_REQUEST)
+def end_line_behind_body(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    """What is left of a body that ended too early shows as octets that are no message, further down."""
+    if entry.has_body:
+        yield APPLIES
 
 
 @rule("msrp.end-line.not-in-body", on=Kind.BROKEN_MSRP)
@@ -194,6 +220,7 @@ def _goes_on(entry: MsrpEntry) -> bool:
 def content_type_last(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if not entry.has_body:
         return
+    yield APPLIES
     names = [each.name for each in entry.msrp.headers]
     if not names or names[-1].lower() != "content-type":
         given = any(name.lower() == "content-type" for name in names)
@@ -205,6 +232,7 @@ def content_type_last(entry: MsrpEntry, flow: Flow) -> Outcomes:
 def mime_without_body(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.has_body:
         return
+    yield APPLIES
     names = [each.name for each in entry.msrp.headers if each.name.lower().startswith("content-")]
     if names:
         yield Violation("no MIME header in a request without a body", ", ".join(names), names[0])
@@ -214,6 +242,7 @@ def mime_without_body(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.no-cte", on=Kind.MSRP_REQUEST)
 def no_transfer_encoding(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     value = entry.msrp.get("Content-Transfer-Encoding")
     if value is not None:
         yield Violation("content as it is, without transfer encoding", value, "Content-Transfer-Encoding")
@@ -221,6 +250,7 @@ def no_transfer_encoding(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.message-id.present", on=Kind.MSRP_REQUEST, methods=("SEND", "REPORT"))
 def message_id(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     values = entry.msrp.get_all("Message-ID")
     if len(values) > 1:
         yield Violation("one Message-ID", f"{len(values)} of them", "Message-ID")
@@ -232,13 +262,19 @@ def message_id(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.message-id.bodiless", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def message_id_bodiless(entry: MsrpEntry, flow: Flow) -> Outcomes:
-    if not entry.has_body and entry.message_id is None:
+    if entry.has_body:
+        return
+    yield APPLIES
+    if entry.message_id is None:
         yield Violation("Message-ID in a SEND without a body too", "none", "start line")
 
 
 @rule("msrp.byte-range.syntax", on=Kind.MSRP)
 def byte_range_syntax(entry: MsrpEntry, flow: Flow) -> Outcomes:
     values = entry.msrp.get_all("Byte-Range")
+    if not values:
+        return
+    yield APPLIES
     if len(values) > 1:
         yield Violation("one Byte-Range", f"{len(values)} of them", "Byte-Range")
     for value in values[:1]:
@@ -252,7 +288,10 @@ def byte_range_syntax(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.open.empty-byte-range", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def empty_byte_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
-    if not entry.has_body and entry.start != 1:
+    if entry.has_body or entry.msrp.get("Byte-Range") is None:
+        return
+    yield APPLIES
+    if entry.start != 1:
         yield Violation(
             "a Byte-Range from 1 where there is no content, as 1-0/0", str(entry.byte_range), "Byte-Range"
         )
@@ -262,6 +301,9 @@ def empty_byte_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
 def report_values(entry: MsrpEntry, flow: Flow) -> Outcomes:
     for name, allowed in _REPORTS.items():
         values = entry.msrp.get_all(name)
+        if not values:
+            continue
+        yield APPLIES
         if len(values) > 1:
             yield Violation(f"{name} once", f"{len(values)} times", name)
         for value in values[:1]:

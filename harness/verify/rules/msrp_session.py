@@ -27,6 +27,8 @@ _SETTLED = 1.0
 """Seconds for which a path before a new offer and answer may still be in use."""
 _LAST_WORD = 1.0
 """Seconds in which a message may cross a BYE."""
+_LINE_ENDS = 4
+"""Octets a keep-alive has at most, as in RFC 5626 4.4.1."""
 CONTROL = frozenset({IMDN_TYPE, COMPOSING})
 _OPAQUE = ("multipart/encrypted", "multipart/signed", "application/pkcs7", "application/x-pkcs7")
 
@@ -40,6 +42,7 @@ def paths_match(entry: MsrpEntry, flow: Flow) -> Outcomes:
     session = entry.session
     if entry.method == "AUTH" or not entry.to_path or not entry.from_path:
         return
+    yield APPLIES
     if session is None or entry.by_caller is None:
         yield from _paths_of_nobody(entry, flow)
         return
@@ -53,6 +56,26 @@ def paths_match(entry: MsrpEntry, flow: Flow) -> Outcomes:
             yield Violation(shown(expected, 200), shown(str(path[-1]), 200), name)
         elif len(path) > 1 and named and not _uses_relays(session):
             yield Violation(f"one URI in {name}, for no SDP names a relay", str(len(path)), name)
+
+
+@rule("msrp.relay.use-path", on=Kind.MSRP_REQUEST)
+def goes_through_the_relays(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    """A request on its first hop: behind that each relay takes itself from To-Path (RFC 4976 5.1, 6.4)."""
+    own, far = entry.own_end, entry.far_end
+    if own is None or far is None or len(entry.from_path) != 1 or not far.path or not own.path:
+        return
+    due = (*own.path[-2::-1], *far.path)
+    if len(due) < 2:
+        return
+    yield APPLIES
+    if [_place(uri) for uri in entry.to_path] != [_place(uri) for uri in due]:
+        expected = f"the own relays, then the path of the SDP: {' '.join(map(str, due))}"
+        yield Violation(shown(expected, 200), shown(entry.msrp.get("To-Path") or "", 200), "To-Path")
+
+
+def _place(uri: MsrpUri) -> str:
+    """What a middlebox leaves as it is of a URI."""
+    return uri.session_id or uri.host.lower()
 
 
 def _paths_of_nobody(entry: MsrpEntry, flow: Flow) -> Outcomes:
@@ -131,6 +154,7 @@ def first_send(entry: MsrpEntry, flow: Flow) -> Outcomes:
     active = session.active_caller(entry.place)
     if active is None or entry.by_caller is None:
         return
+    yield APPLIES
     if active is not entry.by_caller:
         if _opening(entry, flow) is None and not flow.from_start:
             yield Unverifiable("the beginning of the connection was not captured")
@@ -154,6 +178,7 @@ def first_send_delay(entry: MsrpEntry, flow: Flow) -> Outcomes:
         or session.active_caller(entry.place) is not entry.by_caller
     ):
         return
+    yield APPLIES
     seconds = entry.began - max(opening.time, exchange.answer.time)
     if seconds > FIRST_SEND_SECONDS:
         expected = f"the first SEND within {FIRST_SEND_SECONDS:.0f} s of the connection and the answer"
@@ -173,7 +198,11 @@ def direction_of_opening(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if opening is None:
         if not msrp.entries_towards(entry):
             yield Unverifiable("who opened the connection was not captured")
-    elif active is not None and opened_by(opening) == entry.source and active is not entry.by_caller:
+        return
+    if active is None or opened_by(opening) != entry.source:
+        return
+    yield APPLIES
+    if active is not entry.by_caller:
         yield Violation("a connection opened by the active side", "one opened by the passive side")
 
 
@@ -183,6 +212,7 @@ def session_bound(entry: MsrpEntry, flow: Flow) -> Outcomes:
     request = entry.transaction.request if entry.transaction else None
     if request is None or entry.status != 200 or not request.to_path or not flow.from_start:
         return
+    yield APPLIES
     if request.session is None and flow.assembly.negotiations.sessions:
         yield Violation("481 for a session no SDP names", f"200 to {request.label}", "start line")
         return
@@ -216,6 +246,18 @@ def _opening(entry: MsrpEntry, flow: Flow) -> EventItem | None:
     return flow.assembly.msrp.openings.get(entry.connection or 0)
 
 
+@rule("msrp.keepalive", on=Kind.MSRP_REQUEST, methods=("SEND",))
+def keeps_alive_without_content(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    """A SEND without a body, or CRLF between messages, is none; line ends in a body are one for the user."""
+    if entry.session is None or _first(entry, flow) is entry:
+        return
+    if not entry.has_body:
+        yield APPLIES
+    elif 0 < entry.body.size <= _LINE_ENDS and not entry.body.read().strip(b"\r\n"):
+        text = f"{entry.body.size} octets of line ends as {entry.content_type or 'content'}"
+        yield Violation("a SEND without a body to keep the connection alive", text, "body")
+
+
 # -- content ------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +279,10 @@ def inner_types(message: ChunkedMessage, flow: Flow) -> Outcomes:
 
 def not_accepted(media_type: str, end: MsrpEnd, entry: MsrpEntry) -> Outcomes:
     """A root type that the receiver's SDP does not list."""
-    if end.accept_types and not _accepts(entry, media_type, end.accept_types):
+    if not end.accept_types:
+        return
+    yield APPLIES
+    if not _accepts(entry, media_type, end.accept_types):
         yield Violation(
             f"a type of accept-types: {shown(' '.join(end.accept_types))}", media_type, "Content-Type"
         )
@@ -252,6 +297,7 @@ def wrapped_not_accepted(message: ChunkedMessage) -> Outcomes:
     for media_type in inside(message):
         if media_type.startswith(_OPAQUE):
             continue
+        yield APPLIES
         if not _accepts(message.first, media_type, allowed):
             expected = f"a type of accept-types or accept-wrapped-types: {shown(' '.join(allowed))}"
             yield Violation(
@@ -321,6 +367,7 @@ def direction(message: ChunkedMessage, flow: Flow) -> Outcomes:
     types = {message.content_type, *inside(message)}
     if own is None or far is None or types & CONTROL:
         return
+    yield APPLIES
     if not own.direction.sends or not far.direction.receives:
         text = f"{own.direction} of the sender, {far.direction} of the receiver"
         yield Violation("content only in a direction that was negotiated", text, "body", item=message.first)
@@ -328,7 +375,10 @@ def direction(message: ChunkedMessage, flow: Flow) -> Outcomes:
 
 @rule("msrp.close-after-bye", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def after_bye(entry: MsrpEntry, flow: Flow) -> Outcomes:
-    for bye in entry.dialog.byes if entry.dialog else ():
+    if entry.dialog is None:
+        return
+    yield APPLIES
+    for bye in entry.dialog.byes:
         answer = bye.transaction.final if bye.transaction else None
         over = bye.time if bye.sender is entry.sender else answer.time if answer else None
         if over is not None and over + _LAST_WORD < entry.began:

@@ -11,7 +11,7 @@ from harness.msrp.uri import MsrpUri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.cross_layer import radio_switched
@@ -26,6 +26,7 @@ _AT_ONCE = 10.0
 
 @rule("msrp.response.tid", on=Kind.MSRP_RESPONSE)
 def response_tid(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     if entry.transaction is not None or entry.amid:
         return
     if not flow.from_start:
@@ -44,6 +45,7 @@ def response_tid(entry: MsrpEntry, flow: Flow) -> Outcomes:
 def response_paths(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None:
         return
+    yield APPLIES
     request = entry.transaction.request
     back = request.from_path if request.method not in ("SEND", "REPORT") else request.from_path[:1]
     if back:
@@ -71,8 +73,31 @@ def _of_another_hop(entry: MsrpEntry, request: MsrpEntry) -> bool:
 
 @rule("msrp.response.codes", on=Kind.MSRP_RESPONSE)
 def response_codes(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     if entry.status not in COMMENTS:
         yield Violation("a status that is defined", str(entry.status), "start line")
+
+
+@rule("msrp.response.extra-headers", on=Kind.MSRP_RESPONSE)
+def repeats_what_it_answers(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    """The grammar lets any header into a response, and asks for none beside the paths (9)."""
+    request = entry.transaction.request if entry.transaction is not None else None
+    if request is None:
+        return
+    given = entry.msrp.get("Message-ID")
+    if given is not None:
+        yield APPLIES
+        if given != request.message_id:
+            yield Violation(f"Message-ID: {request.message_id}, as in {request.label}", given, "Message-ID")
+    span = entry.byte_range
+    if span is None:
+        return
+    yield APPLIES
+    asked = request.byte_range
+    if asked is not None and any(
+        None not in pair and pair[0] != pair[1] for pair in zip(span, asked, strict=True)
+    ):
+        yield Violation(f"Byte-Range: {asked}, as in {request.label}", str(span), "Byte-Range")
 
 
 @rule("msrp.response.required", on=Kind.MSRP_REQUEST, methods=("SEND",), after=ANSWER_SECONDS, receiver=True)
@@ -80,6 +105,7 @@ def response_required(entry: MsrpEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if entry.request is None or entry.request.failure_report != "yes" or transaction is None:
         return
+    yield APPLIES
     if transaction.responses or _is_over(entry, flow):
         return
     if radio_switched(flow, entry.began - flow.settings.cell_tolerance, entry.time + ANSWER_SECONDS):
@@ -93,6 +119,7 @@ def response_unwanted(entry: MsrpEntry, flow: Flow) -> Outcomes:
     transaction = entry.transaction
     if transaction is None or transaction.request.request is None or transaction.method != "SEND":
         return
+    yield APPLIES
     asked = transaction.request.request.failure_report
     if asked == "no" or (asked == "partial" and entry.status == 200):
         expected = "no response" if asked == "no" else "no 200"
@@ -109,6 +136,7 @@ def response_unwanted(entry: MsrpEntry, flow: Flow) -> Outcomes:
 def latency(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if entry.transaction is None or entry.transaction.method != "SEND":
         return
+    yield APPLIES
     seconds = entry.time - entry.transaction.request.time
     if seconds > _AT_ONCE:
         yield Violation("a response at once", f"after {seconds:.1f} s", "start line")
@@ -116,6 +144,7 @@ def latency(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.report.form", on=Kind.MSRP_REQUEST, methods=("REPORT",))
 def report_form(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     for name in ("Success-Report", "Failure-Report"):
         if entry.msrp.get(name) is not None:
             yield Violation(f"no {name} in a REPORT", entry.msrp.get(name) or "", name)
@@ -136,7 +165,10 @@ def report_form(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 @rule("msrp.report.byte-range", on=Kind.MSRP_REQUEST, methods=("REPORT",))
 def report_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
-    if _is_success(entry) and entry.msrp.get("Byte-Range") is None:
+    if not _is_success(entry):
+        return
+    yield APPLIES
+    if entry.msrp.get("Byte-Range") is None:
         yield Violation("Byte-Range in a success REPORT", "none", "start line")
 
 
@@ -149,6 +181,7 @@ def only_if_asked(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if message is None or message.first.request is None:
         yield Unverifiable(f"the message {entry.message_id} it reports on was not captured")
         return
+    yield APPLIES
     asked = [chunk.request for chunk in message.chunks if chunk.request is not None]
     if success and all(chunk.success_report != "yes" for chunk in asked):
         yield Violation(
@@ -169,6 +202,7 @@ def no_response(entry: MsrpEntry, flow: Flow) -> Outcomes:
 @rule("msrp.report.no-response", on=Kind.MSRP_REQUEST, methods=("REPORT",))
 def no_report(entry: MsrpEntry, flow: Flow) -> Outcomes:
     """A REPORT on a message of its own sender answers the REPORT on it."""
+    yield APPLIES
     if entry.part_of is not None or entry.session is None:
         return
     for known in reversed(flow.assembly.msrp.messages):
@@ -186,7 +220,10 @@ def report_coverage(bye: SipEntry, flow: Flow) -> Outcomes:
             asked = message.first.request
             if asked is None or asked.success_report != "yes" or not message.complete or taken is None:
                 continue
-            if taken.time + _REPORTED > bye.time or _covered(message):
+            if taken.time + _REPORTED > bye.time:
+                continue
+            yield APPLIES
+            if _covered(message):
                 continue
             expected = f"success reports on all {message.total} octets of {message.label}"
             yield Violation(expected, f"{len(message.reports)} REPORTs", item=taken)

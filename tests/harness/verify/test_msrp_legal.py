@@ -24,7 +24,6 @@ from harness.verify.proof.changes import (
     text_of,
 )
 from harness.verify.proof.flows.msrp import (
-    FAR_PATH,
     answered,
     chat,
     closed,
@@ -120,21 +119,6 @@ def test_what_the_documents_allow_is_no_finding(change: Change):
     measured_sdp(script).wait(40)
     for profile in Profile:
         assert complaints(found(script, profile)) == []
-
-
-RELAY = "msrp://relay.example.org:2855/jUi787sQ2wE4rT6yU8iO;tcp"
-
-
-def test_a_relay_stands_in_the_paths():
-    """RFC 4976 5.1, 6.4: requests name the whole path, responses go back one hop."""
-    script = chat().everywhere(f"a=path:{FAR_PATH}", f"a=path:{RELAY} {FAR_PATH}", 3)
-    for index in range(6, 20, 2):
-        asked, reply = script.steps[index], script.steps[index + 1]
-        name, back = ("To-Path", "From-Path") if asked.handset else ("From-Path", "To-Path")
-        script.change(index, text=asked.text.replace(f"{name}: {FAR_PATH}", f"{name}: {RELAY} {FAR_PATH}"))
-        script.change(index + 1, text=reply.text.replace(f"{back}: {FAR_PATH}", f"{back}: {RELAY}"))
-    for profile in Profile:
-        assert complaints(found(measured_sdp(script), profile)) == []
 
 
 def test_tls_may_let_the_passive_side_speak_first():

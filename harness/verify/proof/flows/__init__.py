@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.verify.proof.flows.chunks import CHUNK_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.media import MEDIA_FLOWS
-from harness.verify.proof.flows.msrp import chat
+from harness.verify.proof.flows.msrp import MSRP_FLOWS
 from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
 from harness.verify.proof.flows.refusals import REFUSAL_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
@@ -16,7 +17,8 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **SIP_FLOWS,
     **MEDIA_FLOWS,
     **GROUP_FLOWS,
-    "chat": chat,
+    **MSRP_FLOWS,
+    **CHUNK_FLOWS,
     **NEGOTIATION_FLOWS,
     **REFUSAL_FLOWS,
 }

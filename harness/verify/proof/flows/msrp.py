@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -97,3 +98,87 @@ def chat() -> Script:
     )
     bye = in_dialog("BYE", 2, "bye", 'Reason: SIP;cause=200;text="Call completed"', "Supported: timer")
     return Script([*setup.steps[:5], opened(), *messages, bye, answer(bye, "200 OK", ""), closed()])
+
+
+RELAY = "msrp://relay.example.org:2855/jUi787sQ2wE4rT6yU8iO;tcp"
+
+
+def relayed_chat() -> Script:
+    """The chat through a relay of the network: requests name the whole path, responses go back one hop.
+
+    RFC 4976 5.1, 6.4.
+    """
+    script = chat()
+    script.sub(3, f"a=path:{FAR_PATH}", f"a=path:{RELAY} {FAR_PATH}")
+    for index in range(6, 20, 2):
+        asked, reply = script.steps[index], script.steps[index + 1]
+        name, back = ("To-Path", "From-Path") if asked.handset else ("From-Path", "To-Path")
+        script.change(index, text=asked.text.replace(f"{name}: {FAR_PATH}", f"{name}: {RELAY} {FAR_PATH}"))
+        script.change(index + 1, text=reply.text.replace(f"{back}: {FAR_PATH}", f"{back}: {RELAY}"))
+    return script
+
+
+def reported_chat() -> Script:
+    """The chat, the handset's text (8) with a success report (10)."""
+    script = chat()
+    text = script.steps[8].text.replace("Content-Type", "Success-Report: yes\r\nContent-Type", 1)
+    octets = "1-319/319"
+    lines = ["Message-ID: Ue1kQ2mP9sLw", f"Byte-Range: {octets}", "Status: 000 200 OK"]
+    return (
+        script.change(8, text=text)
+        .insert(10, request("REPORT", False, "rX4kW2mP9sLw", *lines))
+        .change(21, after=3.0)
+    )
+
+
+def _replaced(text: str, *changes: tuple[str, str]) -> str:
+    for old, new in changes:
+        text = text.replace(old, new)
+    return text
+
+
+def resent_chat() -> Script:
+    """The text of the handset (8) has no response when the connection ends (9): a new offer (10) and answer
+    make the session anew, over another connection, and the text is sent again (15) under its ids.
+    """
+    script, refresh = chat(), session_mo().steps[5:7]
+    ids = (("k3Jx8Qw2Zr7Lt5Yv9Bn1", "h8Fd2Sa6Pq0Wm4Ec9Xz5"), ("p4Mz6Hs8Dc2Vf0Gk7Ja3", "w2Rt9Yb4Nc7Lx1Vq6Ks8"))
+    again = [
+        replace(step, msrp=2, text=_replaced(step.text, *ids, ("0pEn7kQ2mP9s", "1pEn7kQ2mP9s")))
+        for step in script.steps[6:20]
+    ]
+    for index, step in enumerate(again):
+        tid = step.text.split(" ")[1]
+        again[index] = replace(step, text=step.text.replace(tid, f"{tid[:-2]}Zq"))
+    bye = [
+        replace(step, text=step.text.replace("CSeq: 2 BYE", "CSeq: 3 BYE")) for step in script.steps[20:22]
+    ]
+    script.steps[9:] = [
+        closed(),
+        *refresh,
+        replace(opened(), msrp=2),
+        *again,
+        *bye,
+        replace(closed(), msrp=2),
+    ]
+    for index, source in ((10, 0), (11, 3)):
+        description = script.steps[source].text.partition("\r\n\r\n")[2]
+        script.line(index, "Content-Type: application/sdp")
+        script.body(index, _replaced(description, *ids, ("o=- 1 1", "o=- 1 2")))
+    return script
+
+
+def kept_alive_chat() -> Script:
+    """The chat with CRLF (20) and a SEND without a body (21) before its end."""
+    script = chat()
+    empty = send(True, "kX1kS2mP9sLw", "Message-ID: 2pEn7kQ2mP9s", "Byte-Range: 1-0/0")
+    return script.insert(20, Step(True, "\r\n\r\n", msrp=1)).insert(21, empty).insert(22, ok(empty))
+
+
+MSRP_FLOWS: dict[str, Callable[[], Script]] = {
+    "chat": chat,
+    "relayed_chat": relayed_chat,
+    "reported_chat": reported_chat,
+    "resent_chat": resent_chat,
+    "kept_alive_chat": kept_alive_chat,
+}
