@@ -164,6 +164,10 @@ class Flows:
         return list(self._flows)
 
     def _of_sip(self, entry: SipEntry) -> UserFlow:
+        known = self._by_key.get(("call", entry.call_id)) if _tells_nothing_new(entry) else None
+        return known.final if known is not None else self._linked(entry)
+
+    def _linked(self, entry: SipEntry) -> UserFlow:
         keys = [*_carrier_keys(entry), *_cpim_keys(entry), *self._focus_keys(entry)]
         if entry.description is not None:
             keys += _file_keys(entry.description)
@@ -213,6 +217,16 @@ class Flows:
         for key in keys:
             self._by_key[key] = flow
         return flow
+
+
+def _tells_nothing_new(entry: SipEntry) -> bool:
+    """An answer, or a request in a dialog, that ties its flow to no other."""
+    inside = entry.response is not None or bool(entry.to_tag)
+    return inside and not entry.bodies and b"isfocus" not in entry.raw and not _offers(entry)
+
+
+def _offers(entry: SipEntry) -> bool:
+    return entry.request is not None and entry.description is not None
 
 
 def _carrier_keys(entry: SipEntry | MsrpEntry) -> Iterator[_Key]:

@@ -25,6 +25,8 @@ MOST_NAMED = 2000
 """Parties named one by one; a load test has more, which share a name then."""
 _MOST_OF_EACH = 4
 """Identities and addresses that are remembered of a party to be shown."""
+_MOST_LINES = 1024
+"""Connections whose ends are remembered: a transfer has a million chunks, all of one party."""
 _IMEI = re.compile(r"<?urn:gsma:imei:(\d{8}-\d{6}(?:-\d)?)", re.IGNORECASE)
 _UNNAMED = frozenset({"anonymous", "unavailable"})
 
@@ -96,6 +98,7 @@ class PartyNames:
         self._of_address: dict[str, set[str]] = defaultdict(set)
         self._identities_at: dict[str, set[str]] = defaultdict(set)
         self._products: dict[str, set[str]] = defaultdict(set)
+        self._in_sessions: dict[tuple[Address, Address, bool], tuple[object, Party, NamedParty]] = {}
 
     def learn(self, entry: SipEntry) -> None:
         """Take in what a message says of its sender, and the network's answer of who is registered."""
@@ -176,6 +179,19 @@ class PartyNames:
 
     def _of(self, item: Item, party: Party, by_sender: bool) -> NamedParty:
         message = message_of(item)
+        if not isinstance(message, MsrpEntry) or message.session is None:
+            return self._find(message, party, by_sender)
+        line = message.source, message.destination, by_sender
+        known = self._in_sessions.get(line)
+        if known is not None and known[0] is message.session and known[1] is party:
+            return known[2].final
+        found = self._find(message, party, by_sender)
+        if len(self._in_sessions) >= _MOST_LINES:
+            self._in_sessions.clear()
+        self._in_sessions[line] = message.session, party, found
+        return found
+
+    def _find(self, message: SipEntry | MsrpEntry | None, party: Party, by_sender: bool) -> NamedParty:
         if message is None:
             return self._own_handset()
         address = message.source if by_sender else message.destination
