@@ -205,6 +205,14 @@ def doctor(
     raise typer.Exit(0 if all(check.ok for check in checks) else ExitCode.INFRA)
 
 
+def _show_schema(wanted: bool) -> None:
+    if wanted:
+        from harness.verify.report.as_json import schema
+
+        print(schema(), end="")
+        raise typer.Exit
+
+
 @app.command()
 def verify(
     captures: Annotated[list[Path], typer.Argument(help="pcap or pcapng files.", metavar="CAPTURE")],
@@ -214,6 +222,15 @@ def verify(
     profile: Annotated[Profile, typer.Option(help="Profile that findings are judged under.")] = (
         DEFAULT_PROFILE
     ),
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            help="Print the JSON Schema of --format json and end.",
+            is_eager=True,
+            callback=_show_schema,
+        ),
+    ] = False,
     color: Annotated[
         bool | None,
         typer.Option("--color/--no-color", help="Colour of text (default: on a terminal, unless NO_COLOR)."),

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from harness.evidence.capture import capture_octets
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
@@ -192,6 +193,13 @@ def test_the_json_of_a_verdict(rcslab):
     keys = {"rule", "severity", "confidence", "party", "message", "where", "expected", "actual", "clause"}
     assert all(finding.keys() >= keys for finding in found["findings"])
     assert all(isinstance(finding["where"], dict) for finding in found["findings"])
+
+
+def test_the_schema_of_the_json_is_printed_and_takes_it(rcslab):
+    schema = rcslab("verify", "--schema")
+    assert schema.code == 0
+    found = json.loads(rcslab("verify", "--format", "json", SEED).out)
+    Draft202012Validator(json.loads(schema.out)).validate(found)
 
 
 def test_every_format_is_well_formed(rcslab):

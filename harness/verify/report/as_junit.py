@@ -1,52 +1,114 @@
-"""Findings as JUnit XML, as pipelines read it."""
+"""Findings as JUnit XML, as pipelines read it (the form of Jenkins' xUnit plugin)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from harness.verify.finding import Finding, Party, Verdict
+from harness.verify.finding import INTERNAL, Finding, Open, Party, Verdict
 from harness.verify.judgement import Judgement
 from harness.verify.report.printable import printable
 
 
+@dataclass(slots=True)
+class _Case:
+    """A rule and who it is about."""
+
+    whose: str
+    rule: str
+    findings: list[Finding] = field(default_factory=list)
+    undecided: list[Open] = field(default_factory=list)
+
+    @property
+    def fails(self) -> bool:
+        return any(finding.fails for finding in self.findings)
+
+    @property
+    def skipped(self) -> str:
+        """Why nothing is said, "" when something is: a rule that broke, or one that could not be decided."""
+        if self.rule == INTERNAL:
+            return self.findings[0].message
+        return "" if self.findings else self.undecided[0].why
+
+
 def to_junit(judgements: Sequence[Judgement]) -> str:
-    """A suite per capture, a case per violated rule and party; only what fails a run is a failure."""
-    root = ElementTree.Element("testsuites")
+    """A suite per capture, a case per rule and party that has something to say.
+
+    Only what fails a run is a failure; other findings are the output of a case that passes. What could not be
+    decided is skipped, with the reason.
+    """
+    root = ElementTree.Element("testsuites", name="rcslab verify")
     for judgement in judgements:
-        suite = ElementTree.SubElement(root, "testsuite", name=judgement.name)
-        cases = _cases(judgement.findings)
-        for (party, rule), findings in cases:
-            _junit_case(suite, party, rule, findings)
-        if not cases:
-            case = ElementTree.SubElement(suite, "testcase", classname="rcslab", name="all rules")
-            if judgement.verdict is not Verdict.PASS:
-                ElementTree.SubElement(case, "skipped", message="nothing to judge")
-        if judgement.notices:
-            notices = ElementTree.SubElement(suite, "system-out")
-            notices.text = printable("\n".join(judgement.notices))
-        suite.set("tests", str(len(cases) or 1))
-        suite.set("failures", str(sum(any(item.fails for item in found) for _, found in cases)))
-        suite.set("errors", str(sum(party is Party.LAB for (party, _), _ in cases)))
+        _suite(root, judgement)
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _cases(findings: Sequence[Finding]) -> list[tuple[tuple[Party, str], list[Finding]]]:
-    def key(finding: Finding) -> tuple[Party, str]:
-        return finding.party, finding.rule
+def _suite(root: ElementTree.Element, judgement: Judgement) -> None:
+    cases = _cases(judgement)
+    nothing = not cases and judgement.verdict is not Verdict.PASS
+    suite = ElementTree.SubElement(
+        root,
+        "testsuite",
+        name=printable(judgement.name),
+        tests=str(len(cases) or 1),
+        failures=str(sum(case.fails for case in cases)),
+        errors="0",
+        skipped=str(sum(bool(case.skipped) for case in cases) + nothing),
+        time="0",
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in (("profile", judgement.profile.value), ("verdict", judgement.verdict.value)):
+        ElementTree.SubElement(properties, "property", name=name, value=value)
+    for case in cases:
+        _case(suite, case)
+    if not cases:
+        element = ElementTree.SubElement(suite, "testcase", classname="rcslab", name="all rules", time="0")
+        if nothing:
+            ElementTree.SubElement(element, "skipped", message="nothing to judge")
+    if judgement.notices:
+        ElementTree.SubElement(suite, "system-out").text = printable("\n".join(judgement.notices))
 
-    return [(name, list(group)) for name, group in groupby(sorted(findings, key=key), key=key)]
+
+def _cases(judgement: Judgement) -> list[_Case]:
+    cases: dict[tuple[str, str], _Case] = {}
+
+    def case(item: Finding | Open, party: Party | None) -> _Case:
+        whose = item.whose.name if item.whose else str(party or "unknown")
+        return cases.setdefault((whose, item.rule), _Case(whose, item.rule))
+
+    for finding in judgement.findings:
+        case(finding, finding.party).findings.append(finding)
+    for undecided in judgement.open:
+        case(undecided, None).undecided.append(undecided)
+    return [cases[key] for key in sorted(cases)]
 
 
-def _junit_case(suite: ElementTree.Element, party: Party, rule: str, findings: list[Finding]) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=party.value, name=rule)
-    text = "\n".join(printable(str(finding)) for finding in findings)
-    if any(finding.fails for finding in findings):
-        failure = ElementTree.SubElement(case, "failure", message=printable(findings[0].message))
+def _case(suite: ElementTree.Element, case: _Case) -> None:
+    element = ElementTree.SubElement(
+        suite, "testcase", classname=_class_name(case.whose), name=case.rule, time="0"
+    )
+    if case.skipped:
+        ElementTree.SubElement(element, "skipped", message=printable(case.skipped))
+        return
+    text = _text(case.findings)
+    if case.fails:
+        failing = next(finding for finding in case.findings if finding.fails)
+        failure = ElementTree.SubElement(
+            element, "failure", message=printable(failing.message), type=failing.severity.value
+        )
         failure.text = text
-    elif party is Party.LAB:
-        ElementTree.SubElement(case, "error", message=printable(findings[0].message)).text = text
     else:
-        ElementTree.SubElement(case, "system-out").text = text
+        ElementTree.SubElement(element, "system-out").text = text
+
+
+def _class_name(whose: str) -> str:
+    """Readers take a dot for the end of a package: one of an address must not count as such."""
+    return printable(whose).replace(".", "_")
+
+
+def _text(findings: Iterable[Finding]) -> str:
+    return "\n".join(printable(str(finding)) for finding in findings)
