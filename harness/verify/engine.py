@@ -56,6 +56,8 @@ class VerifySettings:
 
     pager_limit: int = 1300
     icsis: frozenset[str] | None = None
+    iaris: frozenset[str] | None = None
+    """IARIs (plain URNs) of the applications the configuration enables, all of them; None when unknown."""
     from_start: bool | None = None
     ipsec: bool = False
     clock_tolerance: float = 2.0

@@ -1,19 +1,16 @@
-"""Registration rules: feature tags, instance (RFC 3840, 5626, 7255), AKA (RFC 3310), sec-agree (RFC 3329)."""
+"""Registration rules: feature tags, instance (RFC 3840, 5626, 7255), sec-agree (RFC 3329)."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-
-from harness.cpm.services import ICSI_TAG, decode_urn
+from harness.cpm.services import IARI_TAG, ICSI_TAG, decode_urn
 from harness.evidence.timeline import Layer, Transport
 from harness.sip.grammar import parse_parameters, split_list
-from harness.sip.headers import Challenge, Credentials, NameAddr
+from harness.sip.headers import NameAddr
 from harness.sip.message import Request
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, parameter_map, same_uri, shown, tag_values, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity, Violation
+from harness.verify.finding import APPLIES, Outcomes, Severity, Violation
 from harness.verify.items import EventItem, RegistrationState, SipEntry, Transaction, reading
 
 INSTANCE = "+sip.instance"
@@ -36,7 +33,6 @@ _BASE_TAGS = frozenset(
     | {"extensions", "isfocus", "language", "message", "methods", "mobility", "priority", "schemes", "text"}
     | {"type", "video"}
 )
-_AKA = ("akav1-", "akav2-")
 _SECURITY_SERVER_STATUSES = (401, 421, 494)
 _NEVER_VERIFIED = frozenset({"ACK", "CANCEL", "PRACK"})
 
@@ -46,9 +42,10 @@ Mechanism = tuple[str, dict[str, str | None]]
 @rule("reg.contact.icsi", on=Kind.REQUEST, methods=("REGISTER",))
 def contact_icsi(entry: SipEntry, flow: Flow) -> Outcomes:
     wanted = flow.settings.icsis
-    contacts = _registering(entry)
+    contacts = registering(entry)
     if wanted is None or not contacts:
         return
+    yield APPLIES
     shown_tags = frozenset().union(*(tag_values(contact.parameters, ICSI_TAG) for contact in contacts))
     missing = sorted(urn for urn in wanted if decode_urn(urn) not in shown_tags)
     if missing:
@@ -59,9 +56,24 @@ def contact_icsi(entry: SipEntry, flow: Flow) -> Outcomes:
         )
 
 
+@rule("reg.contact.iari", on=Kind.REQUEST, methods=("REGISTER",))
+def contact_iari(entry: SipEntry, flow: Flow) -> Outcomes:
+    wanted, contacts = flow.settings.iaris, registering(entry)
+    if wanted is None or not contacts:
+        return
+    yield APPLIES
+    enabled = {decode_urn(urn) for urn in wanted}
+    shown_tags = frozenset().union(*(tag_values(contact.parameters, IARI_TAG) for contact in contacts))
+    for actual, urns in (("none for", enabled - shown_tags), ("also", shown_tags - enabled)):
+        if urns:
+            expected = f"{IARI_TAG} with the IARIs the configuration enables"
+            yield Violation(expected, f"{actual} {', '.join(sorted(urns))}", "Contact")
+
+
 @rule("reg.contact.one-instance-of-tag", on=Kind.REQUEST, methods=("REGISTER",))
 def one_instance_of_tag(entry: SipEntry, flow: Flow) -> Outcomes:
     for contact in entry.contacts:
+        yield APPLIES
         for name in contact.parameters.duplicates:
             if name.startswith("+") or name in _BASE_TAGS:
                 yield Violation("each feature tag once, its values in one list", f"{name} again", "Contact")
@@ -69,14 +81,17 @@ def one_instance_of_tag(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("reg.sip-instance", on=Kind.REQUEST, methods=("REGISTER",))
 def sip_instance(entry: SipEntry, flow: Flow) -> Outcomes:
-    for contact in _uris(entry):
+    for contact in uris(entry):
         instance = contact.parameters.get(INSTANCE)
         reason = _instance_needed(entry, contact)
-        if instance is None and reason:
+        if instance is None and not reason:
+            continue
+        yield APPLIES
+        if instance is None:
             # Without it a UA with GRUU just gets none (RFC 5627 4.1).
             severity = Severity.SHOULD if reason == _FOR_GRUU else None
             yield Violation(f"{INSTANCE}, because of {reason}", "none", "Contact", severity=severity)
-        elif instance is not None and not instance.lower().startswith(_IMEI_URN) and _has_imei(entry, flow):
+        elif not instance.lower().startswith(_IMEI_URN) and _has_imei(entry, flow):
             yield Violation(
                 "the IMEI URN of a handset that has an IMEI",
                 shown(instance),
@@ -87,64 +102,19 @@ def sip_instance(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("reg.sip-instance.other-register", on=Kind.REQUEST, methods=("REGISTER",))
 def sip_instance_other(entry: SipEntry, flow: Flow) -> Outcomes:
-    for contact in _uris(entry):
-        if INSTANCE not in contact.parameters and not _instance_needed(entry, contact):
+    for contact in uris(entry):
+        if _instance_needed(entry, contact):
+            continue
+        yield APPLIES
+        if INSTANCE not in contact.parameters:
             yield Violation(INSTANCE, "none", "Contact")
-
-
-@rule("reg.aka.algorithm", on=Kind.RESPONSE, methods=("REGISTER",))
-def aka_nonce(entry: SipEntry, flow: Flow) -> Outcomes:
-    for challenge in _aka_challenges(entry):
-        nonce = _decoded(challenge.parameters.get("nonce") or "")
-        if nonce is None or len(nonce) < 32:
-            actual = "no base64" if nonce is None else f"{len(nonce)} octets"
-            yield Violation(
-                "a nonce of at least 32 octets in base64 (RAND and AUTN)", actual, "WWW-Authenticate"
-            )
-
-
-@rule("reg.aka.algorithm", on=Kind.REQUEST, methods=("REGISTER",))
-def aka_answer(entry: SipEntry, flow: Flow) -> Outcomes:
-    asked = entry.transaction.retry_of.final if entry.transaction and entry.transaction.retry_of else None
-    challenges = _aka_challenges(asked) if asked else []
-    if not challenges:
-        return
-    message = entry.sip
-    nonces = {item.parameters.get("nonce") for item in challenges}
-    answers = [item for item in reading(lambda: message.credentials) or [] if item.parameters.get("nonce")]
-    if "Authorization" not in message:
-        # It may have given the challenge up, which no text forbids.
-        expected = "credentials that answer the AKA challenge"
-        yield Violation(expected, "no Authorization", "Authorization", severity=Severity.SHOULD)
-    if not _answers(answers, asked, nonces, flow):
-        return
-    pairs = [(challenge, answer) for answer in answers for challenge in challenges]
-    wrong = [list(_answer_faults(challenge, answer)) for challenge, answer in pairs]
-    yield from min(wrong, key=len)
-
-
-def _answers(answers: list[Credentials], asked: SipEntry | None, nonces: set[str | None], flow: Flow) -> bool:
-    """Whether the credentials are meant for the AKA challenge.
-
-    A REGISTER without a nonce, or over one that the network gave at another time or in a challenge beside,
-    starts anew, as after a challenge that got lost or was no good: that is no answer.
-    """
-    given = {item.parameters.get("nonce") for item in answers}
-    if not given or given & nonces:
-        return bool(given)
-    known = {
-        item.parameters.get("nonce")
-        for entry in flow.assembly.messages
-        if entry.response is not None and (asked is None or entry.place <= asked.place)
-        for item in reading(lambda message=entry.response: message.challenges) or []  # type: ignore[misc]
-    }
-    return flow.from_start and not given & known
 
 
 @rule("reg.sec-agree", on=Kind.REQUEST)
 def sec_agree(entry: SipEntry, flow: Flow) -> Outcomes:
     message = entry.sip
     if "Security-Client" in message and entry.method == "REGISTER":
+        yield APPLIES
         if entry.transport is Transport.TLS and _chosen_by_sips(entry):
             yield Violation(
                 "no sec-agree where TLS was chosen by a sips URI", "Security-Client", "Security-Client"
@@ -153,6 +123,7 @@ def sec_agree(entry: SipEntry, flow: Flow) -> Outcomes:
     server = _agreed(entry, flow)
     if server is None or entry.method in _NEVER_VERIFIED:
         return
+    yield APPLIES
     verify = _mechanisms(message.values("Security-Verify"))
     if not verify:
         yield Violation("Security-Verify with the list of Security-Server", "none", "Security-Verify")
@@ -169,6 +140,7 @@ def sec_agree(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("reg.sec-agree.client-preference", on=Kind.REQUEST, methods=("REGISTER",))
 def client_preference(entry: SipEntry, flow: Flow) -> Outcomes:
     for name, parameters in _mechanisms(entry.sip.values("Security-Client")):
+        yield APPLIES
         if "q" in parameters:
             yield Violation(
                 "no preference in Security-Client", f"{name};q={parameters['q']}", "Security-Client"
@@ -177,24 +149,27 @@ def client_preference(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("reg.sec-agree.absent", on=Kind.REQUEST, methods=("REGISTER",))
 def sec_agree_absent(entry: SipEntry, flow: Flow) -> Outcomes:
-    if not flow.settings.ipsec or entry.transport is Transport.TLS or not _registering(entry):
+    if not flow.settings.ipsec or entry.transport is Transport.TLS or not registering(entry):
         return
     first = entry.transaction is None or entry.transaction.retry_of is None
-    if first and "Security-Client" not in entry.sip and flow.assembly.registration_at(entry.time) is None:
+    if not first or flow.assembly.registration_at(entry.time) is not None:
+        return
+    yield APPLIES
+    if "Security-Client" not in entry.sip:
         yield Violation("Security-Client in the first REGISTER, as configured", "none", "Security-Client")
 
 
-def _uris(entry: SipEntry) -> list[NameAddr]:
+def uris(entry: SipEntry) -> list[NameAddr]:
     """Contact values of a REGISTER that are URIs; `*` is none."""
     return [] if (entry.sip.get("Contact") or "").strip() == "*" else entry.contacts
 
 
-def _registering(entry: SipEntry) -> list[NameAddr]:
+def registering(entry: SipEntry) -> list[NameAddr]:
     """Contact values that are not being removed."""
     general = (entry.sip.get("Expires") or "").strip()
     return [
         contact
-        for contact in _uris(entry)
+        for contact in uris(entry)
         if (contact.parameters.get("expires") or general or "1").strip() != "0"
     ]
 
@@ -222,52 +197,6 @@ def _has_imei(entry: SipEntry, flow: Flow) -> bool:
 def _tells_imei(event: EventItem) -> bool:
     command = str(event.fields.get("command", "")).upper().removeprefix("AT")
     return command.startswith("+CGSN") and event.fields.get("final") == "OK"
-
-
-def _aka_challenges(entry: SipEntry) -> list[Challenge]:
-    message = entry.response
-    found = reading(lambda: message.challenges) if message is not None and entry.status == 401 else None
-    return [item for item in found or [] if (item.parameters.get("algorithm") or "").lower().startswith(_AKA)]
-
-
-def _answer_faults(challenge: Challenge, answer: Credentials) -> Outcomes:
-    for name in ("realm", "nonce", "opaque", "algorithm"):
-        asked, given = challenge.parameters.get(name), answer.parameters.get(name)
-        if asked is not None and not _same(name, asked, given):
-            yield Violation(
-                f"{name} of the challenge", "none" if given is None else shown(given), "Authorization"
-            )
-    offered = {choice.strip().lower() for choice in (challenge.parameters.get("qop") or "").split(",")} - {""}
-    chosen = answer.parameters.get("qop")
-    if offered and (chosen is None or chosen.lower() not in offered):
-        yield Violation(f"qop, one of {', '.join(sorted(offered))}", chosen or "none", "Authorization")
-    response, auts = answer.parameters.get("response"), answer.parameters.get("auts")
-    if response is None:
-        yield Violation("a response", "none", "Authorization")
-    if auts is not None:
-        decoded = _decoded(auts)
-        if decoded is None or len(decoded) != 14:
-            actual = "no base64" if decoded is None else f"{len(decoded)} octets"
-            yield Violation("auts of 14 octets in base64", actual, "Authorization")
-        if response == "":
-            yield Violation(
-                "a response over an empty password beside auts", "an empty response", "Authorization"
-            )
-
-
-def _same(name: str, asked: str, given: str | None) -> bool:
-    if given is None:
-        return False
-    return asked.lower() == given.lower() if name == "algorithm" else asked == given
-
-
-def _decoded(text: str) -> bytes | None:
-    """Base64 with whatever padding (the examples of RFC 3310 have too much)."""
-    bare = text.strip().rstrip("=")
-    try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _missing_tags(entry: SipEntry) -> Outcomes:

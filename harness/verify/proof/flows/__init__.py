@@ -10,6 +10,7 @@ from harness.verify.proof.flows.media import MEDIA_FLOWS
 from harness.verify.proof.flows.msrp import MSRP_FLOWS
 from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
 from harness.verify.proof.flows.refusals import REFUSAL_FLOWS
+from harness.verify.proof.flows.registration import REGISTRATION_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
 from harness.verify.proof.script import Script
 
@@ -21,4 +22,5 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **CHUNK_FLOWS,
     **NEGOTIATION_FLOWS,
     **REFUSAL_FLOWS,
+    **REGISTRATION_FLOWS,
 }
