@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
+MOST_FRAME = 1024 * 1024
+"""Octets of a frame; no link carries more, and none is read that announces more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame as captured.
 
     time: seconds since the Unix epoch. data may be shorter than `length`, the octets on the wire.
@@ -20,9 +22,5 @@ class Frame:
     interface: str = ""
 
 
-@dataclass(slots=True)
-class Recording:
-    """The frames of a file. fault: empty, or where and how the file is cut or damaged."""
-
-    frames: list[Frame]
-    fault: str
+class Damage(Exception):
+    """The file stops making sense at an octet. What came before stays."""

@@ -1,110 +1,90 @@
-"""IPv4 (RFC 791), IPv6 (RFC 8200), UDP (RFC 768): fragments put together, packets written with checksums."""
+"""IPv4 (RFC 791), IPv6 (RFC 8200), UDP (RFC 768): packets read, and written with checksums."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from struct import Struct
 from typing import NamedTuple
 
 TCP, UDP = 6, 17
+IPV4_IN_IP, IPV6_IN_IP = 4, 41
 MOST_PAYLOAD = 65_000
 """Octets of one TCP segment or UDP datagram that fit either IP version with all headers."""
 
-_IPV4_IN_IP, _IPV6_IN_IP = 4, 41
-_EXTENSIONS = {0: 8, 43: 8, 60: 8, 51: 4}
-"""IPv6 extension header -> unit of its length field: hop-by-hop, routing, destination, authentication."""
+_EXTENSIONS = {0: 8, 43: 8, 60: 8, 135: 8, 139: 8, 140: 8, 51: 4}
+"""IPv6 extension header -> unit of its length field: hop-by-hop, routing, destination, mobility, host
+identity, shim, authentication."""
 _FRAGMENT = 44
-_TUNNELS = 4
+_AUTHENTICATION = 51
+_IPV4 = Struct(">BxHHHxBxx4s4s")
+_IPV6 = Struct(">IHBx16s16s")
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram:
-    """The payload of one IP packet. cut: octets at the end that the capture did not keep."""
+class Datagram(NamedTuple):
+    """The payload of one IP packet between two addresses, which are octets. cut: octets at the end that the
+    capture did not keep. identification: the number its sender gave it, 0 for none.
+    """
 
-    source: str
-    destination: str
+    source: bytes
+    destination: bytes
     protocol: int
     payload: bytes
     cut: int = 0
+    identification: int = 0
 
 
-class _Fragment(NamedTuple):
-    key: tuple[str, str, int, int]
+class Fragment(NamedTuple):
+    """A part of a datagram. key: what all its parts have in common; offset: of its payload, in octets."""
+
+    key: tuple[bytes, bytes, int, int]
     offset: int
     last: bool
     datagram: Datagram
 
 
-class Defragmenter:
-    """Gives whole datagrams; keeps fragments until their siblings come, in whatever order."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str, int, int], list[_Fragment]] = {}
-
-    @property
-    def incomplete(self) -> int:
-        """Datagrams of which a fragment is missing."""
-        return len(self._waiting)
-
-    def receive(self, packet: bytes) -> Datagram | None:
-        """The datagram this packet is or completes. None for what is no IP or not complete yet."""
-        for _ in range(_TUNNELS):
-            read = _read(packet)
-            datagram = self._join(read) if isinstance(read, _Fragment) else read
-            if datagram is None or datagram.protocol not in (_IPV4_IN_IP, _IPV6_IN_IP):
-                return datagram
-            packet = datagram.payload
-        return None
-
-    def _join(self, fragment: _Fragment) -> Datagram | None:
-        fragments = self._waiting.setdefault(fragment.key, [])
-        fragments.append(fragment)
-        payload = bytearray()
-        for piece in sorted(fragments, key=lambda each: each.offset):
-            if piece.offset > len(payload):
-                return None
-            payload += piece.datagram.payload[len(payload) - piece.offset :]
-            if piece.last:
-                del self._waiting[fragment.key]
-                first = min(fragments, key=lambda each: each.offset)
-                return replace(first.datagram, payload=bytes(payload), cut=piece.datagram.cut)
+def read_ip(packet: bytes, at: int = 0) -> Datagram | Fragment | None:
+    """What an IP packet carries that begins at a place of the octets. None for what is no IP."""
+    version = packet[at] >> 4 if at < len(packet) else 0
+    try:
+        if version == 4:
+            return _read_ipv4(packet, at)
+        return _read_ipv6(packet, at) if version == 6 else None
+    except struct.error:  # the header is cut
         return None
 
 
-def _read(packet: bytes) -> Datagram | _Fragment | None:
-    version = packet[0] >> 4 if packet else 0
-    if version == 4:
-        return _read_ipv4(packet)
-    return _read_ipv6(packet) if version == 6 else None
-
-
-def _read_ipv4(packet: bytes) -> Datagram | _Fragment | None:
-    header = (packet[0] & 0x0F) * 4
-    if header < 20 or len(packet) < header:
-        return None
-    total, identification, flags = struct.unpack_from(">HHH", packet, 2)
+def _read_ipv4(packet: bytes, at: int) -> Datagram | Fragment | None:
+    first, total, identification, flags, protocol, source, destination = _IPV4.unpack_from(packet, at)
+    header = (first & 0x0F) * 4
     # A total length of zero is what a capture sees before the network card has cut the segment.
-    total = total or len(packet)
-    if total < header:
+    total = total or len(packet) - at
+    if header < 20 or total < header or len(packet) < at + header:
         return None
-    source, destination = _ipv4(packet[12:16]), _ipv4(packet[16:20])
-    payload = packet[header:total]
-    datagram = Datagram(source, destination, packet[9], payload, total - header - len(payload))
-    offset, more = (flags & 0x1FFF) * 8, bool(flags & 0x2000)
-    if not offset and not more:
+    payload = packet[at + header : at + total]
+    cut = total - header - len(payload)
+    if protocol == _AUTHENTICATION and not flags & 0x3FFF:
+        protocol, payload = _behind_authentication(payload)
+    datagram = Datagram(source, destination, protocol, payload, cut, identification)
+    if not flags & 0x3FFF:
         return datagram
-    return _Fragment((source, destination, packet[9], identification), offset, not more, datagram)
+    offset, more = (flags & 0x1FFF) * 8, bool(flags & 0x2000)
+    return Fragment((source, destination, protocol, identification), offset, not more, datagram)
 
 
-def _read_ipv6(packet: bytes) -> Datagram | _Fragment | None:
-    if len(packet) < 40:
-        return None
-    (length,) = struct.unpack_from(">H", packet, 4)
-    source, destination = _ipv6(packet[8:24]), _ipv6(packet[24:40])
-    end = 40 + length if length else len(packet)
-    protocol, offset = packet[6], 40
+def _behind_authentication(payload: bytes) -> tuple[int, bytes]:
+    """RFC 4302 2: what follows an authentication header, whose length is in words beyond two."""
+    if len(payload) < 12:
+        return _AUTHENTICATION, payload
+    return payload[0], payload[(payload[1] + 2) * 4 :]
+
+
+def _read_ipv6(packet: bytes, at: int) -> Datagram | Fragment | None:
+    _, length, protocol, source, destination = _IPV6.unpack_from(packet, at)
+    offset = at + 40
+    end = offset + length if length else len(packet)
     while protocol in _EXTENSIONS or protocol == _FRAGMENT:
         if offset + 8 > min(end, len(packet)):
             return None
@@ -116,10 +96,9 @@ def _read_ipv6(packet: bytes) -> Datagram | _Fragment | None:
             if start or more:
                 payload = packet[offset:end]
                 piece = Datagram(source, destination, following, payload, end - offset - len(payload))
-                return _Fragment((source, destination, 6, identification), start, not more, piece)
+                return Fragment((source, destination, 6, identification), start, not more, piece)
         else:
-            unit = _EXTENSIONS[protocol]
-            offset += 8 + packet[offset + 1] * unit
+            offset += 8 + packet[offset + 1] * _EXTENSIONS[protocol]
         protocol = following
     if offset > end:
         return None
@@ -127,14 +106,18 @@ def _read_ipv6(packet: bytes) -> Datagram | _Fragment | None:
     return Datagram(source, destination, protocol, payload, end - offset - len(payload))
 
 
-@lru_cache(maxsize=4096)
-def _ipv4(octets: bytes) -> str:
-    return str(IPv4Address(octets))
+def behind_extensions(datagram: Datagram) -> Datagram:
+    """A datagram put together from IPv6 fragments, whose extension headers came with the fragments."""
+    protocol, payload = datagram.protocol, datagram.payload
+    while protocol in _EXTENSIONS and len(payload) >= 8:
+        protocol, payload = payload[0], payload[8 + payload[1] * _EXTENSIONS[protocol] :]
+    return datagram._replace(protocol=protocol, payload=payload)
 
 
 @lru_cache(maxsize=4096)
-def _ipv6(octets: bytes) -> str:
-    return str(IPv6Address(octets))
+def host(octets: bytes) -> str:
+    """An address as text."""
+    return str(IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets))
 
 
 class UdpPayload(NamedTuple):
@@ -146,13 +129,17 @@ class UdpPayload(NamedTuple):
     cut: int
 
 
+_UDP = Struct(">HHH")
+
+
 def read_udp(datagram: Datagram) -> UdpPayload | None:
     """The UDP datagram in an IP datagram; None when there is no whole header."""
-    if len(datagram.payload) < 8:
+    payload = datagram.payload
+    if len(payload) < 8:
         return None
-    source, destination, length = struct.unpack_from(">HHH", datagram.payload)
-    data = datagram.payload[8:length] if length >= 8 else datagram.payload[8:]
-    cut = min(datagram.cut, max(0, length - 8 - len(data)))
+    source, destination, length = _UDP.unpack_from(payload)
+    data = payload[8:length] if length >= 8 else payload[8:]
+    cut = min(datagram.cut, max(0, length - 8 - len(data))) if datagram.cut else 0
     return UdpPayload(source, destination, data, cut)
 
 
@@ -200,6 +187,16 @@ def transport_checksum(ends: Endpoints, protocol: int, segment: bytes) -> bytes:
     pseudo = ends.source + ends.destination + struct.pack(">II", len(segment), protocol)
     checksum = _checksum(pseudo + segment)
     return checksum.to_bytes(2, "big") if checksum else b""
+
+
+def checksum_holds(datagram: Datagram) -> bool:
+    """Whether the checksum of a TCP segment or a UDP datagram is right. A UDP one of zero proves nothing."""
+    segment = datagram.payload
+    place = 16 if datagram.protocol == TCP else 6
+    if len(segment) < place + 2 or (datagram.protocol == UDP and segment[6:8] == b"\0\0"):
+        return False
+    pseudo = datagram.source + datagram.destination + struct.pack(">II", len(segment), datagram.protocol)
+    return _checksum(pseudo + segment) == 0
 
 
 def ip_header(ends: Endpoints, protocol: int, length: int, identification: int) -> bytes:

@@ -8,24 +8,27 @@ link.py.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from struct import Struct
 from typing import BinaryIO
 
-from harness.evidence.frame import Frame, Recording
+from harness.evidence.frame import MOST_FRAME, Damage, Frame
 
 SECTION = b"\x0a\x0d\x0d\x0a"
 LINKTYPE_RAW = 101
 
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
+_HEADS = {order: Struct(order + "II") for order in _BYTE_ORDERS.values()}
+_LENGTHS = {order: Struct(order + "I") for order in _BYTE_ORDERS.values()}
+_SECTION_BLOCK = int.from_bytes(SECTION, "big")  # the same in both byte orders
 _INTERFACE_BLOCK, _PACKET_BLOCK, _SIMPLE_BLOCK, _ENHANCED_BLOCK = 1, 2, 3, 6
+_READ_BLOCKS = frozenset((_SECTION_BLOCK, _INTERFACE_BLOCK, _PACKET_BLOCK, _SIMPLE_BLOCK, _ENHANCED_BLOCK))
+_MOST_BLOCK = 2 * MOST_FRAME  # a frame and its options
+_MOST_INTERFACES = 10_000
 _OPT_COMMENT, _SHB_USERAPPL, _IF_NAME, _IF_DESCRIPTION, _IF_TSRESOL, _IF_TSOFFSET = 1, 4, 2, 3, 9, 14
 _MICROSECONDS = 6
 _COMMENT_OCTETS = 8000
-
-
-class Damage(Exception):
-    """The file stops making sense at an octet. What came before stays."""
 
 
 @dataclass(slots=True)
@@ -37,65 +40,114 @@ class _Interface:
     offset_seconds: int = 0
 
 
-def read_pcapng(octets: bytes) -> Recording:
-    """The frames of every section. A file that is cut short or damaged gives what is before that place."""
-    recording = Recording([], "")
-    section = _Section("<", recording)
-    try:
-        for order, kind, body, offset in _blocks(octets):
-            if kind is None:
-                section = _Section(order, recording)
-            else:
-                section.block(kind, body, offset)
-    except Damage as damage:
-        recording.fault = str(damage)
-    return recording
+def read_pcapng(start: bytes, read: Callable[[], bytes]) -> Iterator[Frame]:
+    """The frames of every section, in the order of the file. Raises Damage where it makes no sense any more.
+
+    Args: start begins with SECTION and has at least twelve octets; read gives what follows it, b"" at the
+    end.
+    """
+    blocks = _Blocks(start, read)
+    section = _Section("<")
+    for kind, body, offset in blocks:
+        if kind == _SECTION_BLOCK:
+            section = _Section(blocks.order)
+        elif (handler := section.handlers.get(kind)) is not None:
+            try:
+                frame = handler(body)
+            except (struct.error, IndexError):
+                raise Damage(f"block at octet {offset} is too short or names no interface") from None
+            if frame is not None:
+                yield frame
 
 
-def _blocks(octets: bytes) -> Iterator[tuple[str, int | None, bytes, int]]:
-    """Byte order, block type (None for a section header), body and place of each block."""
-    order, offset = "<", 0
-    while offset < len(octets):
-        head = octets[offset : offset + 12]
-        if len(head) < 12:
-            raise Damage(f"ends inside the block at octet {offset}")
-        is_section = head[:4] == SECTION
-        if is_section:
-            if head[8:12] not in _BYTE_ORDERS:
+class _Blocks:
+    """Cuts the file into blocks. order: the byte order of the section they are in."""
+
+    def __init__(self, start: bytes, read: Callable[[], bytes]) -> None:
+        self.order = "<"
+        self._octets, self._read = start, read
+        self._at = self._offset = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes, int]]:
+        """Type, body and place of each block of a type that is read here."""
+        while self._have(12):
+            offset = self._offset + self._at
+            kind, length = self._head(offset)
+            if length > _MOST_BLOCK and kind in _READ_BLOCKS:
+                raise Damage(f"block at octet {offset} announces {length} octets")
+            if kind not in _READ_BLOCKS:
+                self._pass_over(length, offset)
+                continue
+            if not self._have(length):
+                raise Damage(f"ends inside the block at octet {offset}")
+            start, self._at = self._at, self._at + length
+            self._check_end(length, offset)
+            yield kind, self._octets[start + 8 : self._at - 4], offset
+        if self._at < len(self._octets):
+            raise Damage(f"ends inside the block at octet {self._offset + self._at}")
+
+    def _head(self, offset: int) -> tuple[int, int]:
+        octets, at = self._octets, self._at
+        if octets.startswith(SECTION, at):
+            order = _BYTE_ORDERS.get(octets[at + 8 : at + 12])
+            if order is None:
                 raise Damage(f"section header at octet {offset} has no byte-order magic")
-            order = _BYTE_ORDERS[head[8:12]]
-        kind, length = struct.unpack_from(order + "II", head)
+            self.order = order
+        kind, length = _HEADS[self.order].unpack_from(octets, at)
         if length < 12 or length % 4:
             raise Damage(f"block at octet {offset} has the impossible length {length}")
-        if offset + length > len(octets):
-            raise Damage(f"ends inside the block at octet {offset}")
-        if struct.unpack_from(order + "I", octets, offset + length - 4)[0] != length:
+        return kind, length
+
+    def _check_end(self, length: int, offset: int) -> None:
+        """The length stands at the end of a block too."""
+        (again,) = _LENGTHS[self.order].unpack_from(self._octets, self._at - 4)
+        if again != length:
             raise Damage(f"block at octet {offset} has two different lengths")
-        yield order, None if is_section else kind, octets[offset + 8 : offset + length - 4], offset
-        offset += length
+
+    def _pass_over(self, length: int, offset: int) -> None:
+        """Go to the end of a block that is not read, and may be too large to be held."""
+        left = length - 4
+        while left > len(self._octets) - self._at:
+            left -= len(self._octets) - self._at
+            self._at = len(self._octets)
+            if not self._more():
+                raise Damage(f"ends inside the block at octet {offset}")
+        self._at += left
+        if not self._have(4):
+            raise Damage(f"ends inside the block at octet {offset}")
+        self._at += 4
+        self._check_end(length, offset)
+
+    def _have(self, octets: int) -> bool:
+        """Whether so many octets follow."""
+        while len(self._octets) - self._at < octets:
+            if not self._more():
+                return False
+        return True
+
+    def _more(self) -> bool:
+        following = self._read()
+        if following:
+            self._octets = self._octets[self._at :] + following
+            self._offset += self._at
+            self._at = 0
+        return bool(following)
 
 
 class _Section:
     """One section: its byte order and interfaces."""
 
-    def __init__(self, order: str, recording: Recording) -> None:
-        self._order, self._recording = order, recording
+    def __init__(self, order: str) -> None:
         self._interfaces: list[_Interface] = []
+        self._order = order
         self._last_time = 0.0
-
-    def block(self, kind: int, body: bytes, offset: int) -> None:
-        handler = {
+        self._enhanced, self._obsolete = Struct(order + "IIIII"), Struct(order + "HHIIII")
+        self.handlers: dict[int, Callable[[bytes], Frame | None]] = {
             _INTERFACE_BLOCK: self._interface,
             _PACKET_BLOCK: self._obsolete_packet,
             _SIMPLE_BLOCK: self._simple_packet,
             _ENHANCED_BLOCK: self._enhanced_packet,
-        }.get(kind)
-        if handler is None:
-            return
-        try:
-            handler(body)
-        except (struct.error, IndexError):
-            raise Damage(f"block at octet {offset} is too short or names no interface") from None
+        }
 
     def _interface(self, body: bytes) -> None:
         link_type, _, snap_length = struct.unpack_from(self._order + "HHI", body)
@@ -108,31 +160,34 @@ class _Section:
                 (interface.offset_seconds,) = struct.unpack(self._order + "q", value)
             elif code == _IF_NAME:
                 interface.name = value.rstrip(b"\0").decode("utf-8", "replace")
+        if len(self._interfaces) == _MOST_INTERFACES:
+            raise Damage(f"a section declares more than {_MOST_INTERFACES} interfaces")
         self._interfaces.append(interface)
 
-    def _enhanced_packet(self, body: bytes) -> None:
-        number, high, low, captured, length = struct.unpack_from(self._order + "IIIII", body)
-        self._frame(number, (high << 32) | low, body[20:], captured, length)
+    def _enhanced_packet(self, body: bytes) -> Frame:
+        number, high, low, captured, length = self._enhanced.unpack_from(body)
+        return self._frame(number, (high << 32) | low, body, 20, captured, length)
 
-    def _obsolete_packet(self, body: bytes) -> None:
-        number, _, high, low, captured, length = struct.unpack_from(self._order + "HHIIII", body)
-        self._frame(number, (high << 32) | low, body[20:], captured, length)
+    def _obsolete_packet(self, body: bytes) -> Frame:
+        number, _, high, low, captured, length = self._obsolete.unpack_from(body)
+        return self._frame(number, (high << 32) | low, body, 20, captured, length)
 
-    def _simple_packet(self, body: bytes) -> None:
+    def _simple_packet(self, body: bytes) -> Frame:
         (length,) = struct.unpack_from(self._order + "I", body)
         snap_length = self._interfaces[0].snap_length or length
         captured = min(length, snap_length, len(body) - 4)
-        self._frame(0, None, body[4:], captured, length)
+        return self._frame(0, None, body, 4, captured, length)
 
-    def _frame(self, number: int, ticks: int | None, body: bytes, captured: int, length: int) -> None:
+    def _frame(
+        self, number: int, ticks: int | None, body: bytes, start: int, captured: int, length: int
+    ) -> Frame:
         interface = self._interfaces[number]
-        if captured > len(body):
+        if start + captured > len(body):
             raise IndexError
         if ticks is not None:
             self._last_time = ticks / interface.ticks_per_second + interface.offset_seconds
-        self._recording.frames.append(
-            Frame(self._last_time, interface.link_type, body[:captured], length, interface.name)
-        )
+        data = body[start : start + captured]
+        return Frame(self._last_time, interface.link_type, data, length, interface.name)
 
 
 def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:

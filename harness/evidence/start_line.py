@@ -24,6 +24,7 @@ _ANYWHERE = {
     Layer.SIP: re.compile(rb"(?:" + _METHODS + rb") [^\r\n ]{1,4000} SIP/2\.0\r?\n|" + _STATUS + rb"\r?\n"),
     Layer.MSRP: re.compile(rb"^" + _MSRP, re.MULTILINE),
 }
+_SIGN = {Layer.SIP: b"SIP/", Layer.MSRP: b"MSRP "}
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})", re.IGNORECASE | re.MULTILINE)
 _LINE_BEGUN = re.compile(rb"[A-Za-z][^\r\n]{0,4200}\r?")
 _LONGEST_END_LINE = 64
@@ -38,6 +39,8 @@ def protocol_of(octets: bytes | bytearray) -> Layer | None:
 
 def find_start(protocol: Layer, octets: bytes, at: int = 0) -> int:
     """Place of the first start line of a registered method or a status; -1 when there is none."""
+    if octets.find(_SIGN[protocol], at) < 0:
+        return -1
     match = _ANYWHERE[protocol].search(octets, at)
     return match.start() if match else -1
 

@@ -1,11 +1,10 @@
-"""TCP streams (RFC 9293): put together from captured segments, and written as a whole conversation."""
+"""TCP segments (RFC 9293): read, and written as a whole conversation. stream.py puts them together."""
 
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import NamedTuple
 
 from harness.evidence.internet import (
@@ -13,6 +12,7 @@ from harness.evidence.internet import (
     TCP,
     Datagram,
     Endpoints,
+    host,
     ip_header,
     transport_checksum,
 )
@@ -27,185 +27,42 @@ _SYN_OPTIONS = struct.pack(">BBHBBBB", 2, 4, MOST_PAYLOAD, 1, 3, 3, _WINDOW_SCAL
 
 
 class Segment(NamedTuple):
-    """A captured segment. order: time and place in the capture."""
+    """A captured segment. flow: the octets of source, destination and ports, which tell its direction."""
 
-    source: Address
-    destination: Address
+    flow: bytes
     sequence: int
+    acknowledged: int
     flags: int
     data: bytes
-    order: tuple[float, int]
 
 
-class Piece(NamedTuple):
-    """Octets of a stream, new and in order. missing: octets before them that the capture does not have."""
-
-    order: tuple[float, int]
-    missing: int
-    data: bytes
+_TCP = Struct(">4xIIBB")
 
 
-def read_tcp(datagram: Datagram, order: tuple[float, int]) -> Segment | None:
+def read_tcp(datagram: Datagram) -> Segment | None:
     """The segment in an IP datagram; None when there is no whole header."""
-    octets = datagram.payload
+    source, destination, _, octets, _, _ = datagram
     if len(octets) < 20:
         return None
-    source, destination, sequence, _, offset, flags = struct.unpack_from(">HHIIBB", octets)
+    sequence, acknowledged, offset, flags = _TCP.unpack_from(octets)
     header = (offset >> 4) * 4
     if header < 20 or len(octets) < header:
         return None
-    return Segment(
-        Address(datagram.source, source),
-        Address(datagram.destination, destination),
-        sequence,
-        flags,
-        octets[header:],
-        order,
-    )
+    return Segment(source + destination + octets[:4], sequence, acknowledged, flags, octets[header:])
 
 
-class _Chunk(NamedTuple):
-    start: int
-    data: bytes
-    order: tuple[float, int]
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.data)
+def ends_of(flow: bytes) -> tuple[Address, Address]:
+    """Source and destination."""
+    size = (len(flow) - 4) // 2
+    ports = flow[-4:]
+    source = Address(host(flow[:size]), int.from_bytes(ports[:2], "big"))
+    return source, Address(host(flow[size : 2 * size]), int.from_bytes(ports[2:], "big"))
 
 
-class HalfStream:
-    """One direction of a connection. Of octets that came twice, those that came first count."""
-
-    def __init__(self) -> None:
-        self._origin: int | None = None
-        self._latest = 0
-        self._chunks: list[_Chunk] = []
-        self._end: tuple[int, tuple[float, int]] | None = None
-        self.start: int | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether no octet was seen."""
-        return not self._chunks
-
-    def is_start(self, sequence: int) -> bool:
-        """Whether a SYN with this number opens the stream as it is known."""
-        return self.start == self._offset(sequence + 1) if self.start is not None else self.empty
-
-    def open(self, sequence: int) -> None:
-        """A SYN was seen: the first octet has the number after it."""
-        self.start = self._offset(sequence + 1)
-
-    def close(self, sequence: int, order: tuple[float, int]) -> None:
-        """A FIN was seen: no octet has its number or a later one."""
-        self._end = self._end or (self._offset(sequence), order)
-
-    def receive(self, sequence: int, data: bytes, order: tuple[float, int]) -> None:
-        """Keep what is new of a segment's octets."""
-        start = self._offset(sequence)
-        self._latest = max(self._latest, start)
-        position, end = start, start + len(data)
-        at = bisect_left(self._chunks, start, key=lambda chunk: chunk.end)
-        while position < end:
-            following = self._chunks[at] if at < len(self._chunks) else None
-            stop = min(end, following.start) if following else end
-            if position < stop:
-                self._chunks.insert(at, _Chunk(position, data[position - start : stop - start], order))
-                at += 1
-            if following is None:
-                return
-            position = max(position, following.end)
-            at += 1
-
-    def _offset(self, sequence: int) -> int:
-        """Place in the stream, beyond four gigabytes too, counted from the first number seen."""
-        if self._origin is None:
-            self._origin = sequence
-        ahead = (sequence - self._origin - self._latest + _WRAP // 2) % _WRAP - _WRAP // 2
-        return self._latest + ahead
-
-    def pieces(self) -> Iterator[Piece]:
-        """The stream in order. A piece that had to wait for an earlier one has the time the wait ended.
-
-        Octets missing before a FIN come as a last piece without data.
-        """
-        position = self.start if self.start is not None else (self._chunks[0].start if self._chunks else 0)
-        order = (float("-inf"), 0)
-        for chunk in self._chunks:
-            if chunk.end <= position:
-                continue
-            order = max(order, chunk.order)
-            data = chunk.data[max(0, position - chunk.start) :]
-            yield Piece(order, max(0, chunk.start - position), data)
-            position = chunk.end
-        if self._end is not None and self._end[0] > position:
-            yield Piece(max(order, self._end[1]), self._end[0] - position, b"")
-
-
-class Connection:
-    """Both directions between two endpoints. opened, closed: by whom, where a SYN, a FIN or RST was captured.
-
-    Who sent the first FIN or RST closed it; the place is that of the last one.
-    """
-
-    def __init__(self, one: Address, other: Address) -> None:
-        self.halves = {one: HalfStream(), other: HalfStream()}
-        self.ends = (one, other)
-        self.opened: tuple[Address, tuple[float, int]] | None = None
-        self.closed: tuple[Address, tuple[float, int]] | None = None
-
-    def end(self, segment: Segment) -> None:
-        """A FIN or RST was seen."""
-        self.closed = self.closed[0] if self.closed else segment.source, segment.order
-
-    def streams(self) -> Iterator[tuple[Address, Address, HalfStream]]:
-        """Source, destination and stream of each direction."""
-        one, other = self.ends
-        yield one, other, self.halves[one]
-        yield other, one, self.halves[other]
-
-
-class Connections:
-    """All TCP connections of a capture, in the order they were first seen."""
-
-    def __init__(self) -> None:
-        self.all: list[Connection] = []
-        self._current: dict[frozenset[Address], Connection] = {}
-
-    def receive(self, segment: Segment) -> None:
-        """Give a segment to its connection. A SYN with another number begins a new one on the same ports."""
-        if segment.source == segment.destination:
-            return
-        if segment.flags & RST:
-            known = self._current.get(frozenset((segment.source, segment.destination)))
-            if known is not None:
-                known.end(segment)
-            return
-        connection = self._connection(segment)
-        half = connection.halves[segment.source]
-        sequence = segment.sequence
-        if segment.flags & SYN:
-            opener = segment.destination if segment.flags & ACK else segment.source
-            connection.opened = connection.opened or (opener, segment.order)
-            half.open(sequence)
-            sequence += 1
-        if segment.data:
-            half.receive(sequence % _WRAP, segment.data, segment.order)
-        if segment.flags & FIN:
-            half.close((sequence + len(segment.data)) % _WRAP, segment.order)
-            connection.end(segment)
-
-    def _connection(self, segment: Segment) -> Connection:
-        key = frozenset((segment.source, segment.destination))
-        connection = self._current.get(key)
-        if connection is None or (
-            segment.flags & SYN and not connection.halves[segment.source].is_start(segment.sequence)
-        ):
-            connection = Connection(segment.source, segment.destination)
-            self._current[key] = connection
-            self.all.append(connection)
-        return connection
+def way_back(flow: bytes) -> bytes:
+    """The flow of the other direction."""
+    size = (len(flow) - 4) // 2
+    return flow[size : 2 * size] + flow[:size] + flow[-2:] + flow[-4:-2]
 
 
 @dataclass(slots=True)

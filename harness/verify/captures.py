@@ -1,13 +1,13 @@
-"""Captures judged: pcap or pcapng -> timeline -> findings, the same way as in a live lab."""
+"""Captures judged: pcap or pcapng -> entries of a timeline -> findings, the same way as in a live lab."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.evidence.capture import capture_to_timeline
-from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Event, Packet, Timeline, Transport
+from harness.evidence.capture_reader import read_capture
+from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Packet, Transport
 from harness.sip.stun import is_stun
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
@@ -22,36 +22,58 @@ def judge_captures(
     paths: Sequence[Path], profile: str, settings: VerifySettings | None = None
 ) -> list[Judgement]:
     """Judge each file by itself. Raises: CaptureError for one that is no capture or cannot be read."""
-    timelines = [(path, capture_to_timeline(path)) for path in paths]
     judgements = []
-    for path, timeline in timelines:
-        verifier = Verifier(profile, settings)
-        verifier.judge(timeline)
-        judgements.append(Judgement.of(str(path), verifier, notices(timeline)))
+    for path in paths:
+        verifier, watched = Verifier(profile, settings), Notices()
+        verifier.judge(watched.passing(read_capture(path)))
+        judgements.append(Judgement.of(str(path), verifier, watched.lines()))
     return judgements
 
 
-def notices(timeline: Timeline) -> list[str]:
-    """What the timeline says about itself: what the capture did not have, or what was lost."""
-    said = [entry.text for entry in timeline if isinstance(entry, Event) and entry.name in NOTICES]
-    stun = sum(
-        isinstance(entry, Packet) and entry.transport is Transport.UDP and is_stun(entry.data)
-        for entry in timeline
-    )
-    if stun:
-        said.append(f"{stun} STUN messages beside SIP, which are not judged (RFC 5626 8)")
-    cut = [entry for entry in timeline if isinstance(entry, Packet) and entry.missing]
-    if cut:
-        octets = sum(packet.missing for packet in cut)
-        said.append(f"{octets} octets are missing at {len(cut)} places of the capture{_places(cut)}")
-    return said
+class Notices:
+    """What entries say about themselves: what the capture did not have, what was lost, what is not judged."""
+
+    def __init__(self) -> None:
+        self._said: list[str] = []
+        self._stun = self._holes = self._missing = 0
+        self._shown: list[str] = []
+
+    def passing(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The same entries, looked at while they pass."""
+        for entry in entries:
+            if isinstance(entry, Packet):
+                if entry.missing:
+                    self._hole(entry)
+                if entry.transport is Transport.UDP and is_stun(entry.data):
+                    self._stun += 1
+            elif entry.name in NOTICES:
+                self._said.append(entry.text)
+            yield entry
+
+    def lines(self) -> list[str]:
+        """A line for each kind."""
+        said = list(self._said)
+        if self._stun:
+            said.append(f"{self._stun} STUN messages beside SIP, which are not judged (RFC 5626 8)")
+        if self._holes:
+            more = f" and {self._holes - SHOWN_HOLES} more" if self._holes > SHOWN_HOLES else ""
+            places = f": {', '.join(self._shown)}{more}"
+            said.append(f"{self._missing} octets are missing at {self._holes} places of the capture{places}")
+        return said
+
+    def _hole(self, packet: Packet) -> None:
+        self._holes += 1
+        self._missing += packet.missing
+        if len(self._shown) < SHOWN_HOLES:
+            self._shown.append(f"{packet.missing} from {packet.source} to {packet.destination}")
 
 
-def _places(cut: Sequence[Packet]) -> str:
-    """Where the first holes are."""
-    shown = [f"{packet.missing} from {packet.source} to {packet.destination}" for packet in cut[:SHOWN_HOLES]]
-    more = f" and {len(cut) - SHOWN_HOLES} more" if len(cut) > SHOWN_HOLES else ""
-    return f": {', '.join(shown)}{more}"
+def notices(entries: Iterable[Entry]) -> list[str]:
+    """What the entries say about themselves."""
+    watched = Notices()
+    for _ in watched.passing(entries):
+        pass
+    return watched.lines()
 
 
 def exit_code(judgements: Sequence[Judgement]) -> int:

@@ -125,7 +125,7 @@ def test_a_run_that_cannot_be_meant_starts_nothing(here, rcslab, arguments, word
     [
         (b"", "got an empty file"),
         (b"# rcslab\n", "got a file that begins with octets 23 20"),
-        (b"\x1f\x8b\x08\x00", "gunzip"),
+        (b"\x1f\x8b\x08\x00", "the gzip data end too early"),
         (SEED.read_bytes()[:10], "without byte-order magic"),
         (b"\xd4\xc3\xb2\xa1\x02\x00", "got 6 octets of a 24-octet header"),
     ],

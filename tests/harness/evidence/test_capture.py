@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from collections.abc import Callable
 from io import BytesIO
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.errors import CaptureError, UsageError
 from harness.evidence.capture import capture_octets, capture_to_timeline, write_capture
+from harness.evidence.capture_file import CaptureFile
 from harness.evidence.internet import Endpoints, udp_packet
 from harness.evidence.pcapng import PcapngWriter, read_pcapng
 from harness.evidence.tcp import ACK, SYN, Conversation
@@ -83,7 +85,7 @@ def test_events_do_not_become_packets_and_findings_become_comments(
     timeline.event(Layer.AT, "command", command="AT+CIREG?", at=1.0)
     sent = timeline.packet(Layer.SIP, Transport.UDP, A, B, request_of(1), note="a remark", at=1.0)
     octets = capture_octets(list(timeline), [finding("pager.no-contact", sent)])
-    assert len(read_pcapng(octets).frames) == 1
+    assert len(list(read_pcapng(octets, bytes))) == 1
     assert b"a remark\nMUST pager.no-contact (handset)" in octets
     assert b"CIREG" not in octets
 
@@ -249,7 +251,10 @@ def test_a_file_cut_short_gives_what_is_there_and_an_event(tmp_path: Path, octet
     [
         (b"", "an empty file"),
         (b"%PDF-1.7 and so on", "begins with octets 25 50 44 46"),
-        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\x1f\x8b\x08\x00", "the gzip data end too early"),
+        (gzip.compress(b""), "an empty file in gzip"),
+        (gzip.compress(b"a tape archive"), "a file in gzip that begins with octets 61 20 74 61"),
+        (b"\x28\xb5\x2f\xfd\x00", "a zstd file; unpack it first"),
         (b"\xd4\xc3\xb2\xa1\x02", "5 octets of a 24-octet header"),
         (b"\x0a\x0d\x0d\x0a" + bytes(20), "byte-order magic"),
         (b"\xd4\xc3\xb2\xa1" + struct.pack("<HHiIII", 2, 4, 0, 0, 9, 105) + bytes(16), "got 105"),
@@ -289,7 +294,7 @@ def test_no_octets_raise_anything_but_capture_error(tmp_path: Path, data: st.Dat
 def as_pcap(path: Path) -> bytes:
     """The same frames as a classic pcap, behind an Ethernet header."""
     octets = b"\xd4\xc3\xb2\xa1" + struct.pack("<HHiIII", 2, 4, 0, 0, 0, 1)
-    for frame in read_pcapng(path.read_bytes()).frames:
+    for frame in CaptureFile(path):
         data = bytes(12) + b"\x86\xdd" + frame.data
         ticks = round(frame.time * 1e6)
         octets += struct.pack("<IIII", ticks // 10**6, ticks % 10**6, len(data), len(data)) + data
