@@ -106,9 +106,10 @@ def text_of(size: int) -> str:
     """A CPIM object of so many octets."""
     head = (
         "From: <sip:anonymous@anonymous.invalid>\r\nTo: <sip:anonymous@anonymous.invalid>\r\n\r\n"
-        "Content-Type: text/plain\r\n\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 000000\r\n\r\n"
     )
-    return head + "x" * (size - len(head))
+    length = size - len(head)
+    return head.replace("000000", f"{length:06d}") + "x" * length
 
 
 def chunked(*sizes: int) -> list[Step]:

@@ -13,7 +13,8 @@ from harness.verify.comparison import is_anonymous, party_of, same_uri_text, sta
 from harness.verify.engine import Flow
 from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
-from harness.verify.rules.cpim import ANONYMOUS, misspelled
+from harness.verify.rules.cpim import misspelled
+from harness.verify.rules.cpim_addresses import ANONYMOUS
 from harness.verify.rules.imdn_chain import (
     TOKEN,
     accepted_copy,
@@ -22,6 +23,7 @@ from harness.verify.rules.imdn_chain import (
     at_item,
     bare_uri,
     by_message,
+    comparable,
     disposition_of,
     final_of,
     identities,
@@ -284,7 +286,7 @@ def from_is_recipient(item: CpimItem, flow: Flow) -> Outcomes:
         makers = {party_of(uri)} if stated and (uri := uri_of(stated)) else senders_of(item)
         if not stated and _hidden(item, imdn, flow):
             yield Unverifiable("the IMDNs of this message do not show who made them")
-        elif makers and not makers & addressed and _comparable(makers, addressed):
+        elif makers and not makers & addressed and comparable(makers, addressed):
             yield at_item(
                 item, f"an IMDN of {', '.join(sorted(addressed))}", f"one of {', '.join(sorted(makers))}"
             )
@@ -352,15 +354,6 @@ def _is_anonymous(item: CpimItem) -> bool:
     address = item.cpim.from_ if item.cpim else None
     hidden = item.by_sip is not None and is_anonymous(item.by_sip.from_)
     return hidden or (address is not None and address.uri.lower() == ANONYMOUS)
-
-
-def _comparable(makers: set[str], addressed: set[str]) -> bool:
-    """Both sides name numbers, or both name users: a number is no proof against user@host."""
-    return any(
-        (left.isdigit() and right.isdigit()) or ("@" in left and "@" in right)
-        for left in makers
-        for right in addressed
-    )
 
 
 def _maker(item: CpimItem, imdn: Imdn) -> str:

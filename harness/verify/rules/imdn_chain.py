@@ -117,11 +117,25 @@ def senders_of(item: CpimItem) -> set[str]:
 
 
 def addressees_of(item: CpimItem) -> set[str]:
-    """Whom a MESSAGE was for: Request-URI, To, CPIM To, and the members of a list it carries."""
+    """Whom a MESSAGE was for: by its SIP headers and list, and by CPIM To."""
+    uris = [uri_of(address.uri) for address in item.cpim.addresses("To")] if item.cpim else []
+    return sip_addressees_of(item) | {party_of(uri) for uri in uris if uri is not None and not is_hidden(uri)}
+
+
+def sip_addressees_of(item: CpimItem) -> set[str]:
+    """Whom a MESSAGE was for: Request-URI, To, and the members of a list it carries."""
     texts = [request_uri(item), (item.by_sip.sip.get("To") if item.by_sip else None) or ""]
-    texts += [address.uri for address in item.cpim.addresses("To")] if item.cpim else []
     texts += [uri.decode("utf-8", "replace") for uri in re.findall(rb'\buri="([^"]+)"', item.carrier.raw)]
     return {party_of(uri) for text in texts if (uri := uri_of(text)) is not None and not is_hidden(uri)}
+
+
+def comparable(some: set[str], others: set[str]) -> bool:
+    """Both sides name numbers, or both name users: a number is no proof against user@host."""
+    return any(
+        (left.isdigit() and right.isdigit()) or ("@" in left and "@" in right)
+        for left in some
+        for right in others
+    )
 
 
 def at_item(item: CpimItem, expected: str, actual: str, severity: Severity | None = None) -> Violation:

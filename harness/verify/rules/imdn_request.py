@@ -10,7 +10,8 @@ from harness.verify.engine import Flow
 from harness.verify.finding import Outcomes, Severity
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.msrp_items import MsrpEntry
-from harness.verify.rules.cpim import ANONYMOUS, misspelled
+from harness.verify.rules.cpim import misspelled
+from harness.verify.rules.cpim_addresses import ANONYMOUS
 from harness.verify.rules.imdn_chain import (
     TOKEN,
     at_item,

@@ -211,7 +211,10 @@ def aggregated(end: str, kind: str = "multipart/mixed") -> Script:
     xml = body.partition("\r\n\r\n")[2]
     other = xml.replace("delivery", "display").replace("delivered", "displayed")
     parts = "".join(f"--b1\r\nContent-Type: message/imdn+xml\r\n\r\n{each}\r\n" for each in (xml, other))
-    mime = f"Content-Type: {kind};boundary=b1\r\nContent-Disposition: notification"
+    length = len(parts + end)
+    mime = (
+        f"Content-Type: {kind};boundary=b1\r\nContent-Disposition: notification\r\nContent-Length: {length}"
+    )
     return script.body(2, f"{head}\r\n\r\n{mime}\r\n\r\n{parts}{end}")
 
 

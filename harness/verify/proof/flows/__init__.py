@@ -12,10 +12,12 @@ from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
 from harness.verify.proof.flows.refusals import REFUSAL_FLOWS
 from harness.verify.proof.flows.registration import REGISTRATION_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
+from harness.verify.proof.flows.written import WRITTEN_FLOWS
 from harness.verify.proof.script import Script
 
 FLOWS: dict[str, Callable[[], Script]] = {
     **SIP_FLOWS,
+    **WRITTEN_FLOWS,
     **MEDIA_FLOWS,
     **GROUP_FLOWS,
     **MSRP_FLOWS,

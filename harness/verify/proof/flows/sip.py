@@ -69,7 +69,7 @@ LIST_BODY = (
     "--b1\r\nContent-Type: message/cpim\r\n\r\n"
     f"From: <{UE}>\r\nTo: <sip:list@example.org>\r\nDateTime: 2023-11-14T22:13:20Z\r\n"
     "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: Msg1aB2cD3eF4gH5iJ6k\r\n"
-    "\r\nContent-Type: text/plain\r\n\r\nhi\r\n"
+    "\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi\r\n"
     "--b1\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n"
     '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"'
     ' xmlns:cp="urn:ietf:params:xml:ns:copycontrol"><list>'

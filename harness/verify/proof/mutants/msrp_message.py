@@ -123,7 +123,7 @@ MUTANTS = [
         "chat",
         instead(
             *answered(
-                chunk(1, 1, 2048, "3000", "+", handset=False, body=text_of(2048)),
+                chunk(1, 1, 2048, "3000", "+", handset=False, body=text_of(2058)[:2048]),
                 chunk(2, 2049, 10, "2058", "$", handset=False),
             )
         ),

@@ -56,6 +56,7 @@ def text_when_it_is_over(script: Script) -> Script:
     """The registration ends without a refresh, and the handset sends a text as if nothing were."""
     text, accepted = pager_mo().steps[:2]
     script.steps[8:] = [replace(text, after=1300.0), accepted]
+    script.sub(8, "DateTime: 2023-11-14T22:13:20Z", "DateTime: 2023-11-14T22:35:00Z")
     return script
 
 
