@@ -48,6 +48,7 @@ def another_service(description: Description, service: Service) -> Outcomes:
         return
     if named_service(entry) in (Service.LARGE, Service.DEFERRED) and service is Service.SESSION:
         return  # only the direction is wrong: their rules on that tell
+    yield APPLIES
     header, named = "Accept-Contact", accepted_icsis(entry.sip) & CPM_ICSIS
     if not named:
         header, named = "Contact", contact_icsis(entry.sip) & CPM_ICSIS

@@ -10,7 +10,7 @@ from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.items import CpimItem
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, MsrpSession, Role
@@ -30,6 +30,7 @@ def size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     octets = payload_octets(message)
     if due is None:
         return
+    yield APPLIES
     if octets != due and not _is_whole(message):
         yield Unverifiable("end-line and Byte-Range do not agree on where the file ends")
     elif octets != due and flow.assembly.incomplete:
@@ -51,6 +52,7 @@ def hash_verify(message: ChunkedMessage, flow: Flow) -> Outcomes:
     ):
         return
     for known in file.selector.hashes:
+        yield APPLIES
         digest = _digest(message, known)
         if isinstance(digest, Unverifiable):
             yield digest
@@ -61,6 +63,10 @@ def hash_verify(message: ChunkedMessage, flow: Flow) -> Outcomes:
 
 @rule("ft.range.vs-byte-range", on=Kind.MSRP_REQUEST, methods=("SEND",))
 def range_in_byte_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
+    file = _file_begun(entry)
+    if file is None or file.range is None:
+        return
+    yield APPLIES
     if counts_from_file_range(entry):
         yield Violation(
             "Byte-Range from 1 for the first octet that is sent", f"from {entry.start}", "Byte-Range"
@@ -69,11 +75,18 @@ def range_in_byte_range(entry: MsrpEntry, flow: Flow) -> Outcomes:
 
 def counts_from_file_range(entry: MsrpEntry) -> bool:
     """The first chunk begins at the octet of the file that file-range names (RFC 5547 8.7)."""
-    message = entry.part_of
-    if message is None or message.first is not entry or entry.start == 1 or not _carries_a_file(message):
+    if entry.start == 1:
         return False
-    file = _announced(message)
+    file = _file_begun(entry)
     return file is not None and file.range is not None and file.range.start == entry.start
+
+
+def _file_begun(entry: MsrpEntry) -> FileDescription | None:
+    """What was announced of the file whose first chunk this is; None for any other chunk."""
+    message = entry.part_of
+    if message is None or message.first is not entry or not _carries_a_file(message):
+        return None
+    return _announced(message)
 
 
 @rule("ft.max-size", on=Kind.MSRP_MESSAGE)
@@ -81,6 +94,7 @@ def max_size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     far = message.first.far_end
     if far is None or far.max_size is None or not _carries_a_file(message):
         return
+    yield APPLIES
     if message.coverage.end > far.max_size:
         expected = f"not more than the max-size of the receiver, {far.max_size} octets"
         yield Violation(expected, f"{message.coverage.end} octets", "body", item=message.first)
@@ -106,6 +120,9 @@ def accept_wrapped_types(message: ChunkedMessage, flow: Flow) -> Outcomes:
 
 @rule("ft.single-file", on=Kind.MSRP_MESSAGE)
 def single_file(message: ChunkedMessage, flow: Flow) -> Outcomes:
+    if not _carries_a_file(message):
+        return
+    yield APPLIES
     before = _file_before(message, flow)
     if before is None or _transfer_id(before) != _transfer_id(message) or _offered_again(before, message):
         return
@@ -117,12 +134,10 @@ def single_file(message: ChunkedMessage, flow: Flow) -> Outcomes:
 def id_unchanged(message: ChunkedMessage, flow: Flow) -> Outcomes:
     before = _file_before(message, flow)
     own = _transfer_id(message)
-    if (
-        before is not None
-        and own is not None
-        and own == _transfer_id(before)
-        and _offered_again(before, message)
-    ):
+    if before is None or own is None or not _offered_again(before, message):
+        return
+    yield APPLIES
+    if own == _transfer_id(before):
         expected = f"no second transfer for an offer that repeats file-transfer-id {own}"
         yield Violation(
             expected, f"{message.message_id} after {before.message_id}", "Message-ID", item=message.first
@@ -138,9 +153,10 @@ def id_after_completion(description: Description, flow: Flow) -> Outcomes:
         sent = flow.assembly.msrp.messages_of(session) if session is not None else ()
         done = [each for each in sent if _is_over(each)]
         file = end.file
-        if session is None or file is None or not end.port or not done or not is_file(end):
+        if session is None or file is None or not done or not is_file(end) or file.transfer_id is None:
             continue
-        if file.transfer_id is not None and file.transfer_id == _transfer_id(done[-1]):
+        yield APPLIES
+        if end.port and file.transfer_id == _transfer_id(done[-1]):
             expected = f"port 0 for {file.transfer_id}, whose transfer is over"
             yield Violation(expected, f"port {end.port}", "body", description.offset + end.media.offset)
 
@@ -152,7 +168,10 @@ def id_new(description: Description, flow: Flow) -> Outcomes:
         return
     for end in description.ends:
         own = end.file.transfer_id if end.file is not None and is_file(end) else None
-        for known in flow.assembly.negotiations.descriptions if own is not None else ():
+        if own is None:
+            continue
+        yield APPLIES
+        for known in flow.assembly.negotiations.descriptions:
             if known is description:
                 break
             if known.role is not Role.OFFER or known.sender is not description.sender:
@@ -170,6 +189,7 @@ def id_new(description: Description, flow: Flow) -> Outcomes:
 def bye_after(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if not _carries_a_file(message) or not message.complete or message.session is None:
         return
+    yield APPLIES
     dialog = message.session.dialog
     closed = any(end.port == 0 and end.description.place > message.place for end in message.session.ends)
     if dialog is not None and not dialog.byes and not closed and len(_sessions_of(message, flow)) == 1:
@@ -181,19 +201,19 @@ def cpim_part(message: ChunkedMessage, flow: Flow) -> Outcomes:
     session = message.session
     if session is None or not _carries_a_file(message) or message.content_type == "message/cpim":
         return
-    pushed = message.by_caller and session.invite.request is not None
-    if (
-        pushed
-        and service_of_session(session.exchanges[0].offer) is Service.FILE_TRANSFER
-        and not session.invite.bodies
-    ):
+    if not message.by_caller or session.invite.request is None:
+        return
+    if service_of_session(session.exchanges[0].offer) is not Service.FILE_TRANSFER:
+        return
+    yield APPLIES
+    if not session.invite.bodies:
         expected = "the CPIM headers of a bare file in the INVITE"
         yield Violation(expected, "no message/cpim part", "body", item=session.invite)
 
 
 @rule("ft.imdn-id", on=Kind.CPIM)
 def imdn_id(item: CpimItem, flow: Flow) -> Outcomes:
-    """An IMDN of the conversation of a file whose id is not one of the file's."""
+    """An IMDN of the conversation of a file whose id is neither one of the file's nor of another message."""
     carrier = item.by_sip
     if carrier is None or not item.imdns or carrier.method != "MESSAGE":
         return
@@ -201,11 +221,12 @@ def imdn_id(item: CpimItem, flow: Flow) -> Outcomes:
         invite = session.invite
         if not _in_file_session(session) or invite.place > item.place or invite.sender is item.sender:
             continue
-        own = carrier.sip.get("Contribution-ID")
-        if own is None or own != invite.sip.get("Contribution-ID"):
+        named = [name for name in ("Contribution-ID", "Conversation-ID") if carrier.sip.get(name)]
+        if not any(carrier.sip.get(name) == invite.sip.get(name) for name in named):
             continue
         given = _ids_of(session, flow)
         for imdn in item.imdns:
+            yield APPLIES
             if imdn.message_id in given or flow.assembly.originals(imdn.message_id):
                 continue
             if not given or not flow.from_start:
@@ -222,6 +243,7 @@ def imdn_id(item: CpimItem, flow: Flow) -> Outcomes:
 def one_message(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if not _is_large(message) or message.again is not None:
         return
+    yield APPLIES
     before = [known for known in _contents_before(message, flow) if known.complete]
     if before:
         expected = f"one message in the session, {before[0].message_id}"
@@ -232,8 +254,11 @@ def one_message(message: ChunkedMessage, flow: Flow) -> Outcomes:
 def large_size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     file = _announced(message) if _is_large(message) and _is_whole(message) else None
     announced = file.selector.size if file is not None else None
+    if announced is None:
+        return
+    yield APPLIES
     octets = payload_octets(message)
-    if announced is not None and announced not in (octets, message.total):
+    if announced not in (octets, message.total):
         yield Violation(f"{announced} octets, as announced", f"{octets} octets", "body")
 
 

@@ -10,7 +10,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.body_parts import BodyPart, body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Violation
+from harness.verify.finding import APPLIES, Outcomes, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd
 from harness.verify.rules.file_offer import files
 from harness.verify.rules.sdp_form import at_attribute
@@ -38,6 +38,7 @@ def _same_id(part: BodyPart, content_id: str) -> bool:
 @rule("ft.icon", on=Kind.SDP)
 def icon_beside_sdp(description: Description, flow: Flow) -> Outcomes:
     for end, content_id in _icons(description):
+        yield APPLIES
         found = end.media.attribute("file-icon")
         wrong = _unrelated(description, content_id) if content_id else "a=file-icon:cid:<Content-ID>"
         if wrong:
@@ -74,6 +75,9 @@ def _lies_in(part: BodyPart, around: BodyPart) -> bool:
 def icon_says_so(description: Description, flow: Flow) -> Outcomes:
     for _, content_id in _icons(description):
         for part in body_parts(description.entry):
-            if _same_id(part, content_id) and part.purpose != "icon":
+            if not _same_id(part, content_id):
+                continue
+            yield APPLIES
+            if part.purpose != "icon":
                 actual = part.disposition or "none"
                 yield Violation("Content-Disposition: icon", actual, "body", part.offset)

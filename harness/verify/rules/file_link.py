@@ -8,7 +8,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Violation
+from harness.verify.finding import APPLIES, Outcomes, Violation
 from harness.verify.items import CpimItem
 
 MEDIA_TYPE = "application/vnd.gsma.rcs-ft-http+xml"
@@ -46,14 +46,17 @@ def _file(item: CpimItem) -> Node | None:
 @rule("ft.http.body", on=Kind.CPIM)
 def names_one_file(item: CpimItem, flow: Flow) -> Outcomes:
     root = _document(item)
+    if root is None:
+        return
+    yield APPLIES
     if isinstance(root, BodySyntaxError):
         yield _at(item, f"a document <file> of {NAMESPACE}", str(root))
-    elif root is not None:
-        found = _files(root)
-        if len(found) != 1:
-            yield _at(item, 'one <file-info type="file">', f"{len(found)}")
-        elif not (data := found[0].child("data")) or not data.get("url"):
-            yield _at(item, "<data url=...> of the file", "none")
+        return
+    found = _files(root)
+    if len(found) != 1:
+        yield _at(item, 'one <file-info type="file">', f"{len(found)}")
+    elif not (data := found[0].child("data")) or not data.get("url"):
+        yield _at(item, "<data url=...> of the file", "none")
 
 
 @rule("ft.http.body.optional", on=Kind.CPIM)
@@ -61,6 +64,7 @@ def says_what_the_file_is(item: CpimItem, flow: Flow) -> Outcomes:
     found = _file(item)
     if found is None:
         return
+    yield APPLIES
     missing = [f"<{name}>" for name in _USEFUL if not found.text_of(name)]
     data = found.child("data")
     if data is not None and not data.get("until"):
@@ -75,6 +79,7 @@ def link_is_valid_and_secure(item: CpimItem, flow: Flow) -> Outcomes:
     data = found.child("data") if found is not None else None
     if data is None:
         return
+    yield APPLIES
     url, until = data.get("url") or "", data.get("until")
     if url and not url.lower().startswith("https://"):
         yield _at(item, "a link by https", url)

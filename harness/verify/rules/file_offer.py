@@ -16,7 +16,7 @@ from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity, Violation
+from harness.verify.finding import APPLIES, Outcomes, Severity, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.rules.chat_session import another_service
 from harness.verify.rules.offer_answer import offer_of
@@ -78,6 +78,7 @@ def service_of_file(description: Description, flow: Flow) -> Outcomes:
 def push_direction(description: Description, flow: Flow) -> Outcomes:
     if description.role is Role.OFFER:
         for end in files(description):
+            yield APPLIES
             if end.direction is Direction.SENDRECV:
                 yield at(description, end.media.offset, "sendonly to push or recvonly to pull", end.direction)
     elif any(_pairs(description)):
@@ -98,7 +99,10 @@ def selector_present(description: Description, flow: Flow) -> Outcomes:
     if description.role is Role.CAPABILITY:
         for end in description.ends:
             found = end.media.attribute("file-selector")
-            if found is not None and found.value:
+            if found is None:
+                continue
+            yield APPLIES
+            if found.value:
                 yield at_attribute(end, found, "file-selector without selectors in OPTIONS", str(found))
         return
     for end in files(description):
@@ -106,6 +110,7 @@ def selector_present(description: Description, flow: Flow) -> Outcomes:
 
 
 def _missing_selector(end: MsrpEnd) -> Outcomes:
+    yield APPLIES
     found = end.media.all("file-selector")
     if not found:
         yield at_attribute(end, None, "a=file-selector", "none")
@@ -125,6 +130,7 @@ def selectors_of_rcs(description: Description, flow: Flow) -> Outcomes:
         selector = _selector(end)
         if selector is None or description.role is not Role.OFFER or end.direction is not Direction.SENDONLY:
             continue
+        yield APPLIES
         known = {"name": selector.name, "type": selector.type, "size": selector.size}
         missing = [name for name, value in known.items() if value is None]
         if selector and missing:
@@ -136,7 +142,10 @@ def selectors_of_rcs(description: Description, flow: Flow) -> Outcomes:
 def selector_syntax(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-selector")
-        wrong = _wrong_selector(found.value) if found is not None and found.value else ""
+        if found is None or not found.value:
+            continue
+        yield APPLIES
+        wrong = _wrong_selector(found.value)
         if wrong:
             yield at_attribute(end, found, wrong, str(found))
 
@@ -178,6 +187,9 @@ def hash_in_upper_case(description: Description, flow: Flow) -> Outcomes:
         digits = [
             digest for _, digest in _HASHES.findall(_QUOTED.sub("", (found.value or "") if found else ""))
         ]
+        if not digits:
+            continue
+        yield APPLIES
         if any(digest != digest.upper() for digest in digits):
             yield at_attribute(end, found, "upper-case digits", digits[0])
 
@@ -189,6 +201,7 @@ def safe_name(description: Description, flow: Flow) -> Outcomes:
         name = _NAME.search((found.value or "") if found else "")
         if name is None:
             continue
+        yield APPLIES
         if "/" in name[1] or name[1] in (".", ".."):
             yield at_attribute(end, found, "a name without directories, / as %2F", name[1])
         elif "\\" in name[1]:
@@ -207,6 +220,7 @@ def selectors_copied(description: Description, flow: Flow) -> Outcomes:
         asked, given = _selector(offered), _selector(answered)
         if asked is None or given is None or not receives_file(answered):
             continue
+        yield APPLIES
         for name in ("name", "type", "size"):
             wanted, got = getattr(asked, name), getattr(given, name)
             if wanted is not None and wanted != got:
@@ -219,6 +233,7 @@ def refusal_mirrors(description: Description, flow: Flow) -> Outcomes:
     for offered, answered in _pairs(description):
         if answered.port:
             continue
+        yield APPLIES
         for name in ("file-selector", "file-transfer-id"):
             wanted, got = offered.media.attribute(name), answered.media.attribute(name)
             if wanted is not None and (got is None or got.value != wanted.value):
@@ -231,6 +246,7 @@ def refusal_mirrors(description: Description, flow: Flow) -> Outcomes:
 @rule("ft.id.present", on=Kind.SDP)
 def id_present(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
+        yield APPLIES
         found = end.media.attribute("file-transfer-id")
         if found is None or not TOKEN.fullmatch(found.value or ""):
             yield at_attribute(end, found, "a=file-transfer-id with a token", str(found or "none"))
@@ -246,7 +262,10 @@ def id_long_enough(description: Description, flow: Flow) -> Outcomes:
         return
     for end in files(description):
         found = end.media.attribute("file-transfer-id")
-        if found is not None and found.value and len(found.value) <= SHORT_ID:
+        if found is None or not found.value:
+            continue
+        yield APPLIES
+        if len(found.value) <= SHORT_ID:
             yield at_attribute(end, found, "a large random id, such as 32 characters", found.value)
 
 
@@ -257,7 +276,10 @@ def id_of_one_file(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         for session in flow.assembly.negotiations.sessions_of(description.dialog):
             for known in session.ends_of(end.by_caller):
-                if known.description.place < description.place and _another_file(known, end):
+                if known.description.place >= description.place:
+                    continue
+                yield APPLIES
+                if _another_file(known, end):
                     found = end.media.attribute("file-selector")
                     yield at_attribute(end, found, "a new file-transfer-id for another file", str(found))
                     return
@@ -279,8 +301,11 @@ def _another_file(before: MsrpEnd, now: MsrpEnd) -> bool:
 def _not_here(description: Description, name: str) -> Outcomes:
     """The attribute in the answer of a receiver (8.3.1)."""
     for offered, answered in _pairs(description):
+        if not receives_file(answered) or offered.direction is not Direction.SENDONLY:
+            continue
+        yield APPLIES
         found = answered.media.attribute(name)
-        if receives_file(answered) and offered.direction is Direction.SENDONLY and found is not None:
+        if found is not None:
             yield at_attribute(answered, found, f"no {name} in the answer of who receives", str(found))
 
 
@@ -288,7 +313,10 @@ def _not_here(description: Description, name: str) -> Outcomes:
 def disposition(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-disposition")
-        if found is not None and not TOKEN.fullmatch(found.value or ""):
+        if found is None:
+            continue
+        yield APPLIES
+        if not TOKEN.fullmatch(found.value or ""):
             yield at_attribute(end, found, "one token", str(found))
     yield from _not_here(description, "file-disposition")
 
@@ -297,8 +325,11 @@ def disposition(description: Description, flow: Flow) -> Outcomes:
 def disposition_value(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-disposition")
-        value = (found.value or "") if found else "render"
-        if TOKEN.fullmatch(value) and value.lower() not in ("render", "attachment"):
+        if found is None or not TOKEN.fullmatch(found.value or ""):
+            continue
+        yield APPLIES
+        value = found.value or ""
+        if value.lower() not in ("render", "attachment"):
             yield at_attribute(end, found, "render or attachment", value)
 
 
@@ -308,6 +339,7 @@ def dates(description: Description, flow: Flow) -> Outcomes:
         found = end.media.attribute("file-date")
         if found is None or receives_file(end):
             continue
+        yield APPLIES
         try:
             parse_file_dates(found.value or "")
         except BodySyntaxError:
@@ -338,12 +370,18 @@ def icon_in_answer(description: Description, flow: Flow) -> Outcomes:
 def range_form(description: Description, flow: Flow) -> Outcomes:
     for end in files(description):
         found = end.media.attribute("file-range")
-        if found is not None and _range(found) is None:
+        if found is None:
+            continue
+        yield APPLIES
+        if _range(found) is None:
             yield at_attribute(end, found, "start-stop, counted from 1, or start-*", str(found))
     for offered, answered in _pairs(description):
         wanted, got = (side.media.attribute("file-range") for side in (offered, answered))
         asked, given = _range(wanted), _range(got)
-        if answered.port and asked is not None and (given != asked if got is None or given else False):
+        if not answered.port or asked is None:
+            continue
+        yield APPLIES
+        if given != asked if got is None or given else False:
             yield at_attribute(answered, got, f"a={wanted} of the offer", str(got or "none"))
 
 
@@ -358,8 +396,11 @@ def _range(found: Attribute | None) -> tuple[int, int | None] | None:
 @rule("ft.range.answer-only", on=Kind.SDP)
 def range_not_offered(description: Description, flow: Flow) -> Outcomes:
     for offered, answered in _pairs(description):
+        if not answered.port or "file-range" in offered.media:
+            continue
+        yield APPLIES
         found = answered.media.attribute("file-range")
-        if answered.port and found is not None and "file-range" not in offered.media:
+        if found is not None:
             yield at_attribute(answered, found, "no file-range, since the offer has none", str(found))
 
 
@@ -370,6 +411,7 @@ def type_of_file(description: Description, flow: Flow) -> Outcomes:
         kind = selector.type if selector else None
         if kind is None or not end.accept_types:
             continue
+        yield APPLIES
         wrapped = type_accepted(end.accept_types, "message/cpim") and type_accepted(end.wrapped_types, kind)
         if not (wrapped or type_accepted(end.accept_types, kind)):
             found = end.media.attribute("accept-types")

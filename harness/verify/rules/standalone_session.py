@@ -7,7 +7,7 @@ from harness.bodies.sdp_attributes import Direction, type_accepted
 from harness.cpm.services import Service
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes
+from harness.verify.finding import APPLIES, Outcomes
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 from harness.verify.rules.chat_session import another_service
 from harness.verify.rules.offer_answer import offer_of
@@ -39,7 +39,10 @@ def wrong_direction(description: Description, offered: Direction) -> Outcomes:
     for end in live_ends(description) if offer is not None else ():
         asked = offer.end(end.index) if offer is not None else None
         allowed = ANSWER_DIRECTIONS[offered]
-        if asked is not None and asked.port and asked.direction is offered and end.direction not in allowed:
+        if asked is None or not asked.port or asked.direction is not offered:
+            continue
+        yield APPLIES
+        if end.direction not in allowed:
             expected = " or ".join(allowed)
             yield at(description, end.media.offset, f"{expected} to {offered}", end.direction)
 
@@ -55,6 +58,7 @@ def service_of_large(description: Description, flow: Flow) -> Outcomes:
 @rule("large.sdp.direction", on=Kind.SDP)
 def large_is_sent(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description) if _opens(description, Service.LARGE) else ():
+        yield APPLIES
         if end.direction is not Direction.SENDONLY:
             yield at(description, end.media.offset, "sendonly", end.direction)
 
@@ -71,7 +75,10 @@ def types_of_large(description: Description, flow: Flow) -> Outcomes:
     if not (_opens(description, Service.LARGE) or _answers(description, Service.LARGE)):
         return
     for end in live_ends(description):
-        if end.accept_types and not _takes_text(end):
+        if not end.accept_types:
+            continue
+        yield APPLIES
+        if not _takes_text(end):
             found = end.media.attribute("accept-wrapped-types")
             yield at_attribute(end, found, "a type of content inside message/cpim", str(found or "none"))
 
@@ -88,6 +95,7 @@ def _is_container(kind: str) -> bool:
 @rule("large.sdp.file-selector", on=Kind.SDP)
 def announced_by_size(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description) if _opens(description, Service.LARGE) else ():
+        yield APPLIES
         found = end.media.attribute("file-selector")
         value = (found.value if found else None) or ""
         if not value.startswith("size:") or any(name in value for name in _FOR_MESSAGES):
@@ -99,7 +107,10 @@ def small_in_large(description: Description, flow: Flow) -> Outcomes:
     limit = flow.settings.pager_limit
     for end in live_ends(description) if _opens(description, Service.LARGE) else ():
         size = end.file.selector.size if end.file is not None else None
-        if size is not None and size <= limit:
+        if size is None:
+            continue
+        yield APPLIES
+        if size <= limit:
             expected = f"content of up to {limit} octets in pager mode"
             yield at_attribute(end, end.media.attribute("file-selector"), expected, f"size:{size}")
 
@@ -115,6 +126,7 @@ def service_of_deferred(description: Description, flow: Flow) -> Outcomes:
 @rule("deferred.direction", on=Kind.SDP)
 def deferred_is_received(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description) if _opens(description, Service.DEFERRED) else ():
+        yield APPLIES
         if end.direction is not Direction.RECVONLY:
             yield at(description, end.media.offset, "recvonly", end.direction)
 

@@ -10,10 +10,10 @@ import pytest
 from harness.cpm.profiles import Profile
 from harness.evidence.timeline import Event, Layer
 from harness.verify.engine import Verifier, VerifySettings
+from harness.verify.proof.flows.files import with_cpim_part
 from harness.verify.proof.flows.media import push_mo
 from harness.verify.proof.flows.msrp import chat
 from harness.verify.proof.flows.sip import session_mo
-from tests.harness.verify.test_file_content_rules import with_cpim_part
 
 START = 1_700_000_000.0
 FAR = "+491700000002"

@@ -15,7 +15,19 @@ from harness.verify.proof.mutant import load_mutants
 from harness.verify.proof.prove import protocol_of
 from tests.harness.verify.test_legal_variety import FLOWS as LEGAL
 
-PROTOCOLS = frozenset({"cpim", "msrp", "reg", "sdp", "sip", "timer"})
+PROTOCOLS = frozenset(
+    {
+        "cpim",
+        "deferred",
+        "ft",
+        "large",
+        "msrp",
+        "reg",
+        "sdp",
+        "sip",
+        "timer",
+    }
+)
 """Those whose rules say what they apply to."""
 WRONG_BEFORE = {
     "sdp.cema.fallback": "an answer that a middlebox changed without CEMA",

@@ -14,10 +14,10 @@ from harness.evidence.timeline import Layer, Packet
 from harness.verify.engine import Verifier
 from harness.verify.finding import INTERNAL
 from harness.verify.proof.changes import asking, at, chunked, instead, report
+from harness.verify.proof.flows.files import PICTURE, chunks, push
 from harness.verify.proof.flows.msrp import chat
 from harness.verify.proof.script import Script
 from tests.harness.verify.judging import found, rules_of
-from tests.harness.verify.test_file_content_rules import PICTURE, chunks, push
 
 FLOWS: dict[str, Callable[[], Script]] = {
     "chat": chat,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.verify.proof.flows.chunks import CHUNK_FLOWS
+from harness.verify.proof.flows.files import FILE_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.media import MEDIA_FLOWS
 from harness.verify.proof.flows.msrp import MSRP_FLOWS
@@ -19,6 +20,7 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **SIP_FLOWS,
     **WRITTEN_FLOWS,
     **MEDIA_FLOWS,
+    **FILE_FLOWS,
     **GROUP_FLOWS,
     **MSRP_FLOWS,
     **CHUNK_FLOWS,

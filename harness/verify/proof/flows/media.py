@@ -71,6 +71,11 @@ def push_mt() -> Script:
     )
 
 
+def push_refused_mt() -> Script:
+    """push_mt, the handset taking no file: port 0 in its answer."""
+    return push_mt().sub(2, "message 9", "message 0")
+
+
 def pull_mo() -> Script:
     """The handset fetches a file: INVITE 0, 200 3, BYE 7."""
     wanted = f"file-selector:{SELECTOR[SELECTOR.index('hash:') :]}"
@@ -101,6 +106,7 @@ def deferred_mo() -> Script:
 MEDIA_FLOWS: dict[str, Callable[[], Script]] = {
     "push_mo": push_mo,
     "push_mt": push_mt,
+    "push_refused_mt": push_refused_mt,
     "pull_mo": pull_mo,
     "large_mo": large_mo,
     "large_mt": large_mt,
