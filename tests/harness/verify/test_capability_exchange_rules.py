@@ -1,66 +1,67 @@
-"""Capabilities by OPTIONS: one slip, one finding."""
+"""Capabilities by OPTIONS: what need not be compared, and what is right in another form."""
 
 from __future__ import annotations
 
 import pytest
 
 from harness.verify.engine import Verifier, VerifySettings
-from harness.verify.proof.flows.sip import options_mt, register
-from harness.verify.proof.messages import ICSI
-from harness.verify.proof.script import Script
+from harness.verify.proof.flows.capability import CHAT_TAG, TAGS, capable
+from harness.verify.proof.flows.sip import options_mt
+from harness.verify.proof.messages import FAR
 
 H, N = "handset", "network"
 
 
-def asked() -> Script:
-    """The handset registers (0 to 7), then the network asks what it can do (8, 9)."""
-    return Script([*register().steps, *options_mt().steps])
-
-
-def judged_as(script, settings=None):
-    verifier = Verifier("rcs51", settings)
+def judged_as(script, settings=None, profile="rcs51"):
+    verifier = Verifier(profile, settings)
     found = {(item.rule, item.party.value) for item in verifier.judge(script.timeline())}
-    return found, [item.rule for item in verifier.open]
-
-
-def test_an_answer_that_shows_what_was_registered_is_right():
-    assert judged_as(asked()) == (set(), [])
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (f"{ICSI}msg,{ICSI}session", f"{ICSI}msg"),
-        (f"{ICSI}msg,{ICSI}session", f"{ICSI}msg,{ICSI}session,{ICSI}filetransfer"),
-        (f';+g.3gpp.icsi-ref="{ICSI}msg,{ICSI}session"', ""),
-    ],
-)
-def test_an_answer_that_differs_from_what_was_registered(old, new):
-    assert judged_as(asked().sub(9, old, new)) == ({("options.contact-tags", H)}, [])
+    return found, {item.rule for item in verifier.open}
 
 
 def test_tags_for_the_network_and_those_the_lab_names_are_left_out():
-    script = asked()
+    script = capable()
     for index in (0, 2):
         script.sub(index, ";expires=600000", ";+g.3gpp.smsip;+g.gsma.rcs.msgrevoke;expires=600000")
     assert judged_as(script)[0] == {("options.contact-tags", H)}
     settings = VerifySettings(not_exchanged=frozenset({"+g.gsma.rcs.msgrevoke"}))
-    assert judged_as(script, settings) == (set(), [])
+    assert judged_as(script, settings) == (set(), set())
 
 
 def test_without_the_registration_nothing_is_compared():
     script = options_mt()
-    assert judged_as(script) == (set(), ["options.contact-tags"])
-    assert judged_as(script.sub(1, f';+g.3gpp.icsi-ref="{ICSI}msg,{ICSI}session"', ""))[0] == {
-        ("options.contact-tags", H)
-    }
-
-
-def test_an_unknown_tag_is_told():
-    script = asked().sub(8, f"{ICSI}session", f"{ICSI}session,urn%3Aurn-7%3A3gpp-service.ims.icsi.acme.x")
-    assert judged_as(script)[0] == {("options.tag-known", N)}
+    assert judged_as(script) == (set(), {"options.contact-tags"})
+    assert judged_as(script.sub(1, f";{TAGS}", ""))[0] == {("options.contact-tags", H)}
 
 
 def test_an_options_without_tags_asks_nothing():
-    script = asked().sub(8, f';+g.3gpp.icsi-ref="{ICSI}msg,{ICSI}session"', "")
-    assert judged_as(script.sub(9, f';+g.3gpp.icsi-ref="{ICSI}msg,{ICSI}session"', "")) == (set(), [])
+    assert judged_as(capable().sub(8, f";{TAGS}", "").sub(9, f";{TAGS}", "")) == (set(), set())
+
+
+@pytest.mark.parametrize("target", ["tel:+491700000002", "sip:bob@example.org;gr=urn:uuid:1"])
+def test_whom_options_may_ask(target):
+    script = capable().everywhere(FAR, target, 10, 11)
+    script.sub(10, f"To: <{target}>", "To: <tel:+491700000002>").sub(
+        11, f"To: <{target}>", "To: <tel:+491700000002>"
+    )
+    assert judged_as(script)[0] == set()
+
+
+def test_any_tag_of_rcs_asks_for_rcs():
+    assert judged_as(capable().sub(10, CHAT_TAG, TAGS))[0] == set()
+
+
+@pytest.mark.parametrize("status", ["480 Temporarily Unavailable", "486 Busy Here", "200 OK"])
+def test_what_a_user_of_rcs_may_answer(status):
+    assert judged_as(capable().sub(9, "200 OK", status))[0] == set()
+
+
+def test_who_registered_nothing_of_rcs_may_say_that_it_has_none():
+    script = capable().drop(*range(10, 18)).everywhere(f";{TAGS}", "", 0, 2)
+    script.sub(9, "200 OK", "404 Not Found").without(9, "Contact")
+    assert judged_as(script)[0] == set()
+
+
+@pytest.mark.parametrize("profile", ["ietf", "rcs51"])
+def test_the_tag_of_simple_im_beside_those_of_cpm_is_a_matter_of_the_profile(profile):
+    script = options_mt().sub(1, TAGS, f"{TAGS};+g.oma.sip-im")
+    assert judged_as(script, profile=profile)[0] == set()

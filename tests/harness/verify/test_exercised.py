@@ -22,6 +22,8 @@ PROTOCOLS = frozenset(
         "ft",
         "large",
         "msrp",
+        "bot",
+        "options",
         "reg",
         "sdp",
         "sip",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.verify.proof.flows.capability import CAPABILITY_FLOWS
+from harness.verify.proof.flows.chatbot import CHATBOT_FLOWS
 from harness.verify.proof.flows.chunks import CHUNK_FLOWS
 from harness.verify.proof.flows.files import FILE_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
@@ -27,4 +29,6 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **NEGOTIATION_FLOWS,
     **REFUSAL_FLOWS,
     **REGISTRATION_FLOWS,
+    **CAPABILITY_FLOWS,
+    **CHATBOT_FLOWS,
 }
