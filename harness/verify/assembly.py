@@ -14,6 +14,7 @@ from itertools import count
 
 from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event, Layer
 from harness.verify.chains import Chains, cpim_of_sip
+from harness.verify.conferences import Conferences
 from harness.verify.conversations import Conversations
 from harness.verify.items import (
     CpimItem,
@@ -52,6 +53,7 @@ class Assembly(SipAssembly):
         self.chains = Chains()
         self.negotiations = Negotiations()
         self.msrp = MsrpAssembly(self.negotiations, self.parties)
+        self.conferences = Conferences()
         self.conversations = Conversations(self.chains, self.negotiations, self.msrp)
         places = count(1)
         self._sip_streams = SipStreams(places, self.parties.sender)
@@ -144,6 +146,7 @@ class Assembly(SipAssembly):
             return
         if self._link_sip(item):
             self._read_bodies(item)
+            self.conferences.read(item)
         yield item
         if item.description is not None:
             yield item.description

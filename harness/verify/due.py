@@ -3,29 +3,26 @@
 RFC 5438 7.1.2 ties a notification to its message by the id alone, so one chain holds what came by MESSAGE, in
 a session and with the INVITE of a file. A delivery notification is due once the message was taken, a display
 notification when the user looks, which may be never (7.2.1.2). On a message of a chat it goes in the session
-while that lives, and by MESSAGE after it; on others by MESSAGE.
+while that lives, and by MESSAGE after it; on others by MESSAGE. Who owes it is in owing.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
-from harness.bodies.resource_lists import MEDIA_TYPE, parse_resource_lists
 from harness.bodies.sdp_attributes import type_accepted
 from harness.cpm.services import Service
-from harness.errors import BodySyntaxError
 from harness.verify.assembly import Assembly
-from harness.verify.comparison import party_of, uri_of
+from harness.verify.conferences import Member
 from harness.verify.finding import Party
 from harness.verify.items import CpimItem, Notification, SipEntry
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import MsrpSession
-from harness.verify.session_services import service_of_session
-from harness.verify.sip_bodies import bodies_of
+from harness.verify.owing import makers_of, owing, recipients
+from harness.verify.session_services import is_file, service_of_session
 
 # RFC 5438 6.2: token of Disposition-Notification -> the notification it asks for.
 ASKED = {"positive-delivery": "delivery", "display": "display"}
@@ -43,8 +40,9 @@ class Due:
     """One notification a message asks for.
 
     message: as it was first taken, or first sent when nobody took it. kind: "delivery" or "display". owed_by:
-    the side that received the message. since: seconds since the epoch when the message was taken, None when
-    it was not, so that nothing is due. way: how the notification goes now. told: those that came, in order.
+    the side that received the message; member: who of it, where several did, by the names there are. since:
+    seconds since the epoch when the message was taken, None when it was not, so that nothing is due. way: how
+    the notification goes now. told: those that came, in order.
     """
 
     message: CpimItem
@@ -53,6 +51,7 @@ class Due:
     since: float | None
     way: Way
     told: tuple[Notification, ...]
+    member: Member = ()
 
     @property
     def message_id(self) -> str:
@@ -67,7 +66,7 @@ class Due:
     @cached_property
     def recipients(self) -> tuple[str, ...]:
         """Who owes it, as numbers or user@host; empty where the message does not tell (anonymous)."""
-        return tuple(sorted(_recipients(self.message)))
+        return self.member[:1] or tuple(sorted(recipients(self.message)))
 
     def __str__(self) -> str:
         came = ", ".join(f"{each.imdn.status} in {each.item.label}" for each in self.told)
@@ -92,23 +91,62 @@ def due_notifications(assembly: Assembly, *, owed_by: Party | None = None) -> li
     ]
 
 
-def due_of(item: CpimItem, assembly: Assembly) -> list[Due]:
-    """What one message asks for; nothing for a notification."""
+def due_of(item: CpimItem, assembly: Assembly, end: float | None = None) -> list[Due]:
+    """What one message asks for; nothing for a notification.
+
+    In a group by each member who was in it until `end` (default: now), where that is known.
+    """
     if item.is_notification or not item.message_id:
         return []
-    told = [each for each in assembly.notifications(item.message_id) if each.item.sender is item.sender.other]
+    owed = owing(item, assembly, assembly.now if end is None else end)
+    since, way = came_at(item, assembly), way_now(item, assembly)
+    told = told_of(item, assembly)
     return [
         Due(
             item,
             kind,
             item.sender.other,
-            taken_at(item),
-            way_now(item, assembly),
-            tuple(each for each in told if each.imdn.notification == kind),
+            since,
+            way,
+            tuple(
+                each
+                for each in told
+                if each.imdn.notification == kind and (not member or makers_of(each) & set(member))
+            ),
+            member,
         )
         for token, kind in ASKED.items()
         if token in item.requested
+        for member in (owed.members if owed.members is not None else ((),))
     ]
+
+
+def told_of(item: CpimItem, assembly: Assembly) -> list[Notification]:
+    """The notifications of the other side on a message, in order."""
+    found = assembly.notifications(item.message_id)
+    return [each for each in found if each.item.sender is item.sender.other]
+
+
+def is_of_file(item: CpimItem) -> bool:
+    """The CPIM headers of a bare file, which go in its INVITE."""
+    description = item.carrier.description if isinstance(item.carrier, SipEntry) else None
+    return description is not None and any(is_file(end) for end in description.ends)
+
+
+def came_at(item: CpimItem, assembly: Assembly) -> float | None:
+    """When a message was here whole: of a bare file when its last chunk was taken, else as `taken_at`."""
+    if not is_of_file(item):
+        return taken_at(item)
+    transaction = item.carrier.transaction if isinstance(item.carrier, SipEntry) else None
+    accepted = transaction.accepted if transaction is not None else None
+    if accepted is None or accepted.dialog is None:
+        return None
+    for session in assembly.negotiations.sessions_of(accepted.dialog):
+        for message in assembly.msrp.messages_of(session):
+            taken = message.last.transaction.accepted if message.last.transaction is not None else None
+            if message.complete and message.total and taken is not None:
+                return taken.time
+    return None
 
 
 def taken_at(item: CpimItem) -> float | None:
@@ -173,25 +211,3 @@ def is_first_taken(item: CpimItem, assembly: Assembly) -> bool:
     ]
     taken = [known for known in copies if taken_at(known) is not None]
     return (taken or copies or [item])[0] is item
-
-
-def _recipients(item: CpimItem) -> Iterator[str]:
-    """Members of the list it carries, else whom it is addressed to."""
-    carrier = item.by_sip
-    texts: list[str] = []
-    if carrier is not None and carrier.message is not None:
-        texts = list(_listed(carrier))
-        if not texts and carrier.method == "MESSAGE":
-            texts = [carrier.sip.get("To") or ""]
-    if not texts and item.cpim is not None:
-        texts = [address.uri for address in item.cpim.addresses("To")]
-    found = {party_of(uri) for text in texts if (uri := uri_of(text)) is not None}
-    yield from (party for party in found if "anonymous" not in party)
-
-
-def _listed(carrier: SipEntry) -> Iterator[str]:
-    for _, part in bodies_of(carrier, MEDIA_TYPE):
-        try:
-            yield from (each.uri for each in parse_resource_lists(part).recipients)
-        except BodySyntaxError:
-            return

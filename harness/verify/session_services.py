@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.bodies.sdp_attributes import Direction
 from harness.cpm.services import Service, service_of
 from harness.verify.comparison import accepted_icsis, contact_icsis, stated_services
-from harness.verify.items import SipEntry
+from harness.verify.items import SipEntry, Transaction
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 
 # (direction of the offer, whether a size is announced) -> service.
@@ -49,6 +49,15 @@ def initial_invite(entry: SipEntry) -> SipEntry | None:
     if request is not None and request.dialog is not None:
         request = request.dialog.creation.request
     return request if request is not None and request.method == "INVITE" and not request.to_tag else None
+
+
+def focus_of(transaction: Transaction) -> str:
+    """The URI of the focus in the Contact of an INVITE or its 2xx (RFC 4579 4); empty without isfocus."""
+    for entry in (transaction.request, transaction.accepted):
+        for contact in entry.contacts if entry is not None else ():
+            if "isfocus" in contact.parameters:
+                return contact.uri.text
+    return ""
 
 
 def named_service(invite: SipEntry) -> Service | None:

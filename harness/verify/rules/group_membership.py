@@ -15,7 +15,7 @@ from harness.verify.comparison import option_tags, same_uri_text, shown
 from harness.verify.engine import Flow
 from harness.verify.finding import Outcomes, Violation
 from harness.verify.items import SipEntry, Transaction, reading
-from harness.verify.session_services import named_service
+from harness.verify.session_services import focus_of, named_service
 
 LIST = "recipient-list"
 
@@ -24,12 +24,12 @@ LIST = "recipient-list"
 
 
 @rule("session.group.rejoin", on=Kind.REQUEST, methods=("INVITE",))
-def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Outcomes:
+def comes_back_to_thefocus_of(entry: SipEntry, flow: Flow) -> Outcomes:
     request = entry.request
     before = _group_before(entry, flow) if request is not None and _joins(entry) else None
     if before is None or request is None:
         return
-    focus = _focus(before)
+    focus = focus_of(before)
     anew = any(part.purpose == LIST for part in body_parts(entry))
     if anew:
         if not _refused_at(focus, entry, flow):
@@ -57,18 +57,9 @@ def _group_before(entry: SipEntry, flow: Flow) -> Transaction | None:
         transaction = known.transaction
         if known.place >= entry.place or known.method != "INVITE" or transaction is None or not _joins(known):
             continue
-        if conversation and _focus(transaction) and transaction.accepted is not None:
+        if conversation and focus_of(transaction) and transaction.accepted is not None:
             return transaction
     return None
-
-
-def _focus(transaction: Transaction) -> str:
-    """The URI of the focus in the Contact of an INVITE or its 2xx; empty where none says isfocus."""
-    for entry in (transaction.request, transaction.accepted):
-        for contact in entry.contacts if entry is not None else ():
-            if "isfocus" in contact.parameters:
-                return contact.uri.text
-    return ""
 
 
 def _refused_at(focus: str, entry: SipEntry, flow: Flow) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from harness.bodies.multipart import MultipartFault, split_multipart
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
-from harness.verify.due import Way, due_of, is_first_taken, taken_at, way_now
+from harness.verify.due import Due, Way, came_at, due_of, is_first_taken, is_of_file, told_of, way_now
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.items import CpimItem
-from harness.verify.msrp_items import MsrpEntry
+from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.owing import makers_of, owing
 from harness.verify.rules.cross_layer import radio_switched
 from harness.verify.rules.imdn_chain import at_item, originals_of, requests_in
 
 AWAITED_SECONDS = 30.0
+_NAMED = 3  # of those who owe, in the text of a finding
 _COMPOSING = "application/im-iscomposing+xml"
 
 
@@ -43,22 +45,60 @@ def _may_be_lost(asked: MsrpEntry, item: CpimItem, flow: Flow) -> bool:
 
 @rule("imdn.timeout", on=Kind.CPIM, after=AWAITED_SECONDS, receiver=True)
 def timeout(item: CpimItem, flow: Flow) -> Outcomes:
-    """Of delivery alone: when a user looks at a message nobody can say."""
-    taken = taken_at(item)
+    """Of delivery alone: when a user looks at a message nobody can say. A file is on its way yet."""
+    if not is_of_file(item):
+        yield from _not_told(item, flow, item.offset)
+
+
+@rule("imdn.timeout", on=Kind.MSRP_MESSAGE, after=AWAITED_SECONDS, receiver=True)
+def timeout_of_file(message: ChunkedMessage, flow: Flow) -> Outcomes:
+    """The message with a bare file, whose headers its INVITE had."""
+    invite = message.session.invite if message.session is not None else None
+    for item in invite.bodies if invite is not None and message.total else ():
+        if item.sender is message.sender and is_of_file(item):
+            yield from _not_told(item, flow)
+
+
+def _not_told(item: CpimItem, flow: Flow, octet: int | None = None) -> Outcomes:
+    taken = came_at(item, flow.assembly)
     if taken is None or not flow.from_start or not is_first_taken(item, flow.assembly):
         return
-    for due in due_of(item, flow.assembly):
-        if due.kind != "delivery" or not due.open:
-            continue
-        if radio_switched(flow, taken - flow.settings.cell_tolerance, taken + AWAITED_SECONDS):
-            yield Unverifiable("the radio was switched while the notification was due")
-            continue
-        yield Violation(
-            f"a delivery notification within {AWAITED_SECONDS:.0f} s of the answer",
-            "none",
-            "body",
-            item.offset,
-        )
+    end = taken + AWAITED_SECONDS
+    dues = [due for due in due_of(item, flow.assembly, end) if due.kind == "delivery"]
+    if dues:
+        yield APPLIES
+    late = [due for due in dues if not any(each.item.time <= end for each in due.told)]
+    if not late:
+        return
+    if radio_switched(flow, taken - flow.settings.cell_tolerance, end):
+        yield Unverifiable("the radio was switched while the notification was due", item)
+        return
+    unsure = owing(item, flow.assembly, end).unsure or _unnamed(item, dues, flow)
+    if unsure:
+        yield Unverifiable(unsure, item)
+        return
+    more = f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+    yield Violation(
+        f"a delivery notification within {AWAITED_SECONDS:.0f} s of the answer",
+        ", ".join(_what_came(due, taken) for due in late[:_NAMED]) + more,
+        "body",
+        octet,
+    )
+
+
+def _what_came(due: Due, taken: float) -> str:
+    """In place of one in time."""
+    whom = f" of {due.member[0]}" if due.member else ""
+    return f"one{whom} after {due.told[0].item.time - taken:.0f} s" if due.told else f"none{whom}"
+
+
+def _unnamed(item: CpimItem, dues: list[Due], flow: Flow) -> str:
+    """Why it cannot be told whose a notification is that came: it may be of one who seems to owe it."""
+    members = {name for due in dues for name in due.member}
+    for each in told_of(item, flow.assembly) if members else ():
+        if each.imdn.notification == "delivery" and not makers_of(each) & members:
+            return f"whose notification {each.item.label} brings is not seen"
+    return ""
 
 
 @rule("imdn.aggregate", on=Kind.CPIM)

@@ -78,6 +78,25 @@ def test_where_the_session_takes_no_notifications_they_go_by_message():
     assert {each[:1] + each[3:4] for each in due(script)} == {(MO_ID, Way.MESSAGE), (MT_ID, Way.SESSION)}
 
 
+def ways(script: Script) -> set[tuple[str, Way]]:
+    return {(each[0], each[3]) for each in due(script)}
+
+
+def test_a_session_that_is_not_seen_whole_does_not_carry_them():
+    living = list(range(10, 14)), list(range(16, 23))
+    dropped = [*living[0], *living[1]]
+    by_message = {(MO_ID, Way.MESSAGE), (MT_ID, Way.MESSAGE)}
+    assert ways(chat().drop(3, *dropped)) == by_message  # no answer
+    assert ways(chat().drop(0, 1, 2, 3, 4, *dropped)) == set()  # no session: nobody knows who sends
+    assert ways(chat().sub(3, "m=message 20000", "m=message 0").drop(*dropped)) == by_message
+    bodiless = chat().drop(*dropped)
+    bodiless.sub(0, "a=accept-types:message/cpim application/im-iscomposing+xml\r\n", "")
+    assert ways(bodiless) == {(MO_ID, Way.SESSION), (MT_ID, Way.SESSION)}
+    elsewhere = chat().drop(*dropped)
+    elsewhere.sub(0, "a=accept-types:message/cpim ", "a=accept-types:")
+    assert ways(elsewhere) == {(MO_ID, Way.MESSAGE), (MT_ID, Way.SESSION)}
+
+
 def test_what_came_in_the_session_and_by_message_is_one_chain():
     told = mt_message(
         "b", CONTRIBUTION, imdn_body(FAR, ANONYMOUS, "Not2aB2cD3eF4gH5iJ6k", MO_ID, "display", "displayed")

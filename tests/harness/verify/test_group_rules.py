@@ -237,8 +237,20 @@ def test_a_group_is_made_anew_only_after_404():
     refused = rejoining().steps[6]
     ended = answer(refused, "404 Not Found", "far404")
     ack = hop_by_hop(refused, "ACK", "far404")
-    script.steps[6:6] = [refused, ended, ack]
+    anew = script.steps
+    script.steps = [*anew[:6], refused, ended, ack, *anew[6:]]
     assert rejoin_findings(script) == set()
+    for other in (
+        [*anew, refused, ended, ack],  # too late
+        [*anew[:6], *refusing("403 Forbidden"), *anew[6:]],
+        [*anew[:6], *refusing("404 Not Found", "sip:other@10.0.0.1"), *anew[6:]],
+    ):
+        assert ("session.group.rejoin", H) in rejoin_findings(Script(other))
+
+
+def refusing(status: str, uri: str = FOCUS):
+    invite = rejoining(uri).steps[6]
+    return [invite, answer(invite, status, "far404"), hop_by_hop(invite, "ACK", "far404")]
 
 
 def refer(target: str, *extra: str, body: str = "", kind: str = "") -> Script:

@@ -1,11 +1,13 @@
-"""Group chats, hand-written after RFC 5366, RFC 4575 and CPM: one made, and one the handset is invited to."""
+"""Group chats, hand-written after RFC 5366, RFC 4575 and CPM: one made, one invited to, one that is used."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.verify.proof.flows.msrp import answered, closed, content, opened, send
 from harness.verify.proof.messages import (
     ALLOW,
+    FAR,
     FAR_SDP,
     ICSI,
     PANI,
@@ -17,16 +19,20 @@ from harness.verify.proof.messages import (
     UE_SDP,
     answer,
     h,
+    imdn_body,
     in_dialog,
     mo_invite,
     mt_invite,
     n,
+    text_body,
 )
 from harness.verify.proof.script import Script, Step, crlf, measured
 
 FACTORY = "sip:conference-factory@example.org"
 FOCUS = "sip:group1@10.0.0.1:5060"
 FOCUS_CONTACT = f'Contact: <{FOCUS}>;+g.3gpp.icsi-ref="{ICSI}session";isfocus'
+THIRD = "sip:+491700000003@example.org;user=phone"
+GROUP_MO, GROUP_MT = "Grp1aB2cD3eF4gH5iJ6k", "Grp7aB2cD3eF4gH5iJ6k"
 WRAPPED = "text/plain message/imdn+xml application/im-iscomposing+xml"
 
 
@@ -161,6 +167,57 @@ def document(version: int, state: str, more: str = "") -> str:
     )
 
 
+def users(version: int, *statuses: tuple[str, str], state: str = "full") -> str:
+    """A document of the focus with these users and the status of each."""
+    described = "<conference-description><subject>Lunch</subject></conference-description>"
+    told = "".join(
+        f'<user entity="{uri}" state="full"><endpoint entity="{uri}"><status>{status}</status>'
+        "</endpoint></user>"
+        for uri, status in statuses
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\r\n'
+        f'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="{FOCUS}" state="{state}"'
+        f' version="{version}">{described if state == "full" else ""}<users state="{state}">{told}</users>'
+        "</conference-info>"
+    )
+
+
+def talk() -> Script:
+    """The handset makes a group of three and writes; both members have it. One of them writes.
+
+    INVITE 0, 200 2, SUBSCRIBE 4, NOTIFY 6 (all are in it), MSRP from 8: 9 the bodiless SEND, 11 the text of
+    the handset, 13 and 15 delivered of the members, 17 a text of one, 19 delivered of the handset; each with
+    its 200. Then BYE 21, and the end.
+    """
+    setup = adhoc()
+    everybody = notify(1, users(1, (UE, "connected"), (FAR, "connected"), (THIRD, "connected")))
+    messages = answered(
+        send(True, "aX7kQ2mP9sLw", "Message-ID: 0pEn7kQ2mP9s", "Byte-Range: 1-0/0"),
+        content(True, "bX8kR2mP9sLw", "Ue1kQ2mP9sLw", text_body(UE, FOCUS, GROUP_MO)),
+        content(False, "cX9kS2mP9sLw", "Nw1kQ2mP9sLw", delivered(FAR, UE, "Not1aB2cD3eF4gH5iJ6k", GROUP_MO)),
+        content(
+            False, "dX1kT2mP9sLw", "Nw2kQ2mP9sLw", delivered(THIRD, UE, "Not2aB2cD3eF4gH5iJ6k", GROUP_MO)
+        ),
+        content(False, "eX2kU2mP9sLw", "Nw3kQ2mP9sLw", text_body(FAR, FOCUS, GROUP_MT)),
+        content(True, "fX3kV2mP9sLw", "Ue2kQ2mP9sLw", delivered(UE, FAR, "Not3aB2cD3eF4gH5iJ6k", GROUP_MT)),
+    )
+    bye = in_dialog("BYE", 2, "bye", 'Reason: SIP;cause=200;text="Call completed"', "Supported: timer")
+    bye = replace(
+        bye,
+        text=bye.text.replace("sip:+491700000002@10.0.0.1:5060", FOCUS, 1).replace(
+            "<sip:+491700000002@example.org;user=phone>", f"<{FACTORY}>"
+        ),
+    )
+    steps = [*setup.steps[:6], everybody, answer(everybody, "200 OK", ""), opened(), *messages]
+    return Script([*steps, bye, answer(bye, "200 OK", ""), closed()])
+
+
+def delivered(sender: str, recipient: str, own_id: str, message_id: str) -> str:
+    """The delivery notification of a member."""
+    return imdn_body(sender, recipient, own_id, message_id, "delivery", "delivered")
+
+
 def invited() -> Script:
     """The handset is invited by a focus: INVITE 0, 200 1, ACK 2."""
     invite = mt_invite()
@@ -180,4 +237,4 @@ def invited() -> Script:
     return Script([invite, accepted, in_dialog("ACK", 1, "mtack", mo=False, handset=False)])
 
 
-GROUP_FLOWS = {"adhoc": adhoc, "invited": invited}
+GROUP_FLOWS = {"adhoc": adhoc, "invited": invited, "talk": talk}
