@@ -154,8 +154,8 @@ def aggregate(*recipients: str) -> Script:
     body = (
         f"From: <{FOCUS}>\r\nTo: <{UE}>\r\nDateTime: 2023-11-14T22:13:21Z\r\n"
         "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: Agg1aB2cD3eF4gH5iJ6k\r\n\r\n"
-        "Content-Type: multipart/mixed;boundary=b1\r\nContent-Disposition: notification\r\n\r\n"
-        f"{parts}--b1--"
+        "Content-Type: multipart/mixed;boundary=b1\r\nContent-Disposition: notification\r\n"
+        f"Content-Length: {len(parts) + len('--b1--')}\r\n\r\n{parts}--b1--"
     )
     script = silent(OF_SECOND, OF_THIRD).sub(0, "types:text/plain", "types:multipart/mixed text/plain")
     script.steps[13:13] = answered(content(False, "cX9kS2mP9sLw", "Nw1kQ2mP9sLw", body))
