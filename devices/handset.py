@@ -59,6 +59,8 @@ class ClientSetting(StrEnum):
     """cpm or simple-im; the client registers anew."""
     CHAT_RING = "chat_ring"
     """Seconds an invitation waits for the user."""
+    CHAT_REFRESH = "chat_refresh"
+    """Seconds after which a session is refreshed, where half of its interval is longer."""
     TIMER_T1 = "timer_t1"
     """Seconds of the SIP timer T1 (RFC 3261 17.1.1.1; of the IMS management object in TS 24.167)."""
 

@@ -3,7 +3,7 @@
 debug.rcslab.chat_idle: seconds without a message after which it ends a chat; debug.rcslab.chat_ring: seconds
 an invitation waits for its user; debug.rcslab.deferred_messages: 1 when it fetches deferred messages, else 0;
 debug.rcslab.im_technology: cpm or simple-im, with which it registers anew; debug.rcslab.timer_t1: timer T1 of
-SIP in seconds.
+SIP in seconds; debug.rcslab.chat_refresh: seconds after which it refreshes a session at the latest.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ _ROWS = {
     f"{PREFIX}chat_ring": _Row(lambda client: f"{client.chats.ring_seconds:g}", _chat_ring),
     f"{PREFIX}timer_t1": _Row(
         lambda client: f"{client.settings.t1:g}",
-        lambda client, text: client.time_by(_seconds(text)),
+        lambda client, text: client.time_by(t1=_seconds(text)),
+    ),
+    f"{PREFIX}chat_refresh": _Row(
+        lambda client: f"{client.settings.refresh_seconds:g}",
+        lambda client, text: client.time_by(refresh_seconds=_seconds(text)),
     ),
     f"{PREFIX}deferred_messages": _Row(
         lambda client: f"{client.deferred.on:d}",

@@ -45,11 +45,11 @@ class RcsSettings:
     5922 7.3). msrp_tls: our certificate where MSRP goes over TLS, which is offered then. pager_limit: octets
     of content above which a text is no pager-mode message. retry_seconds: first wait after a failed
     registration or connection. t1: timer T1 of SIP in seconds (RFC 3261 17.1.1.1). idle_seconds: without a
-    message in it, after which a chat is ended; ring_seconds: how long an invitation waits for the user;
-    most_chats: at once, more get 486. capability_seconds: how long what OPTIONS told of a number is good, 0
-    when the client is provisioned to ask nobody. conference_factory: where groups are founded;
-    deferred_messages: where stored messages are fetched; recipient_list: who sends a text to several; URIs in
-    the domain when empty.
+    message in it, after which a chat is ended; refresh_seconds: after which a session is refreshed where half
+    of its interval is longer; ring_seconds: how long an invitation waits for the user; most_chats: at once,
+    more get 486. capability_seconds: how long what OPTIONS told of a number is good, 0 when the client is
+    provisioned to ask nobody. conference_factory: where groups are founded; deferred_messages: where stored
+    messages are fetched; recipient_list: who sends a text to several; URIs in the domain when empty.
     """
 
     domain: str
@@ -64,6 +64,7 @@ class RcsSettings:
     retry_seconds: float = 1.0
     t1: float = 0.5
     idle_seconds: float = 300.0
+    refresh_seconds: float = 86_400.0
     ring_seconds: float = 60.0
     most_chats: int = 20
     capability_seconds: float = 0.0

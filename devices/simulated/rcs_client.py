@@ -244,9 +244,14 @@ class RcsClient:
             self.settings = replace(self.settings, im_technology=technology)
             self._take_turn(self._begin_anew())
 
-    def time_by(self, t1: float) -> None:
-        """Use this timer T1, in seconds, for what is begun from now on."""
-        self.settings = replace(self.settings, t1=t1)
+    def time_by(self, *, t1: float | None = None, refresh_seconds: float | None = None) -> None:
+        """Use these settings, in seconds, from now on; what is not given stays."""
+        before = self.settings
+        self.settings = replace(
+            before,
+            t1=before.t1 if t1 is None else t1,
+            refresh_seconds=before.refresh_seconds if refresh_seconds is None else refresh_seconds,
+        )
         if self._connection is not None:
             self._connection.sessions.time_by(self.settings)
 

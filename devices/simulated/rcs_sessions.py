@@ -311,6 +311,7 @@ class RcsSessions:
             location=lambda: access.location,
             via_of=access.via_for,
             understood=_Understood(access),
+            refresh_within=self._refresh_within,
             timers=Timers(t1=access.settings.t1),
         )
         self.events = EventSubscriber(
@@ -324,13 +325,18 @@ class RcsSessions:
     def _in_background(self, work: Coroutine[Any, Any, None], what: str) -> None:
         self.user_agent.context.spawn(work, what)
 
+    def _refresh_within(self) -> float | None:
+        return self.access.settings.refresh_seconds
+
     # -- life
 
     def time_by(self, settings: RcsSettings) -> None:
-        """Use the timers of these settings for transactions from now on."""
+        """Use the timers of these settings: for transactions from now on, and for refreshes that are due."""
         self.access.settings = settings
         timers = Timers(t1=settings.t1)
         self.access.agent.timers = self.user_agent.context.timers = timers
+        for session in self.user_agent.sessions:
+            session.refresh.reconsider()
 
     async def open(self) -> None:
         """Be there for the other side of MSRP. Raises as MsrpEndpoint.listen."""

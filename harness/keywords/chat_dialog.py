@@ -12,6 +12,7 @@ from robot.api.deco import keyword
 from harness.errors import HandsetError
 from harness.keywords.topic import Topic
 from harness.peer.chat import Chat
+from harness.peer.crossing import Crossing
 from harness.sip.message import Response
 
 
@@ -71,6 +72,39 @@ class ChatDialog(Topic):
         seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
         waiting = self.bench.peer.chats.wait_refreshed(chat, timeout=seconds, after=self.record.since)
         self.call(waiting, seconds)
+
+    @keyword
+    def cross_next_refresh_of_chat(self, chat: Chat) -> Crossing:
+        """Lets a re-INVITE of the far party cross the next one of the handset, as if both left at once.
+
+        Each side has to refuse the other's with 491 and to try again: who began the session, and so owns its
+        Call-ID, after 2.1 to 4 seconds, the other one within 2 (RFC 3261 14.1).
+
+        | ${crossing} =    Cross Next Refresh Of Chat    ${chat}
+        | Change Handset Setting    CHAT_REFRESH    0.1
+        | Wait Until Both Are Refused    ${crossing}
+        | Wait For Refresh Of Chat    ${chat}
+        """
+        self.act()
+        return self.call(
+            self.bench.peer.invitations.crossings.cross_next(chat), self.bench.lab.deadlines.message
+        )
+
+    @keyword
+    def wait_until_both_are_refused(self, crossing: Crossing, timeout: timedelta | None = None) -> None:
+        """Waits until two re-INVITEs have crossed. Fails when the handset's answer is another than 491."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
+        answer = self.call(crossing.met(seconds), seconds)
+        if answer.status != 491:
+            raise HandsetError(f"a re-INVITE that crossed: expected 491, got {answer.status} {answer.reason}")
+
+    @keyword
+    def wait_until_far_party_tried_again(self, crossing: Crossing, timeout: timedelta | None = None) -> None:
+        """Waits until the re-INVITE of the far party was sent again. Fails when it was refused again."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
+        answer = self.call(crossing.settled(seconds), seconds)
+        if answer.status != 200:
+            raise HandsetError(f"re-INVITE tried again: expected 200, got {answer.status} {answer.reason}")
 
     @keyword
     def wait_for_end_of_chat(self, chat: Chat, timeout: timedelta | None = None) -> Chat:

@@ -134,7 +134,8 @@ class HandsetKeywords(Topic):
         """Provisions the RCS client of the handset otherwise, until `Restore Handset Settings`.
 
         CHAT_IDLE: seconds without a message after which it ends a session. CHAT_RING: seconds an invitation
-        waits for its user. TIMER_T1: seconds of the SIP timer T1, of which 64 are waited for an answer (RFC
+        waits for its user. CHAT_REFRESH: seconds after which it refreshes a session, where half of its
+        interval is longer. TIMER_T1: seconds of the SIP timer T1, of which 64 are waited for an answer (RFC
         3261 17). The test is skipped where that cannot be changed.
 
         | Change Handset Setting    CHAT_IDLE    0.5

@@ -43,6 +43,7 @@ from harness.errors import SipSyntaxError, UsageError
 from harness.evidence.timeline import Address
 from harness.peer.answers import Answer, AnswerQueue, Header, HeaderChanges, accepted_with, altered
 from harness.peer.conversations import Conversations
+from harness.peer.crossing import Crossings
 from harness.peer.flow import FlowWay, flow_of, on_the_way
 from harness.peer.journal import EventKind
 from harness.peer.mt_invite import Invited, invitation
@@ -69,7 +70,8 @@ _IDS = ("Conversation-ID", "Contribution-ID")
 class Invitations:
     """The user agent of the far parties, and the services behind it.
 
-    addresses: URIs of the network that are no users, in canonical form, and what they stand for.
+    addresses: URIs of the network that are no users, in canonical form, and what they stand for. crossings:
+    sessions in which both sides are to send a re-INVITE at once.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Invitations:
             policy=TimerPolicy(pcscf.config.session_interval, pcscf.config.session_least),
             timers=timers,
         )
+        self.crossings = Crossings(pcscf, self.user_agent)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -177,7 +180,7 @@ class Invitations:
         request = incoming.message
         if request.method not in ("ACK", "CANCEL") and request.to.tag is None:
             return False
-        return self.user_agent.receive(incoming)
+        return self.crossings.holds(incoming) or self.user_agent.receive(incoming)
 
     def on_invite(self, incoming: Incoming) -> None:
         """Answer an INVITE outside of dialogs."""

@@ -20,7 +20,7 @@ from harness.bodies.timestamp import format_timestamp, later_than
 from harness.cpm.services import Service
 from harness.cpm.tokens import new_id
 from harness.errors import NotSeen, UsageError
-from harness.evidence.timeline import Entry, Packet, Timeline, Transport
+from harness.evidence.timeline import Transport
 from harness.msrp.chunking import Outcome
 from harness.peer.answers import Header, HeaderChanges, changed
 from harness.peer.config import FarParty
@@ -29,6 +29,7 @@ from harness.peer.identities import ANONYMOUS_URI, anonymous, same_user
 from harness.peer.imdn_wrong import Wrong
 from harness.peer.journal import EventKind, Recent
 from harness.peer.mt_request import MtRequest, MtSender, Sending, Target
+from harness.peer.passing import Passing
 from harness.peer.pcscf import Pcscf
 from harness.peer.received import (
     Carrier,
@@ -197,11 +198,12 @@ class Notifications(ReceivedNotifications):
         plan = self.plan(message)
         plan[0] = (plan[0][0], timedelta(0))
         call_id = new_id()
-        departure = _Departure(self._pcscf.timeline, call_id)
+        left = asyncio.Event()
+        departure = Passing(self._pcscf.timeline, call_id, lambda _: left.set())
         self._start(message, plan, call_id)
         try:
             async with asyncio.timeout(_ON_THE_WIRE_SECONDS):
-                await departure.seen
+                await left.wait()
         except TimeoutError:
             raise NotSeen("the notification that was to leave before the answer did not leave") from None
         finally:
@@ -413,22 +415,3 @@ class Notifications(ReceivedNotifications):
             changes=headers,
             call_id=call_id,
         )
-
-
-class _Departure:
-    """Sees the message with this Call-ID leave: the way to be sure it is on the wire."""
-
-    def __init__(self, timeline: Timeline, call_id: str) -> None:
-        loop = asyncio.get_running_loop()
-        self.seen: asyncio.Future[None] = loop.create_future()
-        mark = f"\r\nCall-ID: {call_id}\r\n".encode()
-
-        def listener(entry: Entry) -> None:
-            if isinstance(entry, Packet) and mark in entry.data:
-                loop.call_soon_threadsafe(self._left)
-
-        self.stop = timeline.listen(listener)
-
-    def _left(self) -> None:
-        if not self.seen.done():
-            self.seen.set_result(None)

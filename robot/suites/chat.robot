@@ -257,6 +257,23 @@ Handset Refreshes The Session
     INVITE, ACK, CANCEL, BYE, UPDATE
     INVITE, ACK, CANCEL, BYE
 
+Re-INVITEs Cross In A Chat Of The Far Party
+    [Documentation]    491 to both. The far party owns the Call-ID, so the handset tries again first: within 2 s (RFC 3261
+    ...    14.1).
+    ${chat} =    Invite Handset To Chat    Session_Expires=1800;refresher=uas    Allow=INVITE, ACK, CANCEL, BYE
+    Re-INVITEs Cross    ${chat}
+    Wait For Refresh Of Chat    ${chat}
+    Far Party Writes And Is Read    ${chat}    After you
+
+Re-INVITEs Cross In A Chat Of The Handset
+    [Documentation]    491 to both. The handset owns the Call-ID, so it tries again last, after 2.1 s at least: what the far
+    ...    party tries within 2 s it accepts.
+    Peer Answers Next Chat    200    Session_Expires=1800;refresher=uac    Allow=INVITE, ACK, CANCEL, BYE
+    ${chat} =    Start A Chat From Handset    After me
+    ${crossing} =    Re-INVITEs Cross    ${chat}
+    Wait Until Far Party Tried Again    ${crossing}
+    Far Party Writes And Is Read    ${chat}    After me
+
 Session That Nobody Refreshes Is Ended
     [Documentation]    BYE at the interval less a third (RFC 4028 10).
     Peer Answers Next Chat    200    Session_Expires=1;refresher=uas    refreshes=${False}
@@ -384,6 +401,14 @@ Handset Refreshes A Session Whose Peer Allows
     Far Party Writes And Is Read    ${chat}    After ${methods}
     End Chat On Handset
     Wait For End Of Chat    ${chat}
+
+Re-INVITEs Cross
+    [Documentation]    That of the handset and one of the far party; each is refused by the other side.
+    [Arguments]    ${chat}
+    ${crossing} =    Cross Next Refresh Of Chat    ${chat}
+    Change Handset Setting    CHAT_REFRESH    0.05
+    Wait Until Both Are Refused    ${crossing}
+    RETURN    ${crossing}
 
 Leave The Chat
     [Documentation]    The conversations in their default mode again, whatever the test left.

@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.agent.background import Background
@@ -43,7 +44,8 @@ class SessionContext:
     carries (Server, User-Agent). location: rows of every message but ACK, CANCEL and the response to that
     (RFC 7976 3), asked for as each is made. via_of: our Via for a hop, that of the agent by default.
     understood: option tags a request may require, those shown by default. authorize: answers challenges.
-    closing: nothing new is begun.
+    refresh_within: asked as each interval begins: seconds after which we refresh a session, where half of the
+    interval is longer; None sees to no session timer at all. closing: nothing new is begun.
     """
 
     agent: SipAgent
@@ -57,6 +59,7 @@ class SessionContext:
     via_of: ViaOf | None = None
     understood: Container[str] | None = None
     authorize: Authorize | None = None
+    refresh_within: Callable[[], float | None] = lambda: inf
     randomness: random.Random = field(default_factory=random.Random)
     dialogs: Dialogs = field(default_factory=Dialogs)
     sessions: dict[Dialog, InviteSession] = field(default_factory=dict)

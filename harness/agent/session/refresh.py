@@ -19,26 +19,33 @@ class SessionRefresh:
 
     def __init__(self, session: InviteSession) -> None:
         self._session = session
-        self._clocks: list[TimerHandle] = []
+        self._ours: TimerHandle | None = None
+        self._end: TimerHandle | None = None
         self._failed = False
 
     def restart(self) -> None:
         """A 2xx to an INVITE or UPDATE went or came: the interval counts from now."""
         self.stop()
         self._failed = False
-        session, timer = self._session, self._session.timer
-        if session.has_ended():
-            return
-        if timer.refresh_after is not None:
-            self._clocks.append(session.context.later(timer.refresh_after, self._due))
-        if timer.give_up_after is not None:
-            self._clocks.append(session.context.later(timer.give_up_after, self._expired))
+        session, until = self._session, self._session.timer.give_up_after
+        if until is not None and session.context.refresh_within() is not None and not session.has_ended():
+            self._end = session.context.later(until, self._expired)
+            self.reconsider()
+
+    def reconsider(self) -> None:
+        """How soon sessions are refreshed is another matter from now on; when they end is not."""
+        if self._ours is not None:
+            self._ours.cancel()
+        after, within = self._session.timer.refresh_after, self._session.context.refresh_within()
+        if self._end is not None and after is not None and within is not None:
+            self._ours = self._session.context.later(min(after, within), self._due)
 
     def stop(self) -> None:
         """The session is over."""
-        for clock in self._clocks:
-            clock.cancel()
-        self._clocks.clear()
+        for clock in (self._ours, self._end):
+            if clock is not None:
+                clock.cancel()
+        self._ours = self._end = None
 
     def _due(self) -> None:
         self._session.context.spawn(self._refresh(), "session refresh")
@@ -54,9 +61,11 @@ class SessionRefresh:
         else:
             response = await session.user.refresh(session)
         after, until = timer.refresh_after, timer.give_up_after
-        if response.status >= 300 and not self._failed and after is not None and until is not None:
+        if response.status < 300 or self._failed or session.has_ended():
+            return
+        if after is not None and until is not None:
             self._failed = True
-            self._clocks.append(session.context.later((until - after) / 2, self._due))
+            self._ours = session.context.later((until - after) / 2, self._due)
 
     def _expired(self) -> None:
         self._session.give_up(Cause.EXPIRED, _EXPIRED)

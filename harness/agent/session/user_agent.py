@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Container, Iterable
+from math import inf
 
 from harness.agent.scheduler import Scheduler
 from harness.agent.session.context import ALLOW, SUPPORTED, Authorize, SessionContext
@@ -40,7 +41,7 @@ class UserAgent:
     came (by default the address it came to, and straight to its Contact). policy: session timers, which are
     kept only when `timer` is supported. authorize:
     answers 401 and 407. allow, supported, headers: what every message of ours shows; location, via_of,
-    understood: see SessionContext.
+    understood, refresh_within: see SessionContext.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class UserAgent:
         location: Callable[[], Iterable[Header]] = tuple,
         via_of: ViaOf | None = None,
         understood: Container[str] | None = None,
+        refresh_within: Callable[[], float | None] = lambda: inf,
         timers: Timers | None = None,
         scheduler: Scheduler | None = None,
         randomness: random.Random | None = None,
@@ -77,6 +79,7 @@ class UserAgent:
             via_of=via_of,
             understood=understood,
             authorize=authorize,
+            refresh_within=refresh_within,
             randomness=randomness or random.Random(),
         )
         self._outgoing: set[OutgoingInvite] = set()

@@ -11,7 +11,7 @@ from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Party, Violation
-from harness.verify.items import SipEntry, reading
+from harness.verify.items import SipEntry, Transaction, reading
 
 REFRESHING = ("INVITE", "UPDATE")
 LEAST, RECOMMENDED = 90, 1800
@@ -136,9 +136,14 @@ def _asked_of(entry: SipEntry, flow: Flow) -> int | None:
             in_dialog or (entry.dialog is None and request.dialog is None)
         ):
             told += [_least(answer) for answer in transaction.responses if answer.status == 422]
-        elif request.sender is not entry.sender and in_dialog:
+        elif request.sender is not entry.sender and in_dialog and _had_come(transaction, entry):
             told.append(_least(request))
     return max((least for least in told if least is not None), default=None)
+
+
+def _had_come(transaction: Transaction, before: SipEntry) -> bool:
+    """Whether a request had surely come to who sent an entry: it was answered. Requests may cross."""
+    return any(answer.place < before.place for answer in transaction.responses)
 
 
 # -- what is granted ----------------------------------------------------------------------------------------

@@ -422,6 +422,20 @@ async def test_the_session_is_refreshed_at_half_of_its_interval(tools: Any) -> N
         assert update.header("Contact").startswith(f"<{rig.contact}>;+g.3gpp.icsi-ref=")
 
 
+async def test_how_soon_a_session_is_refreshed_is_a_setting(tools: Any) -> None:
+    async with chatting(tools, idle_seconds=5000.0) as (rig, far):
+        rig.write("one")
+        await far.accept()
+        await far.msrp.receive()
+        await tools.advance(100)
+        assert properties(rig.client)["debug.rcslab.chat_refresh"] == "86400"
+        property_changed(rig.client, "debug.rcslab.chat_refresh", "30")
+        await tools.advance(29)
+        await rig.network.nothing()
+        await tools.advance(1.2)
+        await rig.network.receive("UPDATE")
+
+
 async def test_a_session_that_ends_before_it_begins_is_not_tried_again(tools: Any) -> None:
     async with chatting(tools) as (rig, far):
         rig.write("one")

@@ -110,6 +110,56 @@ def test_a_callee_without_timers_is_refreshed_all_the_same(in_loop) -> None:
     in_loop(scenario())
 
 
+def test_a_session_may_be_refreshed_sooner_than_at_half(in_loop) -> None:
+    async def scenario() -> None:
+        settings = {"within": 1000.0}
+        async with session_bench(refresh_within=lambda: settings["within"]) as bench:
+            session = await bench.calling("Session-Expires: 900;refresher=uac", "Allow: UPDATE")
+            for settings["within"], due in ((1000.0, 450), (100.0, 100), (20.0, 20)):
+                session.refresh.reconsider()
+                bench.clock.advance(due - 0.1)
+                await bench.far.nothing()
+                bench.clock.advance(0.1)
+                update = await bench.far.next("UPDATE")
+                bench.far.answer(update, "200 OK", "Session-Expires: 900;refresher=uac")
+                await bench.far.nothing()
+
+    in_loop(scenario())
+
+
+def test_a_change_of_mind_does_not_put_off_the_end(in_loop) -> None:
+    async def scenario() -> None:
+        within = 1000.0
+        async with session_bench(refresh_within=lambda: within) as bench:
+            session = await bench.calling("Session-Expires: 900;refresher=uas", "Allow: UPDATE")
+            bench.clock.advance(800)
+            within = 5.0
+            session.refresh.reconsider()
+            bench.clock.advance(67.9)
+            await bench.far.nothing()  # nor is it for us to refresh
+            bench.clock.advance(0.1)
+            bench.far.answer(await bench.far.next("BYE"), "200 OK")
+            await bench.far.nothing()
+            session.refresh.reconsider()
+            bench.clock.advance(10)
+            await bench.far.nothing()
+
+    in_loop(scenario())
+
+
+@pytest.mark.parametrize("refresher", ["uac", "uas"])
+def test_who_sees_to_no_session_timer_neither_refreshes_nor_hangs_up(in_loop, refresher: str) -> None:
+    async def scenario() -> None:
+        async with session_bench(refresh_within=lambda: None) as bench:
+            session = await bench.calling(f"Session-Expires: 90;refresher={refresher}", "Allow: UPDATE")
+            session.refresh.reconsider()
+            bench.clock.advance(1000)
+            await bench.far.nothing()
+            assert not session.has_ended()
+
+    in_loop(scenario())
+
+
 def test_a_422_for_a_refresh_is_tried_with_the_larger_interval(in_loop) -> None:
     async def scenario() -> None:
         async with session_bench(policy=TimerPolicy(interval=1800)) as bench:

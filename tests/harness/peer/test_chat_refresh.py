@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from itertools import count
 from typing import Any
 
 import pytest
@@ -133,6 +135,49 @@ def test_the_peer_refreshes_at_once(bench: Any, ue: str) -> None:
     handset.answer(again, "488 Not Acceptable Here")
     assert handset.receive().start.startswith("ACK ")
     assert refreshing().status == 488
+
+
+def waits_10_ms(seed: int) -> bool:
+    """Of two seconds, in steps of ten milliseconds."""
+    return random.Random(seed).randint(0, 200) == 1
+
+
+def test_reinvites_that_cross(bench: Any, invite: Any, ue: str) -> None:
+    """RFC 3261 14.1: the peer does not own the Call-ID, and tries again within two seconds."""
+    peer = bench.start()
+    peer.invitations.user_agent.context.randomness.seed(next(filter(waits_10_ms, count())))
+    handset = bench.handset()
+    accepted = invite(handset, *IDS, "Session-Expires: 1800")
+    follow(handset, accepted, "ACK", 1)
+    chat = bench.call(peer.chats.wait_session(timeout=5))
+    crossing = bench.call(peer.invitations.crossings.cross_next(chat))
+    follow(handset, accepted, "UPDATE", 2)  # which is no re-INVITE
+    assert handset.receive().status == 200
+    with pytest.raises(NotSeen, match="re-INVITE of the handset"):
+        bench.call(crossing.met(0.01))
+
+    follow(handset, accepted, "INVITE", 3)
+    theirs = handset.receive()
+    assert theirs.start.startswith("INVITE ")
+    handset.answer(theirs, "100 Trying")
+    handset.answer(theirs, "491 Request Pending")
+    came = {message.start.split(" ")[0]: message for message in (handset.receive(), handset.receive())}
+    refused, ack = came["SIP/2.0"], came["ACK"]
+    assert (refused.status, refused.header("CSeq")) == (491, "3 INVITE")
+    assert ack.header("CSeq") == theirs.header("CSeq").replace("INVITE", "ACK")
+    assert bench.call(crossing.met(5)).status == 491
+    follow(handset, accepted, "ACK", 3)
+
+    again = handset.receive()
+    assert again.start.startswith("INVITE ")
+    assert int(again.header("CSeq").split()[0]) == int(theirs.header("CSeq").split()[0]) + 1
+    handset.answer(again, "488 Not Acceptable Here")
+    assert handset.receive().start.startswith("ACK ")
+    assert bench.call(crossing.settled(5)).status == 488
+
+    follow(handset, accepted, "INVITE", 4)  # the next one is taken as any other
+    answered = handset.receive()
+    assert (answered.status, answered.header("CSeq")) == (200, "4 INVITE")
 
 
 def test_an_interval_of_an_invite_is_not_put_right(bench: Any, ue: str) -> None:
