@@ -326,7 +326,8 @@ class RcsSessions:
         self.user_agent.context.spawn(work, what)
 
     def _refresh_within(self) -> float | None:
-        return self.access.settings.refresh_seconds
+        never = self.access.defects.has("never_refreshes")
+        return None if never else self.access.settings.refresh_seconds
 
     # -- life
 

@@ -106,6 +106,9 @@ SESSION_DEFECTS = (
            replaced(rb"(a=file-selector:.*\r\n)", rb"\1a=file-disposition:attachment\r\n"), "file_came"),
     Defect("file_without_cpim", "ft.cpim-part", _BEHAVIOUR, "no CPIM headers of a file in its INVITE",
            flow="file_left"),
+    # Session timer
+    Defect("never_refreshes", "timer.refresh-half", _BEHAVIOUR, "sees to no session timer",
+           flow="unrefreshed"),
     # Groups
     Defect("group_not_required", "session.group.adhoc.require", _REQUEST, "no Require: recipient-list-invite",
            _of("INVITE", without("Require")), "group"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from robot.api.deco import keyword
 
+from harness.agent.session.user import Cause
 from harness.errors import HandsetError
 from harness.keywords.topic import Topic
 from harness.peer.chat import Chat
@@ -105,6 +106,15 @@ class ChatDialog(Topic):
         answer = self.call(crossing.settled(seconds), seconds)
         if answer.status != 200:
             raise HandsetError(f"re-INVITE tried again: expected 200, got {answer.status} {answer.reason}")
+
+    @keyword
+    def wait_for_expiry_of_chat(self, chat: Chat, timeout: timedelta | None = None) -> None:
+        """Waits until the far party has hung up because nobody refreshed the session (RFC 4028 10)."""
+        seconds = self.deadline(timeout, self.bench.lab.deadlines.message)
+        waiting = self.bench.peer.chats.wait_ended(chat, timeout=seconds, after=self.record.since)
+        self.call(waiting, seconds)
+        if chat.ending is None or chat.ending.cause is not Cause.EXPIRED or not chat.ending.by_us:
+            raise HandsetError(f"the session was expected to expire, it ended by {chat.ending}")
 
     @keyword
     def wait_for_end_of_chat(self, chat: Chat, timeout: timedelta | None = None) -> Chat:

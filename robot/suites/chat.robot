@@ -264,6 +264,7 @@ Re-INVITEs Cross In A Chat Of The Far Party
     Re-INVITEs Cross    ${chat}
     Wait For Refresh Of Chat    ${chat}
     Far Party Writes And Is Read    ${chat}    After you
+    No Finding Should Be Reported
 
 Re-INVITEs Cross In A Chat Of The Handset
     [Documentation]    491 to both. The handset owns the Call-ID, so it tries again last, after 2.1 s at least: what the far
@@ -273,6 +274,7 @@ Re-INVITEs Cross In A Chat Of The Handset
     ${crossing} =    Re-INVITEs Cross    ${chat}
     Wait Until Far Party Tried Again    ${crossing}
     Far Party Writes And Is Read    ${chat}    After me
+    No Finding Should Be Reported
 
 Session That Nobody Refreshes Is Ended
     [Documentation]    BYE at the interval less a third (RFC 4028 10).
@@ -408,6 +410,7 @@ Re-INVITEs Cross
     ${crossing} =    Cross Next Refresh Of Chat    ${chat}
     Change Handset Setting    CHAT_REFRESH    0.05
     Wait Until Both Are Refused    ${crossing}
+    Restore Handset Settings
     RETURN    ${crossing}
 
 Leave The Chat

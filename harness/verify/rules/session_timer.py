@@ -149,7 +149,7 @@ def _had_come(transaction: Transaction, before: SipEntry) -> bool:
 # -- what is granted ----------------------------------------------------------------------------------------
 
 
-def _granted(entry: SipEntry) -> tuple[SipEntry, SessionExpires] | None:
+def interval_granted(entry: SipEntry) -> tuple[SipEntry, SessionExpires] | None:
     """The request and the interval of a 2xx that grants one."""
     interval = _interval(entry) if 200 <= entry.status < 300 else None
     if interval is None or entry.transaction is None:
@@ -158,7 +158,7 @@ def _granted(entry: SipEntry) -> tuple[SipEntry, SessionExpires] | None:
 
 
 def _not_within(entry: SipEntry) -> Outcomes:
-    granted = _granted(entry)
+    granted = interval_granted(entry)
     if granted is None:
         return
     yield APPLIES
@@ -182,7 +182,7 @@ def network_grants_what_was_asked(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("timer.refresher-set", on=Kind.RESPONSE, methods=REFRESHING)
 def names_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
-    granted = _granted(entry)
+    granted = interval_granted(entry)
     if granted is None:
         return
     yield APPLIES
@@ -192,7 +192,7 @@ def names_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("timer.refresher-equal", on=Kind.RESPONSE, methods=REFRESHING)
 def keeps_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
-    granted = _granted(entry)
+    granted = interval_granted(entry)
     named = granted[1].refresher if granted is not None else None
     if granted is None or named is None:
         return
@@ -209,7 +209,7 @@ def keeps_refresher(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("timer.require", on=Kind.RESPONSE, methods=REFRESHING)
 def requires_timer(entry: SipEntry, flow: Flow) -> Outcomes:
-    granted = _granted(entry)
+    granted = interval_granted(entry)
     if granted is None or granted[1].refresher is not Refresher.UAC:
         return
     yield APPLIES

@@ -47,6 +47,7 @@ File Id Not Copied    file_id_not_copied    ft.id.present    Take A File
 File Selectors Not Copied    file_selectors_not_copied    ft.selector.copied    Take A File
 File Disposition In Answer    file_disposition_in_answer    ft.disposition    Take A File
 File Without Cpim    file_without_cpim    ft.cpim-part    Send A File
+Never Refreshes    never_refreshes    timer.refresh-half    Chat That Nobody Refreshes
 Group Not Required    group_not_required    session.group.adhoc.require    Found A Group And Leave
 Msrp From Path First    msrp_from_path_first    msrp.path-first    Text That Is Not Taken
 Msrp Other From Path    msrp_other_from_path    msrp.to-path.matches-sdp    Chat Of The Handset
@@ -96,6 +97,16 @@ Chat The Far Party Connects
 Chat The Far Party Gives Up
     [Documentation]    It ends for the answer it gets.
     Invite Handset To Chat    setup=ACTIVE
+    Handset Shows No Chat
+
+Chat That Nobody Refreshes
+    [Documentation]    The handset is to refresh it, and the far party hangs up before the interval of a second is over
+    ...    (RFC 4028 10).
+    Peer Answers Next Chat    200    Session_Expires=1;refresher=uac
+    Start Chat On Handset
+    Send Text From Handset    For a short while
+    ${chat} =    Wait For Next Chat From Handset
+    Wait For Expiry Of Chat    ${chat}
     Handset Shows No Chat
 
 Chat That Is Refused

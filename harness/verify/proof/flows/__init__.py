@@ -14,12 +14,14 @@ from harness.verify.proof.flows.msrp import MSRP_FLOWS
 from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
 from harness.verify.proof.flows.refusals import REFUSAL_FLOWS
 from harness.verify.proof.flows.registration import REGISTRATION_FLOWS
+from harness.verify.proof.flows.session_change import SESSION_CHANGE_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
 from harness.verify.proof.flows.written import WRITTEN_FLOWS
 from harness.verify.proof.script import Script
 
 FLOWS: dict[str, Callable[[], Script]] = {
     **SIP_FLOWS,
+    **SESSION_CHANGE_FLOWS,
     **WRITTEN_FLOWS,
     **MEDIA_FLOWS,
     **FILE_FLOWS,
