@@ -24,6 +24,8 @@ from harness.verify.finding import Severity
 
 if TYPE_CHECKING:
     from harness.run.request import Progress, RunResult
+    from harness.verify.catalogue import Rule
+    from harness.verify.clauses import Clause
     from harness.verify.report.style import Style
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -124,12 +126,16 @@ def run(
         str | None, typer.Option(help="Personality of the simulated handset, e.g. samsung-ims-5.0.")
     ] = None,
     profile: Annotated[Profile | None, typer.Option(help="Profile that findings are judged under.")] = None,
+    require_coverage: Annotated[
+        Path | None, typer.Option(help="File of rules and clauses that have to be exercised, else exit 1.")
+    ] = None,
 ) -> None:
     """Run Robot suites on a bench, or shared out over several.
 
     Paths up to the first other option are suites (default: those that come with the project); everything from
     there on goes to Robot, e.g. --exclude selftest --variable NAME:value.
     """
+    from harness.lab.coverage_plan_file import load_coverage_plan
     from harness.lab.model import load_lab
     from harness.run.request import RunRequest
     from harness.run.suites import run_suites
@@ -143,6 +149,7 @@ def run(
         context.args[first_option:],
         personality,
         profile.value if profile else None,
+        load_coverage_plan(require_coverage) if require_coverage else None,
         on_phase=lambda text: print(text, flush=True),
         on_test=_print_test,
     )
@@ -173,6 +180,8 @@ def _print_result(result: RunResult) -> None:
         print(f"rcslab: stopped by {result.stopped}", file=sys.stderr)
     seconds = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in result.seconds.items())
     print(f"\n{_verdicts(result.verdicts)}; {seconds}")
+    for each in result.missing or ():
+        print(f"not exercised: {each}")
     if len(result.benches) > 1:
         for name, bench in result.benches.items():
             print(f"bench {name}:  {bench.infra or _verdicts(bench.verdicts)}")
@@ -222,6 +231,18 @@ def verify(
     profile: Annotated[Profile, typer.Option(help="Profile that findings are judged under.")] = (
         DEFAULT_PROFILE
     ),
+    waivers: Annotated[
+        Path | None, typer.Option(help="File of known findings that do not count, with owner and expiry.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON of an earlier verify: tell what is new, gone and stays.")
+    ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Tell which rules and clauses were exercised, and why not.")
+    ] = False,
+    require_coverage: Annotated[
+        Path | None, typer.Option(help="File of rules and clauses that have to be exercised, else exit 1.")
+    ] = None,
     schema: Annotated[
         bool,
         typer.Option(
@@ -236,20 +257,23 @@ def verify(
         typer.Option("--color/--no-color", help="Colour of text (default: on a terminal, unless NO_COLOR)."),
     ] = None,
 ) -> None:
-    """Judge captures. Exit 0 clean, 1 findings that fail a run, 2 unusable input."""
-    from harness.verify.captures import exit_code, judge_captures
+    """Judge captures. Exit 0 clean, 1 findings that fail a run or missing coverage, 2 unusable input."""
+    from harness.lab.verify_captures import VerifyRequest, verify_captures
     from harness.verify.report.as_text import to_text
     from harness.verify.report.formats import FORMATS
 
-    judgements = judge_captures(captures, profile.value)
+    request = VerifyRequest(captures, profile, waivers, baseline, coverage, require_coverage)
+    verified = verify_captures(request)
     if format_ is ReportFormat.TEXT:
-        sys.stdout.write(to_text(judgements, _style(color)))
+        sys.stdout.write(to_text(verified.judgements, _style(color), beside=verified.beside))
     else:
-        sys.stdout.write(FORMATS[format_.value](judgements))
-    for judgement in judgements:
+        sys.stdout.write(FORMATS[format_.value](verified.judgements, beside=verified.beside))
+    for judgement in verified.judgements:
         if not judgement.judged:
             print(f"rcslab: {judgement.name}: no SIP or MSRP in it that could be judged", file=sys.stderr)
-    raise typer.Exit(exit_code(judgements))
+    if verified.beside.missing:
+        print(f"rcslab: {len(verified.beside.missing)} of what is required not exercised", file=sys.stderr)
+    raise typer.Exit(verified.exit_code)
 
 
 def _style(color: bool | None) -> Style:
@@ -347,6 +371,7 @@ def rules(
     clause: Annotated[str, typer.Option(help="Only with this text in their clause, e.g. 'RFC 4975'.")] = "",
     fails: Annotated[bool, typer.Option("--fails", help="Only rules that fail a run.")] = False,
     implemented: Annotated[bool, typer.Option("--implemented", help="Only rules that are checked.")] = False,
+    clauses: Annotated[bool, typer.Option("--clauses", help="List by clause of each document.")] = False,
     prove: Annotated[
         bool, typer.Option("--prove", help="Judge right flows, and broken ones for each rule.")
     ] = False,
@@ -357,6 +382,7 @@ def rules(
     """
     from harness.verify.catalogue import load_catalogue
     from harness.verify.catalogue_text import rule_line, rule_page
+    from harness.verify.coverage import by_clause
 
     found = [
         rule
@@ -374,13 +400,23 @@ def rules(
     if prove:
         everything = len(found) == len(load_catalogue())
         raise typer.Exit(_prove(format_, None if everything else {rule.id for rule in found}))
-    if format_ is ListFormat.JSON:
+    if clauses:
+        _print_clauses(format_, by_clause(found))
+    elif format_ is ListFormat.JSON:
         _print_json([rule.as_dict() for rule in found])
     elif len(found) == 1:
         sys.stdout.write(rule_page(found[0]))
     else:
         for rule in found:
             print(rule_line(rule, profile))
+
+
+def _print_clauses(format_: ListFormat, rules_of: Mapping[Clause, list[Rule]]) -> None:
+    if format_ is ListFormat.JSON:
+        _print_json({str(clause): [rule.id for rule in rules] for clause, rules in rules_of.items()})
+    else:
+        for clause, rules in rules_of.items():
+            print(f"{clause!s:24} {', '.join(rule.id for rule in rules)}")
 
 
 def _prove(format_: ListFormat, chosen: set[str] | None) -> int:

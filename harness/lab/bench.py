@@ -12,12 +12,13 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from harness.agent.loop_thread import LoopThread
 from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.cpm.identity import Msisdn
+from harness.cpm.profiles import Profile
 from harness.cpm.services import Service
 from harness.cpm.technology import TECHNOLOGIES, ImTechnology
 from harness.errors import ChildDied, HandsetError, LabError, NotOnBench, UsageError
@@ -43,9 +44,11 @@ from harness.peer.peer import Peer
 from harness.peer.personality import personality_named
 from harness.peer.transferred_file import ReceivedFile
 from harness.sip.security_agreement import SecurityServer
+from harness.verify.coverage import Covered
 from harness.verify.due import Due, due_notifications
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding, Party
+from harness.verify.waivers import waive
 from instruments.network_simulator import NetworkSimulator
 
 PEER_SECONDS = 5.0
@@ -78,6 +81,8 @@ class Bench:
         self._peer: Peer | None = None
         self._addresses: PeerAddresses | None = None
         self._verifier: Verifier | None = None
+        self._waivers = lab_file.waivers()
+        self._covered_before = Covered()
         self._judged = 0
         self._judged_from = 0
         self._mending_failed: list[LabError] = []
@@ -139,6 +144,7 @@ class Bench:
         """Raises: LabError; what a handset refuses before there is a test is the lab's fault as well."""
         self.timeline.event(Layer.LAB, "parties", network=self.roles[PEER])
         self.peer.config.im_technology = self.part.im_technology  # with which simulated handsets begin
+        self._covered_before = self.covered
         self._verifier = Verifier(self._profile, verify_settings(self.part, self.lab.tolerances))
         try:
             assert self._addresses is not None, "the bench is not open"
@@ -284,10 +290,24 @@ class Bench:
     # -- judgement
 
     def judge(self, since: int) -> list[Finding]:
-        """Judge what the timeline holds; all findings on entries later than number `since`."""
+        """Judge what the timeline holds; all findings on entries later than number `since`, waived or not."""
         assert self._verifier is not None, "the bench is not open"
         new = self.timeline.since(max(self._judged_from, self._verifier.seen))
-        return self._verifier.judge(new, since)
+        return waive(self._verifier.judge(new, since), self._waivers, date.today())
+
+    @property
+    def covered(self) -> Covered:
+        """What the tests on this bench have exercised, also before parts of it were started anew."""
+        covered = Covered()
+        covered.add(self._covered_before)
+        if self._verifier is not None:
+            covered.add(Covered.by(self._verifier))
+        return covered
+
+    @property
+    def profile(self) -> Profile:
+        """What findings are judged under."""
+        return Profile(self._profile)
 
     def due(self, since: int, owed_by: Party) -> list[Due]:
         """The notifications that messages later than number `since` ask of a side, and what came of them."""
@@ -367,7 +387,8 @@ def tolerating(settings: VerifySettings, tolerances: Tolerances) -> VerifySettin
 
 
 def refuse_unusable(lab_file: LabFile, bench: str | None, personality: str | None) -> None:
-    """Raises: UsageError for a bench, a personality or TLS files that are no use. Nothing runs yet."""
+    """Raises: UsageError for a bench, personality, waivers or TLS files that are no use. Nothing runs yet."""
+    lab_file.waivers()
     for part in [lab_file.bench(bench)] if bench is not None else lab_file.lab.benches.values():
         if part.peer.tls is not None:
             server_context(part.peer.tls.settings)

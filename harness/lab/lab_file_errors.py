@@ -13,8 +13,8 @@ from harness.errors import LabFileError
 
 # Types of pydantic's errors, and what a value should have been in the words of a lab file.
 _EXPECTED = {
-    "model_type": "keys with values, see docs/lab.md",
-    "dict_type": "keys with values, see docs/lab.md",
+    "model_type": "keys with values, see {}",
+    "dict_type": "keys with values, see {}",
     "tuple_type": "a list in [ ]",
     "string_type": "text; put the value in quotes",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
@@ -23,13 +23,13 @@ _EXPECTED = {
     "path_type": "the path of a file",
 }
 _OTHER_WORDS = {
-    "extra_forbidden": "unknown key; see docs/lab.md for the keys there are",
-    "missing": "this key is required; see docs/lab.md",
+    "extra_forbidden": "unknown key; see {} for the keys there are",
+    "missing": "this key is required; see {}",
 }
 
 
-def first_error(file: Path, tree: Any, error: ValidationError) -> LabFileError:
-    """The error that helps most of those the model has with the tree of a file."""
+def first_error(file: Path, tree: Any, error: ValidationError, page: str = "docs/lab.md") -> LabFileError:
+    """The error that helps most of those the model has with the tree of a file. page: that describes it."""
     errors = error.errors(include_url=False, include_input=True, include_context=False)
     # A misspelt key makes two errors, "missing" and "unknown"; the second is the one that helps.
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
@@ -37,16 +37,17 @@ def first_error(file: Path, tree: Any, error: ValidationError) -> LabFileError:
     line, column = place_of(tree, loc)
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
-    return LabFileError(file, line, column, dotted(loc), _in_our_words(first) + tail)
+    return LabFileError(file, line, column, dotted(loc), _in_our_words(first, page) + tail)
 
 
-def _in_our_words(error: ErrorDetails) -> str:
+def _in_our_words(error: ErrorDetails, page: str) -> str:
     """What is wrong with a value, and the value unless it may be a secret."""
     if error["type"] in _OTHER_WORDS:
-        return _OTHER_WORDS[error["type"]]
+        return _OTHER_WORDS[error["type"]].format(page)
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
-    expected = _EXPECTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
+    known = _EXPECTED.get(error["type"])
+    expected = known.format(page) if known else error["msg"].removeprefix("Input should be ")
     if error["type"].startswith(("greater_than", "less_than")):
         expected = f"a number {expected}"
     return f"expected {expected}" + ("" if "sim" in error["loc"] else f", got {_as_written(error['input'])}")

@@ -22,9 +22,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from devices.apps import load_app
 from devices.simulated.defects import Defects
@@ -37,7 +34,10 @@ from harness.lab.lab_file_errors import dotted, first_error, place_of
 from harness.lab.limits_part import LimitsPart
 from harness.lab.part import E164, FOLDER, Part, in_form
 from harness.lab.peer_part import PeerPart
+from harness.lab.waiver_file import load_waivers
+from harness.lab.yaml_file import read_yaml
 from harness.peer.config import Authentication
+from harness.verify.waivers import Waiver
 
 SIMULATED = "simulated"
 OWN = "own"
@@ -229,6 +229,7 @@ class Lab(Part):
     deadlines: Deadlines = Deadlines()
     tolerances: Tolerances = Tolerances()
     limits: LimitsPart = LimitsPart()
+    waivers: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,10 @@ class LabFile:
     def results(self) -> Path:
         """Where runs are written."""
         return self.folder / self.lab.results
+
+    def waivers(self) -> tuple[Waiver, ...]:
+        """The known findings that do not count. Raises: LabFileError."""
+        return load_waivers(self.folder / self.lab.waivers) if self.lab.waivers is not None else ()
 
     def bench(self, name: str) -> BenchPart:
         """The bench of that name; UsageError lists the names there are."""
@@ -275,7 +280,7 @@ def load_lab(path: Path | None = None, environment: Mapping[str, str] | None = N
     Raises: LabFileError with file, line, column and field; UsageError when there is no file.
     """
     file = find_lab_file() if path is None else path
-    tree = _read_yaml(file)
+    tree = read_yaml(file, "a mapping with `benches:`")
     environ = os.environ if environment is None else environment
     secrets = _read_secrets(file, tree, environ)
     resolved = _resolve(file, tree, tree, (), secrets)
@@ -286,34 +291,6 @@ def load_lab(path: Path | None = None, environment: Mapping[str, str] | None = N
     _refuse_shared_equipment(file, tree, lab)
     _refuse_missing_secrets(file, tree, lab)
     return LabFile(file.resolve(), lab)
-
-
-def _read_yaml(file: Path) -> Any:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise LabFileError(file, 0, 0, "", "no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabFileError(
-            file, 0, 0, "", f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    try:
-        tree = YAML(typ="rt").load(text)
-    except DuplicateKeyError as error:
-        mark = error.problem_mark
-        key = re.search(r'duplicate key "([^"]*)"', str(error.problem))
-        name = key.group(1) if key else "?"
-        message = "appears twice in the same mapping; rename or remove one"
-        raise LabFileError(file, mark.line + 1, mark.column + 1, name, message) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise LabFileError(file, line, column, "", f"not YAML: {error.problem or error.context}") from None
-    except YAMLError as error:
-        raise LabFileError(file, 0, 0, "", f"not YAML: {error}") from None
-    if not isinstance(tree, Mapping):
-        raise LabFileError(file, 1, 1, "", "expected a mapping with `benches:`, got something else")
-    return tree
 
 
 def _read_secrets(file: Path, tree: Any, environment: Mapping[str, str]) -> dict[str, str]:

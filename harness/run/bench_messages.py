@@ -21,7 +21,8 @@ class Said(StrEnum):
     DONE = "done"
     """The task is done. output: where Robot wrote it, empty when it refused; code: Robot's; error: why."""
     CLOSED = "closed"
-    """The bench is torn down. seconds: how long that took; transport: what its peer counted."""
+    """The bench is torn down. seconds: how long that took; transport: what its peer counted;
+    covered: what its tests exercised."""
 
 
 @dataclass(frozen=True, slots=True)

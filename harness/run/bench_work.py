@@ -68,7 +68,8 @@ class BenchWork:
             with self._stop.held_off():
                 bench.close()
                 transport = {protocol: counted.as_dict() for protocol, counted in bench.peer.metrics.items()}
-                self._say(Said.CLOSED, seconds=time.monotonic() - started, transport=transport)
+                told = {"transport": transport, "covered": bench.covered.as_dict()}
+                self._say(Said.CLOSED, seconds=time.monotonic() - started, **told)
 
     def _do_tasks(self, bench: Bench) -> None:
         planned = self._suites.build()

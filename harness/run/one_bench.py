@@ -46,6 +46,7 @@ def run_on_one_bench(request: RunRequest, suites: RobotSuites, result: RunResult
         with stop.held_off():
             bench.close()
             own = result.bench(bench.name)
+            own.covered = bench.covered
             own.transport = {protocol: counted.as_dict() for protocol, counted in bench.peer.metrics.items()}
         result.seconds["tear_down"] = time.monotonic() - started
         own.seconds = dict(result.seconds)

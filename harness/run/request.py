@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.errors import ExitCode
 from harness.keywords.test_record import RunVerdict
 from harness.lab.model import LabFile
+from harness.verify.coverage import CoveragePlan, Covered, Exercise, exercises
 
 ROBOT_REFUSES, ROBOT_STOPPED, ROBOT_UNEXPECTED = 252, 253, 255
 
@@ -69,6 +71,8 @@ class RunRequest:
     robot_options: Sequence[str] = ()
     personality: str | None = None
     profile: str | None = None
+    plan: CoveragePlan | None = None
+    """What has to be exercised for the run to pass."""
     on_phase: Callable[[str], None] = lambda text: None
     on_test: Callable[[Progress], None] = lambda progress: None
 
@@ -81,6 +85,7 @@ class BenchResult:
     verdicts: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     transport: dict[str, dict[str, int]] = field(default_factory=dict)
+    covered: Covered = field(default_factory=Covered)
     infra: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,6 +116,9 @@ class RunResult:
     infra_tests: set[str] = field(default_factory=set)
     stopped: str = ""
     """The signal that ended the run before its time."""
+    profile: Profile = DEFAULT_PROFILE
+    missing: list[str] | None = None
+    """What the plan lists and no test exercised; None without a plan."""
 
     def bench(self, name: str) -> BenchResult:
         """What is known of one bench."""
@@ -143,8 +151,17 @@ class RunResult:
                 total.setdefault(protocol, Counter()).update(counted)
         return {protocol: dict(counted) for protocol, counted in total.items()}
 
+    @property
+    def exercises(self) -> list[Exercise]:
+        """Every rule: how often it applied to something on any bench, or why it did not."""
+        covered = Covered()
+        for bench in self.benches.values():
+            covered.add(bench.covered)
+        return exercises(covered, self.profile)
+
     def as_dict(self) -> dict[str, Any]:
         """The content of summary.json."""
+        found = self.exercises
         return {
             "tests": _statuses(self.tests),
             "verdicts": _verdicts(self.verdicts),
@@ -152,6 +169,9 @@ class RunResult:
             "seconds": _rounded(self.seconds),
             "benches": {name: bench.as_dict() for name, bench in self.benches.items()},
             "transport": self.transport,
+            "exercised": {each.rule.id: each.count for each in found if each.count},
+            "not_exercised": {each.rule.id: each.why for each in found if not each.count},
+            "missing": self.missing,
             "test_seconds": _rounded(self.test_seconds),
             "infra": self.infra,
             "stopped": self.stopped or None,

@@ -30,6 +30,7 @@ from harness.run.request import Progress, RunRequest, RunResult, TestEnd, exit_c
 from harness.run.result_files import CONSOLE, JUNIT, mark_infra
 from harness.run.robot_suites import RobotSuites
 from harness.run.work import Task, Work, units_of
+from harness.verify.coverage import Covered
 
 SIGNALLED = "Execution terminated by signal"
 EXIT_ON_FAILURE = "Failure occurred and exit-on-failure mode is in use."
@@ -214,10 +215,17 @@ class SeveralBenches:
         worker.task, worker.ends = None, []
         self._hand_out()
 
-    def _closed(self, worker: _Worker, seconds: float, transport: dict[str, dict[str, int]]) -> None:
+    def _closed(
+        self,
+        worker: _Worker,
+        seconds: float,
+        transport: dict[str, dict[str, int]],
+        covered: dict[str, dict[str, int]],
+    ) -> None:
         worker.closed = True
         own = self._result.bench(worker.bench)
         own.seconds["tear_down"], own.transport = seconds, transport
+        own.covered = Covered.from_dict(covered)
 
     _take_in: ClassVar[dict[Said, Callable[..., None]]] = {
         Said.UP: _up,

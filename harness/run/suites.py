@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from harness.errors import UsageError
+from harness.cpm.profiles import Profile
+from harness.errors import ExitCode, UsageError
 from harness.lab.bench import refuse_unusable
 from harness.lab.stopping import Stopped, StopSignals
 from harness.run.one_bench import run_on_one_bench
@@ -12,6 +13,7 @@ from harness.run.request import RunRequest, RunResult
 from harness.run.result_files import known_seconds, new_run_folder, write_summary
 from harness.run.robot_suites import robot_suites
 from harness.run.several_benches import SeveralBenches
+from harness.verify.coverage import missing
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ def run_suites(request: RunRequest) -> RunResult:
     elif not suites.options.get("prerunmodifier"):  # what it makes of the suites is not known before
         suites.build()
     result = RunResult(new_run_folder(request.lab.results))
+    result.profile = Profile(request.profile or request.lab.lab.profile)
     with StopSignals() as stop:
         try:
             if several is not None:
@@ -43,8 +46,17 @@ def run_suites(request: RunRequest) -> RunResult:
             with stop.held_off():
                 result.stopped = stop.name
                 result.exit_code = stop.exit_code or result.exit_code
+                _require_coverage(request, result)
                 write_summary(result)
     return result
+
+
+def _require_coverage(request: RunRequest, result: RunResult) -> None:
+    """A run that is clean else fails when it did not exercise what its plan lists."""
+    if request.plan is not None:
+        result.missing = missing(request.plan, result.exercises)
+        if result.missing and result.exit_code == ExitCode.CLEAN:
+            result.exit_code = ExitCode.FAILED
 
 
 def _refuse_benches(request: RunRequest) -> None:

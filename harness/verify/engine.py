@@ -126,6 +126,8 @@ class Verifier:
         """Rules that could not be decided: never a fail."""
         self.exercised: Counter[str] = Counter()
         """By rule: how many items it applied to."""
+        self.kinds: Counter[Kind] = Counter()
+        """How many items of each kind, the narrowest, came."""
         self.judged = 0
         """Number of items rules were called for."""
         self.names = PartyNames()
@@ -208,12 +210,14 @@ class Verifier:
             heappush(self._waiting, _Waiting(item.time + self._delay(after), self._order, checks, item))
 
     def _plan_for(self, item: Item) -> _Plan:
+        kind = _kind(item)
+        self.kinds[kind] += 1
         method = None
         if isinstance(item, SipEntry | MsrpEntry):
             method = item.method
             if method not in self._methods:
                 method = ""
-        key = _kind(item), method, item.sender
+        key = kind, method, item.sender
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = _plan(self.profile, *key)
@@ -310,7 +314,7 @@ class Verifier:
 
 _IN_A_GAP = Unverifiable("what is missing may be in a gap of the capture")
 # Items of the kind on the left are of that on the right too, whose rules come first.
-_WIDER = {
+BROADER = {
     Kind.REQUEST: Kind.SIP,
     Kind.RESPONSE: Kind.SIP,
     Kind.MSRP_REQUEST: Kind.MSRP,
@@ -331,7 +335,7 @@ def _plan(profile: Profile, kind: Kind, method: str | None, sender: Party) -> _P
     """
     checks = [
         check
-        for on in (_WIDER.get(kind), kind)
+        for on in (BROADER.get(kind), kind)
         for check in load_checks()
         if check.on is on
         and profile in check.profiles

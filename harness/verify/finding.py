@@ -128,7 +128,8 @@ class Finding:
     """One violation of a rule by one message, judged under a profile.
 
     severity: the rule's under that profile, or the lower one of the sub-case. fails: it fails a run by
-    itself. confidence: how well the clause is known (see the catalogue).
+    itself. confidence: how well the clause is known (see the catalogue). waived: why it fails nothing though
+    it would, who answers for that and until when (waivers.py).
     """
 
     rule: str
@@ -141,6 +142,7 @@ class Finding:
     actual: str
     clause: str
     fails: bool = False
+    waived: str = ""
     whose: NamedParty | None = field(default=None, compare=False)
     """The handset or network element it is against, by name."""
     flow: UserFlow | None = field(default=None, compare=False)
@@ -173,6 +175,7 @@ _PLAIN_VALUES = (
     "actual",
     "clause",
     "fails",
+    "waived",
 )
 
 

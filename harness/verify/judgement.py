@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from harness.cpm.profiles import Profile
+from harness.verify.coverage import Covered
 from harness.verify.engine import Verifier
 from harness.verify.finding import Finding, Open, Party, Verdict, verdict
 from harness.verify.flows import UserFlow
 from harness.verify.party_names import NamedParty
 from harness.verify.transcript import Transcript
+from harness.verify.waivers import Waiver, waive, waiver_notices
 
 JUDGED = (Party.HANDSET, Party.NETWORK)
 """The parties that have a verdict each."""
@@ -22,7 +25,7 @@ class Judgement:
 
     notices: what a reader has to know of the capture itself, such as that it is cut short. parties, flows:
     who took part, and the user-level acts, in order; exercised: by flow, the rules that applied in it.
-    transcript: the messages, for a report that shows them.
+    transcript: the messages, for a report that shows them. covered: what it exercised.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Judgement:
     flows: tuple[UserFlow, ...] = ()
     exercised: Mapping[UserFlow, Sequence[str]] = field(default_factory=dict)
     transcript: Transcript | None = None
+    covered: Covered = field(default_factory=Covered)
 
     @classmethod
     def of(cls, name: str, verifier: Verifier, notices: Iterable[str] = ()) -> Judgement:
@@ -51,7 +55,14 @@ class Judgement:
             flows=flows,
             exercised={flow: verifier.exercised_in(flow) for flow in flows},
             transcript=verifier.transcript,
+            covered=Covered.by(verifier),
         )
+
+    def with_waivers(self, waivers: Sequence[Waiver], today: date) -> Judgement:
+        """The same, where findings that a waiver covers fail nothing."""
+        said = tuple(waiver_notices(self.findings, waivers, today))
+        findings = tuple(waive(self.findings, waivers, today))
+        return replace(self, findings=findings, notices=(*self.notices, *said))
 
     @property
     def verdict(self) -> Verdict:

@@ -214,6 +214,57 @@ def test_every_format_is_well_formed(rcslab):
     assert rcslab("verify", "--format", "xml", SEED).code == 2
 
 
+def write(folder, name, text):
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+WAIVER = "waivers: [{rule: imdn.xml.datetime-present, reason: known, owner: lab, expires: 2099-01-01}]"
+
+
+def test_known_findings_are_waived_and_compared(rcslab, tmp_path):
+    waivers = write(tmp_path, "waivers.yaml", WAIVER)
+    before = rcslab("verify", "--format", "json", SEED)
+    said = rcslab("verify", "--waivers", waivers, "--baseline", write(tmp_path, "old.json", before.out), SEED)
+    assert (before.code, said.code) == (1, 0)
+    assert "waived: known (lab, until 2099-01-01)" in said.out
+    assert "new since the baseline: none" in said.out and "gone since the baseline: none" in said.out
+
+
+def test_coverage_is_told_and_required(rcslab, tmp_path):
+    plan = write(tmp_path, "plan.yaml", "rules: [pager.no-contact, msrp.chunk-2048]\nclauses: [RFC 3428 4]\n")
+    waivers = write(tmp_path, "waivers.yaml", WAIVER)
+    said = rcslab("verify", "--waivers", waivers, "--coverage", "--require-coverage", plan, SEED)
+    assert said.code == 1
+    assert "required coverage: MISSING\n  rule msrp.chunk-2048: no MSRP request came" in said.out
+    assert "rules exercised" in said.out and "RFC 3428:" in said.out
+    met = write(tmp_path, "met.yaml", "rules: [pager.no-contact]")
+    assert rcslab("verify", "--waivers", waivers, "--require-coverage", met, SEED).code == 0
+
+
+ECHO = "rule: sip.via.echo, reason: a, owner: b"
+UNUSABLE_FILES = [
+    (
+        "--waivers",
+        f"waivers: [{{{ECHO.replace('sip.via.echo', 'x.y')}, expires: 2099-01-01}}]",
+        "no rule 'x.y'",
+    ),
+    ("--waivers", f"waivers: [{{{ECHO}}}]", "waivers.0.expires: this key is required; see docs/verify.md"),
+    ("--waivers", f"waivers: [{{{ECHO}, expires: 2099-13-01}}]", "a date in it is none"),
+    ("--waivers", f"waivers: [{{{ECHO}, expires: 2099-01-01, party: lab}}]", "expected handset or network"),
+    ("--require-coverage", "clauses: [RFC 9999 1]", ":1:11: clauses.0: no rule is of RFC 9999 1"),
+    ("--require-coverage", "clauses: [nonsense]", "expected a document and a section"),
+    ("--baseline", "waivers: x", "cannot be read as a baseline"),
+]
+
+
+@pytest.mark.parametrize(("option", "text", "error"), UNUSABLE_FILES)
+def test_files_beside_a_capture_that_are_wrong(rcslab, tmp_path, option, text, error):
+    said = rcslab("verify", option, write(tmp_path, "wrong", text), SEED)
+    assert (said.code, said.out) == (2, "")
+    assert error in said.errors
+
+
 # rules, help, pipes
 
 
@@ -232,6 +283,7 @@ def test_the_catalogue(rcslab):
     fatal = rcslab("rules", "msrp", "--fails", "--clause", "rfc 4975", "--judged", "either").out.splitlines()
     assert fatal and all(line.startswith("msrp.") and " fails either " in line for line in fatal)
     assert rcslab("rules", "--severity", "MUST", "--profile", "ietf", "--judged", "tool").out.count("\n") > 5
+    assert "RFC 3428 4 " in rcslab("rules", "pager", "--clauses").out
     said = rcslab("rules", "sip.nothing")
     assert (said.code, said.out) == (2, "")
     assert "no rule 'sip.nothing' in the catalogue" in said.errors

@@ -7,13 +7,15 @@ from html import escape
 
 from harness.verify.finding import Finding
 from harness.verify.judgement import Judgement, overall
+from harness.verify.report.beside import NOTHING_BESIDE, Beside
 from harness.verify.report.printable import printable
 from harness.verify.report.summary import by_message, by_party, clock, place, summary
 
 
-def to_html(judgements: Sequence[Judgement]) -> str:
+def to_html(judgements: Sequence[Judgement], *, beside: Beside = NOTHING_BESIDE) -> str:
     """One page without anything remote."""
     body = "".join(_html_section(judgement) for judgement in judgements)
+    body += f"<pre>{_html(chr(10).join(beside.lines()).strip())}</pre>"
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>rcslab verify</title>'
         f"<style>{_STYLE}</style><h1>rcslab verify: {overall(judgements)}</h1>{body}</html>\n"

@@ -16,11 +16,12 @@ from harness.verify.flows import UserFlow
 from harness.verify.judgement import JUDGED, Judgement, overall
 from harness.verify.matrix import Cell, counted_cells, matrix_of
 from harness.verify.party_names import NamedParty
+from harness.verify.report.beside import NOTHING_BESIDE, Beside
 
 VERSION = "1.0"
 
 
-def to_json(judgements: Sequence[Judgement]) -> str:
+def to_json(judgements: Sequence[Judgement], *, beside: Beside = NOTHING_BESIDE) -> str:
     """{"version": ..., "verdict": ..., "captures": [...], "findings": [...], "not_verifiable": [...]}."""
     return written(
         {
@@ -34,6 +35,7 @@ def to_json(judgements: Sequence[Judgement]) -> str:
                 _undecided(judgement, item) for judgement in judgements for item in judgement.open
             ],
             "verdict": overall(judgements),
+            **beside.as_dict(),
         }
     )
 

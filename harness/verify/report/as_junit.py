@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from harness.verify.finding import INTERNAL, Finding, Open, Party, Verdict
 from harness.verify.judgement import Judgement
+from harness.verify.report.beside import NOTHING_BESIDE, Beside
 from harness.verify.report.printable import printable
 
 
@@ -32,7 +33,7 @@ class _Case:
         return "" if self.findings else self.undecided[0].why
 
 
-def to_junit(judgements: Sequence[Judgement]) -> str:
+def to_junit(judgements: Sequence[Judgement], *, beside: Beside = NOTHING_BESIDE) -> str:
     """A suite per capture, a case per rule and party that has something to say.
 
     Only what fails a run is a failure; other findings are the output of a case that passes. What could not be
@@ -41,10 +42,24 @@ def to_junit(judgements: Sequence[Judgement]) -> str:
     root = ElementTree.Element("testsuites", name="rcslab verify")
     for judgement in judgements:
         _suite(root, judgement)
+    if beside.missing is not None:
+        _coverage_suite(root, beside.missing)
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _coverage_suite(root: ElementTree.Element, missing: Sequence[str]) -> None:
+    """A suite of one case: what a plan requires and was not exercised fails it."""
+    counts = {"tests": "1", "failures": str(int(bool(missing))), "errors": "0", "skipped": "0", "time": "0"}
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "coverage"} | counts)
+    case = ElementTree.SubElement(suite, "testcase", classname="rcslab", name="required coverage", time="0")
+    if missing:
+        failure = ElementTree.SubElement(
+            case, "failure", message=f"{len(missing)} not exercised", type="coverage"
+        )
+        failure.text = printable("\n".join(missing))
 
 
 def _suite(root: ElementTree.Element, judgement: Judgement) -> None:

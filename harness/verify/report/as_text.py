@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from harness.verify.excerpt import Excerpt
 from harness.verify.finding import Finding, Open, Severity
 from harness.verify.judgement import Judgement
+from harness.verify.report.beside import NOTHING_BESIDE, Beside
 from harness.verify.report.style import Style, cut_round
 from harness.verify.report.summary import by_message, by_party, clock, counted, place, summary
 from harness.verify.visible import visible_text
@@ -19,18 +20,20 @@ MOST_ALIKE = 3
 _MOST_NAMED = 12
 _LEGEND = """\
 Each finding: the rule and what it asks for, the line of the message, what was expected and what came, the
-source of the rule. FAIL fails a run: a MUST that was read in its text and that the messages decide. All else
-warns. [T] the clause was read, [I] seen in implementations, [M] from memory, [S] seen in a field trace,
-[P] a comparison only a lab can make. rcslab rules ID tells more."""
+source of the rule. FAIL fails a run: a MUST that was read in its text and that the messages decide; wvd would
+but is waived. All else warns. [T] the clause was read, [I] seen in implementations, [M] from memory, [S] seen
+in a field trace, [P] a comparison only a lab can make. rcslab rules ID tells more."""
 
 
-def to_text(judgements: Sequence[Judgement], style: Style | None = None) -> str:
+def to_text(
+    judgements: Sequence[Judgement], style: Style | None = None, *, beside: Beside = NOTHING_BESIDE
+) -> str:
     """A part per capture; findings by party and message, the heaviest first. At the end, the marks."""
     style = style or Style()
     parts = ["\n".join(_judgement_lines(judgement, style)) for judgement in judgements]
     if any(judgement.findings for judgement in judgements):
         parts.append(style("dim", _LEGEND))
-    return "\n\n".join(parts) + "\n"
+    return "\n".join(["\n\n".join(parts), *beside.lines()]) + "\n"
 
 
 def _judgement_lines(judgement: Judgement, style: Style) -> Iterator[str]:
@@ -105,7 +108,8 @@ def _message_lines(finding: Finding, style: Style) -> Iterator[str]:
 
 def _finding_lines(finding: Finding, style: Style) -> Iterator[str]:
     role = "fail" if finding.fails else "info" if finding.severity is Severity.INFO else "warn"
-    mark = f"{'FAIL' if finding.fails else '    '} {finding.severity:<6}"
+    word = "FAIL" if finding.fails else "wvd" if finding.waived else ""
+    mark = f"{word:4} {finding.severity:<6}"
     yield f"  {style(role, mark)} {style('rule', finding.rule)}: {visible_text(finding.message)}"
     if finding.excerpt is not None:
         yield from _excerpt_lines(finding.excerpt, style)
@@ -113,6 +117,8 @@ def _finding_lines(finding: Finding, style: Style) -> Iterator[str]:
     yield f"       {place(finding)}: expected {expected}; got {actual}"
     if finding.clause:
         yield "       " + style("dim", f"{finding.clause} [{finding.confidence}]")
+    if finding.waived:
+        yield f"       waived: {visible_text(finding.waived)}"
 
 
 def _excerpt_lines(excerpt: Excerpt, style: Style) -> Iterator[str]:

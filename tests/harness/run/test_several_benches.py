@@ -162,6 +162,30 @@ def test_what_failed_in_the_last_run_is_run_again(own_lab, suites, benches):
     own_lab.wait_clean()
 
 
+@pytest.mark.parametrize("benches", ["1", "2"])
+def test_a_run_fails_that_did_not_exercise_its_plan(own_lab, suites, benches):
+    suites(one=TALK, two="*** Test Cases ***\nNothing    No Operation\n")
+    (own_lab.folder / "plan.yaml").write_text("rules: [pager.no-contact, msrp.chunk-2048]\n")
+    done = own_lab.run("run", "suites", "--benches", benches, "--require-coverage", "plan.yaml")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "not exercised: rule msrp.chunk-2048: no MSRP request came" in done.stdout
+    summary = own_lab.summary()
+    assert summary["missing"] == ["rule msrp.chunk-2048: no MSRP request came"]
+    assert summary["verdicts"]["fail"] == 0 and summary["exercised"]["pager.no-contact"] >= 2
+    assert summary["not_exercised"]["msrp.chunk-2048"] == "no MSRP request came"
+
+
+def test_a_known_finding_that_is_waived_fails_no_test(own_lab, suites):
+    suites(one=FINDING.partition("Fails By")[0])
+    waiver = "{rule: sip.max-forwards.present, reason: known, owner: lab, expires: 2099-01-01}"
+    (own_lab.folder / "waivers.yaml").write_text(f"waivers: [{waiver}]\n")
+    with own_lab.edited() as tree:
+        tree["waivers"] = "waivers.yaml"
+    done = own_lab.run("run", "suites", "--bench", "a")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {each["waived"] for each in own_lab.summary()["findings"]} == {"known (lab, until 2099-01-01)"}
+
+
 def test_options_of_robot_go_to_every_bench(own_lab, suites):
     suites(one=TALK, two=FINDING, three=WAITS)
     done = own_lab.run(*BOTH, "--include", "talk", "--dryrun", "--debugfile", "debug.txt", "--name", "N")
