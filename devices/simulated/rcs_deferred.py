@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from devices.simulated.rcs_access import RcsSettings
+from devices.simulated.rcs_access import ALLOW, RcsSettings
 from devices.simulated.rcs_conversations import number_of
 from devices.simulated.rcs_notifications import Received
 from devices.simulated.rcs_sessions import Arrival, Hooks, RcsSessions, SessionCall
@@ -103,7 +103,7 @@ class RcsDeferred:
             on_end=self._unsubscribed,
             routes=tuple(value for _, value in access.routes),
             headers=(
-                ("Allow", "NOTIFY"),
+                ("Allow", ALLOW),
                 ("Supported", "timer"),
                 ("P-Preferred-Identity", f"<{access.identity}>"),
                 *access.location,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from devices.simulated.defect import Stage
-from devices.simulated.rcs_access import RcsAccess
+from devices.simulated.rcs_access import ALLOW, RcsAccess
 from harness.agent.background import Background
 from harness.agent.events.subscriber import EventSubscriber, Wish
 from harness.agent.scheduler import RunningLoop
@@ -320,7 +320,7 @@ class RcsRegistration:
             expires=access.settings.expires,
             routes=tuple(value for _, value in access.routes),
             headers=(
-                ("Allow", "NOTIFY"),
+                ("Allow", ALLOW),
                 ("Supported", "timer"),
                 ("P-Preferred-Identity", f"<{identity}>"),
                 *access.location,

@@ -71,7 +71,7 @@ def test_what_a_plan_misses(covered):
 
 def test_documents_count_their_clauses(covered):
     documents = exercised_documents(exercises(covered, Profile.RCS51))
-    assert documents["RFC 4975"][0] == 0 < documents["RFC 4975"][1]
+    assert documents["RFC 4575"][0] == 0 < documents["RFC 4575"][1]
     exercised, clauses = documents["RFC 3428"]
     assert 0 < exercised <= clauses
 
