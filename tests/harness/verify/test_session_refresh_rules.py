@@ -10,7 +10,11 @@ from harness.verify.proof.flows.msrp import chat
 from harness.verify.proof.flows.session_change import reinvites_met_mo, reinvites_met_mt
 from harness.verify.proof.flows.sip import session_mo
 from harness.verify.proof.messages import ALLOW, FAR_INVITE_CONTACT, UE_INVITE_CONTACT, answer, in_dialog
-from harness.verify.proof.mutants.session_refresh import after, hung_up_by_the_network
+from harness.verify.proof.mutants.session_refresh import (
+    after,
+    hung_up_by_the_network,
+    written_after_the_end,
+)
 from harness.verify.proof.script import Script
 
 H = "handset"
@@ -134,7 +138,7 @@ def test_what_does_not_count_as_a_refresh(change):
 def test_who_has_not_to_refresh_may_write_on():
     """The far end writes late; the handset, which has to refresh, says nothing but its BYE."""
     of_the_handset = (*range(TEXT, TEXT + 6), *range(TEXT + 8, TEXT + 12))
-    assert found_in(after(TEXT, 1900)(chat().drop(*of_the_handset))) == []
+    assert found_in(written_after_the_end(chat().drop(*of_the_handset))) == []
 
 
 @pytest.mark.parametrize("late", [1082, 1799])
@@ -143,13 +147,11 @@ def test_a_refresh_after_half_is_late(late):
 
 
 def test_an_interval_is_let_go_once():
-    script = after(TEXT, 1900)(chat())
-    assert [rule for rule, _, _ in found_in(script)] == [IN_TIME]
+    assert [rule for rule, _, _ in found_in(written_after_the_end(chat()))] == [IN_TIME]
 
 
 def test_a_refresh_that_may_be_in_a_gap_is_left_open():
-    script = after(TEXT, 1900)(chat())
-    script.change(TEXT - 2, missing=10)
+    script = written_after_the_end(chat()).change(TEXT - 2, missing=10)
     verifier = Verifier()
     verifier.judge(script.timeline())
     assert IN_TIME not in {each.rule for each in verifier.findings}
