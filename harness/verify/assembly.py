@@ -39,8 +39,9 @@ class Assembly(SipAssembly):
     """Feed it entries of one timeline in order; what it has seen stays readable.
 
     from_start: the timeline shows the handset from the start (an event of the lab or its first REGISTER came
-    before any other request), so that what was not seen did not happen. incomplete: octets are missing from
-    the capture somewhere, so that this no longer holds.
+    before any other request), so that what was not seen did not happen. began: time of the first item,
+    seconds since the epoch. incomplete: octets are missing from the capture somewhere, so that this no longer
+    holds.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,7 @@ class Assembly(SipAssembly):
         self.parties = Parties()
         self.items: list[Item] = []
         self.now = 0.0
+        self.began: float | None = None
         self.from_start: bool | None = None
         self.incomplete = False
         self.chains = Chains()
@@ -71,6 +73,7 @@ class Assembly(SipAssembly):
         cut = [item for entry in entries for item in self._cut(entry)]
         for item in cut:
             self.now = max(self.now, item.time)
+            self.began = item.time if self.began is None else self.began
             yield from self._link(item)
 
     def heard_from(self, host: str, start: float, end: float) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from math import inf
 
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.sdp_attributes import type_accepted
@@ -166,8 +167,8 @@ def taken_at(item: CpimItem) -> float | None:
     return None if transaction.responses or carrier.request.failure_report == "yes" else carrier.time
 
 
-def way_now(item: CpimItem, assembly: Assembly) -> Way:
-    """How a notification on the message goes as things stand."""
+def way_now(item: CpimItem, assembly: Assembly, at: CpimItem | None = None) -> Way:
+    """How a notification on the message goes as things stand, or stood when another came."""
     carrier = item.carrier
     if isinstance(carrier, SipEntry) or carrier.session is None:
         return Way.MESSAGE
@@ -175,22 +176,23 @@ def way_now(item: CpimItem, assembly: Assembly) -> Way:
     chat = service_of_session(session.exchanges[0].offer) is Service.SESSION
     return (
         Way.SESSION
-        if chat and session_lives(session, assembly) and _takes_notifications(carrier)
+        if chat and session_lives(session, assembly, at) and _takes_notifications(carrier)
         else Way.MESSAGE
     )
 
 
-def session_lives(session: MsrpSession, assembly: Assembly) -> bool:
-    """No BYE came for it, no refusal, and the connection it used last stands."""
+def session_lives(session: MsrpSession, assembly: Assembly, at: CpimItem | None = None) -> bool:
+    """No BYE came for it, no refusal, and the connection it used last stands: now, or before an item."""
+    place = at.place if at is not None else inf
     dialog = session.dialog
-    if dialog is None or dialog.byes:
+    if dialog is None or any(bye.place < place for bye in dialog.byes):
         return False
-    ends = [session.end(True), session.end(False)]
+    ends = [session.end(by_caller, at.place if at is not None else None) for by_caller in (True, False)]
     if any(end is None or not end.port for end in ends):
         return False
-    entries = assembly.msrp.entries_of(session)
-    used = entries[-1].connection if entries else None
-    return used is None or used not in assembly.msrp.closed
+    used = [entry.connection for entry in assembly.msrp.entries_of(session) if entry.place < place]
+    closing = assembly.msrp.closed.get(used[-1]) if used and used[-1] is not None else None
+    return closing is None or (at is not None and closing.number > at.number)
 
 
 def _takes_notifications(carrier: MsrpEntry) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from harness.bodies.multipart import MultipartFault, split_multipart
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
@@ -21,26 +23,62 @@ _COMPOSING = "application/im-iscomposing+xml"
 
 @rule("imdn.route.session", on=Kind.CPIM)
 def route(item: CpimItem, flow: Flow) -> Outcomes:
-    carrier = item.by_sip
-    if carrier is None or carrier.method != "MESSAGE":
+    for asked in _asked_in_living_sessions(item, flow):
+        yield APPLIES
+        if not _may_be_lost(asked, item, flow):
+            yield _beside(item, asked)
+
+
+@rule("imdn.route.session", on=Kind.CPIM, after=AWAITED_SECONDS)
+def route_after_all(item: CpimItem, flow: Flow) -> Outcomes:
+    """What the radio left open is told by the session: who goes on in it had not lost it."""
+    for asked in _asked_in_living_sessions(item, flow):
+        if not _may_be_lost(asked, item, flow):
+            continue
+        if _goes_on(asked, item, flow):
+            yield _beside(item, asked)
+        else:
+            yield Unverifiable("its sender may have lost the session")
+
+
+def _asked_in_living_sessions(item: CpimItem, flow: Flow) -> Iterator[MsrpEntry]:
+    """The messages a MESSAGE reports on, of sessions that were to carry that."""
+    if item.by_sip is None or item.by_sip.method != "MESSAGE":
         return
     for imdn in item.imdns:
         originals = [known for known in originals_of(item, imdn, flow) if known.by_sip is None]
-        if not originals or way_now(originals[-1], flow.assembly) is not Way.SESSION:
-            continue
-        asked = originals[-1].carrier
-        if isinstance(asked, MsrpEntry) and _may_be_lost(asked, item, flow):
-            yield Unverifiable("its sender may have lost the session")
-            continue
-        yield at_item(item, f"the IMDN in the session of {originals[-1].label}, which lives", "a MESSAGE")
+        asked = originals[-1].carrier if originals else None
+        if isinstance(asked, MsrpEntry) and way_now(originals[-1], flow.assembly, item) is Way.SESSION:
+            yield asked
+
+
+def _beside(item: CpimItem, asked: MsrpEntry) -> Violation:
+    return at_item(item, f"the IMDN in the session of {asked.label}, which lives", "a MESSAGE")
 
 
 def _may_be_lost(asked: MsrpEntry, item: CpimItem, flow: Flow) -> bool:
     """Since the last message in the session the radio was switched, or the handset has registered."""
-    assert asked.session is not None
-    last = flow.assembly.msrp.entries_of(asked.session)[-1]
-    registered = any(state.since > last.time for state in flow.assembly.registrations)
+    last = _last_before(asked, item, flow)
+    registered = any(last.time < state.since <= item.time for state in flow.assembly.registrations)
     return registered or radio_switched(flow, last.time - flow.settings.cell_tolerance, item.time)
+
+
+def _goes_on(asked: MsrpEntry, item: CpimItem, flow: Flow) -> bool:
+    """Whether the sender of the MESSAGE said more in the session later, on the connection there was."""
+    used = _last_before(asked, item, flow).connection
+    return any(
+        entry.place > item.place and entry.sender is item.sender and entry.connection == used is not None
+        for entry in _entries(asked, flow)
+    )
+
+
+def _last_before(asked: MsrpEntry, item: CpimItem, flow: Flow) -> MsrpEntry:
+    return [entry for entry in _entries(asked, flow) if entry.place < item.place][-1]
+
+
+def _entries(asked: MsrpEntry, flow: Flow) -> list[MsrpEntry]:
+    assert asked.session is not None, "it is of a session that lives"
+    return flow.assembly.msrp.entries_of(asked.session)
 
 
 @rule("imdn.timeout", on=Kind.CPIM, after=AWAITED_SECONDS, receiver=True)

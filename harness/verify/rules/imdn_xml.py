@@ -65,7 +65,7 @@ def xml_message_id(item: CpimItem, flow: Flow) -> Outcomes:
         elif item.sender is Party.UNKNOWN:
             yield Unverifiable("who sent the IMDN is not known")
         elif not originals_of(item, imdn, flow):
-            yield _unknown_id(item, value, flow)
+            yield _unknown_id(item, imdn, value, flow)
 
 
 @rule("imdn.xml.datetime-present", on=Kind.CPIM)
@@ -168,7 +168,7 @@ def _original_to(item: CpimItem) -> str | None:
     return item.cpim.imdn("Original-To") if item.cpim else None
 
 
-def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifiable:
+def _unknown_id(item: CpimItem, imdn: Imdn, value: str, flow: Flow) -> Violation | Unverifiable:
     """An id no message of the other side has: a fail where the original must be in the capture."""
     expected = "message-id: an imdn.Message-ID the other side sent"
     same_side = [known for known in flow.assembly.originals(value) if known is not item]
@@ -185,7 +185,34 @@ def _unknown_id(item: CpimItem, value: str, flow: Flow) -> Violation | Unverifia
         if not known.is_notification and by_message(known) and _same_contribution(item.by_sip, known.by_sip):
             expected = f"message-id: {known.message_id}, of {known.label} (same Contribution-ID)"
             return at_item(item, expected, value, Severity.SHOULD)  # no clause ties the two ids together
-    return Unverifiable(f"the message {value} it reports on was not captured")
+    why = _may_be_unseen(item, imdn, flow)
+    return Unverifiable(f"the message {value} {why}") if why else at_item(item, expected, f"{value}, of none")
+
+
+def _may_be_unseen(item: CpimItem, imdn: Imdn, flow: Flow) -> str:
+    """Why there may be such a message that is not on the timeline; empty when there cannot.
+
+    The document says when its message was sent (RFC 5438 11.1.1): one sent since the timeline began is on it.
+    """
+    sent, began = _stamp(imdn.datetime), flow.assembly.began
+    if not flow.from_start or began is None:
+        return "it reports on was not captured"
+    if sent is None or sent.instant.timestamp() <= began + flow.settings.clock_tolerance:
+        return "may be of before the capture"
+    if item.sender is Party.NETWORK and _devices(flow) != 1:
+        return "may be one of another device of the user"
+    if any(known.cpim is None and known.sender is not item.sender for known in flow.assembly.cpim_items()):
+        return "may be one that cannot be read"
+    assembly = flow.assembly
+    if any(not assembly.msrp.has_entries(session) for session in assembly.negotiations.sessions):
+        return "may have come in a session that was not captured"
+    return ""
+
+
+def _devices(flow: Flow) -> int:
+    """Bindings of the user, as the registrar told last; 0 where it has not."""
+    told = flow.assembly.registrations
+    return len(told[-1].response.contacts) if told else 0
 
 
 def _nearly(value: str, known: str) -> bool:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from harness.evidence.timeline import Layer
 from harness.verify.due import Way, due_notifications
 from harness.verify.engine import Verifier
 from harness.verify.finding import Party
 from harness.verify.proof.flows.msrp import ANONYMOUS, answered, chat, content
 from harness.verify.proof.flows.sip import pager_mo, pager_mt, register
-from harness.verify.proof.messages import FAR, UE, answer, imdn_body, mo_message, mt_message
+from harness.verify.proof.messages import FAR, UE, answer, imdn_body, mo_message, mt_message, text_body
 from harness.verify.proof.script import Script, Step
 from tests.harness.verify.judging import found, rules_of
 
@@ -208,9 +209,43 @@ def test_who_may_have_lost_the_session_is_not_blamed_for_a_message():
         BY_MESSAGE,
         answer(BY_MESSAGE, "200 OK", "netk1"),
     ]
-    verifier = found(script)
-    assert "imdn.route.session" not in dict(rules_of(verifier))
-    assert "imdn.route.session" in {each.rule for each in verifier.open}
+    again = Script([*script.steps, *(replace(step, msrp=2) for step in displayed_in_session())])
+    for silent in (script, again):  # it says nothing more, or on another connection
+        verifier = found(silent.wait(31))
+        assert "imdn.route.session" not in dict(rules_of(verifier))
+        assert "imdn.route.session" in {each.rule for each in verifier.open}
+
+
+def displayed_in_session() -> list[Step]:
+    return chat().steps[18:20]
+
+
+def test_who_goes_on_in_the_session_had_not_lost_it():
+    for begun in (True, False):
+        script = chat().drop(16, 17)
+        script.steps[16:] = [
+            *(replace(step) for step in register().steps[:4]),
+            BY_MESSAGE,
+            answer(BY_MESSAGE, "200 OK", "netk1"),
+            *(displayed_in_session() if begun else []),
+            *([] if begun else [content(False, "eX5kU2mP9sLw", "Nw9kQ2mP9sLw", text_later())]),
+        ]
+        told = [
+            (each.rule, each.where.label) for each in found(script.wait(31)).findings if "route" in each.rule
+        ]
+        assert told == ([("imdn.route.session", "MESSAGE #22")] if begun else [])
+
+
+def text_later() -> str:
+    return text_body(ANONYMOUS, ANONYMOUS, "Msg9aB2cD3eF4gH5iJ6k")
+
+
+def test_a_session_that_ended_later_lived_when_the_message_came():
+    script = in_session(16, BY_MESSAGE, answer(BY_MESSAGE, "200 OK", "netk1"))(chat().drop(16, 17))
+    script.saw(0.2, Layer.AT, "command", command="AT+CFUN=0")
+    assert script.steps[-1].event.startswith("closed")
+    told = [each.rule for each in found(script.wait(31)).findings if "route" in each.rule]
+    assert told == ["imdn.route.session"]
 
 
 def test_a_delivery_notification_that_does_not_come_is_told_once_the_time_is_over():

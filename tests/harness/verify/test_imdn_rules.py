@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from harness.verify.engine import Verifier
+from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.proof.flows.msrp import answered, content, opened
 from harness.verify.proof.messages import text_body
+from harness.verify.proof.script import Script
 
 UE = "sip:+491700000001@example.org;user=phone"
 FAR = "sip:+491700000002@example.org;user=phone"
@@ -384,6 +385,59 @@ def test_an_unknown_message_id_is_open_not_a_finding(flows):
     verifier.judge(flows("pager_mt").drop(0, 1).timeline())
     assert {"imdn.xml.message-id", "imdn.only-requested"} <= {item.rule for item in verifier.open}
     assert verifier.findings == []
+
+
+def unknown_id(flows, name: str, index: int, own: str, *, at: str = "22:14:20Z"):
+    """A notification on a message nobody has, which was sent a minute after the timeline began."""
+    script = changed(flows(name), index, f">{own}<", ">Nowhere1B2cD3eF4gH5i<")
+    return script.everywhere("<datetime>2023-11-14T22:13:20Z", f"<datetime>2023-11-14T{at}", index)
+
+
+def about_ids(script, **settings):
+    verifier = Verifier("rcs51", VerifySettings(**settings))
+    verifier.judge(script.timeline())
+    found = [each for each in verifier.findings if each.rule == "imdn.xml.message-id"]
+    return [each.party.value for each in found], [
+        each.why.partition(" ")[2].partition(" ")[2]
+        for each in verifier.open
+        if each.rule == "imdn.xml.message-id"
+    ]
+
+
+def test_an_id_of_no_message_since_the_start_is_a_finding(flows):
+    assert about_ids(unknown_id(flows, "pager_mt", 2, MT_ID)) == (["handset"], [])
+    of_before = unknown_id(flows, "pager_mt", 2, MT_ID, at="22:13:22Z")
+    assert about_ids(of_before) == ([], ["Nowhere1B2cD3eF4gH5i may be of before the capture"])
+    assert about_ids(unknown_id(flows, "pager_mt", 2, MT_ID, at="some time")) == (
+        [],
+        ["Nowhere1B2cD3eF4gH5i may be of before the capture"],
+    )
+    assert about_ids(unknown_id(flows, "pager_mt", 2, MT_ID), from_start=False)[0] == []
+
+
+def test_an_id_of_another_device_of_the_user_is_left_open(flows):
+    """What the network tells of may have been sent elsewhere, unless the registrar knows of one device."""
+    alone = unknown_id(flows, "pager_mo_delivered", 2, MO_ID)
+    assert about_ids(alone) == ([], ["Nowhere1B2cD3eF4gH5i may be one of another device of the user"])
+    one = flows("register").steps[:4]
+    assert about_ids(Script([*one, *alone.steps])) == (["network"], [])
+    two = flows("register").sub(3, "Contact: ", "Contact: <sip:other@10.0.0.6:5060>;expires=600, ").steps[:4]
+    assert about_ids(Script([*two, *alone.steps]))[0] == []
+
+
+def test_an_id_may_be_of_what_cannot_be_read(flows):
+    script = unknown_id(flows, "pager_mt", 2, MT_ID)
+    unreadable = flows("pager_mt").everywhere("mtd", "mtz").steps[:2]
+    unreadable[0] = Script([unreadable[0]]).body(0, "no headers").steps[0]
+    assert about_ids(Script([*unreadable, *script.steps])) == (
+        [],
+        ["Nowhere1B2cD3eF4gH5i may be one that cannot be read"],
+    )
+    session = flows("session_mo").steps[:5]
+    assert about_ids(Script([*session, *script.steps])) == (
+        [],
+        ["Nowhere1B2cD3eF4gH5i may have come in a session that was not captured"],
+    )
 
 
 def test_a_sender_the_network_hides_elsewhere_proves_nothing(flows, judged):
