@@ -7,6 +7,7 @@ column says where a tag was seen.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ def encode_urn(urn: str) -> str:
     return urn.replace(":", "%3A")
 
 
+@lru_cache(maxsize=1024)
 def decode_urn(value: str) -> str:
     """The URN a tag value stands for, in lower case since URNs of this kind compare without case."""
     return unquote(value.strip().removeprefix("<").removesuffix(">")).lower()
@@ -73,6 +75,7 @@ class Service(StrEnum):
 CPM_ICSIS = frozenset(service.icsi for service in Service)
 
 
+@lru_cache(maxsize=1024)
 def service_of(icsi: str) -> Service | None:
     """The service an ICSI names, escaped or plain, None when it is no CPM service."""
     urn = decode_urn(icsi)

@@ -201,7 +201,11 @@ class SipMessage:
 
     # -- typed values
 
-    def _cached(self, key: str, make: Callable[[], _T]) -> _T:
+    def once(self, key: str, make: Callable[[], _T]) -> _T:
+        """What is made of the message, which does not change: made when first asked for, and kept by key.
+
+        Keys of two words are for whoever reads messages; others are taken.
+        """
         if key not in self._typed:
             self._typed[key] = make()
         value: _T = self._typed[key]
@@ -408,13 +412,13 @@ class SipMessage:
             rows = (number for name in names for number in self._rows(name))
             return [self._located(number, 0, self._head.text(number), parse) for number in rows]
 
-        return self._cached(names[0], make)
+        return self.once(names[0], make)
 
     # -- what is wrong
 
     def check(self) -> tuple[Fault, ...]:
         """faults, and those of every typed value: missing and malformed headers, in order of their octets."""
-        return self._cached("check", self._check)
+        return self.once("check", self._check)
 
     def _check(self) -> tuple[Fault, ...]:
         found = list(self.faults)

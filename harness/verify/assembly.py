@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event, Layer
@@ -62,6 +62,7 @@ class Assembly(SipAssembly):
         self._msrp_streams = MsrpStreams(places, self.msrp.sender)
         self._heard: dict[str, list[float]] = defaultdict(list)
         self._events: dict[tuple[Layer, str], list[EventItem]] = defaultdict(list)
+        self._events_of: dict[Layer, list[EventItem]] = defaultdict(list)
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -97,6 +98,10 @@ class Assembly(SipAssembly):
     def events(self, layer: Layer, name: str) -> list[EventItem]:
         """Events of a layer by name, oldest first."""
         return list(self._events.get((layer, name), ()))
+
+    def events_of(self, layer: Layer) -> Sequence[EventItem]:
+        """All events of a layer, oldest first."""
+        return self._events_of.get(layer, ())
 
     # -- cutting ------------------------------------------------------------------------------------------
 
@@ -143,6 +148,7 @@ class Assembly(SipAssembly):
         self.items.append(item)
         if isinstance(item, EventItem):
             self._events[item.layer, item.name].append(item)
+            self._events_of[item.layer].append(item)
             if item.layer is Layer.MSRP and item.text.startswith("closed"):
                 self.msrp.ended(item)
             yield item

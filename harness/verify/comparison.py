@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from harness.bodies.multipart import split_multipart
 from harness.cpm.services import IARI_TAG, ICSI_TAG, decode_urn
@@ -12,6 +15,9 @@ from harness.sip.grammar import Parameters
 from harness.sip.headers import MediaType, NameAddr, Via
 from harness.sip.message import Request, Response
 from harness.sip.uri import Uri, comparable_host, parse_uri
+
+_Message = Request | Response
+T = TypeVar("T")
 
 ANONYMOUS_USERS = frozenset({"anonymous", "unavailable"})
 _OPAQUE_TYPES = (
@@ -23,6 +29,18 @@ _OPAQUE_TYPES = (
 )
 
 
+def _of_message(read: Callable[[_Message], T]) -> Callable[[_Message], T]:
+    """What is read out of a message is read once, for many rules ask for it."""
+    key = f"verify {read.__name__}"
+
+    @wraps(read)
+    def kept(message: _Message) -> T:
+        return message.once(key, lambda: read(message))
+
+    return kept
+
+
+@lru_cache(maxsize=4096)
 def uri_of(text: str) -> Uri | None:
     """The URI of a text with or without angle brackets, None when it is none."""
     bare = text.strip()
@@ -118,6 +136,7 @@ def tag_values(parameters: Parameters, name: str) -> frozenset[str]:
     return frozenset(decode_urn(part.strip().lstrip("!")) for part in value.split(",") if part.strip())
 
 
+@_of_message
 def accepted_icsis(message: Request | Response) -> frozenset[str]:
     """ICSI URNs of all Accept-Contact values."""
     try:
@@ -127,6 +146,7 @@ def accepted_icsis(message: Request | Response) -> frozenset[str]:
     return frozenset().union(*(tag_values(value.parameters, ICSI_TAG) for value in values))
 
 
+@_of_message
 def contact_icsis(message: Request | Response) -> frozenset[str]:
     """ICSI URNs of all Contact values."""
     try:
@@ -136,6 +156,7 @@ def contact_icsis(message: Request | Response) -> frozenset[str]:
     return frozenset().union(*(tag_values(contact.parameters, ICSI_TAG) for contact in contacts))
 
 
+@_of_message
 def names_simple_im(message: Request | Response) -> bool:
     """Whether Accept-Contact or Contact shows a tag of OMA SIMPLE IM: its own, or that of its files."""
     try:
@@ -146,6 +167,7 @@ def names_simple_im(message: Request | Response) -> bool:
     return any(SIP_IM_TAG in tags or FILE_URN in tag_values(tags, IARI_TAG) for tags in shown)
 
 
+@_of_message
 def stated_services(message: Request | Response) -> list[str]:
     """P-Preferred-Service and P-Asserted-Service values, lower case."""
     return [
@@ -162,9 +184,12 @@ def covers(parent: str, urn: str) -> bool:
 
 def option_tags(message: Request | Response, name: str) -> list[str]:
     """Option tags of Require, Supported and the like, lower case."""
-    return [value.strip().lower() for value in message.values(name) if value.strip()]
+    return message.once(
+        f"tags {name}", lambda: [value.strip().lower() for value in message.values(name) if value.strip()]
+    )
 
 
+@_of_message
 def has_sdp(message: Request | Response) -> bool:
     """Whether the body is, or holds, a session description of disposition session."""
     kind = (message.get("Content-Type") or "").lower()
@@ -204,6 +229,7 @@ def _media_type(text: str) -> MediaType | None:
         return None
 
 
+@_of_message
 def kind_of(message: Request | Response) -> MediaType | None:
     """Content-Type, None when absent or malformed."""
     try:
@@ -212,11 +238,13 @@ def kind_of(message: Request | Response) -> MediaType | None:
         return None
 
 
+@_of_message
 def is_encoded(message: Request | Response) -> bool:
     """The body is compressed or the like (RFC 3261 20.12): its octets cannot be read as its type."""
     return any(value.strip().lower() != "identity" for value in message.values("Content-Encoding"))
 
 
+@_of_message
 def is_opaque(message: Request | Response) -> bool:
     """The body may hold what cannot be seen: encoded, encrypted, signed, or somewhere else."""
     kind = kind_of(message)

@@ -137,7 +137,6 @@ class Verifier:
         self._flow = Flow(self.assembly, self.settings, self.profile)
         self._catalogue = load_catalogue()
         self._bits = {rule: 1 << place for place, rule in enumerate(self._catalogue)}
-        self._applied = 0
         self._plans: dict[tuple[Kind, str | None, Party], _Plan] = {}
         self._methods = _named_methods()
         self._waiting: list[_Waiting] = []
@@ -203,9 +202,7 @@ class Verifier:
         self.judged += isinstance(item, SipEntry | MsrpEntry | CpimItem)
         self._order += 1
         plan = self._plan_for(item)
-        for check in plan.now:
-            self._call(check, item)
-        self._note_applied(item)
+        self._call(plan.now, item)
         for after, checks in plan.later:
             heappush(self._waiting, _Waiting(item.time + self._delay(after), self._order, checks, item))
 
@@ -231,28 +228,24 @@ class Verifier:
         while self._waiting and self._waiting[0].due <= now:
             waiting = heappop(self._waiting)
             sender = waiting.item.sender
-            for check in waiting.checks:
-                if _judges(check, sender):
-                    self._call(check, waiting.item)
-            self._note_applied(waiting.item)
+            self._call([check for check in waiting.checks if _judges(check, sender)], waiting.item)
 
-    def _note_applied(self, item: Item) -> None:
-        if self._applied:
-            self.flows.of(item).exercised |= self._applied
-            self._applied = 0
-
-    def _call(self, check: Check, item: Item) -> None:
-        try:
-            outcomes = list(check.function(item, self._flow))
-        except Exception as error:  # noqa: BLE001 - a defect in one rule must not lose the others
-            _log.exception("rule %s broke on %s", check.id, item.label)
-            self.findings.append(self._broken(self._catalogue[check.id], item, error))
-            return
-        if outcomes:
-            self.exercised[check.id] += 1
-            self._applied |= self._bits[check.id]
-            if len(outcomes) > 1 or outcomes[0] is not APPLIES:
-                self._take(check, item, outcomes)
+    def _call(self, checks: Iterable[Check], item: Item) -> None:
+        flow, applied = self._flow, 0
+        for check in checks:
+            try:
+                outcomes = list(check.function(item, flow))
+            except Exception as error:  # noqa: BLE001 - a defect in one rule must not lose the others
+                _log.exception("rule %s broke on %s", check.id, item.label)
+                self.findings.append(self._broken(self._catalogue[check.id], item, error))
+                continue
+            if outcomes:
+                self.exercised[check.id] += 1
+                applied |= self._bits[check.id]
+                if len(outcomes) > 1 or outcomes[0] is not APPLIES:
+                    self._take(check, item, outcomes)
+        if applied:
+            self.flows.of(item).exercised |= applied
 
     def _take(self, check: Check, item: Item, outcomes: Iterable[Outcome]) -> None:
         rule = self._catalogue[check.id]

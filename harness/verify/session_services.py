@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.bodies.sdp_attributes import Direction
 from harness.cpm.services import Service, service_of
+from harness.sip.message import Request, Response
 from harness.verify.comparison import accepted_icsis, contact_icsis, stated_services
 from harness.verify.items import SipEntry, Transaction
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
@@ -65,7 +66,10 @@ def named_service(invite: SipEntry) -> Service | None:
 
     None where it names none, or several at the same place. Group forms count as their parent.
     """
-    message = invite.sip
+    return invite.sip.once("verify named_service", lambda: _named(invite.sip))
+
+
+def _named(message: Request | Response) -> Service | None:
     for urns in (stated_services(message), accepted_icsis(message), contact_icsis(message)):
         services = {service.announced for urn in urns if (service := service_of(urn)) is not None}
         if services:

@@ -7,10 +7,12 @@ lost otherwise; dialogs follow RFC 3261 12.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from harness.sip.message import Request
 from harness.sip.uri import Uri
 from harness.verify.comparison import party_of
+from harness.verify.declared import Declared
 from harness.verify.items import Dialog, RegistrationState, SipEntry, Transaction
 from harness.verify.parties import normal_host
 
@@ -32,6 +34,14 @@ class SipAssembly:
         self._by_branch: dict[str, list[Transaction]] = defaultdict(list)
         self._by_call: dict[str, list[Transaction]] = defaultdict(list)
         self._dialogs: dict[tuple[str, frozenset[str]], Dialog] = {}
+        self._dialogs_of: dict[str, list[Dialog]] = defaultdict(list)
+        self._dialogs_tagged: dict[frozenset[str], list[Dialog]] = defaultdict(list)
+        self._responses_of: dict[str, list[SipEntry]] = defaultdict(list)
+        self._by_method: dict[str, list[Transaction]] = defaultdict(list)
+        self._group_invites: dict[str, list[Transaction]] = defaultdict(list)
+        self._registrations_of: dict[str, list[RegistrationState]] = defaultdict(list)
+        self._registrations_on: dict[tuple[str, str], list[RegistrationState]] = defaultdict(list)
+        self.declared = Declared()
         self._by_id: dict[tuple[str, str], list[SipEntry]] = defaultdict(list)
         self._by_pair: dict[frozenset[str], list[SipEntry]] = defaultdict(list)
         self._repeats: dict[tuple[bytes, str, str], SipEntry] = {}
@@ -58,14 +68,33 @@ class SipAssembly:
 
     def dialogs_of(self, call_id: str | None) -> list[Dialog]:
         """Dialogs with that Call-ID (more than one when the request forked)."""
-        return [dialog for dialog in self.dialogs if dialog.call_id == call_id]
+        return list(self._dialogs_of.get(call_id or "", ()))
+
+    def dialogs_tagged(self, one_tag: str | None, other_tag: str | None) -> list[Dialog]:
+        """Dialogs with those tags, whichever side is which, of any Call-ID."""
+        return list(self._dialogs_tagged.get(frozenset((one_tag or "", other_tag or "")), ()))
+
+    def responses_of(self, call_id: str | None) -> list[SipEntry]:
+        """Responses with that Call-ID, whether their requests were seen or not, in order."""
+        return list(self._responses_of.get(call_id or "", ()))
+
+    def transactions_by(self, method: str) -> Sequence[Transaction]:
+        """Transactions of a method, in order."""
+        return self._by_method.get(method, ())
 
     def registration_at(self, time: float, aor: str | None = None) -> RegistrationState | None:
         """The registration that stood at that time (of that address of record), the newest first."""
-        for state in reversed(self.registrations):
-            if state.holds_at(time) and aor in (None, state.aor, *state.associated):
-                return state
-        return None
+        states = self.registrations if aor is None else self._registrations_of.get(aor, ())
+        return next((state for state in reversed(states) if state.holds_at(time)), None)
+
+    def registration_between(self, source: str, destination: str) -> RegistrationState | None:
+        """The newest registration made from one host at another, whether it stands or not."""
+        states = self._registrations_on.get((source, destination))
+        return states[-1] if states else None
+
+    def groups_joined(self, conversation: str) -> list[Transaction]:
+        """INVITEs with that Conversation-ID that were accepted in a dialog with a focus, in order."""
+        return sorted(self._group_invites.get(conversation, ()), key=lambda known: known.request.place)
 
     # -- linking ------------------------------------------------------------------------------------------
 
@@ -74,9 +103,11 @@ class SipAssembly:
         self.messages.append(entry)
         if self._is_repeat(entry):
             return False
+        self.declared.learn(entry)
         if entry.request is not None:
             self._link_request(entry, entry.request)
         elif entry.response is not None:
+            self._responses_of[entry.call_id or ""].append(entry)
             self._link_response(entry)
         return True
 
@@ -106,6 +137,7 @@ class SipAssembly:
         else:
             self._link_retry(entry, transaction)
         self.transactions.append(transaction)
+        self._by_method[request.method].append(transaction)
         self._by_branch[entry.branch or ""].append(transaction)
         self._by_call[entry.call_id or ""].append(transaction)
         for name in ("Conversation-ID", "Contribution-ID"):
@@ -195,6 +227,8 @@ class SipAssembly:
             self._refresh(request.dialog, request, entry)
         if transaction.method == "REGISTER" and 200 <= entry.status < 300:
             self._register(transaction, entry)
+        if transaction.method == "INVITE" and transaction.accepted is entry:
+            self._join(transaction, entry)
 
     def _answered(self, entry: SipEntry) -> Transaction | None:
         """The request a response answers: branch, Call-ID and method, then less of them, then Call-ID and
@@ -245,7 +279,10 @@ class SipAssembly:
         dialog = Dialog(request.call_id, request.from_tag, callee_tag, transaction, entry)
         if request.contacts:
             dialog.caller_targets.append(request)
-        self._dialogs[request.call_id, frozenset((request.from_tag, callee_tag))] = dialog
+        tags = frozenset((request.from_tag, callee_tag))
+        self._dialogs[request.call_id, tags] = dialog
+        self._dialogs_of[request.call_id].append(dialog)
+        self._dialogs_tagged[tags].append(dialog)
         self.dialogs.append(dialog)
         return dialog
 
@@ -253,6 +290,13 @@ class SipAssembly:
         if request.method in TARGET_REFRESH and entry.contacts:
             targets = dialog.callee_targets if dialog.by_caller(request) else dialog.caller_targets
             targets.append(entry)
+
+    def _join(self, transaction: Transaction, accepted: SipEntry) -> None:
+        """Note the INVITE of a group chat: one end is a focus (RFC 4579 5.1)."""
+        request = transaction.request
+        ends = (*request.contacts, *accepted.contacts)
+        if request.message is not None and any("isfocus" in contact.parameters for contact in ends):
+            self._group_invites[request.message.get("Conversation-ID") or ""].append(transaction)
 
     def _register(self, transaction: Transaction, entry: SipEntry) -> None:
         request, message = transaction.request, entry.message
@@ -263,18 +307,20 @@ class SipAssembly:
                 known.ended_at = entry.time
         asked = request.contacts
         star = (request.message.get("Contact") or "").strip() == "*"
-        self.registrations.append(
-            RegistrationState(
-                transaction,
-                entry,
-                request.to.uri.text,
-                request.call_id or "",
-                asked,
-                0 if star else _lifetime(request, entry),
-                [value.strip("<> ") for value in message.values("P-Associated-URI")],
-                message.values("Service-Route"),
-            )
+        state = RegistrationState(
+            transaction,
+            entry,
+            request.to.uri.text,
+            request.call_id or "",
+            asked,
+            0 if star else _lifetime(request, entry),
+            [value.strip("<> ") for value in message.values("P-Associated-URI")],
+            message.values("Service-Route"),
         )
+        self.registrations.append(state)
+        self._registrations_on[request.source.host, request.destination.host].append(state)
+        for name in {state.aor, *state.associated}:
+            self._registrations_of[name].append(state)
 
 
 def _same_way(one: SipEntry, other: SipEntry) -> bool:

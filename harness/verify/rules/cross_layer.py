@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from harness.bodies.reginfo import ContactState, parse_reginfo
 from harness.errors import BodySyntaxError
@@ -105,7 +105,7 @@ def cireg_agrees(event: EventItem, flow: Flow) -> Outcomes:
     told = _told_registration(event)
     if told is None or not _one_handset(flow.assembly):
         return
-    seen = [known for known in flow.assembly.transactions if known.method == "REGISTER"]
+    seen = flow.assembly.transactions_by("REGISTER")
     if not any(known.final for known in seen):
         return
     if any(_under_way(known, event.time) for known in seen):
@@ -184,7 +184,7 @@ def _cell_text(event: EventItem) -> str | None:
 
 
 def _has_ui(assembly: Assembly) -> bool:
-    return any(isinstance(item, EventItem) and item.layer is Layer.ADB for item in assembly.items)
+    return bool(assembly.events_of(Layer.ADB))
 
 
 def _displayed_unseen(item: CpimItem, flow: Flow) -> Outcomes:
@@ -215,9 +215,7 @@ def _was_on_screen(original: CpimItem, notification: CpimItem, flow: Flow) -> bo
     tolerance = flow.settings.clock_tolerance
     opened = False
     tapped: dict[object, bool] = {}
-    for item in flow.assembly.items:
-        if not isinstance(item, EventItem) or item.layer is not Layer.ADB:
-            continue
+    for item in flow.assembly.events_of(Layer.ADB):
         if item.time > notification.time + tolerance:
             break
         its = _opens(item, numbers)
@@ -285,11 +283,10 @@ def _handset_is_bound(time: float, flow: Flow) -> bool:
     if newest is None or not newest.holds_at(time):
         return False
     return not any(
-        known.method == "NOTIFY"
-        and known.accepted is not None
+        known.accepted is not None
         and newest.since < known.request.time <= time
         and _takes_a_contact_away(known.request.sip.body)
-        for known in flow.assembly.transactions
+        for known in flow.assembly.transactions_by("NOTIFY")
     )
 
 
@@ -328,8 +325,8 @@ def _radio_touched(event: EventItem, flow: Flow) -> bool:
 
 def radio_switched(flow: Flow, since: float, until: float) -> bool:
     """Somebody switched a cell or the radio of the handset between two times."""
-    for item in flow.assembly.items:
-        if not isinstance(item, EventItem) or item.time < since or item.time > until:
+    for item in chain.from_iterable(map(flow.assembly.events_of, (Layer.VISA, Layer.AT, Layer.ADB))):
+        if item.time < since or item.time > until:
             continue
         command = str(item.fields.get("command", ""))
         if item.layer is Layer.VISA and item.name in ("cell", "write"):

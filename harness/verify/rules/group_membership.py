@@ -53,12 +53,9 @@ def _joins(entry: SipEntry) -> bool:
 def _group_before(entry: SipEntry, flow: Flow) -> Transaction | None:
     """The INVITE by which the group with that Conversation-ID was joined last, and that has ended."""
     conversation = entry.sip.get("Conversation-ID")
-    for known in reversed(flow.assembly.requests_with("Conversation-ID", conversation or "")):
-        transaction = known.transaction
-        if known.place >= entry.place or known.method != "INVITE" or transaction is None or not _joins(known):
-            continue
-        if conversation and focus_of(transaction) and transaction.accepted is not None:
-            return transaction
+    for known in reversed(flow.assembly.groups_joined(conversation) if conversation else ()):
+        if known.request.place < entry.place and _joins(known.request):
+            return known
     return None
 
 

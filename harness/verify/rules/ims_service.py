@@ -415,12 +415,9 @@ def in_reply_to(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("InReplyTo-Contribution-ID")
     if value is None or not is_initial(entry):
         return
-    others = [
-        item
-        for item in flow.assembly.messages
-        if item.request is not None and item.sender is entry.sender.other
-    ]
-    if any(item.sip.get("Contribution-ID") == value for item in others):
+    if any(
+        item.sender is entry.sender.other for item in flow.assembly.requests_with("Contribution-ID", value)
+    ):
         return
     if flow.from_start:
         yield Violation("a Contribution-ID of the other party", shown(value), "InReplyTo-Contribution-ID")

@@ -108,7 +108,7 @@ def one_outstanding(entry: SipEntry, flow: Flow) -> Outcomes:
     if not flow.assembly.events(Layer.LAB, "test-start"):
         return
     yield APPLIES
-    for known in reversed(flow.assembly.transactions):
+    for known in reversed(flow.assembly.transactions_by("MESSAGE")):
         if known.request.time < entry.time - (TIMER_F - LATE):
             return
         pending = known.final is None and not _way_gone(known.request, entry, flow)
@@ -125,7 +125,7 @@ def one_outstanding_in_a_capture(entry: SipEntry, flow: Flow) -> Outcomes:
     if known is None or known.final is not entry or in_a_lab:
         return
     yield APPLIES
-    for other in reversed(flow.assembly.transactions):
+    for other in reversed(flow.assembly.transactions_by("MESSAGE")):
         if other.request.place < known.request.place or entry.time - known.request.time > TIMER_F:
             return
         if _overlap(known.request, other.request):
@@ -333,8 +333,8 @@ def _way_gone(pending: SipEntry, later: SipEntry, flow: Flow) -> bool:
     )
     moved = any(
         pending.place < known.request.place < later.place and _sent_by(known.request) != _sent_by(pending)
-        for known in reversed(flow.assembly.transactions)
-        if known.method == "REGISTER" and known.request.source.host == pending.source.host
+        for known in reversed(flow.assembly.transactions_by("REGISTER"))
+        if known.request.source.host == pending.source.host
     )
     return closed or moved
 

@@ -238,10 +238,8 @@ def _agreed(entry: SipEntry, flow: Flow) -> list[str] | None:
             return _server_list(transaction.retry_of)
         if "Security-Verify" not in entry.sip:
             return None
-    for state in reversed(flow.assembly.registrations):
-        if _same_proxy(state, entry):
-            return _standing(state, entry)
-    return None
+    state = flow.assembly.registration_between(entry.source.host, entry.destination.host)
+    return _standing(state, entry) if state is not None else None
 
 
 def _starts_anew(entry: SipEntry, before: Transaction) -> bool:
@@ -278,8 +276,3 @@ def _server_list(transaction: Transaction) -> list[str] | None:
         if response.status in _SECURITY_SERVER_STATUSES and "Security-Server" in response.sip:
             return response.sip.values("Security-Server")
     return None
-
-
-def _same_proxy(state: RegistrationState, entry: SipEntry) -> bool:
-    made = state.transaction.request
-    return (made.source.host, made.destination.host) == (entry.source.host, entry.destination.host)

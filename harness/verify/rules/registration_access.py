@@ -61,13 +61,8 @@ def _answers(answers: list[Credentials], asked: SipEntry | None, nonces: set[str
     given = {item.parameters.get("nonce") for item in answers}
     if not given or given & nonces:
         return bool(given)
-    known = {
-        item.parameters.get("nonce")
-        for entry in flow.assembly.messages
-        if entry.response is not None and (asked is None or entry.place <= asked.place)
-        for item in reading(lambda message=entry.response: message.challenges) or []  # type: ignore[misc]
-    }
-    return flow.from_start and not given & known
+    until = asked.place if asked is not None else None
+    return flow.from_start and not any(flow.assembly.declared.was_given(nonce, until) for nonce in given)
 
 
 @rule("reg.aka.auts", on=Kind.REQUEST, methods=("REGISTER",))

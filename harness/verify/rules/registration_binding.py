@@ -90,12 +90,7 @@ def _is_outbound(entry: SipEntry) -> bool:
 
 def _uses_gruu(entry: SipEntry, flow: Flow) -> bool:
     """A Contact of its requests is one, so it was asked for and given."""
-    return any(
-        "gr" in contact.uri.parameters
-        for known in flow.assembly.transactions
-        if known.request.place < entry.place and known.request.source.host == entry.source.host
-        for contact in known.request.contacts
-    )
+    return flow.assembly.declared.used_gruu(entry.source.host, entry.place)
 
 
 # -- lifetime -----------------------------------------------------------------------------------------------
@@ -156,10 +151,8 @@ def subscribes_to_its_state(entry: SipEntry, flow: Flow) -> Outcomes:
         return
     yield APPLIES
     subscribed = any(
-        known.method == "SUBSCRIBE"
-        and _is_of_registration(known.request)
-        and known.request.source.host == entry.destination.host
-        for known in flow.assembly.transactions
+        _is_of_registration(known.request) and known.request.source.host == entry.destination.host
+        for known in flow.assembly.transactions_by("SUBSCRIBE")
     )
     if subscribed:
         return
@@ -232,11 +225,10 @@ def deregisters_when_switched_off(event: EventItem, flow: Flow) -> Outcomes:
         return
     yield APPLIES
     ended = any(
-        known.method == "REGISTER"
-        and known.request.sender is Party.HANDSET
+        known.request.sender is Party.HANDSET
         and abs(known.request.time - event.time) <= window
         and (_removes(known.request) or (known.request.sip.get("Contact") or "").strip() == "*")
-        for known in flow.assembly.transactions
+        for known in flow.assembly.transactions_by("REGISTER")
     )
     if not ended:
         yield Violation("REGISTER with expires=0 when it is switched off", "none")

@@ -43,11 +43,8 @@ def _answer_seen(ack: SipEntry, flow: Flow) -> bool:
     """A response to an INVITE of the ACK's Call-ID and number was seen, so the ACK means that one."""
     number = ack.cseq.number if ack.cseq else None
     return any(
-        item.response is not None
-        and item.call_id == ack.call_id
-        and item.cseq is not None
-        and (item.cseq.number, item.cseq.method) == (number, "INVITE")
-        for item in flow.assembly.messages
+        item.cseq is not None and (item.cseq.number, item.cseq.method) == (number, "INVITE")
+        for item in flow.assembly.responses_of(ack.call_id)
     )
 
 

@@ -71,8 +71,7 @@ def _tag_seen(entry: SipEntry, flow: Flow) -> bool:
 
 def _foreign_dialog(entry: SipEntry, flow: Flow) -> Dialog | None:
     """A dialog with exactly these two tags under another Call-ID."""
-    tags = {entry.from_tag, entry.to_tag}
-    return next((item for item in flow.assembly.dialogs if {item.caller_tag, item.callee_tag} == tags), None)
+    return next(iter(flow.assembly.dialogs_tagged(entry.from_tag, entry.to_tag)), None)
 
 
 @rule("sip.dialog.identity", on=Kind.REQUEST)

@@ -160,14 +160,7 @@ def require_unlisted(entry: SipEntry, flow: Flow) -> Outcomes:
     if not required:
         return
     yield APPLIES
-    listed = {
-        tag
-        for known in flow.assembly.messages
-        if known.message is not None
-        and known.source.host == entry.source.host
-        and known.sender is entry.sender
-        for tag in option_tags(known.sip, "Supported")
-    }
+    listed = flow.assembly.declared.option_tags(entry)
     missing = required - listed
     if missing and listed:
         yield Violation(f"{', '.join(sorted(missing))} in Supported", ", ".join(sorted(listed)), "Supported")
@@ -289,12 +282,7 @@ def auth_retry(entry: SipEntry, flow: Flow) -> Outcomes:
         realms = {challenge.parameters.get("realm") for challenge in entry.sip.challenges}
     except SipSyntaxError:
         return
-    held = {
-        credentials.parameters.get("realm")
-        for known in flow.assembly.messages
-        if known.request is not None and known.source.host == transaction.request.source.host
-        for credentials in _credentials(known.sip)
-    }
+    held = flow.assembly.declared.realms(transaction.request.source.host)
     if realms & held and not _nonces(transaction.request.sip):
         yield Violation("the request again with credentials", "no repeat")
 
