@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from harness.verify.proof.flows import FLOWS
-from harness.verify.proof.flows.msrp import ANONYMOUS
-from harness.verify.proof.messages import FAR, answer, imdn_body, mt_message
+from harness.verify.proof.messages import ANONYMOUS, FAR, answer, imdn_body, mt_message
 from harness.verify.proof.mutant import Change
 from harness.verify.proof.script import Script, measured
 

@@ -163,9 +163,12 @@ def names_a_call(description: Description, flow: Flow) -> Outcomes:
 @rule("ims.p-early-media", on=Kind.REQUEST, methods=("INVITE",))
 def early_media(entry: SipEntry, flow: Flow) -> Outcomes:
     found, description = entry.sip.get("P-Early-Media"), entry.description
-    if found is None or description is None or description.sdp is None:
+    if description is None or description.sdp is None or not description.ends:
         return
-    if description.ends and len(description.ends) == len(description.sdp.media):
+    if len(description.ends) < len(description.sdp.media):
+        return
+    yield APPLIES
+    if found is not None:
         yield Violation("no P-Early-Media, since MSRP has no early media", found, "P-Early-Media")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.engine import Verifier
-from harness.verify.proof.flows.msrp import ANONYMOUS, chat, content, ok
+from harness.verify.proof.flows.msrp import chat, content, ok
+from harness.verify.proof.messages import ANONYMOUS
 from harness.verify.proof.script import Script, crlf
 
 COMPOSING = "application/im-iscomposing+xml"

@@ -10,9 +10,9 @@ from harness.verify.chains import CPIM_OCTETS
 from harness.verify.engine import Verifier
 from harness.verify.proof.changes import TEXT
 from harness.verify.proof.cpim_changes import in_chat
-from harness.verify.proof.flows.msrp import ANONYMOUS, chat
+from harness.verify.proof.flows.msrp import chat
 from harness.verify.proof.flows.written import WRAPPER, in_chunks
-from harness.verify.proof.messages import FAR, UE
+from harness.verify.proof.messages import ANONYMOUS, FAR, UE
 
 
 def own(found):

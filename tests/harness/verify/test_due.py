@@ -10,9 +10,18 @@ from harness.evidence.timeline import Layer
 from harness.verify.due import Way, due_notifications
 from harness.verify.engine import Verifier
 from harness.verify.finding import Party
-from harness.verify.proof.flows.msrp import ANONYMOUS, answered, chat, content
+from harness.verify.proof.flows.msrp import answered, chat, content
 from harness.verify.proof.flows.sip import pager_mo, pager_mt, register
-from harness.verify.proof.messages import FAR, UE, answer, imdn_body, mo_message, mt_message, text_body
+from harness.verify.proof.messages import (
+    ANONYMOUS,
+    FAR,
+    UE,
+    answer,
+    imdn_body,
+    mo_message,
+    mt_message,
+    text_body,
+)
 from harness.verify.proof.script import Script, Step
 from tests.harness.verify.judging import found, rules_of
 

@@ -17,12 +17,13 @@ from tests.harness.verify.test_legal_variety import FLOWS as LEGAL
 
 PROTOCOLS = frozenset(
     {
+        "bot",
         "cpim",
         "deferred",
         "ft",
+        "ims",
         "large",
         "msrp",
-        "bot",
         "options",
         "reg",
         "sdp",

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from harness.verify.proof.flows.sip import session_mo
-from harness.verify.proof.messages import answer, imdn_body, in_dialog, text_body
+from harness.verify.proof.messages import ANONYMOUS, answer, imdn_body, in_dialog, text_body
 from harness.verify.proof.script import Script, Step
 
-ANONYMOUS = "sip:anonymous@anonymous.invalid"
 UE_PATH = "msrp://10.0.0.5:9/k3Jx8Qw2Zr7Lt5Yv9Bn1;tcp"
 FAR_PATH = "msrp://10.0.0.1:20000/p4Mz6Hs8Dc2Vf0Gk7Ja3;tcp"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.evidence.timeline import Transport
+from harness.evidence.timeline import Layer, Transport
 from harness.verify.proof.flows.sip import register
 from harness.verify.proof.messages import UE_CONTACT, answer
 from harness.verify.proof.script import Script, Step
@@ -22,6 +22,8 @@ SERVER = (
     "ipsec-3gpp;q=0.9;alg=hmac-sha-1-96;ealg=null;prot=esp;mod=trans;spi-c=11;spi-s=12;port-c=31;port-s=32"
 )
 CLIENT = "ipsec-3gpp;alg=hmac-sha-1-96;ealg=null;prot=esp;mod=trans;spi-c=1;spi-s=2;port-c=21;port-s=22"
+UUID = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+INSTANCE = '+sip.instance="<urn:gsma:imei:49015420-323751-0>"'
 AGREE = ("Require: sec-agree", "Proxy-Require: sec-agree")
 
 
@@ -82,6 +84,17 @@ def registered_and_gone() -> Script:
     return script
 
 
+def restarted() -> Script:
+    """As registered_and_gone, of a handset without IMEI that then starts again: REGISTER 12, 401, 14, 200."""
+    script = registered_and_gone().sub(4, f"Contact: <{UE_CONTACT}>", f"Contact: <{UE_CONTACT}>;{INSTANCE}")
+    script.everywhere("urn:gsma:imei:49015420-323751-0", UUID)
+    script.steps += [replace(script.steps[0], after=30.0), *script.steps[1:4]]
+    script.everywhere("reg9d8", "anew9d8", 12, 13, 14, 15).everywhere(
+        "z9hG4bKreg", "z9hG4bKanew", 12, 13, 14, 15
+    )
+    return script.saw(632.0, Layer.ADB, "reboot", serial="a")
+
+
 REGISTRATION_FLOWS: dict[str, Callable[[], Script]] = {
     "register_aka": register_aka,
     "register_ipsec": register_ipsec,
@@ -89,4 +102,5 @@ REGISTRATION_FLOWS: dict[str, Callable[[], Script]] = {
     "register_over_tls": register_over_tls,
     "register_outbound": register_outbound,
     "registered_and_gone": registered_and_gone,
+    "restarted": restarted,
 }

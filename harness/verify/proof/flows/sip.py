@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.verify.proof.messages import (
     AGENT,
     ALLOW,
+    ANONYMOUS,
     FAR,
     FAR_CONTACT,
     FAR_INVITE_CONTACT,
@@ -35,6 +36,8 @@ from harness.verify.proof.messages import (
     text_body,
 )
 from harness.verify.proof.script import Script, Step
+
+ASKS = "imdn.Disposition-Notification: positive-delivery, display"
 
 
 def pager_mo() -> Script:
@@ -84,6 +87,20 @@ def pager_list() -> Script:
     script.sub(0, "Content-Type: message/cpim", "Content-Type: multipart/mixed;boundary=b1")
     script.sub(0, f"{PPS}msg", f"{PPS}msg.group").line(0, "Require: recipient-list-message")
     return script.body(0, LIST_BODY)
+
+
+def replied_mo() -> Script:
+    """As pager_mt, and then pager_mo in reply: steps 6 to 11."""
+    script = Script([*pager_mt().steps, *pager_mo().steps])
+    return script.line(6, "InReplyTo-Contribution-ID: 0b0f8f6e-1111-4aaa-8bbb-00000000000d")
+
+
+def anonymous_mo() -> Script:
+    """The first text of pager_mo from who does not want to be known (RFC 3323 4, RFC 5438 12.1.1)."""
+    script = Script(pager_mo().steps[:2]).line(0, "Privacy: id")
+    script.everywhere(f"From: <{UE}>", f"From: <{ANONYMOUS}>")
+    body = text_body(ANONYMOUS, FAR, "Msg1aB2cD3eF4gH5iJ6k")
+    return script.body(0, body.replace(f"{ASKS}\r\n", ""))
 
 
 def session_mo() -> Script:
@@ -385,6 +402,8 @@ SIP_FLOWS: dict[str, Callable[[], Script]] = {
     "pager_mo": pager_mo,
     "pager_mt": pager_mt,
     "pager_list": pager_list,
+    "replied_mo": replied_mo,
+    "anonymous_mo": anonymous_mo,
     "session_mo": session_mo,
     "session_mt": session_mt,
     "session_ended_by_network": session_ended_by_network,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from harness.verify.proof.flows.msrp import ANONYMOUS, answered, chat, send
+from harness.verify.proof.flows.msrp import answered, chat, send
 from harness.verify.proof.flows.sip import pager_mo
-from harness.verify.proof.messages import FAR, UE
+from harness.verify.proof.messages import ANONYMOUS, FAR, UE
 from harness.verify.proof.script import Script, Step, crlf
 
 TEXT = "hello, world"

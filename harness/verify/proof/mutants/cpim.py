@@ -6,10 +6,9 @@ import base64
 
 from harness.verify.proof.changes import FAR_TEXT, TEXT
 from harness.verify.proof.cpim_changes import in_chat, in_pager, in_text
-from harness.verify.proof.flows.msrp import ANONYMOUS
 from harness.verify.proof.flows.written import TEXT as WRITTEN
 from harness.verify.proof.flows.written import WRAPPER, in_chunks
-from harness.verify.proof.messages import FAR, UE
+from harness.verify.proof.messages import ANONYMOUS, FAR, UE
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script, crlf
 
