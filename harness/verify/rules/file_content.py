@@ -11,7 +11,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
-from harness.verify.items import CpimItem
+from harness.verify.items import CpimItem, SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, MsrpSession, Role
 from harness.verify.rules.msrp_session import CONTROL, inside, not_accepted, wrapped_not_accepted
@@ -231,9 +231,21 @@ def imdn_id(item: CpimItem, flow: Flow) -> Outcomes:
                 continue
             if not given or not flow.from_start:
                 yield Unverifiable("the ids of the file were not captured")
+            elif _asked_since(invite, flow):
+                yield Unverifiable("another message of the conversation may be meant")
             else:
                 expected = f"message-id: {', '.join(sorted(given))}, of the file"
                 yield Violation(expected, imdn.message_id or "none", "body", item.offset)
+
+
+def _asked_since(invite: SipEntry, flow: Flow) -> bool:
+    """Whether the sender of the file has asked for notifications of something else in its conversation."""
+    conversation = invite.sip.get("Conversation-ID")
+    return any(
+        item.requested and item.sender is invite.sender and item.place > invite.place
+        for item in flow.assembly.cpim_items()
+        if item.by_sip is not None and item.by_sip.sip.get("Conversation-ID") == conversation
+    )
 
 
 # -- large messages -----------------------------------------------------------------------------------------

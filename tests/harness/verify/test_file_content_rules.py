@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.verify.proof.flows.files import LARGE, OCTETS, PICTURE, chunks, large, push
+from harness.verify.proof.flows.files import LARGE, OCTETS, PICTURE, chunks, large, notified, push
 from harness.verify.proof.flows.msrp import answered, content
+from harness.verify.proof.messages import FAR, UE, answer, mo_message, text_body
 from harness.verify.proof.script import Step
 from tests.harness.verify.judging import found, rules_of
 
@@ -48,3 +49,15 @@ def test_a_large_file_in_many_packets_is_hashed_where_it_is():
         assert [
             rule for rule, _ in rules_of(found(push(*pieces, reply, announced=announced.encode())))
         ] == expected
+
+
+def test_a_report_of_no_message_may_mean_a_text_that_came_after_the_file():
+    script = notified(push(*chunks(PICTURE)), "Oth1aB2cD3eF4gH5iJ6k")
+    assert ("ft.imdn-id", "network") in rules_of(found(script))
+    asked = mo_message(
+        "d", "0b0f8f6e-1111-4aaa-8bbb-00000000000d", text_body(UE, FAR, "Msg4aB2cD3eF4gH5iJ6k")
+    )
+    script.steps[-2:-2] = [asked, answer(asked, "200 OK", "net4")]
+    verifier = found(script)
+    assert "ft.imdn-id" not in dict(rules_of(verifier))
+    assert "another message of the conversation may be meant" in {each.why for each in verifier.open}
