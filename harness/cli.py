@@ -262,7 +262,8 @@ def verify(
     from harness.verify.report.as_text import to_text
     from harness.verify.report.formats import FORMATS
 
-    request = VerifyRequest(captures, profile, waivers, baseline, coverage, require_coverage)
+    shown = format_ is ReportFormat.HTML
+    request = VerifyRequest(captures, profile, waivers, baseline, coverage, require_coverage, shown)
     verified = verify_captures(request)
     if format_ is ReportFormat.TEXT:
         sys.stdout.write(to_text(verified.judgements, _style(color), beside=verified.beside))

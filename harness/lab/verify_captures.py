@@ -22,7 +22,9 @@ from harness.verify.report.beside import Beside
 
 @dataclass(frozen=True, slots=True)
 class VerifyRequest:
-    """What to judge. waivers, baseline, plan: files, as the options of the command."""
+    """What to judge. waivers, baseline, plan: files, as the options of the command. with_messages: for a
+    report that shows them.
+    """
 
     captures: Sequence[Path]
     profile: Profile
@@ -30,6 +32,7 @@ class VerifyRequest:
     baseline: Path | None = None
     coverage: bool = False
     plan: Path | None = None
+    with_messages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def verify_captures(request: VerifyRequest) -> Verified:
     waivers = load_waivers(request.waivers) if request.waivers else ()
     previous = _read_baseline(request.baseline) if request.baseline else None
     plan = load_coverage_plan(request.plan) if request.plan else None
-    judgements = tuple(judge_captures(request.captures, request.profile))
+    judgements = tuple(judge_captures(request.captures, request.profile, with_messages=request.with_messages))
     if waivers:
         judgements = tuple(each.with_waivers(waivers, date.today()) for each in judgements)
     covered = Covered()

@@ -12,6 +12,7 @@ from harness.sip.stun import is_stun
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Verdict
 from harness.verify.judgement import Judgement
+from harness.verify.transcript import Transcript
 
 NOTICES = ("capture-truncated", "capture-ignored", OCTETS_LOST, DATAGRAMS_LOST)
 
@@ -19,12 +20,20 @@ SHOWN_HOLES = 4
 
 
 def judge_captures(
-    paths: Sequence[Path], profile: str, settings: VerifySettings | None = None
+    paths: Sequence[Path],
+    profile: str,
+    settings: VerifySettings | None = None,
+    *,
+    with_messages: bool = False,
 ) -> list[Judgement]:
-    """Judge each file by itself. Raises: CaptureError for one that is no capture or cannot be read."""
+    """Judge each file by itself; with_messages for a report that shows them.
+
+    Raises: CaptureError for one that is no capture or cannot be read.
+    """
     judgements = []
     for path in paths:
-        verifier, watched = Verifier(profile, settings), Notices()
+        verifier = Verifier(profile, settings, Transcript() if with_messages else None)
+        watched = Notices()
         verifier.judge(watched.passing(read_capture(path)))
         judgements.append(Judgement.of(str(path), verifier, watched.lines()))
     return judgements

@@ -49,7 +49,7 @@ def excerpt_of(item: Item, header: str, octet: int | None, actual: str = "") -> 
     if not octets:
         return None
     if octet is None:
-        octet = _found_in_cpim(item, header, octets)
+        octet = _found_in_cpim(item, header, actual, octets)
     if octet is None:
         return _cut(octets, 0, 0)
     place, length = _marked(octets, min(octet, len(octets)), header, actual)
@@ -105,12 +105,14 @@ def _body(entry: MsrpEntry) -> bytes:
         return b""  # the file that kept them is gone; the head is still worth showing
 
 
-def _found_in_cpim(item: Item, header: str, octets: bytes) -> int | None:
-    """Where a header begins in a CPIM object, whose rules name the header alone."""
+def _found_in_cpim(item: Item, header: str, actual: str, octets: bytes) -> int | None:
+    """Where a header begins in a CPIM object, whose rules name the header alone, or what is quoted of it."""
     if not isinstance(item, CpimItem) or not header:
         return None
     if header == "body":
-        return min(item.offset, len(octets))
+        quoted = actual.removesuffix("...").encode("utf-8", "surrogateescape")
+        found = octets.find(quoted, item.offset) if len(quoted) >= _WORTH_FINDING else -1
+        return found if found >= 0 else min(item.offset, len(octets))
     pattern = rb"^" + re.escape(header.encode("utf-8", "replace")) + rb"[ \t]*:"
     match = re.compile(pattern, re.IGNORECASE | re.MULTILINE).search(octets, item.offset)
     return match.start() if match else None

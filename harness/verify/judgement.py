@@ -44,6 +44,7 @@ class Judgement:
     def of(cls, name: str, verifier: Verifier, notices: Iterable[str] = ()) -> Judgement:
         """The state of a verifier after its last judge()."""
         flows = tuple(verifier.flows.all())
+        blamed = {finding.whose.final for finding in verifier.findings if finding.whose is not None}
         return cls(
             name=name,
             profile=verifier.profile,
@@ -51,7 +52,7 @@ class Judgement:
             open=tuple(verifier.open),
             judged=verifier.judged,
             notices=tuple(notices),
-            parties=tuple(verifier.names.all()),
+            parties=tuple(party for party in verifier.names.all() if party.judged or party in blamed),
             flows=flows,
             exercised={flow: verifier.exercised_in(flow) for flow in flows},
             transcript=verifier.transcript,

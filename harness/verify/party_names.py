@@ -113,7 +113,8 @@ class PartyNames:
         if entry.sender is Party.HANDSET:
             identities, place = list(_identities(entry)), _place(entry.source)
             instance = _instance(entry.contacts)
-            self._tie(instance, identities, place)
+            for where in (place, place.rpartition(":")[0]):
+                self._tie(instance, identities, where)
 
     def _tie(self, instance: str, identities: Iterable[str], place: str) -> None:
         for identity in identities:
@@ -168,9 +169,18 @@ class PartyNames:
                 if product:
                     self._element(key[1], product).take_in(party)
             elif key[0] == "place":
-                identity = _only(self._identities_at.get(key[1]))
-                if identity:
-                    self._by_identity(identity).take_in(party)
+                self._settle_place(party, key[1])
+
+    def _settle_place(self, party: NamedParty, place: str) -> None:
+        """A port of which nothing is known, as that of an MSRP connection: its host may have one handset."""
+        host = place.rpartition(":")[0]
+        identity = _only(self._identities_at.get(place))
+        if identity:
+            self._by_identity(identity).take_in(party)
+        elif instance := _only(self._of_address.get(host)):
+            self._handset(instance).take_in(party)
+        elif not self._of_address.get(host) and (identity := _only(self._identities_at.get(host))):
+            self._by_identity(identity).take_in(party)
 
     def _now_known(self, key: tuple[str, ...]) -> str:
         """The instance that what stood for a handset is known by now."""

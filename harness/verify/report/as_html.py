@@ -1,66 +1,67 @@
-"""Findings as one self-contained HTML page."""
+"""Findings as one HTML page that needs nothing else: matrix, ladder, messages with their octets marked.
+
+The page's style and script are files beside this module. What came from a capture is in the page as JSON
+without a "<", and the page's own policy lets no other script run and nothing be loaded.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from html import escape
+from importlib import metadata, resources
+from string import Template
+from typing import Any
 
-from harness.verify.finding import Finding
 from harness.verify.judgement import Judgement, overall
+from harness.verify.report.as_json import written
 from harness.verify.report.beside import NOTHING_BESIDE, Beside
+from harness.verify.report.page_data import page_data
 from harness.verify.report.printable import printable
-from harness.verify.report.summary import by_message, by_party, clock, place, summary
 
 
 def to_html(judgements: Sequence[Judgement], *, beside: Beside = NOTHING_BESIDE) -> str:
-    """One page without anything remote."""
-    body = "".join(_html_section(judgement) for judgement in judgements)
-    body += f"<pre>{_html(chr(10).join(beside.lines()).strip())}</pre>"
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>rcslab verify</title>'
-        f"<style>{_STYLE}</style><h1>rcslab verify: {overall(judgements)}</h1>{body}</html>\n"
+    """The page. Messages are in it when the judgements have a transcript."""
+    data = page_data(judgements, beside)
+    style, script = _part("page.css"), _part("page.js")
+    flows = (
+        f'<script type="application/json" id="flow-{key}">{_inert(messages)}</script>'
+        for key, messages in data.flows.items()
+        if messages
+    )
+    return Template(_part("page.html")).substitute(
+        title=_escaped(f"rcslab verify: {_names(judgements)}: {overall(judgements)}"),
+        verdict=overall(judgements),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        report=_inert(data.report),
+        flows="\n".join(flows),
+        footer=_escaped(f"Made by rcslab {metadata.version('rcslab')}. Secrets are masked."),
     )
 
 
-_STYLE = (
-    "body{font:14px/1.4 system-ui,sans-serif;margin:2em;max-width:100em}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3em .6em;"
-    "border-bottom:1px solid #ccc}th,td:nth-child(-n+4){white-space:nowrap}td:nth-child(n+5)"
-    "{overflow-wrap:anywhere;min-width:8em}td:nth-child(5){min-width:15em}.fails{background:#fdd}.MUST{font-weight:bold}"
-    ".INFO{color:#555}code{font-size:13px}"
-)
-_COLUMNS = ("message", "time", "party", "severity", "rule", "where", "expected", "got", "clause")
+def _part(name: str) -> str:
+    return resources.files("harness.verify.report").joinpath("page", name).read_text(encoding="utf-8")
 
 
-def _html_section(judgement: Judgement) -> str:
-    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-    rows = "".join(_html_row(finding) for _, group in by_message(judgement.findings) for finding in group)
-    table = f"<table><tr>{head}</tr>{rows}</table>" if rows else "<p>No findings.</p>"
-    undecided = "".join(
-        f"<li>{_html(item.where.label)}: <code>{_html(item.rule)}</code>: {_html(item.why)}</li>"
-        for item in judgement.open
-    )
-    tail = f"<h3>Not verifiable</h3><ul>{undecided}</ul>" if undecided else ""
-    notices = "".join(f"<p><b>{_html(notice)}</b></p>" for notice in judgement.notices)
-    head = f"<h2>{_html(summary(judgement))}</h2><p>{_html(by_party(judgement))}</p>"
-    return f"{head}{notices}{table}{tail}"
+def _names(judgements: Sequence[Judgement]) -> str:
+    first = judgements[0].name if judgements else "nothing"
+    return f"{first} and {len(judgements) - 1} more" if len(judgements) > 1 else first
 
 
-def _html_row(finding: Finding) -> str:
-    cells = (
-        finding.where.label,
-        clock(finding.where.time),
-        finding.party.value,
-        finding.severity.value,
-        f"{finding.rule}: {finding.message}",
-        place(finding),
-        finding.expected,
-        finding.actual,
-        f"{finding.clause} [{finding.confidence}]",
-    )
-    marks = f"{finding.severity}{' fails' if finding.fails else ''}"
-    return f'<tr class="{marks}">' + "".join(f"<td>{_html(cell)}</td>" for cell in cells) + "</tr>"
+def _inert(value: Any) -> str:
+    """JSON in which nothing can end the element that holds it, or begin another."""
+    text = written(value, indent=None).strip()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _html(text: str) -> str:
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _escaped(text: str) -> str:
     return escape(printable(text))

@@ -11,6 +11,15 @@ from harness.verify.coverage import Exercise, exercised_documents
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Some lines under a title. fails: they fail a run."""
+
+    title: str
+    lines: tuple[str, ...]
+    fails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """comparison: with a baseline. exercises: of all rules, when coverage was asked for. missing: what a plan
     lists and was not exercised; None without a plan.
@@ -40,36 +49,43 @@ class Beside:
 
     def lines(self) -> Iterator[str]:
         """For people."""
+        for part in self.parts():
+            yield ""
+            yield part.title
+            yield from (f"  {line}" for line in part.lines)
+
+    def parts(self) -> Iterator[Part]:
+        """The same, in parts with a title."""
         if self.comparison is not None:
             yield from _of_comparison(self.comparison)
         if self.exercises:
             yield from _of_coverage(self.exercises)
         if self.missing is not None:
-            yield ""
-            yield f"required coverage: {'all exercised' if not self.missing else 'MISSING'}"
-            yield from (f"  {each}" for each in self.missing)
+            said = "MISSING" if self.missing else "all exercised"
+            yield Part(f"required coverage: {said}", tuple(self.missing), fails=bool(self.missing))
 
 
 NOTHING_BESIDE = Beside()
 
 
-def _of_comparison(comparison: Comparison) -> Iterator[str]:
+def _of_comparison(comparison: Comparison) -> Iterator[Part]:
     groups: tuple[tuple[str, Sequence[Known]], ...] = (
         ("new since the baseline", comparison.new),
         ("gone since the baseline", comparison.gone),
         ("as in the baseline", comparison.stays),
     )
     for title, known in groups:
-        yield ""
-        yield f"{title}: {len(known) or 'none'}"
-        yield from (f"  {each}" for each in known)
+        yield Part(f"{title}: {len(known) or 'none'}", tuple(str(each) for each in known))
 
 
-def _of_coverage(exercises: Sequence[Exercise]) -> Iterator[str]:
+def _of_coverage(exercises: Sequence[Exercise]) -> Iterator[Part]:
     applied = [each for each in exercises if each.count]
-    yield ""
-    yield f"coverage: {len(applied)} of {len(exercises)} rules exercised"
-    for document, (exercised, clauses) in exercised_documents(exercises).items():
-        yield f"  {document + ':':16} {exercised} of {clauses} clauses"
-    yield "not exercised:"
-    yield from (f"  {each.rule.id}: {each.why}" for each in exercises if not each.count)
+    documents = exercised_documents(exercises).items()
+    yield Part(
+        f"coverage: {len(applied)} of {len(exercises)} rules exercised",
+        tuple(
+            f"{name + ':':16} {exercised} of {clauses} clauses" for name, (exercised, clauses) in documents
+        ),
+    )
+    left = (each for each in exercises if not each.count)
+    yield Part("not exercised:", tuple(f"{each.rule.id}: {each.why}" for each in left))

@@ -132,3 +132,11 @@ def test_a_load_of_handsets_is_not_named_one_by_one():
     judgement = judged(*packets)
     assert len(judgement.parties) <= MOST_NAMED + 2
     assert "handset: others, not named one by one" in {party.name for party in judgement.parties}
+
+
+def test_a_port_of_a_host_with_one_handset_is_that_handset():
+    judgement = judged(
+        ("10.0.0.5", NET, register("+491711111", "1")),
+        (Address("10.0.0.5", 49152), NET, b"MESSAGE sip:x\r\n\r\n"),
+    )
+    assert [party.name for party in judgement.parties] == [f"handset IMEI {IMEI['1']}, +491711111"]

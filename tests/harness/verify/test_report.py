@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -84,8 +85,7 @@ def test_junit_fails_only_what_fails_a_run(judgement, clean):
 def test_html_is_one_page_with_nothing_remote(judgement):
     page = to_html([judgement])
     assert page.startswith("<!doctype html>") and "pager.no-contact" in page
-    assert "http" not in page.replace("urn:", "") and "<script" not in page
-    assert "&lt;sip:001011234567890@" in page
+    assert not re.search(r"https?://|\ssrc=|\shref=\"[^#]|@import|url\(", page)
 
 
 def test_characters_xml_cannot_carry_are_replaced(flow):
