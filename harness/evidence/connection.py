@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.evidence.start_line import find_start, protocol_of
 from harness.evidence.stream import Piece, Stream
+from harness.evidence.tcp import Segment
 from harness.evidence.timeline import Address, Layer, Transport
 
 _LONGEST_LINE, _MOST_PIECES = 4200, 64  # of a start line
 _MAY_BEGIN = re.compile(rb"[\r\n]*(?:[A-Za-z][^\r\n]*\r?)?")
+_OVERHEAD = 400
 _TAIL = 1024  # octets kept while a start line is looked for: one may have begun there
 
 
@@ -31,7 +34,8 @@ class Direction:
     """
 
     __slots__ = (
-        "_missing", "_skipped", "_tail", "back", "connection", "destination", "searching", "source", "stream",
+        "_missing", "_skipped", "_tail", "back", "connection", "deferred", "deferred_octets", "destination",
+        "searching", "source", "stream",
     )  # fmt: skip
 
     back: Direction
@@ -39,6 +43,9 @@ class Direction:
     def __init__(self, connection: Connection, source: Address, destination: Address) -> None:
         self.connection, self.source, self.destination = connection, source, destination
         self.stream = Stream()
+        self.deferred: deque[tuple[Segment, float, int]] = deque()
+        """Segments, with time and place, whose sender had seen what the capture has not yet."""
+        self.deferred_octets = 0
         self.searching = True
         self._missing = self._skipped = 0
         self._tail = b""
@@ -48,6 +55,22 @@ class Direction:
         if not self.stream.seen:
             self.searching = False
         self.stream.open(sequence)
+
+    def defer(self, segment: Segment, time: float, place: int) -> None:
+        """Keep a segment for later."""
+        self.deferred.append((segment, time, place))
+        self.deferred_octets += len(segment.data) + _OVERHEAD
+
+    def next_deferred(self) -> tuple[Segment, float, int]:
+        """The oldest segment that was kept."""
+        found = self.deferred.popleft()
+        self.deferred_octets -= len(found[0].data) + _OVERHEAD
+        return found
+
+    @property
+    def held_octets(self) -> int:
+        """Memory taken by what waits."""
+        return self.stream.held_octets + self.deferred_octets
 
     def protocol(self, piece: Piece, before: bytes) -> Layer | None:
         """The protocol that shows by a start line at the beginning of the stream or of a piece or, where the
@@ -60,9 +83,20 @@ class Direction:
         return layer
 
     @property
+    def waits(self) -> bool:
+        """Whether there are octets that wait for earlier ones."""
+        return self.stream.waits or bool(self.deferred)
+
+    @property
     def waiting_since(self) -> tuple[float, int]:
-        """Time and place of the oldest octets that wait for earlier ones."""
-        return self.stream.waiting_since
+        """Time and place of the oldest of them."""
+        deferred = [self.deferred[0][1:]] if self.deferred else []
+        return min([*deferred, self.stream.waiting_since] if self.stream.waits else deferred)
+
+    @property
+    def waits_in_vain(self) -> bool:
+        """Whether what they wait for has reached its end, so that it can only be late in the capture."""
+        return bool(self.deferred) or self.stream.waits_in_vain
 
     def pass_over(self, piece: Piece) -> None:
         """Nothing of it can be read."""

@@ -42,11 +42,13 @@ class Connections:
         direction = self._directions.get(flow if transport is Transport.TCP else b"s" + flow)
         if direction is None or flags & (SYN | FIN | RST):
             return self._open_or_close(direction, segment, transport, time, place)
-        connection = direction.connection
+        connection, back = direction.connection, direction.back
         connection.seen_at = place
-        direction.back.stream.acknowledged = acknowledged
+        back.stream.acknowledged = acknowledged
         if not data:
             return ()
+        if direction.deferred or back.deferred or back.stream.lacks(acknowledged):
+            return self._in_turn(direction, segment, time, place)
         layer = connection.layer
         if layer is None or direction.searching or not direction.stream.follows(sequence, len(data)):
             return self._octets(direction, sequence, data, time, place)
@@ -61,13 +63,15 @@ class Connections:
     @property
     def held_octets(self) -> int:
         """Memory taken by octets that wait."""
-        return sum(each.stream.held_octets for each in self.waiting if isinstance(each, Direction))
+        return sum(each.held_octets for each in self.waiting if isinstance(each, Direction))
 
     def give_up(self, time: float, *, oldest: bool = False) -> Iterator[Found | Mark]:
         """What can be read since octets are not waited for any more. oldest: of one place at least."""
         for waiting in sorted(self.waiting, key=lambda each: each.waiting_since[1]):
+            if waiting not in self.waiting:
+                continue
             since = waiting.waiting_since[0]
-            vain = isinstance(waiting, Direction) and waiting.stream.waits_in_vain
+            vain = isinstance(waiting, Direction) and waiting.waits_in_vain
             if oldest or time > since + (_VAIN_SECONDS if vain else _WAIT_SECONDS):
                 oldest = False
                 yield from self._given_up(waiting)
@@ -85,6 +89,8 @@ class Connections:
         if isinstance(waiting, Connection):
             waiting.give_up_prelude()
             self._wait(waiting, False)
+        elif waiting.deferred and waiting.waiting_since == waiting.deferred[0][1:]:
+            yield from self._excused(waiting)
         else:
             yield from self._pieces(waiting, waiting.stream.give_up())
             yield from self._close_if_ended(waiting.connection, *waiting.connection.closed_at)
@@ -115,13 +121,44 @@ class Connections:
             sequence += 1
         if flags & ACK:
             direction.back.stream.acknowledged = segment.acknowledged
+        if segment.data or flags & FIN:
+            yield from self._in_turn(direction, segment._replace(sequence=sequence), time, place)
+
+    def _in_turn(
+        self, direction: Direction, segment: Segment, time: float, place: int
+    ) -> Iterator[Found | Mark]:
+        """Read a segment, or defer it: what answers octets stands behind them, also where they were captured
+        in another order.
+        """
+        back = direction.back
+        if direction.deferred or (segment.flags & ACK and back.stream.lacks(segment.acknowledged)):
+            direction.defer(segment, time, place)
+            self._wait(direction, True)
+            return
+        yield from self._take(direction, segment, time, place)
+        while back.deferred and not direction.stream.lacks(back.deferred[0][0].acknowledged):
+            yield from self._take(back, back.next_deferred()[0], time, place)
+        self._wait(back, back.waits)
+
+    def _excused(self, direction: Direction) -> Iterator[Found | Mark]:
+        """Read what was deferred: what its sender had seen does not come."""
+        while direction.deferred:
+            segment, time, place = direction.next_deferred()
+            direction.back.stream.excuse(segment.acknowledged)
+            yield from self._take(direction, segment, time, place)
+            if direction.deferred and direction.back.stream.lacks(direction.deferred[0][0].acknowledged):
+                break
+
+    def _take(
+        self, direction: Direction, segment: Segment, time: float, place: int
+    ) -> Iterator[Found | Mark]:
         if segment.data:
-            yield from self._octets(direction, sequence, segment.data, time, place)
-        if flags & FIN:
-            direction.stream.close(sequence + len(segment.data), time, place)
-            connection.end(direction.source, time, place)
-            self._wait(direction, direction.stream.waits)
-            yield from self._close_if_ended(connection, time, place)
+            yield from self._octets(direction, segment.sequence, segment.data, time, place)
+        if segment.flags & FIN:
+            direction.stream.close(segment.sequence + len(segment.data), time, place)
+            direction.connection.end(direction.source, time, place)
+            self._wait(direction, direction.waits)
+            yield from self._close_if_ended(direction.connection, time, place)
 
     def _new(self, flow: bytes, transport: Transport) -> Direction:
         source, destination = ends_of(flow)
@@ -146,7 +183,7 @@ class Connections:
                 if not connection.number:
                     yield from self._recognised(connection, reading.piece)
                 yield _found(reading)
-        self._wait(direction, direction.stream.waits)
+        self._wait(direction, direction.waits)
         self._wait(connection, connection.waits)
 
     def _recognised(self, connection: Connection, piece: Piece) -> Iterator[Mark]:
@@ -166,12 +203,18 @@ class Connections:
 
     def _close_if_ended(self, connection: Connection, time: float, place: int) -> Iterator[Found | Mark]:
         ended = connection.closed_by is not None and not connection.over
-        if ended and all(each.stream.ended for each in connection.directions):
+        if (
+            ended
+            and not any(each.deferred for each in connection.directions)
+            and all(each.stream.ended for each in connection.directions)
+        ):
             yield from self._close(connection, time, place)
 
     def _close(self, connection: Connection, time: float, place: int) -> Iterator[Found | Mark]:
         """Read what is left and tell that it is closed. Copies of its segments may still come."""
         connection.give_up_prelude()
+        while deferred := [each for each in connection.directions if each.deferred]:
+            yield from self._excused(min(deferred, key=lambda each: each.deferred[0][2]))
         for direction in connection.directions:
             yield from self._pieces(direction, direction.stream.finish(time, place))
         if not connection.over and connection.closed_by is not None:

@@ -44,7 +44,7 @@ class Stream:
     """
 
     __slots__ = (
-        "_arrived", "_end", "_ended_at", "_expected", "_first", "_held", "_last", "acknowledged",
+        "_arrived", "_end", "_ended_at", "_excused", "_expected", "_first", "_held", "_last", "acknowledged",
         "held_octets", "opened", "seen",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class Stream:
         self._last = (0.0, 0)
         self._end: int | None = None
         self._ended_at = (0.0, 0)
+        self._excused = 0
 
     def is_start(self, sequence: int) -> bool:
         """Whether a SYN with this number opens the stream as it is known."""
@@ -68,7 +69,7 @@ class Stream:
         """A SYN was seen: the first octet has the number after it."""
         self.opened = True
         if self._first is None:
-            self._first = self._expected = (sequence + 1) % WRAP
+            self._first = self._expected = self._excused = (sequence + 1) % WRAP
 
     def close(self, sequence: int, time: float, place: int) -> None:
         """A FIN was seen: no octet has its number or a later one."""
@@ -99,10 +100,22 @@ class Stream:
         """Whether all octets up to a FIN are here."""
         return self._end is not None and not self._held and (self._expected or 0) >= self._end
 
+    def lacks(self, number: int) -> bool:
+        """Whether the other end, that expects this number, has octets that are not here yet."""
+        if self._expected is None:
+            return False
+        expected = self._expected + (self._expected == self._end)  # a FIN takes a number too
+        ahead = (number - expected) % WRAP
+        return 0 < ahead < _HALF and (number - self._excused) % WRAP < _HALF
+
+    def excuse(self, number: int) -> None:
+        """What the other end has before this number is not waited for any more."""
+        self._excused = (number + 1) % WRAP
+
     def follows(self, sequence: int, octets: int) -> bool:
         """Whether so many octets from this number on are just what comes next. If so they are taken."""
         expected = self._expected
-        if expected is None or self._held or sequence != expected % WRAP:
+        if expected is None or self._held or self._end is not None or sequence != expected % WRAP:
             return False
         self._expected = expected + octets
         self.seen = True
@@ -160,7 +173,7 @@ class Stream:
     def _number(self, sequence: int) -> int:
         """Beyond four gigabytes too: the one that is next to what is expected."""
         if self._expected is None:
-            self._first = self._expected = sequence
+            self._first = self._expected = self._excused = sequence
         return self._expected + (sequence - self._expected + _HALF) % WRAP - _HALF
 
     def _hold(self, start: int, data: bytes, time: float, place: int) -> None:

@@ -21,6 +21,7 @@ from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, 
 from harness.verify.excerpt import excerpt_of
 from harness.verify.finding import (
     APPLIES,
+    IN_A_GAP,
     INTERNAL,
     Applies,
     Finding,
@@ -256,7 +257,7 @@ class Verifier:
             if isinstance(outcome, Unverifiable):
                 self._leave_open(rule, outcome, blamed, check.receiver)
             elif check.after and self.assembly.incomplete:
-                self._leave_open(rule, _IN_A_GAP, blamed, check.receiver)
+                self._leave_open(rule, IN_A_GAP, blamed, check.receiver)
             else:
                 self.findings.append(self._finding(rule, outcome, blamed, check.receiver))
 
@@ -305,7 +306,6 @@ class Verifier:
         )
 
 
-_IN_A_GAP = Unverifiable("what is missing may be in a gap of the capture")
 # Items of the kind on the left are of that on the right too, whose rules come first.
 BROADER = {
     Kind.REQUEST: Kind.SIP,

@@ -84,6 +84,9 @@ class Unverifiable:
     item: Any = None
 
 
+IN_A_GAP = Unverifiable("what is missing may be in a gap of the capture")
+
+
 @dataclass(frozen=True, slots=True)
 class Applies:
     """What a rule function yields once it knows that the item concerns it, before what it checks.

@@ -153,6 +153,8 @@ class SipAssembly:
         if invites:
             entry.transaction = invites[-1]
             invites[-1].acks.append(entry)
+            if invites[-1].request.branch == entry.branch and invites[-1].accepted is None:
+                return  # to a refusal (17.1.1.3), seen or not, and so in no dialog
         self._link_in_dialog(entry)
 
     def _numbered_invites(self, ack: SipEntry) -> list[Transaction]:
@@ -238,7 +240,7 @@ class SipAssembly:
         on_leg = [
             known
             for known in self._by_branch.get(entry.branch or "", ())
-            if _answers_way(known.request, entry)
+            if _answers_way(known.request, entry) and not _shares_a_branch(known, entry)
         ]
         exact = [known for known in on_leg if cseq and known.method == cseq.method]
         closest = [
@@ -321,6 +323,12 @@ class SipAssembly:
         self._registrations_on[request.source.host, request.destination.host].append(state)
         for name in {state.aor, *state.associated}:
             self._registrations_of[name].append(state)
+
+
+def _shares_a_branch(transaction: Transaction, response: SipEntry) -> bool:
+    """Whether the response is to the other of an INVITE and its CANCEL, which have one branch (9.1)."""
+    cseq = response.cseq
+    return cseq is not None and {transaction.method, cseq.method} == {"INVITE", "CANCEL"}
 
 
 def _same_way(one: SipEntry, other: SipEntry) -> bool:

@@ -11,7 +11,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_anonymous, party_of, same_uri_text, stated_services, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import IN_A_GAP, Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.rules.cpim import misspelled
 from harness.verify.rules.cpim_addresses import ANONYMOUS
@@ -147,7 +147,10 @@ def order_network(item: CpimItem, flow: Flow) -> Outcomes:
             continue
         asked = any("positive-delivery" in known.requested for known in originals_of(item, imdn, flow))
         if asked and not any(reports_of(item, imdn, flow, "delivered")):
-            yield at_item(item, "delivered before displayed", "displayed alone so far")
+            if flow.assembly.incomplete:
+                yield IN_A_GAP
+            else:
+                yield at_item(item, "delivered before displayed", "displayed alone so far")
 
 
 @rule("imdn.after-2xx", on=Kind.CPIM)

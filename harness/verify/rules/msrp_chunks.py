@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.msrp.message import Flag
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import APPLIES, Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.file_content import counts_from_file_range
@@ -35,6 +35,10 @@ def same_over_chunks(entry: MsrpEntry, flow: Flow) -> Outcomes:
         chunk, known = entry.body.read(_DIGEST_OCTETS), _content(before)
         alike = known == chunk if message.complete else known.startswith(chunk)
         same = alike and entry.start == 1
+        elsewhere = before.last.connection != entry.connection
+        if same and elsewhere and not _is_answered(before) and not flow.from_start:
+            yield Unverifiable(f"the end of the connection of {before.last.label} was not captured")
+            return
         yield Violation(
             "a Message-ID of its own for each message",
             f"{message.message_id} as in {before.last.label}, {'the same' if same else 'other'} content",
@@ -78,15 +82,19 @@ def sent_again_under_its_id(item: CpimItem, flow: Flow) -> Outcomes:
 
 def _failed_before(before: ChunkedMessage, message: ChunkedMessage, flow: Flow) -> bool:
     """Whether the connection of a message ended without a response to it, before the other began."""
-    transaction, line = before.last.transaction, before.last.connection
+    line = before.last.connection
     end = flow.assembly.msrp.closed.get(line or 0)
-    answered = transaction is not None and bool(transaction.responses)
     return (
-        not answered
+        not _is_answered(before)
         and end is not None
         and line != message.first.connection
         and end.time <= message.first.began
     )
+
+
+def _is_answered(message: ChunkedMessage) -> bool:
+    transaction = message.last.transaction
+    return transaction is not None and bool(transaction.responses)
 
 
 @rule("msrp.byte-range.required", on=Kind.MSRP_REQUEST, methods=("SEND",))
@@ -120,7 +128,7 @@ def continuity(entry: MsrpEntry, flow: Flow) -> Outcomes:
     due = before.start + before.body.size
     if entry.start != due:
         if flow.assembly.incomplete:
-            yield Unverifiable("what is missing may be in a gap of the capture")
+            yield IN_A_GAP
             return
         expected = f"Byte-Range from {due}, behind {before.label}"
         yield Violation(expected, f"from {entry.start}", "Byte-Range", severity=severity)

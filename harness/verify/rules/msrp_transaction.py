@@ -11,7 +11,7 @@ from harness.msrp.uri import MsrpUri
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import shown
 from harness.verify.engine import Flow
-from harness.verify.finding import APPLIES, Outcomes, Party, Unverifiable, Violation
+from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Party, Unverifiable, Violation
 from harness.verify.items import SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.cross_layer import radio_switched
@@ -224,6 +224,9 @@ def report_coverage(bye: SipEntry, flow: Flow) -> Outcomes:
                 continue
             yield APPLIES
             if _covered(message):
+                continue
+            if flow.assembly.incomplete:
+                yield IN_A_GAP
                 continue
             expected = f"success reports on all {message.total} octets of {message.label}"
             yield Violation(expected, f"{len(message.reports)} REPORTs", item=taken)

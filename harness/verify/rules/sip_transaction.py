@@ -8,7 +8,7 @@ from harness.sip.message import Request, Response
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_route, same_uri, same_uri_text, same_via, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import APPLIES, Outcomes, Party, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 
 TRANSACTION_TIMEOUT = 32.0
@@ -222,7 +222,9 @@ def auth_retry_cseq(entry: SipEntry, flow: Flow) -> Outcomes:
     if before is None or now is None:
         return
     yield APPLIES
-    if now.number != before.number + 1:
+    if now.number > before.number + 1 and flow.assembly.incomplete:
+        yield IN_A_GAP
+    elif now.number != before.number + 1:
         # Another request of the dialog, or one that was lost, may have taken the next number.
         severity = Severity.SHOULD if now.number > before.number else None
         expected = f"{before.number + 1} after the challenge"
