@@ -92,14 +92,20 @@ def composing_accepted(description: Description, flow: Flow) -> Outcomes:
     if not is_chat(description) or is_group_chat(description):
         return
     for end in live_ends(description):
-        if end.accept_types and not _takes(end, COMPOSING):
+        if not end.accept_types:
+            continue
+        yield APPLIES
+        if not _takes(end, COMPOSING):
             found = end.media.attribute("accept-types")
             yield at_attribute(end, found, f"{COMPOSING} too", " ".join(end.accept_types))
 
 
 def _not_taken(end: MsrpEnd, kinds: tuple[str, ...]) -> Outcomes:
+    if not end.accept_types:
+        return
+    yield APPLIES
     missing = [kind for kind in kinds if not _takes(end, kind)]
-    if end.accept_types and missing:
+    if missing:
         found = end.media.attribute("accept-wrapped-types")
         listed = " ".join(end.wrapped_types) or "none"
         yield at_attribute(end, found, f"{', '.join(missing)} in accept-wrapped-types", listed)
@@ -126,7 +132,10 @@ def cpim_alone_in_group(description: Description, flow: Flow) -> Outcomes:
         return
     for end in live_ends(description):
         listed = [entry.lower() for entry in end.accept_types]
-        if listed and listed != ["message/cpim"] and "message/cpim" in listed:
+        if "message/cpim" not in listed:
+            continue
+        yield APPLIES
+        if listed != ["message/cpim"]:
             found = end.media.attribute("accept-types")
             yield at_attribute(end, found, "message/cpim alone, from a focus", " ".join(end.accept_types))
 
@@ -139,6 +148,7 @@ def both_ways(description: Description, flow: Flow) -> Outcomes:
     if invite is None or not opening or named_service(invite) is not Service.SESSION:
         return
     for end in live_ends(description):
+        yield APPLIES
         if end.direction is not Direction.SENDRECV:
             yield at(description, end.media.offset, "sendrecv", end.direction)
 
@@ -152,6 +162,7 @@ def _answers(description: Description, invite: SipEntry | None) -> bool:
 def names_a_call(description: Description, flow: Flow) -> Outcomes:
     if description.sdp is None or not is_chat(description):
         return
+    yield APPLIES
     for line in description.sdp.lines:
         if line.letter in "si" and _VOICE.search(line.value):
             yield at(
@@ -177,6 +188,8 @@ def early_media(entry: SipEntry, flow: Flow) -> Outcomes:
 
 def _scheme_mismatch(end: MsrpEnd) -> Outcomes:
     secure = "TLS" in end.media.protocol.upper().split("/")
+    if end.path:
+        yield APPLIES
     for uri in end.path:
         if uri.secure is not secure:
             found = end.media.attribute("path")
@@ -245,5 +258,8 @@ def _fingerprint(text: str) -> Fingerprint | None:
 @rule("session.tls.fingerprint", on=Kind.SDP)
 def fingerprint_present(description: Description, flow: Flow) -> Outcomes:
     for end in live_ends(description):
-        if "TLS" in end.media.protocol.upper().split("/") and end.attribute("fingerprint") is None:
+        if "TLS" not in end.media.protocol.upper().split("/"):
+            continue
+        yield APPLIES
+        if end.attribute("fingerprint") is None:
             yield at(description, end.media.offset, "a=fingerprint of the certificate", "none")

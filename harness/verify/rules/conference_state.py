@@ -10,7 +10,7 @@ from harness.sip.event_headers import Event, SubscriptionState
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, same_uri_text, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.items import SipEntry, reading
 
 PACKAGE = "conference"
@@ -75,6 +75,7 @@ def format_accepted(entry: SipEntry, flow: Flow) -> Outcomes:
     event = _event(entry)
     if event is None or event.package.lower() != PACKAGE or entry.sip.get("Accept") is None:
         return
+    yield APPLIES
     listed = [value.partition(";")[0].strip().lower() for value in entry.sip.values("Accept")]
     if MEDIA_TYPE not in listed:
         yield Violation(f"{MEDIA_TYPE} in Accept", ", ".join(listed) or "an empty one", "Accept")
@@ -84,6 +85,7 @@ def format_accepted(entry: SipEntry, flow: Flow) -> Outcomes:
 def notify_is_complete(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _is_notify(entry):
         return
+    yield APPLIES
     if _subscription_state(entry) is None:
         found = entry.sip.get("Subscription-State")
         yield Violation("Subscription-State", found or "none", "Subscription-State")
@@ -111,6 +113,7 @@ def version_goes_up(entry: SipEntry, flow: Flow) -> Outcomes:
     before = _before(entry) if document is not None else None
     if document is None or before is None:
         return
+    yield APPLIES
     last, version = before.version, document.version
     if last is None or version is None or version == last + 1:
         return
@@ -141,6 +144,7 @@ def full_means_full(entry: SipEntry, flow: Flow) -> Outcomes:
     document = _document(entry) if _is_notify(entry) else None
     if document is None:
         return
+    yield APPLIES
     if document.extent is Extent.FULL:
         missing = [name for name in ("conference-description", "users") if document.node.child(name) is None]
         if missing:
@@ -160,6 +164,9 @@ def known_status(entry: SipEntry, flow: Flow) -> Outcomes:
                 (endpoint.disconnection_method, _DISCONNECTIONS, "disconnection-method"),
             )
             for value, known, name in values:
-                if value is not None and value not in known:
+                if value is None:
+                    continue
+                yield APPLIES
+                if value not in known:
                     yield Violation(f"a {name} of RFC 4575 ({', '.join(sorted(known))})", value, "body")
                     return

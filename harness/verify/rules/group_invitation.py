@@ -14,7 +14,7 @@ from harness.verify.body_parts import BodyPart, body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_encoded, option_tags, party_of, shown, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Violation
 from harness.verify.items import SipEntry
 from harness.verify.rules.chat_session import is_group_chat
 
@@ -50,7 +50,10 @@ def _invites(entry: SipEntry) -> bool:
 
 @rule("session.group.adhoc.require", on=Kind.REQUEST, methods=("INVITE",))
 def list_required(entry: SipEntry, flow: Flow) -> Outcomes:
-    if _invites(entry) and _list_of(entry) is not None and TAG not in option_tags(entry.sip, "Require"):
+    if not _invites(entry) or _list_of(entry) is None:
+        return
+    yield APPLIES
+    if TAG not in option_tags(entry.sip, "Require"):
         yield Violation(f"Require: {TAG}", entry.sip.get("Require") or "none", "Require")
 
 
@@ -58,6 +61,7 @@ def list_required(entry: SipEntry, flow: Flow) -> Outcomes:
 def list_present(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _invites(entry) or TAG not in option_tags(entry.sip, "Require") or is_encoded(entry.sip):
         return
+    yield APPLIES
     piece = _list_of(entry)
     if piece is None:
         yield Violation(f"a part {MEDIA_TYPE} with Content-Disposition: recipient-list", "none", "body")
@@ -73,6 +77,7 @@ def list_present(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("session.group.require-misuse", on=Kind.REQUEST, methods=("INVITE",))
 def list_required_of_invitee(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     if TAG in option_tags(entry.sip, "Require"):
         actual = f"{TAG} {'' if _list_of(entry) else 'without a list, '}to who is invited"
         yield Violation(f"{TAG} only towards a conference factory", actual, "Require")
@@ -83,6 +88,7 @@ def history_is_optional(entry: SipEntry, flow: Flow) -> Outcomes:
     for piece in body_parts(entry):
         if piece.purpose != "recipient-list-history":
             continue
+        yield APPLIES
         if piece.disposition_parameters.get("handling") != "optional":
             yield Violation(
                 "recipient-list-history;handling=optional", piece.disposition, "body", piece.offset
@@ -98,6 +104,7 @@ def list_is_flat(entry: SipEntry, flow: Flow) -> Outcomes:
     found = _read(piece)
     if found is None or piece is None:
         return
+    yield APPLIES
     odd = (found.nested, *found.references)
     first = next((each for each in odd if each is not None), None)
     if first is not None:
@@ -110,13 +117,16 @@ def list_is_flat(entry: SipEntry, flow: Flow) -> Outcomes:
 def list_says_how_to_copy(entry: SipEntry, flow: Flow) -> Outcomes:
     piece = _list_of(entry)
     found = _read(piece)
-    for each in found.recipients if found is not None and piece is not None else ():
+    if found is None or piece is None:
+        return
+    yield APPLIES
+    for each in found.recipients:
         if each.copy not in COPIES:
             yield Violation(
                 'copyControl="to", cc or bcc, in urn:ietf:params:xml:ns:copycontrol',
                 f"{each.copy or 'none'} for {shown(each.uri)}",
                 "body",
-                piece.offset + each.offset if piece else None,
+                piece.offset + each.offset,
             )
             return
 
@@ -127,6 +137,7 @@ def list_names_each_once(entry: SipEntry, flow: Flow) -> Outcomes:
     found = _read(piece)
     if found is None or piece is None:
         return
+    yield APPLIES
     recipients = [(each, _party(each.uri)) for each in found.recipients]
     if not recipients:
         yield Violation("at least one recipient", "none", "body", piece.offset)
@@ -173,5 +184,6 @@ def focus_says_so(entry: SipEntry, flow: Flow) -> Outcomes:
     made = request is not entry and _list_of(request) is not None
     if not (made or (request is entry and history)) or not is_group_chat(request.description):
         return
+    yield APPLIES
     if not any("isfocus" in contact.parameters for contact in entry.contacts):
         yield Violation("isfocus in the Contact of a focus", str(entry.contacts[0]), "Contact")

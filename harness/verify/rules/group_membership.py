@@ -13,7 +13,7 @@ from harness.verify.body_parts import body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_uri_text, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Violation
+from harness.verify.finding import APPLIES, Outcomes, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 from harness.verify.session_services import focus_of, named_service
 
@@ -24,11 +24,12 @@ LIST = "recipient-list"
 
 
 @rule("session.group.rejoin", on=Kind.REQUEST, methods=("INVITE",))
-def comes_back_to_thefocus_of(entry: SipEntry, flow: Flow) -> Outcomes:
+def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Outcomes:
     request = entry.request
     before = _group_before(entry, flow) if request is not None and _joins(entry) else None
     if before is None or request is None:
         return
+    yield APPLIES
     focus = focus_of(before)
     anew = any(part.purpose == LIST for part in body_parts(entry))
     if anew:
@@ -81,6 +82,7 @@ def _names_list(entry: SipEntry) -> bool:
 
 @rule("session.group.refer", on=Kind.REQUEST, methods=("REFER",))
 def refers_to_a_list(entry: SipEntry, flow: Flow) -> Outcomes:
+    yield APPLIES
     text = entry.sip.get("Refer-To") or ""
     lists = [part for part in body_parts(entry) if part.purpose == LIST]
     if not _names_list(entry):
@@ -100,6 +102,7 @@ def refers_to_a_list(entry: SipEntry, flow: Flow) -> Outcomes:
 def wants_no_subscription(entry: SipEntry, flow: Flow) -> Outcomes:
     if not _names_list(entry):
         return
+    yield APPLIES
     if "norefersub" not in option_tags(entry.sip, "Require"):
         yield Violation("Require: norefersub", entry.sip.get("Require") or "none", "Require")
     if (entry.sip.get("Refer-Sub") or "").partition(";")[0].strip().lower() != "false":

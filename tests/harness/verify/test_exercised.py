@@ -27,6 +27,7 @@ PROTOCOLS = frozenset(
         "options",
         "reg",
         "sdp",
+        "session",
         "sip",
         "timer",
     }

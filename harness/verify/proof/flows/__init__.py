@@ -9,6 +9,7 @@ from harness.verify.proof.flows.chatbot import CHATBOT_FLOWS
 from harness.verify.proof.flows.chunks import CHUNK_FLOWS
 from harness.verify.proof.flows.files import FILE_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
+from harness.verify.proof.flows.group_membership import MEMBERSHIP_FLOWS
 from harness.verify.proof.flows.media import MEDIA_FLOWS
 from harness.verify.proof.flows.msrp import MSRP_FLOWS
 from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
@@ -26,6 +27,7 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **MEDIA_FLOWS,
     **FILE_FLOWS,
     **GROUP_FLOWS,
+    **MEMBERSHIP_FLOWS,
     **MSRP_FLOWS,
     **CHUNK_FLOWS,
     **NEGOTIATION_FLOWS,

@@ -99,7 +99,8 @@ def chat() -> Script:
     return Script([*setup.steps[:5], opened(), *messages, bye, answer(bye, "200 OK", ""), closed()])
 
 
-RELAY = "msrp://relay.example.org:2855/jUi787sQ2wE4rT6yU8iO;tcp"
+RELAY = "msrp://10.0.0.1:20000/jUi787sQ2wE4rT6yU8iO;tcp"
+RELAYED_PATH = FAR_PATH.replace("10.0.0.1:20000", "10.0.0.9:30000")
 
 
 def relayed_chat() -> Script:
@@ -108,11 +109,13 @@ def relayed_chat() -> Script:
     RFC 4976 5.1, 6.4.
     """
     script = chat()
-    script.sub(3, f"a=path:{FAR_PATH}", f"a=path:{RELAY} {FAR_PATH}")
+    script.sub(3, f"a=path:{FAR_PATH}", f"a=path:{RELAY} {RELAYED_PATH}")
+    script.sub(3, "message 20000", "message 30000").sub(3, "c=IN IP4 10.0.0.1", "c=IN IP4 10.0.0.9")
     for index in range(6, 20, 2):
         asked, reply = script.steps[index], script.steps[index + 1]
         name, back = ("To-Path", "From-Path") if asked.handset else ("From-Path", "To-Path")
-        script.change(index, text=asked.text.replace(f"{name}: {FAR_PATH}", f"{name}: {RELAY} {FAR_PATH}"))
+        whole = asked.text.replace(f"{name}: {FAR_PATH}", f"{name}: {RELAY} {RELAYED_PATH}")
+        script.change(index, text=whole)
         script.change(index + 1, text=reply.text.replace(f"{back}: {FAR_PATH}", f"{back}: {RELAY}"))
     return script
 

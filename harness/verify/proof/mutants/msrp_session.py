@@ -21,7 +21,17 @@ from harness.verify.proof.changes import (
     sub,
     text_of,
 )
-from harness.verify.proof.flows.msrp import FAR_PATH, RELAY, UE_PATH, answered, content, ok, opened, send
+from harness.verify.proof.flows.msrp import (
+    FAR_PATH,
+    RELAY,
+    RELAYED_PATH,
+    UE_PATH,
+    answered,
+    content,
+    ok,
+    opened,
+    send,
+)
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Step
 
@@ -251,8 +261,8 @@ MUTANTS = [
         HANDSET,
         "relayed_chat",
         both(
-            sub(TEXT, f"To-Path: {RELAY} {FAR_PATH}", f"To-Path: {FAR_PATH}"),
-            sub(9, f"From-Path: {RELAY}", f"From-Path: {FAR_PATH}"),
+            sub(TEXT, f"To-Path: {RELAY} {RELAYED_PATH}", f"To-Path: {RELAYED_PATH}"),
+            sub(9, f"From-Path: {RELAY}", f"From-Path: {RELAYED_PATH}"),
         ),
     ),
     Mutant(
