@@ -85,6 +85,7 @@ def test_a_finding_points_at_header_and_octet(verifier):
 # Rule -> severity under rcs51, and under ietf where that differs ("": not evaluated).
 SESSION = {
     "handset": {
+        "sip.udp-1300": ("MUST",),
         "sdp.m.port9-active": ("INFO", "SHOULD"),
         "session.sdp.cosmetic": ("INFO",),
         "ims.p-early-media": ("INFO",),
@@ -121,6 +122,7 @@ FILE_TRANSFER = {
         "msrp.tid.entropy": ("MUST",),
     },
     "network": {
+        "sip.udp-1300": ("MUST",),
         "sdp.setup.offer-values": ("MUST fails", "SHOULD"),
         "sdp.setup.offer-values.cema": ("", "MUST fails"),
         "sdp.path.session-id-entropy": ("MUST",),
