@@ -29,8 +29,10 @@ from harness.peer.personality import personality_named
 from harness.verify.captures import exit_code, notices
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.judgement import Judgement
+from harness.verify.report.as_html import to_html
 from harness.verify.report.as_json import to_json
 from harness.verify.report.as_text import to_text
+from harness.verify.transcript import Transcript
 
 LINES_PER_SECOND = 100
 DEFAULT_DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
@@ -118,12 +120,14 @@ async def _serve(request: PeerAloneRequest, config: PeerConfig, settings: Verify
         quiet.stop()
         await peer.stop()
         ladder.end()
-    verifier = Verifier(request.profile, settings)
+    shown = Transcript() if request.evidence is not None else None
+    verifier = Verifier(request.profile, settings, shown)
     findings = verifier.judge(timeline)
     judgement = Judgement.of("rcslab peer", verifier, notices(timeline))
     if request.evidence is not None:
         write_evidence(request.evidence, timeline, findings, roles={PEER: own}, title="rcslab peer")
         (request.evidence / "report.json").write_text(to_json([judgement]), encoding="utf-8")
+        (request.evidence / "report.html").write_text(to_html([judgement]), encoding="utf-8")
         counted = json.dumps({name: each.as_dict() for name, each in peer.metrics.items()}, indent=1)
         (request.evidence / "metrics.json").write_text(counted + "\n", encoding="utf-8")
     counters = [f"{name} {line}" for name, each in peer.metrics.items() for line in each.lines()]

@@ -168,6 +168,13 @@ def test_a_header_of_a_megabyte_ends_its_connection_only(served):
     assert any("no empty line within" in str(entry.get("note", "")) for entry in served.timeline())
 
 
+def test_what_was_served_is_reported_as_a_page_too(served):
+    assert code_of(served.ask(message(6))) == "200"
+    served.end()
+    page = (served.folder / "report.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>") and '"title":"MESSAGE"' in page.replace(": ", ":")
+
+
 def test_the_limits_of_the_lab_file_hold(own_lab):
     with own_lab.edited() as lab:
         lab["limits"] = {"sip": {"headers": 16}, "msrp": {"headers": 16}}
