@@ -22,12 +22,97 @@ class Confidence(StrEnum):
     C = "one source, never seen confirmed"
 
 
+class Operation(StrEnum):
+    """What a network simulator may be asked for, in words of no dialect.
+
+    A driver has an operation when its table does. Tables may have more rows, for the steps of an operation
+    that only their dialect knows.
+    """
+
+    RESET = "reset"
+    SCENARIO = "scenario"
+    CELL = "cell"
+    UE_STATE = "ue state"
+    RRC_STATE = "rrc state"
+    MCC = "mcc"
+    MNC = "mnc"
+    TAC = "tac"
+    ECI = "eci"
+    PHYSICAL_ID = "physical cell id"
+    BAND = "band"
+    CHANNEL = "downlink channel"
+    BANDWIDTH = "bandwidth"
+    POWER = "power"
+    SERVICE = "service"
+    BARRED = "barred"
+    UE_IMSI = "ue imsi"
+    UE_IMEI = "ue imei"
+    UE_IPV4 = "ue ipv4"
+    UE_IPV6 = "ue ipv6"
+    CONNECT = "connect"
+    RELEASE = "release"
+    DETACH = "detach"
+    ATTACH_REJECT = "attach reject"
+    PCSCF_IPV4 = "pcscf ipv4"
+    PCSCF_IPV6 = "pcscf ipv6"
+    IMS_SERVER = "ims server"
+    IMS_STATE = "ims state"
+    KEY = "subscriber key"
+    OPC = "subscriber opc"
+    SMS_TO_UE = "sms to ue"
+    SMS_FROM_UE = "sms from ue"
+    LOG = "log"
+
+    @property
+    def meaning(self) -> str:
+        """One line for people."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Mapping[Operation, str] = {
+    Operation.RESET: "settings to default, cell off",
+    Operation.SCENARIO: "load a scenario or settings file that lies on the instrument",
+    Operation.CELL: "switch the cell on and off, and whether it is",
+    Operation.UE_STATE: "what the handset does on this cell",
+    Operation.RRC_STATE: "RRC connected or idle",
+    Operation.MCC: "mobile country code",
+    Operation.MNC: "mobile network code",
+    Operation.TAC: "tracking area code",
+    Operation.ECI: "E-UTRAN cell identity, 28 bits",
+    Operation.PHYSICAL_ID: "physical cell identity, 0 to 503",
+    Operation.BAND: "operating band",
+    Operation.CHANNEL: "downlink channel, an EARFCN",
+    Operation.BANDWIDTH: "downlink bandwidth",
+    Operation.POWER: "downlink power",
+    Operation.SERVICE: "take the cell out of service, and back",
+    Operation.BARRED: "bar the cell",
+    Operation.UE_IMSI: "IMSI of the handset",
+    Operation.UE_IMEI: "IMEI of the handset",
+    Operation.UE_IPV4: "IPv4 addresses of the handset",
+    Operation.UE_IPV6: "IPv6 addresses of the handset",
+    Operation.CONNECT: "page the handset and set up a connection",
+    Operation.RELEASE: "release the connection of the handset",
+    Operation.DETACH: "end the registration of the handset from the network",
+    Operation.ATTACH_REJECT: "reject attach requests with a cause",
+    Operation.PCSCF_IPV4: "IPv4 address of the P-CSCF that the handset is given",
+    Operation.PCSCF_IPV6: "IPv6 address of the P-CSCF that the handset is given",
+    Operation.IMS_SERVER: "the instrument's own IMS server, on and off",
+    Operation.IMS_STATE: "whether the handset is registered at the instrument's own IMS server",
+    Operation.KEY: "secret key K of the subscriber",
+    Operation.OPC: "OPc of the subscriber",
+    Operation.SMS_TO_UE: "send an SMS to the handset",
+    Operation.SMS_FROM_UE: "the last SMS from the handset",
+    Operation.LOG: "save the instrument's own log",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One operation.
+    """One row: an operation, or a step of one.
 
-    command: text that sets or does it; `{value}` stands for the argument. query: text that asks.
-    replies: reply text to value; empty when any reply is taken. allowed: values that can be set, for people.
+    command: text that sets or does it; `{value}` stands for the argument. query: text that asks. replies:
+    reply text to value; empty when any reply is taken. allowed: values that can be set, unit: what a number
+    counts, both for people. secret: the argument must not reach a log.
     """
 
     operation: str
@@ -38,6 +123,8 @@ class Capability:
     query: str | None = None
     replies: Mapping[str, Any] = field(default_factory=dict)
     allowed: str = ""
+    unit: str = ""
+    secret: bool = False
 
 
 class CapabilityTable:
@@ -49,6 +136,18 @@ class CapabilityTable:
         self._by_name = {c.operation: c for c in self.capabilities}
         if len(self._by_name) != len(self.capabilities):
             raise ValueError(f"{instrument}: an operation is declared twice")
+
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What the driver can do."""
+        return frozenset(operation for operation in Operation if operation in self._by_name)
+
+    def __contains__(self, operation: str) -> bool:
+        return operation in self._by_name
+
+    def is_secret(self, operation: str) -> bool:
+        """Whether the argument must not reach a log."""
+        return operation in self._by_name and self._by_name[operation].secret
 
     def command(self, operation: str, address: str, value: object = "") -> str:
         """The text that does `operation`. Raises InstrumentRefused when the table has none."""

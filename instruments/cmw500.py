@@ -6,20 +6,17 @@ control reference in the instrument's on-line help, ACTS is the Android test sui
 
 from __future__ import annotations
 
-import ipaddress
-import time
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+import re
+from typing import ClassVar, Final
 
-from harness.errors import InstrumentRefused, NotSeen, UsageError
-from harness.evidence.timeline import Layer, Timeline
-from instruments.capability import Capability, CapabilityTable, Confidence
+from harness.errors import NotSeen, UsageError
+from instruments.capability import Capability, CapabilityTable, Confidence, Operation
 from instruments.network_simulator import CellIdentity, CellState
+from instruments.table_driver import POLL_LONGEST, TableDriver
 
-POLL_FIRST: Final = 0.02
-POLL_LONGEST: Final = 0.25
-ECI_HIGHEST: Final = (1 << 28) - 1
 NO_VALUE: Final = frozenset({"", "NAV", "INV"})
+# Values between commas; a comma inside quotation marks is text.
+_IN_LIST: Final = re.compile(r"\s*(?:\"[^\"]*\"|'[^']*'|[^,])+")
 
 _CELL = "CONFigure:LTE:SIGN:CELL"
 _UE = "SENSe:LTE:SIGN:UESinfo"
@@ -49,7 +46,7 @@ TABLE: Final = CapabilityTable(
     [
         Capability("reset", "settings to default, cell off", "IEEE 488.2", Confidence.A, command="*RST"),
         Capability(
-            "cell state",
+            Operation.CELL,
             "generator on or off, and whether its signal is what was asked for yet",
             "RsCmwLteSig Source/Cell/State, ACTS, reference",
             Confidence.A,
@@ -64,7 +61,7 @@ TABLE: Final = CapabilityTable(
             allowed="ON, OFF",
         ),
         Capability(
-            "packet state",
+            Operation.UE_STATE,
             "what the handset does on this cell",
             "RsCmwLteSig Pswitched/State, ACTS, reference",
             Confidence.A,
@@ -72,7 +69,7 @@ TABLE: Final = CapabilityTable(
             replies=_PACKET_STATES,
         ),
         Capability(
-            "rrc state",
+            Operation.RRC_STATE,
             "RRC connected or idle",
             "RsCmwLteSig",
             Confidence.A,
@@ -80,7 +77,7 @@ TABLE: Final = CapabilityTable(
             replies={"IDLE": False, "CONN": True},
         ),
         Capability(
-            "mcc",
+            Operation.MCC,
             "mobile country code",
             "RsCmwLteSig Configure/Cell",
             Confidence.A,
@@ -89,7 +86,7 @@ TABLE: Final = CapabilityTable(
             allowed="0 to 999, decimal",
         ),
         Capability(
-            "mnc",
+            Operation.MNC,
             "mobile network code",
             "RsCmwLteSig Configure/Cell/Mnc",
             Confidence.A,
@@ -108,7 +105,7 @@ TABLE: Final = CapabilityTable(
             allowed="TWO, THRee",
         ),
         Capability(
-            "tac",
+            Operation.TAC,
             "tracking area code",
             "RsCmwLteSig Configure/Cell",
             Confidence.A,
@@ -117,7 +114,7 @@ TABLE: Final = CapabilityTable(
             allowed="0 to 65535, decimal",
         ),
         Capability(
-            "eci",
+            Operation.ECI,
             "E-UTRAN cell identity",
             "RsCmwLteSig Configure/Cell/Pcc/Cid",
             Confidence.A,
@@ -126,52 +123,66 @@ TABLE: Final = CapabilityTable(
             allowed="#B0 to 28 bits",
         ),
         Capability(
-            "power",
+            Operation.POWER,
             "reference signal energy per resource element, dBm/15 kHz",
             "RsCmwLteSig Configure/Downlink/Pcc/Rsepre, reference",
             Confidence.A,
             command="CONFigure:LTE:SIGN:DL:PCC:RSEPre:LEVel {value}",
             query="CONFigure:LTE:SIGN:DL:PCC:RSEPre:LEVel?",
-            allowed="dBm; the range depends on path and attenuation",
+            allowed="the range depends on path and attenuation",
+            unit="dBm/15 kHz",
         ),
         Capability(
-            "ue imsi",
+            Operation.UE_IMSI,
             "IMSI of the handset",
             "RsCmwLteSig Sense/UesInfo, three drivers",
             Confidence.A,
             query=f"{_UE}:IMSI?",
         ),
         Capability(
-            "ue imei",
+            Operation.UE_IMEI,
             "IMEI of the handset",
             "RsCmwLteSig Sense/UesInfo, three drivers",
             Confidence.A,
             query=f"{_UE}:IMEI?",
         ),
         Capability(
-            "ue ipv4",
+            Operation.UE_IPV4,
             "IPv4 addresses of the handset",
             "RsCmwLteSig Sense/UesInfo/UeAddress",
             Confidence.A,
             query=f"{_UE}:UEADdress:IPV4?",
         ),
         Capability(
-            "ue ipv6",
+            Operation.UE_IPV6,
             "IPv6 addresses of the handset",
             "RsCmwLteSig Sense/UesInfo/UeAddress",
             Confidence.A,
             query=f"{_UE}:UEADdress:IPV6?",
         ),
         Capability(
-            "connection",
-            "set up, release, or end the registration of the handset",
+            Operation.CONNECT,
+            "page the handset and set up a connection",
             "RsCmwLteSig Call/Pswitched, ACTS, reference",
             Confidence.A,
-            command=f"{_ACTION} {{value}}",
-            allowed="CONNect, DISConnect, DETach",
+            command=f"{_ACTION} CONNect",
         ),
         Capability(
-            "attach reject",
+            Operation.RELEASE,
+            "release the connection of the handset",
+            "RsCmwLteSig Call/Pswitched, ACTS, reference",
+            Confidence.A,
+            command=f"{_ACTION} DISConnect",
+        ),
+        Capability(
+            Operation.DETACH,
+            "end the registration of the handset",
+            "RsCmwLteSig Call/Pswitched, ACTS, reference",
+            Confidence.A,
+            command=f"{_ACTION} DETach",
+        ),
+        Capability(
+            Operation.ATTACH_REJECT,
             "reject attach requests with a cause",
             "RsCmwLteSig Configure/Cell/Rcause, reference",
             Confidence.A,
@@ -180,7 +191,7 @@ TABLE: Final = CapabilityTable(
             allowed="OFF, IUE3, EPS7, PLMN11, TANA12, CONG22, C<number>",
         ),
         Capability(
-            "ims server",
+            "ims usage",
             "use of the instrument's own or an external IMS server",
             "reference, Configuring IMS Services",
             Confidence.C,
@@ -189,7 +200,7 @@ TABLE: Final = CapabilityTable(
             allowed="INTernal, EXTernal",
         ),
         Capability(
-            "pcscf ipv4",
+            Operation.PCSCF_IPV4,
             "external P-CSCF handed to the handset, IPv4",
             "RsCmwDau Configure/Data/Control/Ims/Extern, reference",
             Confidence.A,
@@ -197,253 +208,205 @@ TABLE: Final = CapabilityTable(
             query=f"{_IMS}:EXTern:PCSCf:ADDRess:IPVFour?",
         ),
         Capability(
-            "pcscf ipv6",
+            Operation.PCSCF_IPV6,
             "external P-CSCF handed to the handset, IPv6",
             "reference, Configuring IMS Services",
             Confidence.C,
             command=f"{_IMS}:EXTern:PCSCf:ADDRess:IPVSix '{{value}}'",
             query=f"{_IMS}:EXTern:PCSCf:ADDRess:IPVSix?",
         ),
+        Capability(
+            Operation.SCENARIO,
+            "recall saved settings",
+            "reference, MMEMory",
+            Confidence.C,
+            command="MMEMory:RECall '{value}'",
+        ),
+        Capability(
+            Operation.PHYSICAL_ID,
+            "physical cell identity",
+            "RsCmwLteSig Configure/Cell/Pcc",
+            Confidence.A,
+            command=f"{_CELL}:PCC:PCID {{value}}",
+            query=f"{_CELL}:PCC:PCID?",
+            allowed="0 to 503",
+        ),
+        Capability(
+            Operation.BAND,
+            "operating band",
+            "RsCmwLteSig Configure/Pcc",
+            Confidence.A,
+            command="CONFigure:LTE:SIGN:PCC:BAND {value}",
+            query="CONFigure:LTE:SIGN:PCC:BAND?",
+            allowed="OB1, OB2, ...",
+        ),
+        Capability(
+            Operation.CHANNEL,
+            "downlink EARFCN",
+            "RsCmwLteSig Configure/RfSettings/Pcc/Channel, ACTS",
+            Confidence.A,
+            command="CONFigure:LTE:SIGN:RFSettings:PCC:CHANnel:DL {value}",
+            query="CONFigure:LTE:SIGN:RFSettings:PCC:CHANnel:DL?",
+            allowed="of the band",
+        ),
+        Capability(
+            Operation.BANDWIDTH,
+            "downlink bandwidth",
+            "RsCmwLteSig Configure/Cell/Bandwidth, ACTS",
+            Confidence.A,
+            command=f"{_CELL}:BANDwidth:PCC:DL {{value}}",
+            query=f"{_CELL}:BANDwidth:PCC:DL?",
+            allowed="B014, B030, B050, B100, B150, B200",
+            unit="100 kHz",
+        ),
+        Capability(
+            Operation.KEY,
+            "secret key K of the cell's security settings",
+            "RsCmwLteSig Configure/Cell/Security",
+            Confidence.A,
+            command=f"{_CELL}:SECurity:SKEY #H{{value}}",
+            allowed="32 hexadecimal digits",
+            secret=True,
+        ),
+        Capability(
+            Operation.OPC,
+            "OPc of the cell's security settings",
+            "RsCmwLteSig Configure/Cell/Security",
+            Confidence.A,
+            command=f"{_CELL}:SECurity:OPC #H{{value}}",
+            allowed="32 hexadecimal digits",
+            secret=True,
+        ),
+        Capability(
+            Operation.IMS_STATE,
+            "state of the handset at the instrument's IMS server",
+            "RsCmwDau Sense/Data/Control/Ims/Mobile",
+            Confidence.A,
+            query="SENSe:DATA:CONTrol:IMS2:MOBile1:STATus?",
+            replies={"UNR": False, "REG": True, "EMER": True, "EXP": False, "TERM": False},
+        ),
+        Capability(
+            Operation.SMS_TO_UE,
+            "text of the SMS that `sms send` sends",
+            "ACTS, RsCmwLteSig Configure/Sms/Outgoing",
+            Confidence.A,
+            command='CONFigure:LTE:SIGN:SMS:OUTGoing:INTernal "{value}"',
+            allowed="up to 800 characters",
+        ),
+        Capability(
+            "sms originator",
+            "number the SMS comes from",
+            "RsCmwLteSig Configure/Sms/Outgoing",
+            Confidence.A,
+            command='CONFigure:LTE:SIGN:SMS:OUTGoing:OADDress "{value}"',
+        ),
+        Capability(
+            "sms send",
+            "send the SMS",
+            "ACTS, RsCmwLteSig Call/Pswitched",
+            Confidence.A,
+            command=f"{_ACTION} SMS",
+        ),
+        Capability(
+            "sms result",
+            "how sending ended",
+            "RsCmwLteSig Sense/Sms/Outgoing/Info",
+            Confidence.A,
+            query="SENSe:LTE:SIGN:SMS:OUTGoing:INFO:LMSent?",
+            replies={"SUCC": True, "FAIL": False, "NAV": None},
+        ),
+        Capability(
+            Operation.SMS_FROM_UE,
+            "text of the last SMS from the handset",
+            "RsCmwLteSig Sense/Sms/Incoming/Info",
+            Confidence.A,
+            query="SENSe:LTE:SIGN:SMS:INComing:INFO:MTEXt?",
+        ),
     ],
 )
 
 
-class Connection(Protocol):
-    """What the driver needs of its VISA session."""
+class Cmw500(TableDriver):
+    """What differs from the table: binary cell identities, quoted replies, the length of the MNC, SMS."""
 
-    resource: str
-    identity: str
+    TABLE: ClassVar[CapabilityTable] = TABLE
 
-    def open(self) -> str: ...
-    def close(self) -> None: ...
-    def query(self, text: str, timeout: float | None = None) -> str: ...
-    def command(self, text: str, timeout: float | None = None) -> None: ...
-
-
-class Cmw500:
-    """The NetworkSimulator protocol over a VISA session. See that protocol for the meaning of each call."""
-
-    def __init__(
-        self,
-        session: Connection,
-        timeline: Timeline,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._session, self._timeline = session, timeline
-        self._clock, self._sleep = clock, sleep
-
-    def open(self) -> None:
-        self._session.open()
-
-    def close(self) -> None:
-        self._session.close()
-
-    def identify(self) -> str:
-        return self._session.query("*IDN?")
-
-    def reset(self) -> None:
-        self._do("reset")
-
-    # ---- cell
-
-    def cell_on(self, timeout: float) -> None:
-        self._switch("ON", CellState.ON, timeout)
-
-    def cell_off(self, timeout: float) -> None:
-        self._switch("OFF", CellState.OFF, timeout)
-
-    def _switch(self, value: str, wanted: CellState, timeout: float) -> None:
-        deadline = self._clock() + timeout
-        self._announce_change()
-        self._do("cell state", value)
-        last = self._poll(self._generator, frozenset({wanted}), deadline)
-        if last is not wanted:
-            raise InstrumentRefused(
-                "CMW500 cell",
-                self._session.resource,
-                f"{TABLE.query('cell state', '')} to say {value},ADJ within {timeout:g} s",
-                last.value,
-                "look at the instrument's front panel; raise the cell timeout in lab.yaml if it is only slow",
-            )
-        self._report_cell(on=wanted is CellState.ON)
-
-    def state(self) -> CellState:
-        generator = self._generator()
-        if generator is not CellState.ON:
-            return generator
-        state: CellState = self._value("packet state")
-        return state
-
-    def wait_state(self, *states: CellState, timeout: float) -> CellState:
-        last = self._poll(self.state, frozenset(states), self._clock() + timeout)
-        if last not in states:
-            wanted = " or ".join(state.value for state in states)
-            raise NotSeen(
-                f"network simulator at {self._session.resource}: expected {wanted} within {timeout:g} s, "
-                f"got {last.value}"
-            )
-        return last
-
-    def configure(
-        self,
-        mcc: str | None = None,
-        mnc: str | None = None,
-        tac: int | None = None,
-        eci: int | None = None,
-    ) -> None:
-        _check_identity(mcc, mnc, tac, eci)
-        self._announce_change()
-        if mcc is not None:
-            self._do("mcc", int(mcc))
-        if mnc is not None:
-            self._set_mnc(mnc)
-        if tac is not None:
-            self._do("tac", tac)
-        if eci is not None:
-            self._do("eci", f"#B{eci:028b}")
-        if self._generator() is CellState.ON:
-            self._report_cell(on=True)
+    def _set_mcc(self, mcc: str) -> None:
+        self._do(Operation.MCC, int(mcc))
 
     def _set_mnc(self, mnc: str) -> None:
         """In the order that no intermediate state contradicts: a two-digit value fits either length."""
         steps: list[tuple[str, object]] = [
-            ("mnc", int(mnc)),
+            (Operation.MNC, int(mnc)),
             ("mnc digits", "TWO" if len(mnc) == 2 else "THRee"),
         ]
         for operation, value in steps if len(mnc) == 2 else reversed(steps):
             self._do(operation, value)
 
+    def _eci_text(self, eci: int) -> str:
+        return f"#B{eci:028b}"
+
+    def _band_text(self, band: int) -> str:
+        return f"OB{band}"
+
+    def _bandwidth_text(self, megahertz: float) -> str:
+        return f"B{round(megahertz * 10):03d}"
+
     def cell_identity(self) -> CellIdentity:
         digits: int = self._value("mnc digits")
         return CellIdentity(
-            mcc=f"{self._number('mcc'):03d}",
-            mnc=f"{self._number('mnc'):0{digits}d}",
-            tac=self._number("tac"),
-            eci=self._number("eci"),
+            mcc=f"{self._number(Operation.MCC):03d}",
+            mnc=f"{self._number(Operation.MNC):0{digits}d}",
+            tac=self._number(Operation.TAC),
+            eci=self._number(Operation.ECI),
         )
 
-    def power(self, dbm: float) -> None:
-        self._do("power", f"{dbm:g}")
-
-    def set_pcscf(self, *addresses: str) -> None:
-        chosen = {"pcscf ipv4": "", "pcscf ipv6": ""}
-        for address in addresses:
-            try:
-                version = ipaddress.ip_address(address).version
-            except ValueError:
-                raise UsageError(f"P-CSCF {address!r}: an IPv4 or IPv6 literal was expected") from None
-            chosen[f"pcscf ipv{version}"] = address
-        self._do("ims server", "EXTernal")
-        for operation, address in chosen.items():
-            # What was never set is left alone: whether a box takes an empty address is not known.
-            if address or any(self._strings(operation)):
-                self._do(operation, address)
-
-    # ---- handset
+    def _use_external_ims(self) -> None:
+        self._do("ims usage", "EXTernal")
 
     def ue_imsi(self) -> str | None:
-        return next(iter(self._strings("ue imsi")), None)
+        return next(iter(self._strings(Operation.UE_IMSI)), None)
 
     def ue_imei(self) -> str | None:
-        return next(iter(self._strings("ue imei")), None)
+        return next(iter(self._strings(Operation.UE_IMEI)), None)
 
-    def ue_addresses(self) -> tuple[str, ...]:
-        return self._strings("ue ipv4") + self._strings("ue ipv6")
-
-    def rrc_connected(self) -> bool:
-        connected: bool = self._value("rrc state")
-        return connected
-
-    def connect(self) -> None:
-        self._do("connection", "CONNect")
-
-    def release(self) -> None:
-        self._do("connection", "DISConnect")
-
-    def detach(self) -> None:
-        self._do("connection", "DETach")
+    def _addresses(self, operation: Operation) -> tuple[str, ...]:
+        return tuple(value for value in self._strings(operation) if value)
 
     def reject_attach(self, cause: int | None) -> None:
         value = "OFF" if cause is None else _NAMED_CAUSES.get(cause, f"C{cause}")
-        self._do("attach reject", value)
+        self._do(Operation.ATTACH_REJECT, value)
 
-    # ---- table to wire
+    def send_sms(self, text: str, sender: str, timeout: float) -> None:
+        _quotable("text", text)
+        self._do(Operation.SMS_TO_UE, text)
+        self._do("sms originator", sender)
+        self._do("sms send")
+        self._wait_sent(timeout)
 
-    def _do(self, operation: str, value: object = "") -> None:
-        self._session.command(TABLE.command(operation, self._session.resource, value))
+    def _wait_sent(self, timeout: float) -> None:
+        deadline, sent = self._clock() + timeout, None
+        while (sent := self._value("sms result")) is None and self._clock() < deadline:
+            self._sleep(POLL_LONGEST)
+        if not sent:
+            raise NotSeen(
+                f"network simulator at {self._session.resource}: expected the SMS to be sent within "
+                f"{timeout:g} s, got {'a failure' if sent is False else 'no result'}"
+            )
 
-    def _ask(self, operation: str) -> str:
-        return self._session.query(TABLE.query(operation, self._session.resource)).strip()
-
-    def _value(self, operation: str) -> Any:
-        return TABLE.value(operation, self._session.resource, self._ask(operation))
-
-    def _generator(self) -> CellState:
-        state: CellState = self._value("cell state")
-        return state
-
-    def _number(self, operation: str) -> int:
-        reply = self._ask(operation)
-        try:
-            return int(reply[2:], 2) if reply[:2].upper() == "#B" else int(reply)
-        except ValueError:
-            raise self._unreadable(operation, "a whole number", reply) from None
+    def received_sms(self) -> str | None:
+        return next(iter(self._strings(Operation.SMS_FROM_UE)), None)
 
     def _strings(self, operation: str) -> tuple[str, ...]:
         """A comma list of quoted strings; the instrument says NAV or INV where it has no value."""
         reply = self._ask(operation)
-        values = [part.strip() for part in reply.split(",")]
+        values = [part.strip() for part in _IN_LIST.findall(reply)]
         for value in values:
             if value not in NO_VALUE and (len(value) < 2 or value[0] not in "'\"" or value[-1] != value[0]):
                 raise self._unreadable(operation, "quoted strings", reply)
         return tuple(value[1:-1] for value in values if value not in NO_VALUE and value[1:-1] not in NO_VALUE)
 
-    def _unreadable(self, operation: str, expected: str, reply: str) -> InstrumentRefused:
-        return InstrumentRefused(
-            f"CMW500 {operation}",
-            self._session.resource,
-            expected,
-            repr(reply),
-            "compare the reply with the instrument's manual and correct the driver's table",
-        )
 
-    def _poll(
-        self, read: Callable[[], CellState], wanted: frozenset[CellState], deadline: float
-    ) -> CellState:
-        """Ask until the state is wanted or time is up; the instrument offers no event to wait for."""
-        pause = POLL_FIRST
-        while (state := read()) not in wanted and (left := deadline - self._clock()) > 0:
-            self._sleep(min(pause, left))
-            pause = min(pause * 1.5, POLL_LONGEST)
-        return state
-
-    def _announce_change(self) -> None:
-        """From here until the next "cell" event it is not known what the cell sends."""
-        self._timeline.event(Layer.VISA, "cell-change", resource=self._session.resource)
-
-    def _report_cell(self, on: bool) -> None:
-        cell = self.cell_identity()
-        self._timeline.event(
-            Layer.VISA,
-            "cell",
-            "cell on" if on else "cell off",
-            on=on,
-            mcc=cell.mcc,
-            mnc=cell.mnc,
-            tac=cell.tac,
-            eci=cell.eci,
-        )
-
-
-def _check_identity(mcc: str | None, mnc: str | None, tac: int | None, eci: int | None) -> None:
-    """Raises UsageError for what no network could broadcast (TS 23.003 2.2, 19.4.2.3, 19.6)."""
-    if mcc is not None and not (len(mcc) == 3 and mcc.isdecimal()):
-        raise UsageError(f"MCC {mcc!r}: three digits were expected")
-    if mnc is not None and not (len(mnc) in (2, 3) and mnc.isdecimal()):
-        raise UsageError(f"MNC {mnc!r}: two or three digits were expected")
-    if tac is not None and not 0 <= tac <= 0xFFFF:
-        raise UsageError(f"TAC {tac}: 0 to 65535 was expected")
-    if eci is not None and not 0 <= eci <= ECI_HIGHEST:
-        raise UsageError(f"E-UTRAN cell identity {eci}: 0 to {ECI_HIGHEST} was expected")
+def _quotable(what: str, text: str) -> None:
+    if '"' in text or not text.isprintable():
+        raise UsageError(f"{what} of the SMS: printable characters without quotation marks were expected")

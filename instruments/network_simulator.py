@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from instruments.capability import Operation
+
 
 class CellState(StrEnum):
     """State of the cell and of the handset on it, from one end to the other.
@@ -36,6 +38,7 @@ class CellIdentity:
 class NetworkSimulator(Protocol):
     """A network simulator with one LTE cell.
 
+    What a driver can do is in `operations`; asking for more is refused by name before anything is sent.
     Every call has a deadline. InstrumentLost: the box is unreachable or silent. InstrumentRefused: it put an
     error into its queue, answered what its driver does not know, or the driver has no such operation.
     """
@@ -49,8 +52,15 @@ class NetworkSimulator(Protocol):
     def identify(self) -> str:
         """Maker, model, serial number, firmware."""
 
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What this driver has a documented command for."""
+
     def reset(self) -> None:
         """Cell off, settings as after *RST."""
+
+    def load_scenario(self, path: str, timeout: float) -> None:
+        """Load a scenario or settings file that lies on the instrument; may take minutes."""
 
     def cell_on(self, timeout: float) -> None:
         """Switch the cell on and return when its signal is available."""
@@ -76,8 +86,22 @@ class NetworkSimulator(Protocol):
     def cell_identity(self) -> CellIdentity:
         """What the cell broadcasts."""
 
+    def physical_cell(
+        self, identity: int | None = None, band: int | None = None, channel: int | None = None
+    ) -> None:
+        """Physical cell identity (0 to 503), operating band and downlink EARFCN."""
+
+    def bandwidth(self, megahertz: float) -> None:
+        """Downlink bandwidth: 1.4, 3, 5, 10, 15 or 20 MHz."""
+
     def power(self, dbm: float) -> None:
         """Reference signal power in dBm per 15 kHz."""
+
+    def out_of_service(self) -> None:
+        """Take the cell out of service for the handset, and leave it running."""
+
+    def recover(self) -> None:
+        """Put the cell back into service."""
 
     def set_pcscf(self, *addresses: str) -> None:
         """The P-CSCF addresses handed to the handset at its next attach: one of a family, none but these."""
@@ -105,3 +129,21 @@ class NetworkSimulator(Protocol):
 
     def reject_attach(self, cause: int | None) -> None:
         """Reject attach requests with this EMM cause (TS 24.301 9.9.3.9); None accepts them."""
+
+    def ims_server(self, on: bool) -> None:
+        """The instrument's own IMS server; ours stands in its place while it is off."""
+
+    def ims_registered(self) -> bool:
+        """The handset is registered at the instrument's own IMS server."""
+
+    def subscriber(self, key: str, opc: str) -> None:
+        """K and OPc of the SIM in the handset, 32 hexadecimal digits each. Neither reaches a log."""
+
+    def send_sms(self, text: str, sender: str, timeout: float) -> None:
+        """Send an SMS to the handset, as from this number, and wait until it was sent."""
+
+    def received_sms(self) -> str | None:
+        """Text of the last SMS from the handset, None when there is none."""
+
+    def save_log(self, path: str) -> None:
+        """Save the instrument's own log as a file on the instrument."""

@@ -40,7 +40,8 @@ class VisaSession:
     After a timeout the connection is closed and opened again, because a reply that comes late would otherwise
     be taken for the answer to the next question. A connection that was lost is opened again at its next use.
     Args: resource is a VISA resource name; error_query the text that takes one error from the queue; no_error
-    what its reply starts with when the queue is empty.
+    what its reply starts with when the queue is empty. error_suffix: what is added to each command where an
+    instrument has no queue and answers the command itself, with its error; error_query is not used then.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class VisaSession:
         error_query: str = "SYSTem:ERRor?",
         no_error: str = "0,",
         termination: str = "\n",
+        error_suffix: str = "",
     ) -> None:
         self.resource = resource
         self.identity = ""
@@ -60,7 +62,7 @@ class VisaSession:
         self._backend = backend
         self._timeout = timeout
         self._error_query, self._no_error = error_query, no_error
-        self._termination = termination
+        self._termination, self._error_suffix = termination, error_suffix
         self._lock = threading.RLock()
         self._link: MessageBasedResource | None = None
 
@@ -111,20 +113,34 @@ class VisaSession:
             self._note("query", text, reply)
             return reply
 
-    def command(self, text: str, timeout: float | None = None) -> None:
-        """Write, then read the error queue. Raises InstrumentRefused when it is not empty, InstrumentLost."""
+    def command(self, text: str, timeout: float | None = None, *, shown: str | None = None) -> None:
+        """Write, then read the error queue. Raises InstrumentRefused when it is not empty, InstrumentLost.
+
+        shown: what stands in place of the text wherever it is told, when it holds a secret.
+        """
+        told = text if shown is None else shown
         seconds = self._timeout if timeout is None else timeout
         with self._lock:
             self._ensure_open()
-            self._write(text, seconds)
-            self._note("write", text, "")
+            asked = told + self._error_suffix if self._error_suffix else self._error_query
             try:
-                errors = self._take_errors(seconds)
+                if self._error_suffix:
+                    errors = self._take_answer(text, told, seconds)
+                else:
+                    self._write(text, seconds, told)
+                    self._note("write", told, "")
+                    errors = self._take_errors(seconds)
             except _Silent:
                 self._drop()
-                raise self._lost(f"a reply to {self._error_query} within {seconds:g} s", "silence") from None
+                raise self._lost(f"a reply to {asked} within {seconds:g} s", "silence") from None
             if errors:
-                raise self._refused(text, errors)
+                raise self._refused(told, errors)
+
+    def _take_answer(self, text: str, told: str, seconds: float) -> list[str]:
+        """Write a command that is answered by its error, or by what stands for none."""
+        reply = self._exchange(text + self._error_suffix, seconds, told)
+        self._note("write", told, reply)
+        return [] if reply.strip() == self._no_error else [f"error {reply}"]
 
     def errors(self, timeout: float | None = None) -> list[str]:
         """Take everything out of the error queue."""
@@ -143,6 +159,8 @@ class VisaSession:
         self._note("timeout", text, "")
         self._drop()
         self.open()
+        if self._error_suffix:
+            raise self._lost(f"a reply to {text} within {seconds:g} s", "silence")
         try:
             errors = self._take_errors(seconds)
         except _Silent:
@@ -152,19 +170,19 @@ class VisaSession:
             raise self._refused(text, errors)
         raise self._lost(f"a reply to {text} within {seconds:g} s", "silence, and nothing in the error queue")
 
-    def _exchange(self, text: str, seconds: float) -> str:
+    def _exchange(self, text: str, seconds: float, told: str = "") -> str:
         deadline = time.monotonic() + seconds
-        self._write(text, seconds)
+        self._write(text, seconds, told or text)
         link = self._link
         assert link is not None
-        with self._errors_named(text, seconds):
+        with self._errors_named(told or text, seconds):
             data = self._read_socket(link, deadline) if self._is_socket(link) else self._read(link, deadline)
         return data.decode("latin-1").rstrip("\r" + self._termination)
 
-    def _write(self, text: str, seconds: float) -> None:
+    def _write(self, text: str, seconds: float, told: str) -> None:
         link = self._link
         assert link is not None
-        with self._errors_named(text, seconds):
+        with self._errors_named(told, seconds):
             self._refuse_leftovers(link)
             link.timeout = max(1, round(seconds * 1000))
             link.write(text)

@@ -29,6 +29,8 @@ class CellSettings:
     eci: int = 0x100
     physical_id: int = 0
     band: str = "OB1"
+    channel: int = 300
+    bandwidth: str = "B100"
     power_dbm: float = -85.0
     reject_cause: int | None = None
     external_ims: bool = False

@@ -43,6 +43,9 @@ _CAUSES: Final = {
 }
 
 
+_BANDWIDTHS: Final = ("B014", "B030", "B050", "B100", "B150", "B200")
+
+
 class Cmw500Dialect:
     """The commands of the simulated instrument, bound to one cell. One interpreter per connection."""
 
@@ -110,6 +113,16 @@ class Cmw500Dialect:
                 "CONFigure:LTE:SIGNaling<1>[:PCC]:BAND",
                 self._set("band", lambda text: a_choice(text, [f"OB{n}" for n in range(1, 72)])),
                 lambda: str(settings("band")),
+            ),
+            Command(
+                "CONFigure:LTE:SIGNaling<1>:RFSettings[:PCC]:CHANnel:DL",
+                self._whole("channel", 0, 262143),
+                lambda: str(settings("channel")),
+            ),
+            Command(
+                f"{_CELL}:BANDwidth[:PCC]:DL",
+                self._set("bandwidth", lambda text: a_choice(text, _BANDWIDTHS)),
+                lambda: str(settings("bandwidth")),
             ),
             Command(
                 "CONFigure:LTE:SIGNaling<1>:DL[:PCC]:RSEPre:LEVel",
