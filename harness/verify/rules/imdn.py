@@ -6,37 +6,31 @@ import re
 
 from harness.bodies.imdn import IMDN_XML_NAMESPACE, MEDIA_TYPE, STATUSES, Imdn
 from harness.bodies.multipart import split_multipart
-from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import is_anonymous, party_of, same_uri_text, stated_services, uri_of
+from harness.verify.comparison import is_anonymous, party_of, same_uri_text, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import IN_A_GAP, Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.rules.cpim import misspelled
-from harness.verify.rules.cpim_addresses import ANONYMOUS
 from harness.verify.rules.imdn_chain import (
     TOKEN,
     accepted_copy,
-    addressees_of,
     at_carrier,
     at_item,
     bare_uri,
     by_message,
-    comparable,
     disposition_of,
     final_of,
     identities,
     imdn_headers,
     mime_value,
-    opening_of,
     originals_of,
     reported_before,
     reports_of,
     request_uri,
     requests_in,
     says,
-    senders_of,
     signalling_of,
     was_accepted,
 )
@@ -57,6 +51,7 @@ _NEEDED: dict[tuple[str, str], frozenset[str]] = {
 def no_imdn_for_imdn(item: CpimItem, flow: Flow) -> Outcomes:
     if not item.is_notification:
         return
+    yield APPLIES
     if requests_in(item):
         yield at_item(item, "no Disposition-Notification in an IMDN", f"{requests_in(item)[0]}")
     for imdn in item.imdns:
@@ -75,6 +70,7 @@ def only_requested(item: CpimItem, flow: Flow) -> Outcomes:
         if not originals:
             yield Unverifiable(f"the message {imdn.message_id} it reports on was not captured")
             continue
+        yield APPLIES
         asked = frozenset().union(*(known.requested for known in originals))
         if not asked & needed:
             yield at_item(
@@ -91,6 +87,7 @@ def once_per_type(item: CpimItem, flow: Flow) -> Outcomes:
         key = imdn.message_id, imdn.notification or "", imdn.recipient_uri or ""
         if not key[1]:
             continue
+        yield APPLIES
         expected = f"one {key[1]} notification for {key[0]}"
         if key in told:
             yield at_item(item, expected, "two in one aggregate")
@@ -110,6 +107,7 @@ def once_per_type(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.once-per-type.network", on=Kind.CPIM)
 def once_per_type_network(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         for known in reported_before(item, imdn, flow):
             same_maker = _maker(known.item, known.imdn) == _maker(item, imdn)
             if same_maker and known.item.message_id != item.message_id and was_accepted(known.item):
@@ -123,6 +121,8 @@ def once_per_type_network(item: CpimItem, flow: Flow) -> Outcomes:
 
 @rule("imdn.no-processing-from-ue", on=Kind.CPIM)
 def no_processing(item: CpimItem, flow: Flow) -> Outcomes:
+    if item.imdns:
+        yield APPLIES
     if any(imdn.notification == "processing" for imdn in item.imdns):
         yield at_item(item, "no processing-notification from an endpoint", "processing-notification")
 
@@ -132,6 +132,7 @@ def order(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         if not says(imdn, "delivered"):
             continue
+        yield APPLIES
         for known in reports_of(item, imdn, flow, "displayed"):
             yield at_item(
                 item, "delivered before displayed", f"delivered after displayed in {known.item.label}"
@@ -146,11 +147,15 @@ def order_network(item: CpimItem, flow: Flow) -> Outcomes:
         if not says(imdn, "displayed") or imdn.message_id in delivered_here:
             continue
         asked = any("positive-delivery" in known.requested for known in originals_of(item, imdn, flow))
-        if asked and not any(reports_of(item, imdn, flow, "delivered")):
-            if flow.assembly.incomplete:
-                yield IN_A_GAP
-            else:
-                yield at_item(item, "delivered before displayed", "displayed alone so far")
+        if not asked:
+            continue
+        yield APPLIES
+        if any(reports_of(item, imdn, flow, "delivered")):
+            continue
+        if flow.assembly.incomplete:
+            yield IN_A_GAP
+        else:
+            yield at_item(item, "delivered before displayed", "displayed alone so far")
 
 
 @rule("imdn.after-2xx", on=Kind.CPIM)
@@ -158,6 +163,8 @@ def after_refusal(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         originals = [known for known in originals_of(item, imdn, flow) if by_message(known)]
         finals = [final_of(known) for known in originals]
+        if any(finals):
+            yield APPLIES
         if finals and all(final is not None and final.status >= 300 for final in finals):
             # The MUST NOT is on negative delivery; the others MAY follow a 2xx.
             negative = imdn.notification == "delivery" and imdn.status != "delivered"
@@ -175,6 +182,7 @@ def before_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
         for known in flow.assembly.notifications(asked.message_id) if asked.message_id else ():
             if not by_message(known.item) or known.item.sender is not entry.sender:
                 continue
+            yield APPLIES
             if asked.place < known.item.place < entry.place and not accepted_copy(asked, known.item, flow):
                 # On two ways the one may overtake the other; and that it MAY follow a 2xx forbids nothing.
                 one_way = entry.reliable and entry.connection == known.item.carrier.connection
@@ -189,7 +197,10 @@ def before_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("imdn.content-disposition", on=Kind.CPIM)
 def content_disposition(item: CpimItem, flow: Flow) -> Outcomes:
-    if item.is_notification and disposition_of(item) != "notification":
+    if not item.is_notification:
+        return
+    yield APPLIES
+    if disposition_of(item) != "notification":
         yield at_item(
             item, "Content-Disposition: notification", mime_value(item, "Content-Disposition") or "none"
         )
@@ -200,11 +211,13 @@ def content_type(item: CpimItem, flow: Flow) -> Outcomes:
     kind = item.cpim.content_type if item.cpim else None
     if item.cpim is None or kind is None:  # cpim.content-type.present has that
         return
+    meant = disposition_of(item) == "notification"
+    if item.is_notification or meant:
+        yield APPLIES
     if kind.essence == MEDIA_TYPE or kind.essence.startswith(_SECURED):
         return
     if kind.essence == "multipart/mixed" and item.is_notification:
         return
-    meant = disposition_of(item) == "notification"
     if meant or IMDN_XML_NAMESPACE.encode() in item.cpim.content:
         # Without the disposition it may be an IM about IMDNs.
         severity = None if meant else Severity.SHOULD
@@ -216,6 +229,7 @@ def content_type(item: CpimItem, flow: Flow) -> Outcomes:
 def own_message_id(item: CpimItem, flow: Flow) -> Outcomes:
     if item.cpim is None or not item.is_notification or misspelled(item.cpim, "Message-ID"):
         return
+    yield APPLIES
     value = item.message_id
     if value is None or not re.fullmatch(TOKEN, value):
         yield at_item(item, "imdn.Message-ID of the IMDN itself, a token", value or "none")
@@ -229,6 +243,7 @@ def addressing_sip(item: CpimItem, flow: Flow) -> Outcomes:
         originals = [known for known in originals_of(item, imdn, flow) if signalling_of(known) is not None]
         if not originals:
             continue
+        yield APPLIES
         original = originals[-1]
         route = imdn_headers(original, "IMDN-Record-Route")
         if route:
@@ -250,7 +265,9 @@ def addressing_cpim(item: CpimItem, flow: Flow) -> Outcomes:
         wanted = [address.uri for address in senders if address is not None]
         if not wanted:
             yield Unverifiable(f"the message {imdn.message_id} it reports on was not captured")
-        elif not any(_same_party(uri, own.uri) for uri in wanted):
+            continue
+        yield APPLIES
+        if not any(_same_party(uri, own.uri) for uri in wanted):
             yield at_item(item, f"CPIM To: the CPIM From of the message, {wanted[-1]}", own.uri)
 
 
@@ -258,6 +275,7 @@ def addressing_cpim(item: CpimItem, flow: Flow) -> Outcomes:
 def record_route(item: CpimItem, flow: Flow) -> Outcomes:
     if not item.is_notification:
         return
+    yield APPLIES
     if imdn_headers(item, "IMDN-Record-Route"):
         yield at_item(item, "no IMDN-Record-Route in an IMDN", "IMDN-Record-Route")
     routes = [bare_uri(value) for value in imdn_headers(item, "IMDN-Route")]
@@ -273,46 +291,11 @@ def record_route(item: CpimItem, flow: Flow) -> Outcomes:
             yield at_item(item, f"IMDN-Route: {', '.join(copies[-1])}", ", ".join(routes) or "none")
 
 
-@rule("imdn.from-is-recipient", on=Kind.CPIM)
-def from_is_recipient(item: CpimItem, flow: Flow) -> Outcomes:
-    """The recipient-uri of the document decides; without one the sender, when nothing in the chain hides it.
-
-    A network that writes anonymous into one IMDN of a message and a number into the other shows that its From
-    is not the recipient's identity, so it proves nothing (RFC 5438 7.1.2 matches by the XML alone).
-    """
-    for imdn in item.imdns:
-        originals = [known for known in originals_of(item, imdn, flow) if by_message(known)]
-        addressed = {party for known in originals for party in addressees_of(known)}
-        if not addressed:
-            continue
-        stated = imdn.original_recipient_uri or imdn.recipient_uri
-        makers = {party_of(uri)} if stated and (uri := uri_of(stated)) else senders_of(item)
-        if not stated and _hidden(item, imdn, flow):
-            yield Unverifiable("the IMDNs of this message do not show who made them")
-        elif makers and not makers & addressed and comparable(makers, addressed):
-            yield at_item(
-                item, f"an IMDN of {', '.join(sorted(addressed))}", f"one of {', '.join(sorted(makers))}"
-            )
-
-
-@rule("imdn.same-conversation", on=Kind.CPIM)
-def same_conversation(item: CpimItem, flow: Flow) -> Outcomes:
-    """The session in which deferred messages are fetched is none of the conversations they belong to."""
-    own = item.by_sip.sip.get("Conversation-ID") if item.by_sip and by_message(item) else None
-    for imdn in item.imdns if own else ():
-        openings = [carrier for known in originals_of(item, imdn, flow) if (carrier := opening_of(known))]
-        carriers = [each for each in openings if Service.DEFERRED.icsi not in stated_services(each.sip)]
-        ids = [value for carrier in carriers if (value := carrier.sip.get("Conversation-ID"))]
-        if ids and own not in ids:
-            yield Violation(
-                f"Conversation-ID: {ids[-1]}", own or "none", "Conversation-ID", item=item.carrier
-            )
-
-
 @rule("imdn.not-mixed-with-im", on=Kind.CPIM)
 def not_mixed(item: CpimItem, flow: Flow) -> Outcomes:
     if not item.is_notification:
         return
+    yield APPLIES
     beside = item.by_sip.bodies if item.by_sip else []
     others = [known for known in beside if not known.is_notification and known.cpim is not None]
     foreign = [kind for kind in _part_types(item) if kind != MEDIA_TYPE]
@@ -345,18 +328,6 @@ def _same_party(one: str, other: str) -> bool:
     left, right = uri_of(one), uri_of(other)
     numbers = left is not None and right is not None and party_of(left) == party_of(right)
     return numbers or same_uri_text(one, other)
-
-
-def _hidden(item: CpimItem, imdn: Imdn, flow: Flow) -> bool:
-    """Somewhere in the IMDNs on this message its sender is anonymous."""
-    chain = [known.item for known in flow.assembly.notifications(imdn.message_id)]
-    return any(_is_anonymous(known) for known in (*chain, item) if known.sender is item.sender)
-
-
-def _is_anonymous(item: CpimItem) -> bool:
-    address = item.cpim.from_ if item.cpim else None
-    hidden = item.by_sip is not None and is_anonymous(item.by_sip.from_)
-    return hidden or (address is not None and address.uri.lower() == ANONYMOUS)
 
 
 def _maker(item: CpimItem, imdn: Imdn) -> str:

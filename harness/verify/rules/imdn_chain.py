@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.bodies.imdn import STATUSES, Imdn
 from harness.evidence.timeline import Layer
 from harness.sip.uri import Uri
-from harness.verify.comparison import party_of, shown, uri_of
+from harness.verify.comparison import party_of, shown, stated_services, uri_of
 from harness.verify.due import taken_at
 from harness.verify.engine import Flow
 from harness.verify.finding import Party, Severity, Violation
@@ -127,6 +127,17 @@ def sip_addressees_of(item: CpimItem) -> set[str]:
     texts = [request_uri(item), (item.by_sip.sip.get("To") if item.by_sip else None) or ""]
     texts += [uri.decode("utf-8", "replace") for uri in re.findall(rb'\buri="([^"]+)"', item.carrier.raw)]
     return {party_of(uri) for text in texts if (uri := uri_of(text)) is not None and not is_hidden(uri)}
+
+
+def is_for_several(item: CpimItem) -> bool:
+    """A message to a list or in a group, or one of which the SIP message that tells is not known."""
+    opening = opening_of(item)
+    if opening is None or opening.request is None:
+        return True
+    ends = [opening, *(opening.dialog.creation.responses if opening.dialog else ())]
+    focus = any("isfocus" in contact.parameters for end in ends for contact in end.contacts)
+    group = any(urn.endswith(".group") for urn in stated_services(opening.sip))
+    return focus or group or (opening.content_type is not None and opening.content_type.type == "multipart")
 
 
 def comparable(some: set[str], others: set[str]) -> bool:

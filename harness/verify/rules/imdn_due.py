@@ -23,8 +23,9 @@ _COMPOSING = "application/im-iscomposing+xml"
 
 @rule("imdn.route.session", on=Kind.CPIM)
 def route(item: CpimItem, flow: Flow) -> Outcomes:
-    for asked in _asked_in_living_sessions(item, flow):
+    if any(_asked_in_sessions(item, flow)):
         yield APPLIES
+    for asked in _asked_in_living_sessions(item, flow):
         if not _may_be_lost(asked, item, flow):
             yield _beside(item, asked)
 
@@ -41,14 +42,20 @@ def route_after_all(item: CpimItem, flow: Flow) -> Outcomes:
             yield Unverifiable("its sender may have lost the session")
 
 
-def _asked_in_living_sessions(item: CpimItem, flow: Flow) -> Iterator[MsrpEntry]:
-    """The messages a MESSAGE reports on, of sessions that were to carry that."""
+def _asked_in_sessions(item: CpimItem, flow: Flow) -> Iterator[CpimItem]:
+    """The messages of sessions that a MESSAGE reports on."""
     if item.by_sip is None or item.by_sip.method != "MESSAGE":
         return
     for imdn in item.imdns:
         originals = [known for known in originals_of(item, imdn, flow) if known.by_sip is None]
-        asked = originals[-1].carrier if originals else None
-        if isinstance(asked, MsrpEntry) and way_now(originals[-1], flow.assembly, item) is Way.SESSION:
+        yield from originals[-1:]
+
+
+def _asked_in_living_sessions(item: CpimItem, flow: Flow) -> Iterator[MsrpEntry]:
+    """Those of sessions that were to carry the report."""
+    for known in _asked_in_sessions(item, flow):
+        asked = known.carrier
+        if isinstance(asked, MsrpEntry) and way_now(known, flow.assembly, item) is Way.SESSION:
             yield asked
 
 
@@ -141,12 +148,12 @@ def _unnamed(item: CpimItem, dues: list[Due], flow: Flow) -> str:
 
 @rule("imdn.aggregate", on=Kind.CPIM)
 def aggregate(item: CpimItem, flow: Flow) -> Outcomes:
+    """Another multipart than mixed is what imdn.content-type reports."""
     cpim = item.cpim
     kind = cpim.content_type if cpim else None
     if cpim is None or kind is None or not item.is_notification or kind.type != "multipart":
         return
-    if kind.essence != "multipart/mixed":
-        yield at_item(item, "multipart/mixed of notifications", kind.essence)
+    yield APPLIES
     try:
         faults = split_multipart(cpim.content, kind.parameters.get("boundary", "")).faults
     except BodySyntaxError as error:
@@ -159,5 +166,8 @@ def aggregate(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.request.not-on-iscomposing", on=Kind.CPIM)
 def not_on_composing(item: CpimItem, flow: Flow) -> Outcomes:
     kind = item.cpim.content_type if item.cpim else None
-    if kind is not None and kind.essence == _COMPOSING and requests_in(item):
+    if kind is None or kind.essence != _COMPOSING:
+        return
+    yield APPLIES
+    if requests_in(item):
         yield at_item(item, "no Disposition-Notification for a sign of typing", requests_in(item)[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from harness.cpm.profiles import Profile
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import same_uri_text
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Severity
+from harness.verify.finding import APPLIES, Outcomes, Severity
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.rules.cpim import misspelled
@@ -15,6 +16,7 @@ from harness.verify.rules.cpim_addresses import ANONYMOUS
 from harness.verify.rules.imdn_chain import (
     TOKEN,
     at_item,
+    is_for_several,
     mime_value,
     requests_in,
     was_accepted,
@@ -36,6 +38,7 @@ def request_message_id(item: CpimItem, flow: Flow) -> Outcomes:
     cpim = item.cpim
     if cpim is None or not cpim.asks_for_imdn or item.is_notification or misspelled(cpim, "Message-ID"):
         return
+    yield APPLIES
     value = item.message_id
     if value is None:
         yield at_item(item, "imdn.Message-ID in a message that asks for a notification", "none")
@@ -48,6 +51,7 @@ def message_id_entropy(item: CpimItem, flow: Flow) -> Outcomes:
     value = item.message_id
     if not value:
         return
+    yield APPLIES
     for alphabet, size, name in _NARROW:
         if alphabet.fullmatch(value):
             if size ** len(value) < 2**64:
@@ -71,6 +75,7 @@ def message_id_unique(item: CpimItem, flow: Flow) -> Outcomes:
     value = item.message_id
     if not value or item.cpim is None or not item.cpim.content:
         return
+    yield APPLIES
     if any(imdn.message_id == value for imdn in item.imdns):
         yield at_item(item, "an imdn.Message-ID of its own", f"{value}, the id of the message it reports on")
     for known in flow.assembly.originals(value):
@@ -92,6 +97,7 @@ def message_id_unique(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.request.values", on=Kind.CPIM)
 def request_values(item: CpimItem, flow: Flow) -> Outcomes:
     for value in requests_in(item):
+        yield APPLIES
         if not _REQUEST.fullmatch(value):
             yield at_item(item, "a comma list of tokens", value)
 
@@ -99,6 +105,8 @@ def request_values(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.request.values.unknown-token", on=Kind.CPIM)
 def unknown_token(item: CpimItem, flow: Flow) -> Outcomes:
     requests = requests_in(item)
+    if requests:
+        yield APPLIES
     if len(requests) > 1:
         yield at_item(item, "Disposition-Notification once", f"{len(requests)} times")
     for value in requests:
@@ -107,6 +115,19 @@ def unknown_token(item: CpimItem, flow: Flow) -> Outcomes:
             if re.fullmatch(TOKEN, token) and token not in KNOWN_REQUESTS:
                 near = f" (meant: {token.lower()})" if token.lower() in KNOWN_REQUESTS else ""
                 yield at_item(item, f"one of {', '.join(sorted(KNOWN_REQUESTS))}", token + near)
+
+
+@rule("imdn.request.rcs", on=Kind.CPIM, profiles=(Profile.RCS51, Profile.UP2))
+def asks_for_both(item: CpimItem, flow: Flow) -> Outcomes:
+    """A message that asks for nothing at all may be one its user wants no notification for."""
+    readable = all(_REQUEST.fullmatch(value) for value in requests_in(item))
+    if not item.requested or not readable or item.is_notification or is_for_several(item):
+        return
+    yield APPLIES
+    lacking = [each for each in ("positive-delivery", "display") if each not in item.requested]
+    if lacking:
+        asked = ", ".join(sorted(item.requested))
+        yield at_item(item, f"{', '.join(lacking)} in Disposition-Notification", asked)
 
 
 def _may_be_sent_again(known: CpimItem, flow: Flow) -> bool:

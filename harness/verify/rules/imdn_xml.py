@@ -12,7 +12,7 @@ from harness.bodies.timestamp import Timestamp, parse_timestamp
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.rules.imdn_chain import (
     addressees_of,
@@ -22,6 +22,8 @@ from harness.verify.rules.imdn_chain import (
     senders_of,
 )
 
+_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]*>")
+_ENCODING = re.compile(rb"\sencoding\s*=")
 # The order of the schema (RFC 5438 11.1.9).
 _PLACES = {
     "message-id": 0,
@@ -35,6 +37,8 @@ _PLACES = {
 
 @rule("imdn.xml.wellformed", on=Kind.CPIM)
 def wellformed(item: CpimItem, flow: Flow) -> Outcomes:
+    if item.is_notification:
+        yield APPLIES
     if item.imdn_error is not None:
         yield at_item(item, "well-formed XML", str(item.imdn_error))
     wanted = {ImdnFault.ENCODING: "XML in UTF-8", ImdnFault.VERSION: "XML 1.0"}
@@ -50,6 +54,7 @@ def wellformed(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.namespace", on=Kind.CPIM)
 def namespace(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         if (imdn.root.namespace, imdn.root.name) != (IMDN_XML_NAMESPACE, "imdn"):
             yield at_item(
                 item, f"imdn in {IMDN_XML_NAMESPACE}", f"{imdn.root.name} in {imdn.root.namespace or 'none'}"
@@ -60,6 +65,7 @@ def namespace(item: CpimItem, flow: Flow) -> Outcomes:
 def xml_message_id(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         value = imdn.message_id
+        yield APPLIES
         if not value:
             yield at_item(item, "message-id of the reported message", "none")
         elif item.sender is Party.UNKNOWN:
@@ -71,6 +77,7 @@ def xml_message_id(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.datetime-present", on=Kind.CPIM)
 def xml_datetime_present(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         if imdn.datetime is None:
             yield at_item(item, "datetime of the reported message", "none")
 
@@ -84,7 +91,9 @@ def xml_datetime_value(item: CpimItem, flow: Flow) -> Outcomes:
         stamps = [stamp for known in originals_of(item, imdn, flow) if (stamp := _sent_at(known)) is not None]
         if not stamps:
             yield Unverifiable(f"the DateTime of {imdn.message_id} was not captured")
-        elif not any(own.same_instant(stamp) for stamp in stamps):
+            continue
+        yield APPLIES
+        if not any(own.same_instant(stamp) for stamp in stamps):
             yield at_item(item, f"datetime: {stamps[-1].text}, when the message was sent", own.text)
 
 
@@ -92,14 +101,18 @@ def xml_datetime_value(item: CpimItem, flow: Flow) -> Outcomes:
 def xml_datetime_form(item: CpimItem, flow: Flow) -> Outcomes:
     """A form copied from the message is the fault of the message (cpim.datetime.rfc3339)."""
     for imdn in item.imdns:
+        if imdn.datetime is None:
+            continue
+        yield APPLIES
         sources = [known.cpim.get("DateTime") for known in originals_of(item, imdn, flow) if known.cpim]
-        if imdn.datetime is not None and imdn.datetime not in sources and _stamp(imdn.datetime) is None:
+        if imdn.datetime not in sources and _stamp(imdn.datetime) is None:
             yield at_item(item, "datetime: an RFC 3339 date-time", imdn.datetime or "nothing")
 
 
 @rule("imdn.xml.one-type", on=Kind.CPIM)
 def one_type(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         names = [element.name for element in imdn.notifications]
         if len(names) > 1:
             yield at_item(item, "one notification element", ", ".join(names))
@@ -110,6 +123,7 @@ def one_type(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.one-type.extension", on=Kind.CPIM)
 def one_type_extension(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         if not imdn.notifications and imdn.foreign:
             yield at_item(item, "a notification element of RFC 5438", f"only {_named(imdn.foreign[0])}")
 
@@ -117,6 +131,7 @@ def one_type_extension(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.status", on=Kind.CPIM)
 def xml_status(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn, element in _single_notifications(item):
+        yield APPLIES
         statuses = [child for child in element.children if _is(child, imdn, "status")]
         if len(statuses) != 1:
             yield at_item(item, f"one status in {element.name}", str(len(statuses)))
@@ -132,6 +147,7 @@ def xml_status(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.status.extension", on=Kind.CPIM)
 def xml_status_extension(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn, element in _single_notifications(item):
+        yield APPLIES
         for status in element.children:
             foreign = [child for child in status.children if _is_foreign(child, imdn)]
             if _is(status, imdn, "status") and foreign and len(foreign) == len(status.children):
@@ -141,6 +157,7 @@ def xml_status_extension(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.order", on=Kind.CPIM)
 def xml_order(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         names = [_PLACES[name] for name in imdn.order if name in _PLACES]
         if names != sorted(names):
             expected = "message-id, datetime, recipient-uri, original-recipient-uri, subject, notification"
@@ -150,16 +167,32 @@ def xml_order(item: CpimItem, flow: Flow) -> Outcomes:
 @rule("imdn.xml.foreign-ns", on=Kind.CPIM)
 def xml_foreign(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
+        yield APPLIES
         unqualified = [child.name for child in imdn.foreign if not child.namespace]
         for name in (*(child.name for child in imdn.unknown), *unqualified):
             yield at_item(item, "elements of RFC 5438, others in a namespace of their own", name)
+
+
+@rule("imdn.xml.encoding-decl", on=Kind.CPIM)
+def encoding_declared(item: CpimItem, flow: Flow) -> Outcomes:
+    """An encoding other than UTF-8 is what imdn.xml.wellformed reports; without one XML is in UTF-8."""
+    for imdn in item.imdns:
+        declaration = _DECLARATION.match(imdn.raw)
+        if declaration is None:
+            continue
+        yield APPLIES
+        if _ENCODING.search(declaration[0]) is None:
+            yield at_item(item, 'encoding="UTF-8" in the XML declaration', declaration[0].decode("latin-1"))
 
 
 @rule("imdn.xml.original-recipient", on=Kind.CPIM)
 def xml_original_recipient(item: CpimItem, flow: Flow) -> Outcomes:
     for imdn in item.imdns:
         copies = originals_of(item, imdn, flow)
-        if copies and imdn.original_recipient_uri is None and all(map(_original_to, copies)):
+        if not copies or not all(map(_original_to, copies)):
+            continue
+        yield APPLIES
+        if imdn.original_recipient_uri is None:
             expected = f"original-recipient-uri, from Original-To: {_original_to(copies[-1])}"
             yield at_item(item, expected, "none")
 

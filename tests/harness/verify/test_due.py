@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from harness.evidence.timeline import Layer
 from harness.verify.due import Way, due_notifications
 from harness.verify.engine import Verifier
 from harness.verify.finding import Party
-from harness.verify.proof.flows.msrp import answered, chat, content
+from harness.verify.proof.flows.msrp import chat, content
 from harness.verify.proof.flows.sip import pager_mo, pager_mt, register
+from harness.verify.proof.imdn_changes import aggregated, document, inserted, spoiled
 from harness.verify.proof.messages import (
     ANONYMOUS,
     FAR,
@@ -165,49 +164,9 @@ BY_MESSAGE = mo_message(
 )
 
 
-def in_session(index: int, *steps: Step):
-    def change(script: Script) -> Script:
-        script.steps[index:index] = steps
-        return script
-
-    return change
-
-
-BROKEN = {
-    "imdn.once-per-type": in_session(
-        18, *answered(content(True, "hA1kQ2mP9sL1", "Ue4kQ2mP9sLw", imdn("Not5aB2cD3eF4gH5iJ6k", MT_ID)))
-    ),
-    "imdn.only-requested": lambda script: script.everywhere(
-        "positive-delivery, display", "display", 14
-    ).everywhere("1-319/319", "1-300/300", 14),
-    "imdn.xml.message-id": lambda script: script.everywhere(f">{MT_ID}<", f">{MT_ID.lower()}<", 16),
-    "imdn.no-imdn-for-imdn": in_session(
-        14,
-        *answered(
-            content(
-                True, "hA1kQ2mP9sL1", "Ue4kQ2mP9sLw", imdn("Not5aB2cD3eF4gH5iJ6k", "Not2aB2cD3eF4gH5iJ6k")
-            )
-        ),
-    ),
-    "imdn.message-id.unique": lambda script: script.everywhere(
-        "Not4aB2cD3eF4gH5iJ6k", "Not3aB2cD3eF4gH5iJ6k", 18
-    ),
-}
-
-
-@pytest.mark.parametrize("rule", sorted(BROKEN))
-def test_a_notification_in_a_session_is_held_to_the_rules_of_all(rule):
-    rules = [each for each in rules_of(found(BROKEN[rule](chat()))) if each[0].startswith("imdn.")]
-    assert (rule, "handset") in rules and {party for _, party in rules} == {"handset"}
-    assert len(rules) == 1 or rule == "imdn.no-imdn-for-imdn"
-
-
-def test_while_the_session_lives_a_notification_by_message_is_told():
-    reply = answer(BY_MESSAGE, "200 OK", "netk1")
-    script = in_session(16, BY_MESSAGE, reply)(chat().drop(16, 17))
-    assert ("imdn.route.session", "handset") in rules_of(found(script))
+def test_after_the_session_a_notification_goes_by_message():
     after = chat().drop(16, 17, 18, 19)
-    after.steps += [BY_MESSAGE, reply]
+    after.steps += [BY_MESSAGE, answer(BY_MESSAGE, "200 OK", "netk1")]
     assert "imdn.route.session" not in dict(rules_of(found(after)))
 
 
@@ -250,86 +209,26 @@ def text_later() -> str:
 
 
 def test_a_session_that_ended_later_lived_when_the_message_came():
-    script = in_session(16, BY_MESSAGE, answer(BY_MESSAGE, "200 OK", "netk1"))(chat().drop(16, 17))
+    script = inserted(16, BY_MESSAGE, answer(BY_MESSAGE, "200 OK", "netk1"))(chat().drop(16, 17))
     script.saw(0.2, Layer.AT, "command", command="AT+CFUN=0")
     assert script.steps[-1].event.startswith("closed")
     told = [each.rule for each in found(script.wait(31)).findings if "route" in each.rule]
     assert told == ["imdn.route.session"]
 
 
-def test_a_delivery_notification_that_does_not_come_is_told_once_the_time_is_over():
-    for script, party in ((pager_mt(), "handset"), (pager_mo(), "network")):
-        silent = script.drop(2, 3, 4, 5)
-        assert ("imdn.timeout", party) in rules_of(found(silent.wait(31)))
+def test_a_delivery_notification_that_does_not_come_is_not_told_before_the_time_is_over():
     for script in (pager_mt(), pager_mo()):
         assert "imdn.timeout" not in dict(rules_of(found(script.drop(2, 3, 4, 5).wait(20))))
-    in_chat = chat().drop(*range(16, 23)).wait(31)
-    assert ("imdn.timeout", "handset") in rules_of(found(in_chat))
     assert rules_of(found(pager_mt().wait(31))) == []
 
 
-def aggregated(end: str, kind: str = "multipart/mixed") -> Script:
-    script = pager_mo().drop(4, 5)
-    head, _, body = script.steps[2].text.partition("\r\n\r\n")[2].partition("\r\n\r\n")
-    xml = body.partition("\r\n\r\n")[2]
-    other = xml.replace("delivery", "display").replace("delivered", "displayed")
-    parts = "".join(f"--b1\r\nContent-Type: message/imdn+xml\r\n\r\n{each}\r\n" for each in (xml, other))
-    length = len(parts + end)
-    mime = (
-        f"Content-Type: {kind};boundary=b1\r\nContent-Disposition: notification\r\nContent-Length: {length}"
-    )
-    return script.body(2, f"{head}\r\n\r\n{mime}\r\n\r\n{parts}{end}")
+def test_an_aggregate_is_read():
+    whole = aggregated(document("delivery", "delivered"), document("display", "displayed"))(pager_mo())
+    verifier = found(whole)
+    assert rules_of(verifier) == []
+    assert [len(each.told) for each in due_notifications(verifier.assembly)] == [1, 1]
 
 
-def test_an_aggregate_is_read_and_has_an_end():
-    whole = found(aggregated("--b1--"))
-    assert rules_of(whole) == []
-    assert [len(each.told) for each in due_notifications(whole.assembly)] == [1, 1]
-    assert rules_of(found(aggregated(""))) == [("imdn.aggregate", "network")]
-    assert ("imdn.aggregate", "network") in rules_of(found(aggregated("--b1--", "multipart/alternative")))
-
-
-def test_nobody_asks_for_notifications_on_typing():
-    typing = (
-        f"From: <{ANONYMOUS}>\r\nTo: <{ANONYMOUS}>\r\nDateTime: 2023-11-14T22:13:20Z\r\n"
-        "NS: imdn <urn:ietf:params:imdn>\r\n"
-        "imdn.Message-ID: Typ1aB2cD3eF4gH5iJ6k\r\nimdn.Disposition-Notification: display\r\n\r\n"
-        "Content-Type: application/im-iscomposing+xml\r\n\r\n<isComposing/>"
-    )
-    script = chat()
-    script.steps[20:20] = answered(content(True, "hA1kQ2mP9sL1", "Ue4kQ2mP9sLw", typing))
-    assert ("imdn.request.not-on-iscomposing", "handset") in rules_of(found(script))
-
-
-@pytest.mark.parametrize(
-    ("rule", "old", "new"),
-    [
-        (
-            "imdn.xml.order",
-            "<message-id>{id}</message-id><datetime>{at}</datetime>",
-            "<datetime>{at}</datetime><message-id>{id}</message-id>",
-        ),
-        ("imdn.xml.foreign-ns", "<delivery-not", "<device/><delivery-not"),
-        ("imdn.xml.foreign-ns", "<delivery-not", '<device xmlns=""/><delivery-not'),
-    ],
-)
-def test_the_shape_of_the_document(rule, old, new):
-    values = {"id": MT_ID, "at": "2023-11-14T22:13:20Z"}
-    script = pager_mt()
-    text = script.steps[2].text.replace(old.format(**values), new.format(**values))
-    xml = text.rpartition("\r\n\r\n")[2]
-    inner = text.partition("\r\n\r\n")[2]
-    script.body(2, inner[: inner.rindex("Content-Length: ")] + f"Content-Length: {len(xml)}\r\n\r\n{xml}")
-    assert rules_of(found(script)) == [(rule, "handset")]
-    legal = script.steps[2].text.replace("<device/>", '<x:device xmlns:x="urn:x"/>')
-    if "<device/>" in script.steps[2].text:
-        inner = legal.partition("\r\n\r\n")[2]
-        xml = legal.rpartition("\r\n\r\n")[2]
-        script.body(2, inner[: inner.rindex("Content-Length: ")] + f"Content-Length: {len(xml)}\r\n\r\n{xml}")
-        assert rules_of(found(script)) == []
-
-
-def test_the_original_recipient_of_a_message_comes_back():
-    line = "imdn.Message-ID"
-    script = pager_mt().sub(0, line, f"imdn.Original-To: <{UE}>\r\n{line}")
-    assert rules_of(found(script)) == [("imdn.xml.original-recipient", "handset")]
+def test_elements_of_other_namespaces_are_right():
+    own = spoiled(2, ("<delivery-not", '<x:device xmlns:x="urn:x"/><delivery-not'))(pager_mt())
+    assert rules_of(found(own)) == []

@@ -19,6 +19,7 @@ PROTOCOLS = frozenset(
     {
         "bot",
         "cpim",
+        "imdn",
         "deferred",
         "ft",
         "ims",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from harness.verify.proof.flows.capability import CAPABILITY_FLOWS
 from harness.verify.proof.flows.chatbot import CHATBOT_FLOWS
 from harness.verify.proof.flows.chunks import CHUNK_FLOWS
+from harness.verify.proof.flows.composing import TYPING_FLOWS
 from harness.verify.proof.flows.files import FILE_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.group_membership import MEMBERSHIP_FLOWS
@@ -24,6 +25,7 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **SIP_FLOWS,
     **SESSION_CHANGE_FLOWS,
     **WRITTEN_FLOWS,
+    **TYPING_FLOWS,
     **MEDIA_FLOWS,
     **FILE_FLOWS,
     **GROUP_FLOWS,

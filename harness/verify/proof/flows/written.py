@@ -6,8 +6,9 @@ import base64
 from collections.abc import Callable
 
 from harness.verify.proof.flows.msrp import answered, chat, send
-from harness.verify.proof.flows.sip import pager_mo
-from harness.verify.proof.messages import ANONYMOUS, FAR, UE
+from harness.verify.proof.flows.sip import pager_mo, pager_mt
+from harness.verify.proof.imdn_changes import DATETIME, MT_ID, aggregated, document, recorded, rewritten
+from harness.verify.proof.messages import ANONYMOUS, FAR, UE, answer, imdn_body, mo_message
 from harness.verify.proof.script import Script, Step, crlf
 
 TEXT = "hello, world"
@@ -35,6 +36,34 @@ def chat_in_chunks() -> Script:
     return script
 
 
+def pager_aggregated() -> Script:
+    """As pager_mo, but one MESSAGE brings both notifications: steps 2 and 3."""
+    return aggregated(document("delivery", "delivered"), document("display", "displayed"))(pager_mo())
+
+
+def pager_recorded() -> Script:
+    """As pager_mt, but its text came by a list server that stays on the way of the notifications."""
+    script = recorded("sip:a@example.org")(pager_mt())
+    script.sub(0, "imdn.Message-ID", f"imdn.Original-To: <{UE}>\r\nimdn.Message-ID")
+    uris = f"<recipient-uri>{UE}</recipient-uri><original-recipient-uri>{UE}</original-recipient-uri>"
+    for index in (2, 4):
+        rewritten(script, index, DATETIME, DATETIME + uris)
+    return script
+
+
+def chat_reported_later() -> Script:
+    """A chat that ends before the handset has reported; its notifications follow by MESSAGE."""
+    script = chat().drop(*range(16, 20))
+    for mark, own, kind, status in (
+        ("a", "Not5aB2cD3eF4gH5iJ6k", "delivery", "delivered"),
+        ("b", "Not6aB2cD3eF4gH5iJ6k", "display", "displayed"),
+    ):
+        body = imdn_body(UE, ANONYMOUS, own, MT_ID, kind, status)
+        sent = mo_message(mark, f"0b0f8f6e-1111-4aaa-8bbb-00000000001{mark}", body)
+        script.steps += [sent, answer(sent, "200 OK", f"net{mark}1")]
+    return script
+
+
 def in_chunks(*pieces: str) -> list[Step]:
     """One message of the handset in these pieces, each with its 200."""
     total, start, steps = sum(map(len, pieces)), 1, []
@@ -52,6 +81,9 @@ def in_chunks(*pieces: str) -> list[Step]:
 
 
 WRITTEN_FLOWS: dict[str, Callable[[], Script]] = {
+    "pager_aggregated": pager_aggregated,
+    "pager_recorded": pager_recorded,
+    "chat_reported_later": chat_reported_later,
     "pager_named": pager_named,
     "chat_in_chunks": chat_in_chunks,
 }

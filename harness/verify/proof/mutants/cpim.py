@@ -100,7 +100,7 @@ DATES = [
     text("cpim.datetime.rfc3339", DATE, "DateTime: 2023-11-14T22:13:20"),
     text("cpim.datetime.rfc3339", DATE, "DateTime: 2023-11-31T22:13:20Z"),
     text("cpim.datetime.rfc3339", DATE, "DateTime: 2023-11-14t22:13:20Z"),
-    text("cpim.datetime.plausible", DATE, "DateTime: 2023-11-14T22:03:20Z"),
+    text("cpim.datetime.plausible", DATE, "DateTime: 2023-11-13T22:03:20Z"),
     Mutant("cpim.datetime.plausible", NETWORK, "pager_mt", in_text((DATE, "DateTime: 2023-11-14T22:23:20Z"))),
     Mutant(
         "cpim.datetime.plausible",
