@@ -369,8 +369,12 @@ def icsis_of(technology: ImTechnology) -> frozenset[str]:
 
 def verify_settings(part: BenchPart, tolerances: Tolerances) -> VerifySettings:
     """What the verifier cannot read off the wire."""
+    config = peer_config(part)
     settings = VerifySettings(
         icsis=icsis_of(part.im_technology),
+        conference_factory=config.conference_factory,
+        deferred_messages=config.deferred_messages,
+        groups=frozenset(config.groups),
         from_start=True,  # the timeline of a bench begins before its handset is on the air
     )
     return tolerating(settings, tolerances)

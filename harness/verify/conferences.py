@@ -32,6 +32,7 @@ class _Told:
     time: float
     until: float
     members: frozenset[Member] | None
+    hidden: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -41,6 +42,7 @@ class _Watch:
     names: set[str] = field(default_factory=set)
     view: ConferenceView = field(default_factory=ConferenceView)
     told: list[_Told] = field(default_factory=list)
+    over: bool = False
 
     def members(self, start: float, end: float) -> frozenset[Member] | None:
         """Those that were in it all the time; None where the subscription does not show that."""
@@ -75,17 +77,28 @@ class Conferences:
         if watch is None:
             return
         members = _members(watch, entry)
-        watch.told.append(_Told(entry.time, entry.time + _lasting(entry), members))
+        info = watch.view.info
+        hidden = info is not None and any(_hears(user) and not _names_of(user) for user in info.users)
+        watch.told.append(_Told(entry.time, entry.time + _lasting(entry), members, hidden))
+        watch.over = watch.over or _has_no_resource(entry)
 
     def members(self, focus: str, start: float, end: float) -> frozenset[Member] | None:
         """Who was in the conference of this URI all the time; None where the timeline does not show it."""
-        names = set(_names([focus]))
-        found = [
-            members
-            for watch in self._watches.values()
-            if watch.names & names and (members := watch.members(start, end)) is not None
-        ]
+        found = [watch.members(start, end) for watch in self._of(focus)]
+        found = [members for members in found if members is not None]
         return found[-1] if found else None
+
+    def hides_somebody(self, focus: str, time: float) -> bool:
+        """Whether the focus told, up to then, of a member that goes without a name."""
+        return any(told.hidden for watch in self._of(focus) for told in watch.told if told.time <= time)
+
+    def is_over(self, focus: str) -> bool:
+        """Whether the focus told that the conference is no more: deleted, or no resource (RFC 4575)."""
+        return any(watch.over for watch in self._of(focus))
+
+    def _of(self, focus: str) -> list[_Watch]:
+        names = set(_names([focus]))
+        return [watch for watch in self._watches.values() if watch.names & names]
 
 
 def _members(watch: _Watch, entry: SipEntry) -> frozenset[Member] | None:
@@ -101,6 +114,7 @@ def _members(watch: _Watch, entry: SipEntry) -> frozenset[Member] | None:
     except BodySyntaxError:
         return None
     watch.names |= set(_names([document.entity]))
+    watch.over = watch.over or update is Update.OVER
     if update is Update.STALE:
         return before
     return frozenset(_hearing(watch.view.info)) if update is Update.TAKEN and watch.view.info else None
@@ -108,11 +122,15 @@ def _members(watch: _Watch, entry: SipEntry) -> frozenset[Member] | None:
 
 def _hearing(info: ConferenceInfo) -> Iterator[Member]:
     """Who gets what is said. One that hides its name is nobody that could be told from others."""
-    for user in info.users:
-        if any(endpoint.status in _HEARING for endpoint in user.endpoints):
-            names = tuple(dict.fromkeys(_names([user.entity, *_aliases(user)])))
-            if names:
-                yield names
+    yield from (names for user in info.users if _hears(user) and (names := _names_of(user)))
+
+
+def _hears(user: User) -> bool:
+    return any(endpoint.status in _HEARING for endpoint in user.endpoints)
+
+
+def _names_of(user: User) -> Member:
+    return tuple(dict.fromkeys(_names([user.entity, *_aliases(user)])))
 
 
 def _aliases(user: User) -> Iterator[str]:
@@ -129,10 +147,19 @@ def _names(texts: list[str]) -> Iterator[str]:
             yield party_of(uri)
 
 
+def _has_no_resource(entry: SipEntry) -> bool:
+    state = _state(entry)
+    return state is not None and state.state == "terminated" and state.reason == "noresource"
+
+
+def _state(entry: SipEntry) -> SubscriptionState | None:
+    text = entry.sip.get("Subscription-State")
+    return reading(lambda: SubscriptionState.parse(text)) if text else None
+
+
 def _lasting(entry: SipEntry) -> float:
     """Seconds for which the subscription stands after a NOTIFY, by what that says."""
-    text = entry.sip.get("Subscription-State")
-    state = reading(lambda: SubscriptionState.parse(text)) if text else None
+    state = _state(entry)
     if state is None or state.state == "terminated":
         return 0.0
     return float("inf") if state.expires is None else float(state.expires)

@@ -69,6 +69,12 @@ class VerifySettings:
     """Seconds round a change of registration in which modem and registrar may differ."""
     group_limit: int = 100
     """Recipients the configuration allows in the list of an ad-hoc group."""
+    conference_factory: str | None = None
+    """URI at which groups are founded, None when unknown."""
+    deferred_messages: str | None = None
+    """URI from which deferred messages are fetched, None when unknown."""
+    groups: frozenset[str] = frozenset()
+    """URIs of pre-defined groups."""
     not_exchanged: frozenset[str] = frozenset()
     """Feature tags of REGISTER that capability exchange leaves out, as harness.cpm.services writes them."""
 

@@ -10,7 +10,7 @@ from harness.bodies.sdp_attributes import Direction
 from harness.cpm.services import Service, service_of
 from harness.sip.message import Request, Response
 from harness.verify.comparison import accepted_icsis, contact_icsis, stated_services
-from harness.verify.items import SipEntry, Transaction
+from harness.verify.items import CpimItem, SipEntry, Transaction
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
 
 # (direction of the offer, whether a size is announced) -> service.
@@ -59,6 +59,15 @@ def focus_of(transaction: Transaction) -> str:
             if "isfocus" in contact.parameters:
                 return contact.uri.text
     return ""
+
+
+def group_of(item: CpimItem) -> str:
+    """The URI of the focus in whose chat a CPIM object came; empty for any other."""
+    carrier = item.carrier
+    if isinstance(carrier, SipEntry) or carrier.session is None or carrier.dialog is None:
+        return ""
+    chat = service_of_session(carrier.session.exchanges[0].offer) is Service.SESSION
+    return focus_of(carrier.dialog.creation) if chat else ""
 
 
 def named_service(invite: SipEntry) -> Service | None:

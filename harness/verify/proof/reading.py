@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from harness.verify.proof.flows import FLOWS
-from harness.verify.proof.messages import ANONYMOUS, FAR, answer, imdn_body, mt_message
+from harness.verify.proof.flows.group import FOCUS, GROUP_MT
+from harness.verify.proof.flows.msrp import content
+from harness.verify.proof.messages import ANONYMOUS, FAR, answer, imdn_body, mt_message, text_body
 from harness.verify.proof.mutant import Change
 from harness.verify.proof.script import Script, measured
 
@@ -133,6 +135,14 @@ def displayed_by_message(script: Script) -> Script:
     return script
 
 
+def stripped_of_its_request(script: Script) -> Script:
+    """A message of a member without what it asked for, which a server took out."""
+    text = text_body(FAR, FOCUS, GROUP_MT).replace(
+        "imdn.Disposition-Notification: positive-delivery, display\r\n", ""
+    )
+    return script.change(17, text=content(False, "eX2kU2mP9sLw", "Nw3kQ2mP9sLw", text).text)
+
+
 READINGS = (
     Reading("sip.header.compact-forms", "pager_mo", compact),
     Reading("sip.header.compact-forms", "chat", compact),
@@ -149,6 +159,12 @@ READINGS = (
         "chat",
         in_msrp("10.0.0.1:20000", "192.0.2.9:7000"),
         ("sdp.cema.session-match",),
+    ),
+    Reading(
+        "imdn.request.group-stripped",
+        "talk",
+        stripped_of_its_request,
+        lost=None,
     ),
     Reading("x.cpim-message-correlation", "chat", displayed_by_message),
     Reading("x.incomplete-capture", "pager_mo", begun_late, lost=None),

@@ -15,6 +15,7 @@ from harness.bodies.session_description import Attribute
 from harness.cpm.services import Service
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
+from harness.verify.comparison import shown
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Severity, Violation
 from harness.verify.negotiation_items import Description, MsrpEnd, Role
@@ -27,6 +28,7 @@ from harness.verify.session_services import initial_invite, is_file, live_ends, 
 SHORT_ID = 10
 """Characters of a file-transfer-id that hold less than 64 random bits."""
 _SHA1_OCTETS = 20
+_SELECTOR_LINE = re.compile(rb"^a=file-selector:[^\r\n]*(?P<rest>(?:\r?\n[ \t][^\r\n]*)*)", re.MULTILINE)
 _HASHES = re.compile(r'hash:([^:\s"]+):([0-9A-Fa-f:]+)')
 _QUOTED = re.compile(r'"[^"]*"')
 _ONCE = ("name:", "size:", "type:")
@@ -46,6 +48,20 @@ def files(description: Description) -> list[MsrpEnd]:
 def _names_files(description: Description) -> bool:
     invite = initial_invite(description.entry)
     return invite is not None and named_service(invite) is Service.FILE_TRANSFER
+
+
+@rule("ft.selector.no-folding", on=Kind.SDP)
+def selector_on_one_line(description: Description, flow: Flow) -> Outcomes:
+    """SDP has no lines that go on in the next; the figures of RFC 5547 are folded for print alone."""
+    selector = _SELECTOR_LINE.search(description.raw)
+    if selector is None:
+        return
+    yield APPLIES
+    if selector["rest"]:
+        octet = description.offset + selector.start("rest")
+        yield Violation(
+            "a=file-selector on one line", shown(selector["rest"].decode(errors="replace")), "body", octet
+        )
 
 
 def _pairs(description: Description) -> Iterator[tuple[MsrpEnd, MsrpEnd]]:

@@ -10,7 +10,7 @@ from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import is_anonymous, party_of, same_uri_text, uri_of
 from harness.verify.engine import Flow
-from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Severity, Unverifiable, Violation
+from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem, SipEntry
 from harness.verify.rules.cpim import misspelled
 from harness.verify.rules.imdn_chain import (
@@ -34,6 +34,7 @@ from harness.verify.rules.imdn_chain import (
     signalling_of,
     was_accepted,
 )
+from harness.verify.session_services import group_of
 
 _SECURED = ("multipart/signed", "multipart/encrypted", "application/pkcs7", "application/x-pkcs7")
 # RFC 5438 5, 7.1.1.3: (notification, status) -> one of these must have been asked for.
@@ -70,6 +71,8 @@ def only_requested(item: CpimItem, flow: Flow) -> Outcomes:
         if not originals:
             yield Unverifiable(f"the message {imdn.message_id} it reports on was not captured")
             continue
+        if not originals[-1].requested and group_of(originals[-1]) and item.sender is Party.HANDSET:
+            continue  # imdn.request.group-stripped tells
         yield APPLIES
         asked = frozenset().union(*(known.requested for known in originals))
         if not asked & needed:

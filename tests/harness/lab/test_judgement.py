@@ -68,6 +68,8 @@ def test_the_verifier_knows_what_lab_yaml_says(own_lab):
     settings = verify_settings(lab.benches["a"], tolerances)
     assert settings.icsis == {Service.PAGER.icsi}
     assert settings.from_start is True
+    assert settings.conference_factory == "sip:conference-factory@ims.mnc001.mcc001.3gppnetwork.org"
+    assert settings.deferred_messages == "sip:deferred-messages@ims.mnc001.mcc001.3gppnetwork.org"
     told = settings.clock_tolerance, settings.cell_tolerance, settings.registration_window
     assert told == (1.0, 2.0, 3.0)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.verify.proof.flows.msrp import answered, closed, content, opened, send
+from harness.evidence.timeline import Layer
+from harness.verify.proof.flows.msrp import answered, closed, content, opened, request, send
 from harness.verify.proof.messages import (
     ALLOW,
     FAR,
@@ -213,6 +214,59 @@ def talk() -> Script:
     return Script([*steps, bye, answer(bye, "200 OK", ""), closed()])
 
 
+def chatroom() -> Script:
+    """The talk in a chat room with nicknames and private messages: NICKNAME 11, its 200 12 (RFC 7701)."""
+    script = talk()
+    for place in (0, 2):
+        script.sub(place, "a=sendrecv", "a=sendrecv\r\na=chatroom:nickname private-messages")
+    script.steps[11:11] = answered(
+        request("NICKNAME", True, "nX9kS2mP9sLw", 'Use-Nickname: "Alice the great"')
+    )
+    return script
+
+
+def rejoined() -> Script:
+    """The handset makes a group, hangs up, and joins it again at its focus: INVITE 6."""
+    script = Script(adhoc().line(0, "Subject: Lunch").steps[:4])
+    bye = in_dialog("BYE", 2, "bye", "Supported: timer")
+    text = bye.text.replace("sip:+491700000002@10.0.0.1:5060", FOCUS, 1)
+    bye = replace(bye, text=text.replace("<sip:+491700000002@example.org;user=phone>", f"<{FACTORY}>"))
+    again = []
+    for step in script.steps:
+        text = step.text.replace("z9hG4bK", "z9hG4bKre").replace("Call-ID: inv", "Call-ID: re")
+        text = text.replace("ueinv81c2", "uere81c2").replace("faransw42", "farre42").replace(FACTORY, FOCUS)
+        again.append(replace(step, text=text))
+    script.steps += [bye, answer(bye, "200 OK", ""), *again]
+    script.sub(6, "Content-Type: multipart/mixed;boundary=b1", "Content-Type: application/sdp")
+    script.sub(6, "Require: recipient-list-invite\r\n", "")
+    return script.body(6, GROUP_UE_SDP.replace("k3Jx8Qw2Zr7Lt5Yv9Bn1", "h8Fd2Sa6Pq0Wm4Ec9Xz5"))
+
+
+def ended() -> Script:
+    """The focus closes the group of the talk: NOTIFY 21 with its end, BYE 23."""
+    script = talk().drop(21, 22)
+    over = notify(2, conference_over(2))
+    over = replace(over, text=over.text.replace("active;expires=600", "terminated;reason=noresource"))
+    bye = in_dialog("BYE", 1, "fbye", 'Reason: SIP;cause=410;text="Gone"', "Supported: timer", handset=False)
+    bye = replace(bye, text=bye.text.replace("<sip:+491700000002@example.org;user=phone>", f"<{FACTORY}>"))
+    script.steps[21:21] = [over, answer(over, "200 OK", ""), bye, answer(bye, "200 OK", "")]
+    return script
+
+
+def conference_over(version: int) -> str:
+    """What is told last of a conference (RFC 4575 4.4)."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\r\n'
+        f'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="{FOCUS}" state="deleted"'
+        f' version="{version}"/>'
+    )
+
+
+def left() -> Script:
+    """The talk, which the user leaves for good at the screen."""
+    return talk().saw(0.0, Layer.ADB, "tap", element="leave_group", serial="h1")
+
+
 def delivered(sender: str, recipient: str, own_id: str, message_id: str) -> str:
     """The delivery notification of a member."""
     return imdn_body(sender, recipient, own_id, message_id, "delivery", "delivered")
@@ -237,4 +291,12 @@ def invited() -> Script:
     return Script([invite, accepted, in_dialog("ACK", 1, "mtack", mo=False, handset=False)])
 
 
-GROUP_FLOWS = {"adhoc": adhoc, "invited": invited, "talk": talk}
+GROUP_FLOWS = {
+    "adhoc": adhoc,
+    "invited": invited,
+    "talk": talk,
+    "chatroom": chatroom,
+    "rejoined": rejoined,
+    "ended": ended,
+    "left": left,
+}

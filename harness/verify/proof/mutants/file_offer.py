@@ -141,4 +141,12 @@ MUTANTS = [
         "push_mo",
         offered_again(SELECTOR.replace("size:32349", "size:32350")),
     ),
+    Mutant(
+        "ft.selector.no-folding",
+        HANDSET,
+        "push_mo",
+        edit(0, " size:32349", "\r\n size:32349"),
+        beside=("ft.selector.rcs-set", "sdp.order"),
+        why="What goes on is no line of SDP, and the selectors in it are not read.",
+    ),
 ]
