@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from harness.cpm.services import Service
 from harness.sip.uri import Uri
@@ -61,6 +62,10 @@ _ACT_OF_SERVICE = {
     Service.SYSTEM: Act.TEXT,
 }
 _ONE_SIDED = frozenset({Act.REGISTRATION, Act.PUBLICATION})
+MOST_FLOWS = 20_000
+"""Flows told apart. Of more, those without findings that were silent longest are counted together."""
+MOST_KEYS = 200_000
+"""Ids by which flows are found again; of more, those that were not met for longest are forgotten."""
 
 
 @dataclass(eq=False)
@@ -69,7 +74,7 @@ class UserFlow:
 
     number: among flows of its act, in order; given by Flows.all. place: of its first message. detail: what it
     is about, such as the name of a file. messages, findings: how many it has. exercised: the rules that
-    applied in it, each a bit by its place in the catalogue.
+    applied in it, each a bit by its place in the catalogue. crowd: it stands for many.
     """
 
     act: Act
@@ -82,6 +87,9 @@ class UserFlow:
     messages: int = 0
     findings: int = 0
     exercised: int = 0
+    latest: int = 0
+    """Place of its latest message."""
+    crowd: bool = False
     joined: UserFlow | None = None
 
     @property
@@ -96,6 +104,8 @@ class UserFlow:
     def name(self) -> str:
         """ "text 1 +491700000001 to +491700000002", "file 1 photo.jpg, +491700000001 to ..."."""
         known = self.final
+        if known.crowd:
+            return f"{known.act}: others, not told apart"
         number = f" {known.number}" if known.number else ""
         about = ", ".join(filter(None, (known.detail, known.ends)))
         return f"{known.act}{number} {about}".rstrip()
@@ -111,6 +121,16 @@ class UserFlow:
 
     def take_in(self, other: UserFlow) -> None:
         """Be one with a flow that turns out to be part of this one."""
+        if not self.crowd:
+            self._describe_by(other)
+        self.place, self.time = min((self.place, self.time), (other.place, other.time))
+        self.latest = max(self.latest, other.latest)
+        self.messages += other.messages
+        self.findings += other.findings
+        self.exercised |= other.exercised
+        other.joined = self
+
+    def _describe_by(self, other: UserFlow) -> None:
         if _WEIGHT[other.act] < _WEIGHT[self.act]:
             self.act, self.detail = other.act, other.detail or self.detail
             if other.caller:
@@ -118,23 +138,25 @@ class UserFlow:
         if not self.caller:
             self.caller, self.callee = other.caller, other.callee
         self.detail = self.detail or other.detail
-        self.place, self.time = min((self.place, self.time), (other.place, other.time))
-        self.messages += other.messages
-        self.findings += other.findings
-        self.exercised |= other.exercised
-        other.joined = self
 
 
 _Key = tuple[str, object]
+_Held = TypeVar("_Held")
 
 
 class Flows:
-    """Ask `of` for each item in order, when it has been linked."""
+    """`add` each message in order, when it has been linked; ask `of` for what is in it.
 
-    def __init__(self) -> None:
+    Args: flows and keys are how many are held at most.
+    """
+
+    def __init__(self, flows: int = MOST_FLOWS, keys: int = MOST_KEYS) -> None:
         self._by_key: dict[_Key, UserFlow] = {}
         self._latest: dict[object, UserFlow] = {}
         self._flows: list[UserFlow] = []
+        self._crowds: dict[Act, UserFlow] = {}
+        self._most_flows, self._most_keys = flows, keys
+        self._gather_at = flows
 
     def add(self, entry: SipEntry | MsrpEntry) -> UserFlow:
         """Put a message into its flow, which is `entry.flow` from now on."""
@@ -143,7 +165,9 @@ class Flows:
         else:
             flow = self._of_sip(entry) if isinstance(entry, SipEntry) else self._of_msrp(entry)
         flow.messages += 1
-        entry.flow = self._latest[_line(entry)] = flow
+        flow.latest = entry.place
+        entry.flow = flow
+        _hold(self._latest, _line(entry), flow, self._most_keys)
         return flow
 
     def of(self, item: Item) -> UserFlow:
@@ -159,6 +183,8 @@ class Flows:
         self._flows.sort(key=lambda flow: flow.place)
         counted: dict[Act, int] = defaultdict(int)
         for flow in self._flows:
+            if flow.crowd:
+                continue
             counted[flow.act] += 1
             flow.number = counted[flow.act]
         return list(self._flows)
@@ -212,11 +238,34 @@ class Flows:
             if _WEIGHT[act] < _WEIGHT[flow.act]:
                 flow.act = act
         else:
-            flow = UserFlow(act, place, time)
+            flow = UserFlow(act, place, time, latest=place)
             self._flows.append(flow)
+            if len(self._flows) > self._gather_at:
+                self._gather()
         for key in keys:
-            self._by_key[key] = flow
+            _hold(self._by_key, key, flow, self._most_keys)
         return flow
+
+    def _gather(self) -> None:
+        """Count together, by act, half of the flows: those without findings that were silent longest."""
+        self._flows = [flow for flow in self._flows if flow.joined is None]
+        clean = [flow for flow in self._flows[:-1] if not flow.findings and not flow.crowd]
+        for flow in sorted(clean, key=lambda flow: flow.latest)[: self._most_flows // 2]:
+            crowd = self._crowds.get(flow.act)
+            if crowd is None:
+                crowd = self._crowds[flow.act] = UserFlow(flow.act, flow.place, flow.time, crowd=True)
+                self._flows.append(crowd)
+            crowd.take_in(flow)
+        self._flows = [flow for flow in self._flows if flow.joined is None]
+        self._gather_at = max(self._most_flows, len(self._flows) * 5 // 4)
+
+
+def _hold(known: dict[_Held, UserFlow], key: _Held, flow: UserFlow, most: int) -> None:
+    """Put it at the end, and let go of the first when there are too many."""
+    known.pop(key, None)
+    known[key] = flow
+    if len(known) > most:
+        del known[next(iter(known))]
 
 
 def _tells_nothing_new(entry: SipEntry) -> bool:

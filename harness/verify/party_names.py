@@ -25,6 +25,8 @@ MOST_NAMED = 2000
 """Parties named one by one; a load test has more, which share a name then."""
 _MOST_OF_EACH = 4
 """Identities and addresses that are remembered of a party to be shown."""
+_MOST_KEYS = 50_000
+"""Identities and addresses of which it is remembered whose they are."""
 _MOST_LINES = 1024
 """Connections whose ends are remembered: a transfer has a million chunks, all of one party."""
 _IMEI = re.compile(r"<?urn:gsma:imei:(\d{8}-\d{6}(?:-\d)?)", re.IGNORECASE)
@@ -107,7 +109,7 @@ class PartyNames:
         if entry.sender is Party.NETWORK:
             product = _product(entry)
             if product:
-                self._products[normal_host(entry.source.host)].add(product)
+                _put(self._products, normal_host(entry.source.host), product)
             self._learn_associated(entry)
             return
         if entry.sender is Party.HANDSET:
@@ -336,6 +338,8 @@ def _only(values: set[str] | None) -> str:
 
 
 def _put(known: dict[str, set[str]], key: str, value: str) -> None:
-    """Two of a kind tell that there is more than one; more need not be held."""
+    """Two of a kind tell that there is more than one; more need not be held. The oldest keys are let go."""
+    if key not in known and len(known) >= _MOST_KEYS:
+        del known[next(iter(known))]
     if len(known[key]) < 2 * _MOST_OF_EACH:
         known[key].add(value)

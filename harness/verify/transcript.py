@@ -6,6 +6,7 @@ share a row.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.evidence.label import Kind, label_of
@@ -55,7 +56,7 @@ class Row:
 class Transcript:
     """Takes each message in order. rows: by place; dropped: how many were let go.
 
-    Args: rows and octets are how much of it is held at most.
+    Args: rows and octets are how much of it is held; of rows with findings up to twice that.
     """
 
     def __init__(self, rows: int = MOST_ROWS, octets: int = MOST_OCTETS) -> None:
@@ -73,6 +74,9 @@ class Transcript:
         if known is not None:
             known.chunks += 1
             known.size += _size(entry)
+            return
+        if len(self.rows) > 2 * self._most_rows:
+            self.dropped += 1  # all that is held has findings, and there are too many
             return
         row = self._put(entry, sender, receiver)
         if message is not None:
@@ -92,7 +96,11 @@ class Transcript:
         entry = message_of(item)
         if entry is None:
             return
-        row = self.rows.get(entry.place) or self._put(entry, sender, receiver)
+        row = self.rows.get(entry.place)
+        if row is None:
+            if len(self.rows) > 2 * self._most_rows:
+                return
+            row = self._put(entry, sender, receiver)
         if row.octets is None:
             row.octets = octets_of(entry)
             self._octets += len(row.octets)
@@ -124,18 +132,23 @@ class Transcript:
 
     def _trim(self) -> None:
         clean = [row for row in self.rows.values() if not row.flow.final.findings]
-        for row in clean:
-            if self._octets <= self._most_octets // 2:
-                break
-            self._octets -= len(row.octets or b"")
-            row.octets = None
+        self._strip(clean, self._most_octets // 2)
+        self._strip(list(self.rows.values()), 2 * self._most_octets)
         spare = len(self.rows) - self._most_rows
-        for row in clean[: max(spare * 2, 0) if spare > 0 else 0]:
+        for row in clean[: max(spare * 2, 0)]:
             self._octets -= len(row.octets or b"")
             del self.rows[row.place]
             self.dropped += 1
         self._trim_at = max(self._most_rows, len(self.rows) * 5 // 4)
         self._stands_for = {first: row for first, row in self._stands_for.items() if row.place in self.rows}
+
+    def _strip(self, rows: Iterable[Row], down_to: int) -> None:
+        """Let go of octets, the oldest first, until there are no more than so many."""
+        for row in rows:
+            if self._octets <= down_to:
+                break
+            self._octets -= len(row.octets or b"")
+            row.octets = None
 
 
 def _size(entry: SipEntry | MsrpEntry) -> int:

@@ -6,7 +6,8 @@ import pytest
 
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.verify.engine import Verifier
-from harness.verify.flows import Act
+from harness.verify.flows import Act, Flows
+from harness.verify.items import SipEntry
 
 UE, NET = Address("10.0.0.5", 5060), Address("10.0.0.1", 5060)
 
@@ -122,3 +123,38 @@ def test_findings_and_rules_are_counted_in_their_flow(flow):
     assert found.flow is only and only.findings == len(verifier.findings)
     assert "pager.no-contact" in verifier.exercised_in(only)
     assert "msrp.uri.compare" not in verifier.exercised_in(only)
+
+
+def test_flows_beyond_a_number_are_counted_together_and_those_with_findings_stay():
+    flows = Flows(flows=100)
+    verifier = Verifier()
+    verifier.flows = flows
+    trace = Timeline(clock=lambda: 0.0)
+    for number in range(300):
+        octets = message(f"c{number}", "+49171555", "+49172555", cpim(f"m{number}"), "message/cpim")
+        trace.packet(Layer.SIP, Transport.UDP, UE, NET, octets, at=float(number))
+    marked = []
+    for number, item in enumerate(verifier.assembly.feed(trace)):
+        if isinstance(item, SipEntry):
+            flow = flows.add(item)
+            if number % 50 == 0:
+                flow.findings += 1
+                marked.append(flow)
+    found = flows.all()
+    assert len(found) <= 127 and sum(flow.messages for flow in found) == 300
+    assert all(flow.final is flow for flow in marked)
+    (crowd,) = (flow for flow in found if flow.crowd)
+    assert crowd.name == "text: others, not told apart" and crowd.messages > 150
+
+
+def test_ids_that_were_not_met_for_long_are_forgotten():
+    flows = Flows(keys=10)
+    verifier = Verifier()
+    trace = Timeline(clock=lambda: 0.0)
+    for number in range(50):
+        octets = message(f"c{number}", "+49171555", "+49172555", "Hi")
+        trace.packet(Layer.SIP, Transport.UDP, UE, NET, octets, at=float(number))
+    for item in verifier.assembly.feed(trace):
+        if isinstance(item, SipEntry):
+            flows.add(item)
+    assert len(flows._by_key) == 10 and len(flows.all()) == 50
