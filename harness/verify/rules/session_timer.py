@@ -51,10 +51,7 @@ def _used_before(entry: SipEntry) -> bool:
     said = [dialog.creation.request, *dialog.requests]
     answers = (request.transaction.accepted for request in said if request.transaction is not None)
     known = [*said, *(answer for answer in answers if answer is not None)]
-    return any(
-        each.place < entry.place and each.sender is entry.sender and each.method in REFRESHING and _uses(each)
-        for each in known
-    )
+    return any(each.sender is entry.sender and each.method in REFRESHING and _uses(each) for each in known)
 
 
 # -- what is asked for --------------------------------------------------------------------------------------
@@ -129,14 +126,11 @@ def _asked_of(entry: SipEntry, flow: Flow) -> int | None:
     told = []
     for transaction in flow.assembly.transactions_of(entry.call_id):
         request = transaction.request
-        if request.place >= entry.place or request.method not in REFRESHING:
+        if request.method not in REFRESHING or request.dialog is not entry.dialog:
             continue
-        in_dialog = request.dialog is entry.dialog and entry.dialog is not None
-        if request.sender is entry.sender and (
-            in_dialog or (entry.dialog is None and request.dialog is None)
-        ):
+        if request.sender is entry.sender:
             told += [_least(answer) for answer in transaction.responses if answer.status == 422]
-        elif request.sender is not entry.sender and in_dialog and _had_come(transaction, entry):
+        elif _had_come(transaction, entry):
             told.append(_least(request))
     return max((least for least in told if least is not None), default=None)
 
