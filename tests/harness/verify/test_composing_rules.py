@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.verify.engine import Verifier
@@ -99,3 +101,87 @@ def test_it_is_not_sent_for_texts(flow):
     script.sub(0, "Content-Type: message/cpim", f"Content-Type: {COMPOSING}")
     assert ("iscomp.not-pager", H) in judged_as(script)
     assert ("iscomp.xml", H) not in judged_as(script)
+
+
+# -- values, and what is not read -------------------------------------------------------------------------
+
+
+def findings(script):
+    """Those on isComposing, and on rules that broke."""
+    found = Verifier().judge(script.timeline())
+    return [each for each in found if each.rule.startswith(("iscomp.", "internal"))]
+
+
+@pytest.mark.parametrize("value", ["+90", "0090", " 90 ", "60", "9" * 5000])
+def test_a_refresh_is_any_positive_number(value):
+    """xs:positiveInteger: with a sign, leading zeros, of any length; and not shorter than a minute."""
+    assert findings(typing(ACTIVE.replace(">90<", f">{value}<"))) == []
+
+
+def test_digits_of_other_scripts_are_no_number():
+    found = findings(typing(ACTIVE.replace(">90<", ">\N{ARABIC-INDIC DIGIT FIVE}<")))
+    assert [each.rule for each in found] == ["iscomp.xml.schema"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "text", "x-a.b+c/*"])
+def test_a_content_type_may_have_parameters_or_no_subtype(kind):
+    rules = [each.rule for each in findings(typing(ACTIVE.replace("text/plain", kind)))]
+    assert rules == (["iscomp.contenttype"] if "*" in kind else [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        ("iscomp.xml.schema", "<refresh>90<", "<refresh><"),
+        ("iscomp.state", ">active<", "><"),
+        ("iscomp.contenttype", ">text/plain<", "><"),
+        ("iscomp.lastactive", "<state>", "<state>active</state><lastactive></lastactive><!--"),
+    ],
+)
+def test_an_empty_element_is_called_nothing(rule, old, new):
+    document = ACTIVE.replace(old, new)
+    if "<!--" in new:
+        document = document.replace("</state><contenttype>", "</state>--><contenttype>")
+    assert [(each.rule, each.actual) for each in findings(typing(document))] == [(rule, "nothing")]
+
+
+def test_of_several_unknown_elements_one_is_told():
+    more = ACTIVE.replace("</isComposing>", "<since>1</since><until>2</until></isComposing>")
+    assert [each.actual for each in findings(typing(more))] == ["<since>"]
+
+
+def test_what_is_too_large_or_was_given_up_is_not_read():
+    broken = ACTIVE.replace("</isComposing>", "")
+    large = broken.replace("<state>", f"<!--{'x' * 70_000}--><state>")
+    assert findings(typing(large)) == []
+    given_up = typing(broken)
+    place = next(n for n, step in enumerate(given_up.steps) if broken in step.text)
+    assert findings(given_up.change(place, text=given_up.steps[place].text.replace("$", "#"))) == []
+
+
+def test_what_is_encoded_is_not_read(flow):
+    script = flow("pager_mo").drop(2, 3, 4, 5).body(0, "no document")
+    script.sub(0, "Content-Type: message/cpim", f"Content-Type: {COMPOSING}\r\nContent-Encoding: gzip")
+    assert [each.rule for each in findings(script)] == ["iscomp.not-pager"]
+
+
+def test_a_type_that_is_not_accepted_is_told_once():
+    """The document in two chunks."""
+    script = typing(ACTIVE).sub(3, f" {COMPOSING}", "")
+    place = next(n for n, step in enumerate(script.steps) if ACTIVE in step.text)
+    whole, size = script.steps[place].text, len(ACTIVE)
+    first = whole.replace(f"1-{size}/", "1-9/").replace(ACTIVE, ACTIVE[:9]).replace("$", "+")
+    second = whole.replace(f"1-{size}/", f"10-{size}/").replace(ACTIVE, ACTIVE[9:]).replace("hX5k", "hX6k")
+    answers = [ok(script.change(place, text=text).steps[place]) for text in (first, second)]
+    script.steps[place : place + 2] = [
+        replace(script.steps[place], text=first),
+        answers[0],
+        replace(script.steps[place], text=second),
+        answers[1],
+    ]
+    assert [each.rule for each in findings(script)] == ["iscomp.media-type"]
+
+
+def test_without_the_session_description_nothing_is_said_of_the_form():
+    script = typing(ACTIVE, wrapped=True)
+    assert findings(script.drop(*range(5))) == []
