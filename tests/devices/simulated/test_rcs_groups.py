@@ -199,6 +199,48 @@ async def test_typing_goes_inside_cpim_and_asks_for_nothing(tools: Any) -> None:
         assert focus.conversation.composing == [CAROL]
 
 
+async def test_a_text_ends_the_typing_of_who_wrote_it(tools: Any) -> None:
+    """RFC 3994 3.3: the content message itself says that its sender types no more."""
+    composing = '<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>{}</state></isComposing>'
+    kind = "application/im-iscomposing+xml"
+
+    async def types(focus: Any, who: str, state: str = "active") -> None:
+        document = focus.cpim(
+            composing.format(state), f"mid-{who}-{state}", who, disposition=None, inner=kind
+        )
+        await focus.msrp.deliver(document)
+
+    async with grouping(tools) as (rig, focus):
+        await founded(rig, focus)
+        rig.app.open_list()
+        await types(focus, BOB_URI)
+        await types(focus, CAROL_URI)
+        await focus.msrp.deliver(focus.cpim("here I am", "mid-9", CAROL_URI, disposition=None))
+        assert focus.conversation.composing == [BOB]
+        await types(focus, BOB_URI, "idle")
+        assert focus.conversation.composing == []
+        await types(focus, CAROL_URI)  # who goes on is shown anew
+        assert focus.conversation.composing == [CAROL]
+        await focus.hang_up()
+        assert focus.conversation.composing == []
+
+
+async def test_typing_stops_with_the_draft_and_with_the_text(tools: Any) -> None:
+    async with grouping(tools) as (rig, focus):
+        await founded(rig, focus)
+        rig.app.open_conversation(focus.conversation.key)
+        rig.app.type_text("W")
+        assert "<state>active</state>" in (await focus.msrp.receive()).body
+        rig.app.erase()
+        assert "<state>idle</state>" in (await focus.msrp.receive()).body
+        rig.app.type_text("Who comes?")
+        assert "<state>active</state>" in (await focus.msrp.receive()).body
+        rig.app.press_send()
+        assert "Who comes?" in (await focus.msrp.receive()).body
+        await tools.advance(200)
+        await focus.msrp.nothing()  # neither idle nor active again: the text said enough
+
+
 async def test_one_is_added_by_refer_and_several_by_a_list(tools: Any) -> None:
     async with grouping(tools) as (rig, focus):
         await founded(rig, focus)

@@ -75,6 +75,31 @@ def test_members_join_by_themselves(bench: Any, member: Member, ue: str) -> None
         told |= users(member.notified())
 
 
+def test_who_is_called_in_is_pending_until_there(bench: Any, member: Member) -> None:
+    """RFC 4575 5.5.3: told once, and anew to who had left; of who is there nothing is told."""
+    foci = bench.peer.groups.foci
+    foci.members_join = False
+    member.found(BOB)
+    member.subscribe()
+    member.go_in()
+    (focus,) = bench.peer.groups.foci
+    bench.call(foci.invite(focus, CAROL))
+    assert users(member.notified()) == {CAROL: "pending"}
+    bench.call(foci.invite(focus, CAROL))
+    bench.call(foci.join(focus, CAROL))
+    assert users(member.notified()) == {CAROL: "connected"}
+    foci.members_join = True
+    bench.call(foci.invite(focus, CAROL))
+    bench.call(foci.leave(focus, CAROL))
+    assert users(member.notified()) == {CAROL: "disconnected"}
+    foci.members_join = False
+    bench.call(foci.invite(focus, CAROL))
+    assert users(member.notified()) == {CAROL: "pending"}
+    foci.members_join = True
+    bench.call(foci.invite(focus, BOB))
+    assert users(member.notified()) == {BOB: "connected"}  # pending he was
+
+
 def test_the_creator_in_its_own_list_is_not_called(bench: Any, member: Member, ue: str) -> None:
     assert member.found(ue, BOB, BOB.replace(";user=phone", ""), CAROL).status == 200
     session = bench.call(bench.peer.groups.wait_session(timeout=5))
