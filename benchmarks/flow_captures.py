@@ -24,7 +24,7 @@ from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.flows.media import FAR_ANSWER as FAR_SIDE
 from harness.verify.proof.flows.media import TRANSFER_ID, UE_OFFER, body
 from harness.verify.proof.flows.msrp import answered, closed, opened, send
-from harness.verify.proof.messages import CONVERSATION, FAR, UE, answer, in_dialog, text_body
+from harness.verify.proof.messages import CONVERSATION, FAR, ICSI, UE, answer, in_dialog, text_body
 from harness.verify.proof.script import START, Script, Step
 
 HANDSETS = 100
@@ -130,6 +130,16 @@ def group() -> Script:
     return script.everywhere(CONVERSATION, _OF_A_GROUP)
 
 
+def registered() -> Script:
+    """A handset registers, for files too."""
+    return _sends_files(FLOWS["register"](), 0, 2)
+
+
+def _sends_files(script: Script, *indexes: int) -> Script:
+    """Those messages announce file transfer beside texts and chats."""
+    return script.everywhere(f'{ICSI}session"', f'{ICSI}session,{ICSI}filetransfer"', *indexes)
+
+
 ROUND: tuple[Callable[[], Script], ...] = (
     FLOWS["pager_mo"],
     FLOWS["pager_mt"],
@@ -138,7 +148,7 @@ ROUND: tuple[Callable[[], Script], ...] = (
     group,
     FLOWS["session_mt"],
     FLOWS["cancelled_mo"],
-    FLOWS["options_mt"],
+    lambda: _sends_files(FLOWS["options_mt"](), 1),
     FLOWS["reliable_mo"],
 )
 
@@ -149,7 +159,7 @@ ROUND: tuple[Callable[[], Script], ...] = (
 def _handset(number: int, messages: int) -> Iterator[Sent]:
     """Registration, then round after round of all services, until it was so many messages."""
     time, sent = START + 0.017 * number, 0
-    for copy, make in enumerate(chain((FLOWS["register"],), cycle(ROUND))):
+    for copy, make in enumerate(chain((registered,), cycle(ROUND))):
         if sent >= messages:
             return
         for step in fresh(make(), f"{number}.{copy}").steps:

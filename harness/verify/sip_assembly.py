@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from harness.sip.message import Request
 from harness.sip.uri import Uri
-from harness.verify.comparison import party_of
+from harness.verify.comparison import party_of, uri_of
 from harness.verify.declared import Declared
+from harness.verify.finding import Party
 from harness.verify.items import Dialog, RegistrationState, SipEntry, Transaction
 from harness.verify.parties import normal_host
 
@@ -40,6 +41,8 @@ class SipAssembly:
         self._by_method: dict[str, list[Transaction]] = defaultdict(list)
         self._group_invites: dict[str, list[Transaction]] = defaultdict(list)
         self._registrations_of: dict[str, list[RegistrationState]] = defaultdict(list)
+        self._registered_from: dict[str, dict[str, RegistrationState]] = defaultdict(dict)
+        """By host and party, the newest last."""
         self._registrations_on: dict[tuple[str, str], list[RegistrationState]] = defaultdict(list)
         self.declared = Declared()
         self._by_id: dict[tuple[str, str], list[SipEntry]] = defaultdict(list)
@@ -86,6 +89,27 @@ class SipAssembly:
         """The registration that stood at that time (of that address of record), the newest first."""
         states = self.registrations if aor is None else self._registrations_of.get(aor, ())
         return next((state for state in reversed(states) if state.holds_at(time)), None)
+
+    def registrations_of(self, aor: str) -> Sequence[RegistrationState]:
+        """Registrations of that address of record, in order."""
+        return self._registrations_of.get(aor, ())
+
+    def newest_registration(self, entry: SipEntry) -> RegistrationState | None:
+        """The newest registration of the handset that sent or gets the message, whether it stands or not.
+
+        Behind one address there may be several handsets; then who the message is from or for decides.
+        """
+        of_handset = entry.sender is Party.HANDSET
+        known = self._registered_from.get((entry.source if of_handset else entry.destination).host, {})
+        if len({state.aor for state in known.values()}) == 1:
+            return next(reversed(known.values()))
+        name = entry.from_ if of_handset == (entry.request is not None) else entry.to
+        return known.get(party_of(name.uri)) if name is not None else None
+
+    def registration_of(self, entry: SipEntry) -> RegistrationState | None:
+        """The same, where it stands at the time of the message."""
+        state = self.newest_registration(entry)
+        return state if state is not None and state.holds_at(entry.time) else None
 
     def registration_between(self, source: str, destination: str) -> RegistrationState | None:
         """The newest registration made from one host at another, whether it stands or not."""
@@ -321,8 +345,13 @@ class SipAssembly:
         )
         self.registrations.append(state)
         self._registrations_on[request.source.host, request.destination.host].append(state)
-        for name in {state.aor, *state.associated}:
+        own = self._registered_from[request.source.host]
+        for name in dict.fromkeys((state.aor, *state.associated)):
             self._registrations_of[name].append(state)
+            uri = uri_of(name)
+            if uri is not None:
+                own.pop(party_of(uri), None)
+                own[party_of(uri)] = state
 
 
 def _shares_a_branch(transaction: Transaction, response: SipEntry) -> bool:

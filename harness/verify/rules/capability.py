@@ -83,7 +83,7 @@ def shows_what_it_can_do(entry: SipEntry, flow: Flow) -> Outcomes:
 
 
 def _registered(entry: SipEntry, flow: Flow) -> frozenset[str] | None:
-    state = flow.assembly.registration_at(entry.time)
+    state = flow.assembly.registration_of(entry)
     return None if state is None else frozenset().union(*(_tags(each.parameters) for each in state.asked))
 
 
@@ -186,7 +186,7 @@ def media_without_an_offer(description: Description, flow: Flow) -> Outcomes:
 @rule("options.consistency", on=Kind.REQUEST, methods=INITIAL)
 def uses_what_it_announced(entry: SipEntry, flow: Flow) -> Outcomes:
     """What it shows in OPTIONS is compared by options.contact-tags."""
-    state = flow.assembly.registration_at(entry.time)
+    state = flow.assembly.registration_of(entry)
     registered = contact_icsis(state.transaction.request.sip) & CPM_ICSIS if state else frozenset()
     stated = CPM_ICSIS & {value.strip().lower() for value in entry.sip.values("P-Preferred-Service")}
     if not is_initial(entry) or not registered or not stated:

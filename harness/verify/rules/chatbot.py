@@ -17,6 +17,7 @@ from harness.verify.rules.ims_service import is_initial, is_notification
 
 _BOT, _BOT_ALONE = f"{IARI_PREFIX}rcs.chatbot", f"{IARI_PREFIX}rcs.chatbot.sa"
 _VERSION, _ROLE = "+g.gsma.rcs.botversion", "+g.gsma.rcs.isbot"
+_VERSION_OCTETS = _VERSION.encode()
 _PLATFORM = "botplatform."
 """How the domains of chatbots begin."""
 _LARGE = {Service.LARGE.icsi, Service.LARGE_GROUP.icsi}
@@ -87,6 +88,8 @@ def _undemanded(iari: str, entry: SipEntry) -> Outcomes:
 
 @rule("bot.botversion-syntax", on=Kind.SIP)
 def version_is_numeric(entry: SipEntry, flow: Flow) -> Outcomes:
+    if _VERSION_OCTETS not in entry.raw.lower():
+        return
     for header, values in (("Contact", _contacts(entry)), ("Accept-Contact", _accepted(entry))):
         for parameters in values:
             if _VERSION not in parameters:

@@ -6,7 +6,7 @@ RFC 7315 5.4, RFC 7976, TS 24.229 7.2A.4.
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import lru_cache
 
 from harness.evidence.timeline import Layer
 from harness.sip.grammar import is_token
@@ -81,11 +81,17 @@ def pani_unprotected(entry: SipEntry, flow: Flow) -> Outcomes:
 def pani_syntax(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values(_PANI):
         yield APPLIES
-        info = reading(partial(AccessNetworkInfo.parse, value))
+        info = _read(value)
         pairs = info.parameters.pairs if info is not None else ()
         wrong = [name for name, written in pairs if not _is_info(name, written)]
         if info is None or wrong:
             yield Violation("access type;name=value", shown(wrong[0] if wrong else value), _PANI)
+
+
+@lru_cache(maxsize=1024)
+def _read(value: str) -> AccessNetworkInfo | None:
+    """The value, None when it is malformed. A handset sends the same one again and again."""
+    return reading(lambda: AccessNetworkInfo.parse(value))
 
 
 def _is_info(name: str, written: str | None) -> bool:
@@ -102,7 +108,7 @@ def _is_info(name: str, written: str | None) -> bool:
 @rule("ims.pani.ecgi-length", on=Kind.SIP)
 def pani_cell_length(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values(_PANI):
-        info = reading(partial(AccessNetworkInfo.parse, value))
+        info = _read(value)
         cell = info.parameters.get("utran-cell-id-3gpp") if info is not None else None
         if info is None or cell is None:
             continue
@@ -118,7 +124,7 @@ def pani_cell_length(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("ims.pani.access-type", on=Kind.SIP)
 def pani_access(entry: SipEntry, flow: Flow) -> Outcomes:
     for value in entry.sip.values(_PANI):
-        info = reading(partial(AccessNetworkInfo.parse, value))
+        info = _read(value)
         where = next((each for each in _WHERE if info and info.access.upper().startswith(each)), None)
         if info is None or where is None or "network-provided" in info.parameters:
             continue
@@ -132,7 +138,7 @@ def pani_access(entry: SipEntry, flow: Flow) -> Outcomes:
 
 def _radio_at(time: float, flow: Flow) -> str | None:
     """The access technology the modem told last, within the time it surely holds; None when it told none."""
-    for event in reversed(flow.assembly.events(Layer.AT, "command")):
+    for event in reversed(flow.assembly.events_of(Layer.AT)):
         if time - event.time > RADIO_HOLDS:
             return None
         told = _technology(event) if event.time <= time else None

@@ -92,12 +92,8 @@ def imsi_derived(entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("ims.request-uri.contact-mt", on=Kind.REQUEST, methods=(*INITIAL, "OPTIONS"))
 def request_uri_contact(entry: SipEntry, flow: Flow) -> Outcomes:
-    bound = [
-        contact.uri
-        for known in flow.assembly.registrations
-        if known.holds_at(entry.time)
-        for contact in known.asked
-    ]
+    state = flow.assembly.registration_of(entry)
+    bound = [contact.uri for contact in state.asked] if state is not None else []
     target = uri_of(entry.request.uri) if entry.request is not None else None
     if entry.to_tag or not bound or target is None or "gr" in target.parameters:
         return
@@ -115,16 +111,19 @@ def _bare(uri: Uri) -> Uri:
 
 @rule("ims.route.service-route", on=Kind.REQUEST)
 def route_of_registration(entry: SipEntry, flow: Flow) -> Outcomes:
-    state = flow.assembly.registration_at(entry.time)
+    state = flow.assembly.registration_of(entry)
     if state is None or not state.service_route or entry.to_tag or entry.method in _NOT_ROUTED_SO:
+        return
+    yield APPLIES
+    values = entry.sip.values("Route")
+    if values[-len(state.service_route) :] == state.service_route:
         return
     told = [reading(lambda text=text: NameAddr.parse(text)) for text in state.service_route]  # type: ignore[misc]
     service = [route for route in told if route is not None]
     routes = reading(lambda: entry.sip.routes) or []
     used = [route for route in routes if any(same_uri(route.uri, each.uri) for each in service)]
-    yield APPLIES
     expected = f"the P-CSCF and {', '.join(state.service_route)}"
-    actual = shown(", ".join(entry.sip.values("Route")) or "none", 160)
+    actual = shown(", ".join(values) or "none", 160)
     if not used:
         # A UA may leave it to its proxy (RFC 3608 6.1); a handset of IMS does not.
         yield Violation(expected, actual, "Route", severity=Severity.SHOULD)

@@ -50,7 +50,7 @@ def ppi_from(entry: SipEntry, flow: Flow) -> Outcomes:
     yield APPLIES
     own = party_of(entry.from_.uri)
     if own not in {party_of(item.uri) for item in preferred}:
-        state = flow.assembly.registration_at(entry.time)
+        state = flow.assembly.registration_of(entry)
         known = f"; registered: {', '.join(state.associated)}" if state and state.associated else ""
         yield Violation(
             f"the identity of From, {shown(entry.from_.uri.text)}{known}",
@@ -85,7 +85,7 @@ def user_agent(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("ims.ppi.registered", on=Kind.REQUEST, methods=_INITIAL_WITH_IDENTITY)
 def ppi_registered(entry: SipEntry, flow: Flow) -> Outcomes:
     preferred = identities(entry, "P-Preferred-Identity")
-    state = flow.assembly.registration_at(entry.time)
+    state = flow.assembly.registration_of(entry)
     if not preferred or state is None or entry.to_tag:
         return
     yield APPLIES

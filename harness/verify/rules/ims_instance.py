@@ -10,7 +10,7 @@ from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import same_uri, shown
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Severity, Violation
-from harness.verify.items import RegistrationState, SipEntry
+from harness.verify.items import SipEntry
 
 _IMEI = re.compile(r"urn:gsma:imei:\d{8}-\d{6}-\d(?:;svn=\d\d)?(?:;vers=0)?", re.IGNORECASE)
 _OTHER_URN = re.compile(r"urn:(?!uuid:|gsma:)[a-z0-9][a-z0-9-]{1,31}:[^\s<>\"]+", re.IGNORECASE)
@@ -131,7 +131,7 @@ def instance_registered(entry: SipEntry, flow: Flow) -> Outcomes:
         return
     for contact in entry.contacts:
         own = contact.parameters.get("+sip.instance")
-        bound = _bound(contact, entry, flow)
+        bound = _bound(contact, entry, flow) if own is not None else None
         if own is None or bound is None:
             continue
         yield APPLIES
@@ -140,14 +140,11 @@ def instance_registered(entry: SipEntry, flow: Flow) -> Outcomes:
 
 
 def _bound(contact: NameAddr, entry: SipEntry, flow: Flow) -> str | None:
-    """The instance a standing registration of the same Contact has."""
-    standing: list[RegistrationState] = [
-        known for known in flow.assembly.registrations if known.holds_at(entry.time)
-    ]
-    for known in reversed(standing):
-        for asked in known.asked:
-            if same_uri(asked.uri, contact.uri):
-                return asked.parameters.get("+sip.instance")
+    """The instance with which the Contact stands registered."""
+    state = flow.assembly.registration_of(entry)
+    for asked in state.asked if state is not None else ():
+        if same_uri(asked.uri, contact.uri):
+            return asked.parameters.get("+sip.instance")
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from harness.evidence.timeline import Layer
 from harness.sip.headers import NameAddr
@@ -48,13 +49,17 @@ def flow_number(entry: SipEntry, flow: Flow) -> Outcomes:
 
 def _number_of_another_flow(entry: SipEntry, contact: NameAddr, flow: Flow) -> Outcomes:
     """A flow registered under the same number since, while this one is still refreshed: both live."""
-    aor = entry.to.uri.text if entry.to else ""
-    made = [known for known in flow.assembly.registrations if known.lifetime and known.aor == aor]
+    made = [known for known in _before(entry, flow) if known.lifetime]
     same = [known for known in made if any(_flow_of(asked) == _flow_of(contact) for asked in known.asked)]
     calls = [known.call_id for known in same]
     if entry.call_id in calls and calls[-1] != entry.call_id:
         label = same[-1].transaction.request.label
         yield Violation("a reg-id no other flow has", f"that of {label}, another flow", "Contact")
+
+
+def _before(entry: SipEntry, flow: Flow) -> Sequence[RegistrationState]:
+    """What was registered for the same address of record."""
+    return flow.assembly.registrations_of(entry.to.uri.text if entry.to else "")
 
 
 def _flow_of(contact: NameAddr) -> tuple[str | None, str | None]:
@@ -79,8 +84,8 @@ def path_and_gruu(entry: SipEntry, flow: Flow) -> Outcomes:
     supported = option_tags(entry.sip, "Supported")
     if "path" not in supported and not _is_outbound(entry):
         yield Violation("path in Supported", ", ".join(supported) or "none", "Supported")
-    if "gruu" not in supported and _uses_gruu(entry, flow):
-        yield Violation("gruu in Supported, since one is used", ", ".join(supported) or "none", "Supported")
+    if "gruu" not in supported and _has_gruu(entry, flow):
+        yield Violation("gruu in Supported, since one was given", ", ".join(supported) or "none", "Supported")
 
 
 def _is_outbound(entry: SipEntry) -> bool:
@@ -88,9 +93,10 @@ def _is_outbound(entry: SipEntry) -> bool:
     return tagged or any("reg-id" in contact.parameters for contact in uris(entry))
 
 
-def _uses_gruu(entry: SipEntry, flow: Flow) -> bool:
-    """A Contact of its requests is one, so it was asked for and given."""
-    return flow.assembly.declared.used_gruu(entry.source.host, entry.place)
+def _has_gruu(entry: SipEntry, flow: Flow) -> bool:
+    """Its last registration gave one, which it gets for asking alone (RFC 5627 4.2)."""
+    given = [known.response for known in _before(entry, flow) if known.call_id == entry.call_id]
+    return any("pub-gruu" in contact.parameters for last in given[-1:] for contact in last.contacts)
 
 
 # -- lifetime -----------------------------------------------------------------------------------------------
@@ -104,7 +110,7 @@ def asks_for_usual_lifetime(entry: SipEntry, flow: Flow) -> Outcomes:
         asked = (contact.parameters.get("expires") or general or "").strip()
         if asked.lstrip("0") != str(USUAL_LIFETIME):
             yield Violation(f"{USUAL_LIFETIME} seconds", shown(asked or "none asked for"), "Contact")
-    before = [known for known in flow.assembly.registrations if known.call_id == entry.call_id]
+    before = [known for known in _before(entry, flow) if known.call_id == entry.call_id]
     if registering(entry) and before and before[-1].holds_at(entry.time):
         yield from _late(before[-1], entry, flow)
 
@@ -120,16 +126,11 @@ def _late(state: RegistrationState, entry: SipEntry, flow: Flow) -> Outcomes:
 
 @rule("reg.expires", on=Kind.REQUEST, methods=("INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "REFER"))
 def registered_when_it_sends(entry: SipEntry, flow: Flow) -> Outcomes:
-    own = [
-        known
-        for known in flow.assembly.registrations
-        if known.transaction.request.source.host == entry.source.host and known.lifetime
-    ]
-    if entry.to_tag or not own:
+    last = flow.assembly.newest_registration(entry)
+    if entry.to_tag or last is None or not last.lifetime or entry.sender is not Party.HANDSET:
         return
     yield APPLIES
-    last = own[-1]
-    if last.ended_at is None and not any(known.holds_at(entry.time) for known in own):
+    if last.ended_at is None and not last.holds_at(entry.time):
         passed = entry.time - last.since
         yield Violation(f"a REGISTER within the {last.lifetime} s granted", f"none for {passed:.0f} s")
 
@@ -145,7 +146,7 @@ def registered_when_it_sends(entry: SipEntry, flow: Flow) -> Outcomes:
     receiver=True,
 )
 def subscribes_to_its_state(entry: SipEntry, flow: Flow) -> Outcomes:
-    made = next((known for known in flow.assembly.registrations if known.response is entry), None)
+    made = next((known for known in reversed(flow.assembly.registrations) if known.response is entry), None)
     due = entry.time + TRANSACTION_TIMEOUT
     if made is None or not made.holds_at(due) or _is_refresh(made, flow):
         return
@@ -163,10 +164,8 @@ def subscribes_to_its_state(entry: SipEntry, flow: Flow) -> Outcomes:
 
 
 def _is_refresh(made: RegistrationState, flow: Flow) -> bool:
-    return any(
-        known.aor == made.aor and known.response.place < made.response.place and known.lifetime
-        for known in flow.assembly.registrations
-    )
+    before = flow.assembly.registrations_of(made.aor)
+    return any(known.response.place < made.response.place and known.lifetime for known in before)
 
 
 @rule("reg.event-package", on=Kind.REQUEST, methods=("SUBSCRIBE",))
@@ -198,8 +197,8 @@ def ends_its_own_binding(entry: SipEntry, flow: Flow) -> Outcomes:
         if text != "*":
             yield Violation("* without parameters", shown(text), "Contact")
         return
-    state = next((known for known in flow.assembly.registrations[::-1] if known.lifetime), None)
-    if not _removes(entry) or state is None or not state.holds_at(entry.time):
+    state = flow.assembly.registration_of(entry)
+    if not _removes(entry) or state is None:
         return
     yield APPLIES
     bound = [contact.uri for contact in state.asked]
@@ -220,8 +219,8 @@ def deregisters_when_switched_off(event: EventItem, flow: Flow) -> Outcomes:
         return
     window = flow.settings.registration_window
     since = event.time - window
-    standing = [known for known in flow.assembly.registrations if known.since <= since and known.lifetime]
-    if not standing or not standing[-1].holds_at(since):
+    standing = [known for known in flow.assembly.registrations if known.holds_at(since)]
+    if len({known.aor for known in standing}) != 1:
         return
     yield APPLIES
     ended = any(

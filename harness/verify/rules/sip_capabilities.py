@@ -52,13 +52,14 @@ def allow_in_2xx(entry: SipEntry, flow: Flow) -> Outcomes:
 @rule("sip.allow.message", on=Kind.SIP)
 def allow_for_its_services(entry: SipEntry, flow: Flow) -> Outcomes:
     """By what it shows in this message or has registered."""
-    allowed = entry.sip.values("Allow")
-    answered = entry.response is not None and not 200 <= entry.status < 300
+    if entry.sip.get("Allow") is None or (entry.response is not None and not 200 <= entry.status < 300):
+        return
     icsis = contact_icsis(entry.sip) or _registered(entry, flow)
     needed = [method for icsi, methods in _NEEDED.items() if icsi in icsis for method in methods]
-    if entry.sip.get("Allow") is None or answered or not needed:
+    if not needed:
         return
     yield APPLIES
+    allowed = entry.sip.values("Allow")
     missing = [method for method in needed if method not in allowed]
     if entry.response is not None:  # sip.allow.in-2xx
         missing = [method for method in missing if method not in _CORE]
@@ -67,7 +68,7 @@ def allow_for_its_services(entry: SipEntry, flow: Flow) -> Outcomes:
 
 
 def _registered(entry: SipEntry, flow: Flow) -> frozenset[str]:
-    state = flow.assembly.registration_at(entry.time)
+    state = flow.assembly.registration_of(entry)
     return contact_icsis(state.transaction.request.sip) if state else frozenset()
 
 

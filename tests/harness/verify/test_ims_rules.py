@@ -104,3 +104,13 @@ def test_the_network_has_taken_privacy_out(flow, judged):
     asked = "imdn.Disposition-Notification: positive-delivery, display\r\n"
     assert judged(script) == [("ims.privacy.anonymous", "network")]
     assert judged(script.sub(0, asked, "")) == []
+
+
+def test_handsets_behind_one_address_are_told_apart_by_who_they_are(flow, judged):
+    """The registration of another handset says nothing about this one."""
+    other = flow("registered_and_gone").everywhere("+491700000001", "+491700000009")
+    other.steps = other.steps[:4]
+    other.everywhere("reg9d8", "oth9d8").everywhere("z9hG4bKreg", "z9hG4bKoth").everywhere("scscf", "other")
+    script = flow("capable")
+    script.steps[4:4] = other.steps
+    assert judged(script) == []

@@ -17,7 +17,7 @@ from harness.verify.proof.flows.registration import (
     SERVER,
 )
 from harness.verify.proof.flows.sip import pager_mo
-from harness.verify.proof.messages import UE_CONTACT
+from harness.verify.proof.messages import UE, UE_CONTACT
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script, Step
 
@@ -44,8 +44,8 @@ def one_number_for_two_flows(script: Script) -> Script:
 
 
 def gruu_no_longer_supported(script: Script) -> Script:
-    """The subscription shows a GRUU, and the next REGISTER does not support them."""
-    script.sub(4, f"Contact: <{UE_CONTACT}>", f"Contact: <{UE_CONTACT};gr={IMEI}>")
+    """A GRUU is given, and the next REGISTER does not support them."""
+    script.sub(3, f"Contact: <{UE_CONTACT}>", f'Contact: <{UE_CONTACT}>;pub-gruu="{UE};gr=urn:gsma:imei"')
     attempt, granted = script.steps[2:4]
     script.steps += [attempt, granted]
     script.everywhere("z9hG4bKreg2", "z9hG4bKreg3", 8, 9).everywhere("CSeq: 2", "CSeq: 3", 8, 9)
