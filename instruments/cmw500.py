@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from harness.errors import NotSeen, UsageError
 from instruments.capability import Capability, CapabilityTable, Confidence, Operation
 from instruments.network_simulator import CellIdentity, CellState
-from instruments.table_driver import POLL_LONGEST, TableDriver
+from instruments.table_driver import TableDriver
 
 NO_VALUE: Final = frozenset({"", "NAV", "INV"})
 # Values between commas; a comma inside quotation marks is text.
@@ -385,10 +385,8 @@ class Cmw500(TableDriver):
         self._wait_sent(timeout)
 
     def _wait_sent(self, timeout: float) -> None:
-        deadline, sent = self._clock() + timeout, None
-        while (sent := self._value("sms result")) is None and self._clock() < deadline:
-            self._sleep(POLL_LONGEST)
-        if not sent:
+        self._wait_for(lambda: self._value("sms result") is not None, timeout)
+        if not (sent := self._value("sms result")):
             raise NotSeen(
                 f"network simulator at {self._session.resource}: expected the SMS to be sent within "
                 f"{timeout:g} s, got {'a failure' if sent is False else 'no result'}"

@@ -198,13 +198,16 @@ class TableDriver:
 
     def out_of_service(self) -> None:
         self._announce_change()
-        self._do(Operation.SERVICE, "OUT")
+        self._do(Operation.SERVICE, self._service_text(out=True))
         self._report_cell(on=False)
 
     def recover(self) -> None:
         self._announce_change()
-        self._do(Operation.SERVICE, "IN")
+        self._do(Operation.SERVICE, self._service_text(out=False))
         self._report_cell(on=True)
+
+    def _service_text(self, out: bool) -> str:
+        return "OUT" if out else "IN"
 
     # ---- handset
 
@@ -325,11 +328,23 @@ class TableDriver:
             pause = min(pause * 1.5, POLL_LONGEST)
         return state
 
+    def _wait_for(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Ask until it is so or time is up; whether it is."""
+        deadline = self._clock() + timeout
+        while not done():
+            if self._clock() >= deadline:
+                return False
+            self._sleep(POLL_LONGEST)
+        return True
+
     def _announce_change(self) -> None:
         """From here until the next "cell" event it is not known what the cell sends."""
         self._timeline.event(Layer.VISA, "cell-change", resource=self._session.resource)
 
     def _report_cell(self, on: bool) -> None:
+        """What is on the air from now on, as far as the instrument tells."""
+        if not {Operation.MCC, Operation.MNC, Operation.TAC, Operation.ECI} <= self.operations:
+            return
         cell = self.cell_identity()
         self._timeline.event(
             Layer.VISA,

@@ -21,7 +21,7 @@ from harness.errors import ChildDied, LabError
 from harness.evidence.timeline import Address, Entry, Event, Layer, Timeline
 from harness.lab import warden
 from harness.lab.closing import close_all
-from harness.lab.model import OWN, SIMULATED, TLS, BenchPart, HandsetPart, Lab, NetworkSimulatorDriver
+from harness.lab.model import OWN, SIMULATED, TLS, BenchPart, HandsetPart, Lab
 from harness.lab.processes import Child
 from harness.lab.simulation import (
     handset_ready,
@@ -29,11 +29,8 @@ from harness.lab.simulation import (
     start_handset,
     start_network_simulator,
 )
-from instruments.cmw500 import Cmw500
+from instruments.drivers import open_driver
 from instruments.network_simulator import NetworkSimulator
-from instruments.visa import VisaSession
-
-DRIVERS = {NetworkSimulatorDriver.CMW500: Cmw500}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,9 @@ class Equipment:
         """Start what takes its time and needs nobody else; `open` waits for it."""
         part = self._part.network_simulator
         if part is not None and part.resource == SIMULATED:
-            self._network_simulator_child = self._adopt(start_network_simulator(self._folders.logs))
+            self._network_simulator_child = self._adopt(
+                start_network_simulator(part.driver, self._folders.logs)
+            )
 
     def open(self, pcscf: Address, tls_port: int | None) -> None:
         """Start and connect everything, and put the cell on the air.
@@ -218,8 +217,8 @@ class Equipment:
         child = self._network_simulator_child
         simulated = network_simulator_ready(child, deadlines.bring_up) if child else None
         resource = simulated.resource if simulated else part.resource
-        session = VisaSession(resource, self._timeline, timeout=deadlines.visa)
-        self.network_simulator = simulator = DRIVERS[part.driver](session, self._timeline)
+        simulator = open_driver(part.driver, resource, self._timeline, deadlines.visa)
+        self.network_simulator = simulator
         self._stack.callback(simulator.close)
         simulator.open()
         self._set_up_cell(simulator)

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -38,6 +38,8 @@ from harness.lab.waiver_file import load_waivers
 from harness.lab.yaml_file import read_yaml
 from harness.peer.config import Authentication
 from harness.verify.waivers import Waiver
+from instruments.drivers import driver_named
+from instruments.simulated.network_simulator import Dialect
 
 SIMULATED = "simulated"
 OWN = "own"
@@ -57,10 +59,10 @@ def _as_value_error() -> Iterator[None]:
         raise ValueError(str(error)) from None
 
 
-class NetworkSimulatorDriver(StrEnum):
-    """Dialects a network simulator driver exists for."""
-
-    CMW500 = "cmw500"
+def _driver(name: str) -> str:
+    with _as_value_error():
+        driver_named(name)
+    return name
 
 
 class Deadlines(Part):
@@ -103,9 +105,15 @@ class CellSettings(Part):
 class NetworkSimulatorPart(Part):
     """A network simulator: its dialect, its VISA resource and the cell it is asked for."""
 
-    driver: NetworkSimulatorDriver = NetworkSimulatorDriver.CMW500
+    driver: Annotated[str, AfterValidator(_driver)] = "cmw500"
     resource: str = SIMULATED
     cell: CellSettings = CellSettings()
+
+    @model_validator(mode="after")
+    def _has_a_stand_in(self) -> NetworkSimulatorPart:
+        if self.resource == SIMULATED and self.driver not in list(Dialect):
+            raise ValueError(f"no {self.driver} can be simulated: give its VISA resource")
+        return self
 
 
 class SimPart(Part):

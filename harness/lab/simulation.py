@@ -47,9 +47,9 @@ def refuse_personality(lab: Lab, bench: str | None, personality: str) -> None:
             )
 
 
-def start_network_simulator(folder: Path) -> Child:
+def start_network_simulator(dialect: str, folder: Path) -> Child:
     """Begin a simulated network simulator; read its addresses with `network_simulator_ready`."""
-    argv = [*_module("instruments.simulated.network_simulator"), "--until-stdin-closes"]
+    argv = [*_module("instruments.simulated.network_simulator"), "--until-stdin-closes", "--dialect", dialect]
     return Child("simulated network simulator", argv, folder / "network-simulator.log")
 
 

@@ -129,6 +129,7 @@ class SimulatedCell:
         self._later: Later = later or (lambda delay, call: asyncio.get_running_loop().call_later(delay, call))
         self.switched_on = False
         self.adjusted = True
+        self._barred = False
         self.run_number = 0
         self._transition: Timer | None = None
         self._settled = asyncio.Event()
@@ -153,7 +154,7 @@ class SimulatedCell:
     def reset(self) -> None:
         """*RST: cell off at once, settings as at power on."""
         self._cancel_transition()
-        self.switched_on, self.adjusted = False, True
+        self.switched_on, self.adjusted, self._barred = False, True, False
         self._settled.set()
         self.settings = self.initial
         self._forget_all()
@@ -172,6 +173,17 @@ class SimulatedCell:
             self._broadcast()
         delay = self.timing.cell_on if on else self.timing.cell_off
         self._transition = self._later(delay, self._adjust)
+
+    def bar(self, barred: bool) -> None:
+        """Take the cell out of service or back: no handset stays, or comes, while it is barred."""
+        if barred == self._barred:
+            return
+        self._barred = barred
+        if barred:
+            self._forget_all()
+        else:
+            self.run_number += 1  # the handsets that were on it are known no longer
+        self._broadcast()
 
     def _adjust(self) -> None:
         self._transition, self.adjusted = None, True
@@ -259,7 +271,7 @@ class SimulatedCell:
 
     def attach(self, port: HandsetPort, imsi: str, imei: str) -> None:
         """Attach request. The answer follows after the signalling time."""
-        if not self.on_air:
+        if not self.on_air or self._barred:
             return
         self.forget(port)
 
@@ -321,7 +333,7 @@ class SimulatedCell:
         return self._known_addresses[imsi]
 
     def _broadcast_message(self) -> dict[str, Any]:
-        if not self.on_air:
+        if not self.on_air or self._barred:
             return {"type": "no-cell"}
         return {
             "type": "cell",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from instruments.simulated.md8475 import Md8475Dialect, MessageSplitter
 from instruments.simulated.scpi import Interpreter, MessageFramer
 from instruments.simulated.stream_server import StreamServer
 
@@ -19,6 +20,19 @@ def raw_socket_server(interpreter: Callable[[], Interpreter]) -> StreamServer:
         while data := await reader.read(READ_OCTETS):
             for message in framer.receive(data):
                 writer.write(await own.run(message))
+            await writer.drain()
+
+    return StreamServer("visa", converse)
+
+
+def md8475_server(dialect: Md8475Dialect) -> StreamServer:
+    """The same with the messages of an MD8475, which end with NUL both ways."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        splitter = MessageSplitter()
+        while data := await reader.read(READ_OCTETS):
+            for message in splitter.receive(data):
+                writer.write(await dialect.run(message))
             await writer.drain()
 
     return StreamServer("visa", converse)
