@@ -83,8 +83,8 @@ PERSONALITIES: Mapping[str, ServerPersonality] = {
     personality.name: personality
     for personality in (
         ServerPersonality("reference", "the documents"),
-        # Not here: "$" on a chunk with others behind it, which its file trace prints once. With it no file would
-        # arrive (RFC 4975 7.3.1), and in the trace one does.
+        # Not here: "$" on a chunk with others behind it, which its file trace prints once. With it no file
+        # would arrive (RFC 4975 7.3.1), and in the trace one does.
         ServerPersonality(
             "anritsu-rcs",
             "field traces of 2015: pager-mode text with notifications, file pushed to a handset",
