@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.verify.proof.flows.sip import session_mo, session_mt
+from harness.verify.proof.flows.sip import options_mt, session_mo, session_mt
 from harness.verify.proof.script import Script, crlf
 
 SELECTOR = (
@@ -76,6 +76,12 @@ def push_refused_mt() -> Script:
     return push_mt().sub(2, "message 9", "message 0")
 
 
+def files_in_options() -> Script:
+    """The handset tells in its 200 (1) to OPTIONS that it takes files (RFC 5547 8.5)."""
+    described = body(UE_OFFER, "sendrecv", "file-selector").replace("message 9", "message 0")
+    return options_mt().line(1, "Content-Type: application/sdp").body(1, described)
+
+
 def pull_mo() -> Script:
     """The handset fetches a file: INVITE 0, 200 3, BYE 7."""
     wanted = f"file-selector:{SELECTOR[SELECTOR.index('hash:') :]}"
@@ -107,6 +113,7 @@ MEDIA_FLOWS: dict[str, Callable[[], Script]] = {
     "push_mo": push_mo,
     "push_mt": push_mt,
     "push_refused_mt": push_refused_mt,
+    "files_in_options": files_in_options,
     "pull_mo": pull_mo,
     "large_mo": large_mo,
     "large_mt": large_mt,

@@ -49,4 +49,19 @@ MUTANTS = [
     Mutant("session.tls", HANDSET, "session_mo", edit(0, "a=path:msrp:", "a=path:msrps:")),
     Mutant("session.tls.other", NETWORK, "session_mo", edit(3, "a=path:msrp:", "a=path:msrps:")),
     Mutant("session.tls.fingerprint", HANDSET, "refused_mo", edits(*OVER_TLS)),
+    Mutant("session.sdp.media", NETWORK, "cancelled_mt", edit(0, "TCP/MSRP *", "TCP/BFCP *")),
+    Mutant(
+        "session.tls.other",
+        HANDSET,
+        "session_mo",
+        edit(0, "a=path:msrp:", "a=path:msrps://relay.example.org:2855/jUi787sQ2wE4rT6yU8iO;tcp msrp:"),
+    ),
+    Mutant(
+        "session.icsi",
+        HANDSET,
+        "session_mo",
+        lambda s: s.everywhere("oma.cpm.session", "oma.cpm.systemmsg", 0, 1, 2, 3),
+        ("ims.p-preferred-service.value",),
+        "the service that is named has no session",
+    ),
 ]

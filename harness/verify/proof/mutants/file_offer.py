@@ -7,6 +7,7 @@ from harness.verify.proof.flows.media import SELECTOR
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script
 
+ID = "vBnG916bdberum2fFEABR1FR3ExZMUrd"
 SELECTOR_LINE = f"a={SELECTOR}\r\n"
 HASH = SELECTOR[SELECTOR.index("hash:") :]
 LOWER = f"hash:sha-1:{HASH[11:].lower()}"
@@ -53,7 +54,7 @@ MUTANTS = [
         "push_mo",
         edit(3, "a=file-transfer-id:vBnG916bdberum2fFEABR1FR3ExZMUrd\r\n", ""),
     ),
-    Mutant("ft.id.present", HANDSET, "push_mt", edit(2, "vBnG916bdberum2fFEABR1FR3ExZMUrd", "another")),
+    Mutant("ft.id.present", HANDSET, "push_mt", edit(2, ID, "another")),
     Mutant(
         "ft.disposition",
         NETWORK,
@@ -119,8 +120,8 @@ MUTANTS = [
         NETWORK,
         "push_mt",
         both(
-            edit(0, "vBnG916bdberum2fFEABR1FR3ExZMUrd", "0123456789"),
-            edit(2, "vBnG916bdberum2fFEABR1FR3ExZMUrd", "0123456789"),
+            edit(0, ID, "0123456789"),
+            edit(2, ID, "0123456789"),
         ),
     ),
     Mutant(
@@ -148,5 +149,57 @@ MUTANTS = [
         edit(0, " size:32349", "\r\n size:32349"),
         beside=("ft.selector.rcs-set", "sdp.order"),
         why="What goes on is no line of SDP, and the selectors in it are not read.",
+    ),
+    Mutant(
+        "ft.selector.present",
+        HANDSET,
+        "files_in_options",
+        edit(1, "a=file-selector\r\n", "a=file-selector:size:1\r\n"),
+    ),
+    Mutant(
+        "ft.selector.present",
+        NETWORK,
+        "push_mo",
+        edit(3, SELECTOR_LINE, "a=file-selector\r\n"),
+        ("ft.selector.copied",),
+        "a selector without any has none of those of the offer",
+    ),
+    Mutant(
+        "ft.selector.name-safe",
+        NETWORK,
+        "push_mt",
+        both(edit(0, "My cool", "My\\cool"), edit(2, "My cool", "My\\cool")),
+    ),
+    # -- the same of the other side
+    Mutant("ft.pull.direction", NETWORK, "pull_mo", edit(3, "a=sendonly", "a=sendrecv")),
+    Mutant(
+        "ft.selector.rcs-set",
+        HANDSET,
+        "push_mo",
+        both(edit(0, " size:32349", ""), edit(3, " size:32349", "")),
+    ),
+    Mutant("ft.selector.syntax", HANDSET, "push_mt", edit(2, "size:32349", "size:032349")),
+    Mutant("ft.selector.hex-case", HANDSET, "push_mt", edit(2, HASH, LOWER)),
+    Mutant(
+        "ft.selector.name-safe",
+        HANDSET,
+        "push_mo",
+        both(edit(0, "My cool picture.jpg", ".."), edit(3, "My cool picture.jpg", "..")),
+    ),
+    Mutant(
+        "ft.id.random",
+        HANDSET,
+        "push_mo",
+        both(edit(0, ID, "0123456789"), edit(3, ID, "0123456789")),
+    ),
+    Mutant("ft.range.form", HANDSET, "push_mo", edit(0, RANGE, "a=file-range:0-32349\r\n")),
+    Mutant(
+        "ft.disposition", HANDSET, "push_mt", edit(2, "a=recvonly", "a=file-disposition:render\r\na=recvonly")
+    ),
+    Mutant(
+        "ft.icon.push-answer",
+        HANDSET,
+        "push_mt",
+        edit(2, "a=recvonly", "a=file-icon:cid:id2@example.com\r\na=recvonly"),
     ),
 ]

@@ -185,4 +185,12 @@ MUTANTS = [
     referring("session.group.refer", SEVERAL[0].replace("multiple-refer,", ""), SEVERAL[1]),
     referring("session.group.refer.norefersub", "Require: multiple-refer", SEVERAL[1]),
     referring("session.group.refer.norefersub", SEVERAL[0]),
+    Mutant("session.group.list.flat", HANDSET, "adhoc", edit(0, "</list>", "</list><list/>")),
+    Mutant("session.group.refer", HANDSET, "one_brought_in", lambda s: s.without(0, "Refer-To")),
+    Mutant(
+        "session.group.refer",
+        HANDSET,
+        "one_brought_in",
+        edit(0, "<sip:+491700000004@example.org;method=INVITE>", "whom it may concern"),
+    ),
 ]

@@ -56,4 +56,15 @@ MUTANTS = [
         ONE_WAY,
     ),
     Mutant("deferred.direction.answer", NETWORK, "deferred_mo", edit(3, "a=sendonly", "a=sendrecv")),
+    # -- the same of the other side
+    Mutant(
+        "large.invite.icsi",
+        HANDSET,
+        "large_mo",
+        lambda s: s.everywhere("oma.cpm.largemsg", "oma.cpm.systemmsg", 0, 1, 2, 3),
+        ("ims.p-preferred-service.value",),
+        "the service that is named has no session",
+    ),
+    Mutant("large.sdp.direction", NETWORK, "large_mt", edit(0, "a=sendonly", "a=sendrecv")),
+    Mutant("large.sdp.direction.answer", HANDSET, "large_mt", edit(2, "a=recvonly", "a=sendrecv")),
 ]

@@ -20,7 +20,22 @@ from harness.verify.proof.flows.msrp import FAR_PATH, UE_PATH, answered, content
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Step
 
+# Rule, what the text of the far end has, and what instead of it.
+OF_THE_NETWORK = [
+    ("msrp.content-type.last", "Content-Type: message/cpim", "Content-Type: message/cpim\r\nX-New: yes"),
+    ("msrp.no-cte", "Content-Type", "Content-Transfer-Encoding: binary\r\nContent-Type"),
+    ("msrp.message-id.present", "Message-ID: Nw3kQ2mP9sLw\r\n", ""),
+    ("msrp.byte-range.syntax", "1-319/319", "1-319"),
+    ("msrp.byte-range.first-chunk", "Byte-Range: 1-319/319\r\n", ""),
+    ("msrp.byte-range.exact", "1-319/319", "1-320/*"),
+    ("msrp.byte-range.end-total", "1-319/319", "1-*/400"),
+    ("msrp.byte-range.end-total", "-------eX2kU2mP9sLw$", "-------eX2kU2mP9sLw+"),
+    ("msrp.body.delimiter-crlf", "1-319/319", "1-321/321"),
+    ("msrp.reports.values", "Content-Type", "Failure-Report: never\r\nContent-Type"),
+]
+
 MUTANTS = [
+    *(Mutant(rule, NETWORK, "chat", sub(FAR_TEXT, old, new)) for rule, old, new in OF_THE_NETWORK),
     Mutant("msrp.start-line", HANDSET, "chat", at(10, Step(True, "hello there\r\n\r\n", msrp=1))),
     Mutant("msrp.start-line", NETWORK, "chat", at(10, Step(False, "msrp aX7kQ2mP9sLw SEND\r\n\r\n", msrp=1))),
     Mutant("msrp.start-line", HANDSET, "chat", sub(18, "MSRP gX4kW2mP9sLw SEND", "MSRP gX4kW2mP9sLw Send")),
@@ -280,5 +295,24 @@ MUTANTS = [
         HANDSET,
         "resent_chat",
         lambda s: s.everywhere("Message-ID: Ue1kQ2mP9sLw", "Message-ID: Ue9kQ2mP9sLw", 15),
+    ),
+    Mutant(
+        "msrp.message-id.present",
+        HANDSET,
+        "chat",
+        sub(TEXT, "Message-ID: Ue1kQ2mP9sLw", "Message-ID: Ue1kQ2mP9sLw\r\nMessage-ID: Ue9kQ2mP9sLw"),
+    ),
+    Mutant(
+        "msrp.byte-range.syntax",
+        HANDSET,
+        "chat",
+        sub(TEXT, "Byte-Range: 1-319/319", "Byte-Range: 1-319/319\r\nByte-Range: 1-319/319"),
+    ),
+    Mutant("msrp.tid.syntax", NETWORK, "chat", tid(FAR_TEXT, "-X2kU2mP9sLw")),
+    Mutant(
+        "msrp.chunk-2048",
+        NETWORK,
+        "chat",
+        instead(*answered(chunk(1, 1, 2049, "2049", "$", handset=False, body=text_of(2049)))),
     ),
 ]

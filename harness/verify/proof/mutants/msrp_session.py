@@ -35,6 +35,12 @@ from harness.verify.proof.flows.msrp import (
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Step
 
+of_no_session = both(
+    path(TEXT, "k3Jx8Qw2Zr7Lt5Yv9Bn1", "h8Fd2Sa6Pq0Wm4Ec9Xz5"),
+    path(TEXT, "p4Mz6Hs8Dc2Vf0Gk7Ja3", "w2Rt9Yb4Nc7Lx1Vq6Ks8"),
+)
+"""The text of the handset under paths that no SDP names, on the connection of the session."""
+
 MUTANTS = [
     Mutant(
         "msrp.to-path.matches-sdp",
@@ -276,5 +282,46 @@ MUTANTS = [
         HANDSET,
         "chat",
         sub(15, "-------eX2", "Byte-Range: 1-100/319\r\n-------eX2"),
+    ),
+    Mutant(
+        "msrp.to-path.matches-sdp",
+        HANDSET,
+        "chat",
+        both(of_no_session, sub(9, "200 OK", "481 No such session")),
+    ),
+    Mutant(
+        "msrp.open.session-bound",
+        NETWORK,
+        "chat",
+        of_no_session,
+        ("msrp.to-path.matches-sdp",),
+        "it is the request that is of no session",
+    ),
+    Mutant(
+        "msrp.response.tid",
+        HANDSET,
+        "chat",
+        at(10, replace(opened(), msrp=2), replace(ok(content(False, "qX2kU2mP9sLw", "", "")), msrp=2)),
+    ),
+    Mutant(
+        "msrp.response.paths",
+        NETWORK,
+        "chat",
+        sub(9, f"From-Path: {FAR_PATH}", f"From-Path: {RELAY} {FAR_PATH}"),
+    ),
+    Mutant(
+        "msrp.response.flag",
+        NETWORK,
+        "chat",
+        sub(9, "-------bX8", f"Content-Type: text/plain\r\n\r\n{'x' * 70_000}\r\n-------bX8"),
+    ),
+    Mutant("msrp.response.flag", HANDSET, "chat", sub(15, "-------eX2kU2mP9sLw$", "-------eX2kU2mP9sLw+")),
+    Mutant("msrp.response.codes", HANDSET, "chat", sub(15, "200 OK", "299 Fine")),
+    Mutant("msrp.response.latency", HANDSET, "chat", lambda s: s.change(15, after=12.0)),
+    Mutant(
+        "msrp.response.required",
+        HANDSET,
+        "chat",
+        sub(FAR_TEXT, "Content-Type", "Failure-Report: no\r\nContent-Type"),
     ),
 ]

@@ -38,6 +38,11 @@ def falls_back_in_vain(script: Script) -> Script:
     return offered_again(script)
 
 
+PASSIVE_ANSWER = (
+    (2, "a=setup:active", "a=setup:passive"),
+    (2, "message 9", "message 8881"),
+    (2, "10.0.0.5:9/", "10.0.0.5:8881/"),
+)
 IN_PLACE_OF = "the address that was put into the answer is not that of its path, which CEMA alone allows"
 
 MUTANTS = [
@@ -54,6 +59,7 @@ MUTANTS = [
     Mutant("sdp.required", NETWORK, "session_mt", edit(0, "v=0\r\n", "v=1\r\n")),
     Mutant("sdp.required", HANDSET, "session_mo", edit(0, "s=-\r\n", "s=-\r\ns=x\r\n")),
     Mutant("sdp.required", HANDSET, "session_mo", edit(0, "c=IN IP4 10.0.0.5\r\n", "")),
+    Mutant("sdp.required", HANDSET, "session_mo", lambda s: s.body(0, "nothing of the kind\r\n")),
     Mutant("sdp.s-not-empty", HANDSET, "session_mo", edit(0, "s=-\r\n", "s=\r\n")),
     Mutant("sdp.s-not-empty", NETWORK, "session_mt", edit(0, "s=-\r\n", "s=\r\n")),
     Mutant("sdp.crlf", HANDSET, "session_mo", edit(0, "t=0 0\r\n", "t=0 0\n")),
@@ -291,4 +297,60 @@ MUTANTS = [
     Mutant("sdp.o-version", HANDSET, "session_mo", both(offered_again, edit(5, "o=- 1 1", "o=- 1 3"))),
     Mutant("sdp.o-version", HANDSET, "session_mo", both(offered_again, edit(5, "o=- 1 1", "o=- 2 1"))),
     Mutant("sdp.o-version", NETWORK, "session_mo", both(offered_again, also(6, "a=x-more:1"))),
+    # -- the same of the other side
+    Mutant(
+        "sdp.setup.offer-values",
+        HANDSET,
+        "session_mo",
+        edits(
+            (0, "a=setup:active", "a=setup:passive"),
+            (0, "message 9", "message 8881"),
+            (0, "10.0.0.5:9/", "10.0.0.5:8881/"),
+            (3, "a=setup:passive", "a=setup:active"),
+        ),
+    ),
+    Mutant(
+        "sdp.m.port-path",
+        HANDSET,
+        "session_mo",
+        edits(
+            (0, "a=setup:active", "a=setup:actpass"),
+            (0, "message 9", "message 8881"),
+            (0, "10.0.0.5:9/", "10.0.0.5:8882/"),
+        ),
+    ),
+    Mutant(
+        "sdp.m.port9-active",
+        NETWORK,
+        "session_mt",
+        edits((0, "a=setup:actpass", "a=setup:active"), (0, "message 20000", "message 9"), *PASSIVE_ANSWER),
+    ),
+    Mutant("sdp.m.port-nonzero", NETWORK, "cancelled_mt", edit(0, "message 20000", "message 0")),
+    Mutant(
+        "sdp.m-proto-equal",
+        NETWORK,
+        "session_mo",
+        edits(
+            (3, "TCP/MSRP", "TCP/TLS/MSRP"),
+            (3, "msrp://", "msrps://"),
+            (3, "a=setup", f"a=fingerprint:sha-1 {':'.join(['4A'] * 20)}\r\na=setup"),
+        ),
+    ),
+    Mutant(
+        "sdp.cema.answerer-mismatch",
+        NETWORK,
+        "session_mo",
+        both(
+            edits(
+                (0, "a=setup:active", "a=setup:actpass"),
+                (0, "message 9", "message 8881"),
+                (0, "10.0.0.5:9/", "10.0.0.5:8881/"),
+                (0, "c=IN IP4 10.0.0.5", "c=IN IP4 10.0.0.99"),
+            ),
+            also(3, "a=msrp-cema"),
+        ),
+        ("sdp.c.matches-path",),
+        "the address that was put into the offer is not that of its path, which CEMA alone allows",
+    ),
+    Mutant("sdp.max-size.other", NETWORK, "chat", also(0, "a=max-size:300")),
 ]
