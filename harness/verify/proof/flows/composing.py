@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.verify.proof.flows.group import adhoc
+from harness.verify.proof.flows.group import FOCUS, adhoc
 from harness.verify.proof.flows.msrp import answered, chat, content, opened, send
 from harness.verify.proof.messages import ANONYMOUS, UE
 from harness.verify.proof.script import Script, Step, crlf
@@ -31,9 +31,11 @@ def bare(handset: bool, number: int, document: str, after: float = 0.1) -> list[
     return answered(replace(asked, after=after))
 
 
-def wrapped(handset: bool, number: int, document: str, party: str = ANONYMOUS) -> list[Step]:
+def wrapped(
+    handset: bool, number: int, document: str, party: str = ANONYMOUS, to: str = ANONYMOUS
+) -> list[Step]:
     """A document in CPIM, and its 200."""
-    head = crlf(f"From: <{party}>", f"To: <{ANONYMOUS}>", "DateTime: 2023-11-14T22:13:21Z")
+    head = crlf(f"From: <{party}>", f"To: <{to}>", "DateTime: 2023-11-14T22:13:21Z")
     mime = crlf(f"Content-Type: {COMPOSING}", f"Content-Length: {len(document)}")
     kind = "hW" if handset else "nW"
     body = f"{head}\r\n{mime}\r\n{document}"
@@ -57,7 +59,7 @@ def group_typing() -> Script:
     """A group chat in which the handset types: its bodiless SEND 5, active 7, each with its 200."""
     script = adhoc()
     first = answered(send(True, "aX7kQ2mP9sLw", "Message-ID: 0pEn7kQ2mP9s", "Byte-Range: 1-0/0"))
-    script.steps[4:4] = [opened(), *first, *wrapped(True, 1, ACTIVE, UE)]
+    script.steps[4:4] = [opened(), *first, *wrapped(True, 1, ACTIVE, UE, FOCUS)]
     return script
 
 

@@ -46,11 +46,6 @@ def to_focus(steps: list[Step], uri: str = FOCUS) -> list[Step]:
     return script.without(0, "Require").steps
 
 
-def rejoined() -> Script:
-    """The group is made (0 to 3) and left (4, 5); the handset comes back to it (6 to 9)."""
-    return Script([*adhoc().steps[:4], *bye_to_focus(), *to_focus(again())])
-
-
 def in_vain(status: str = "404 Not Found", uri: str = FOCUS) -> list[Step]:
     """The handset asks for the group in vain: INVITE, the refusal, ACK."""
     asked = to_focus(again(), uri)[0]
@@ -60,7 +55,9 @@ def in_vain(status: str = "404 Not Found", uri: str = FOCUS) -> list[Step]:
 
 
 def remade() -> Script:
-    """The same, but the focus knows of no group any more (6 to 8), which is made anew (9 to 12)."""
+    """The group is made (0 to 3) and left (4, 5); the focus knows of it no more (6 to 8), so that it is made
+    anew (9 to 12).
+    """
     return Script([*adhoc().steps[:4], *bye_to_focus(), *in_vain(), *again(OTHER_GROUP)])
 
 
@@ -98,7 +95,6 @@ LIST_PART = (
 )
 
 MEMBERSHIP_FLOWS: dict[str, Callable[[], Script]] = {
-    "rejoined": rejoined,
     "remade": remade,
     "one_brought_in": lambda: refer("<sip:+491700000004@example.org;method=INVITE>", "Refer-Sub: false"),
     "several_brought_in": lambda: refer("<cid:list1%40x>", *SEVERAL, *LIST_PART, body=LISTS),

@@ -186,7 +186,7 @@ MUTANTS = [
             lambda s: s.drop(6, 7), at(6, *answered(send(False, "cX1kS2mP9sLw", "Message-ID: 1pEn7kQ2mP9s")))
         ),
     ),
-    Mutant("msrp.open.first-send", HANDSET, "chat", sub(OPEN, "SEND", "NICKNAME")),
+    Mutant("msrp.open.first-send", HANDSET, "chat", sub(OPEN, "SEND", "GREET")),
     Mutant("msrp.open.first-send.delay", HANDSET, "chat", lambda s: s.change(6, after=3.0)),
     Mutant("msrp.open.empty-byte-range", HANDSET, "chat", sub(OPEN, "1-0/0", "0-0/0")),
     Mutant("msrp.open.direction", NETWORK, "chat", both(lambda s: s.drop(5), at(5, opened(handset=False)))),
