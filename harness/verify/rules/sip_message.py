@@ -1,16 +1,12 @@
-"""SIP rules that one message alone decides (RFC 3261 7, 8.1.1, 18.1.1, 20; RFC 3326)."""
+"""SIP rules that one message alone decides (RFC 3261 7, 8.1.1, 18.1.1, 20)."""
 
 from __future__ import annotations
 
 import re
-from functools import partial
 
 from harness.evidence.timeline import Transport
 from harness.sip.framing import FramingError
-from harness.sip.grammar import split_list
 from harness.sip.headers import COMPACT_FORMS, KNOWN_HEADERS, SINGLE_HEADERS
-from harness.sip.session_headers import Reason
-from harness.sip.start_line import REASONS
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, shown
 from harness.verify.engine import Flow
@@ -38,20 +34,6 @@ _ONCE = SINGLE_HEADERS - {
     "InReplyTo-Contribution-ID",
 }
 
-_ADDRESS_HEADERS = (
-    "Contact",
-    "From",
-    "To",
-    "P-Preferred-Identity",
-    "P-Asserted-Identity",
-    "Refer-To",
-    "Referred-By",
-)
-_ADDRESS_LISTS = ("Contact", "P-Preferred-Identity", "P-Asserted-Identity")
-_ROUTE_HEADERS = ("Route", "Record-Route", "Path", "Service-Route")
-_URI_PARAMETERS = frozenset(
-    {"user", "lr", "transport", "maddr", "ttl", "method", "phone-context", "ext", "isub", "comp", "ob", "gr"}
-)
 _VENDOR_PREFIXES = (
     "x-",
     "p-com.",
@@ -65,10 +47,6 @@ _VENDOR_PREFIXES = (
     "p-skt",
     "p-kt",
 )
-
-# What the cause of a protocol may be (RFC 3326 2: status codes, and 7 bits of Q.850).
-_CAUSES = {"SIP": range(100, 700), "Q.850": range(128)}
-_RCS_REASONS = {200: "Call completed", 410: "Gone"}
 
 
 @rule("sip.start-line", on=Kind.SIP)
@@ -357,41 +335,6 @@ def distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def _bare(value: str) -> str:
-    """The value without its quoted strings."""
-    return re.sub(r'"(?:[^"\\]|\\.)*"', "", value)
-
-
-@rule("sip.uri.angle-brackets", on=Kind.SIP)
-def angle_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
-    yield APPLIES
-    for name in _ADDRESS_HEADERS:
-        for field in entry.sip.all_fields(name):
-            values = split_list(field.value) if name in _ADDRESS_LISTS else [field.value]
-            for value in values:
-                bare = _bare(value)
-                uri = bare.split(";")[0]
-                if "<" not in bare and ("?" in uri or "," in uri):
-                    yield Violation("the URI in <>", shown(value), name, field.offset)
-    for name in _ROUTE_HEADERS:
-        for field in entry.sip.all_fields(name):
-            if any("<" not in _bare(value) for value in split_list(field.value)):
-                yield Violation("each URI in <>", shown(field.value), name, field.offset)
-
-
-@rule("sip.uri.param-outside-brackets", on=Kind.SIP)
-def parameter_outside_brackets(entry: SipEntry, flow: Flow) -> Outcomes:
-    yield APPLIES
-    for name in _ADDRESS_HEADERS:
-        for field in entry.sip.all_fields(name):
-            for value in split_list(field.value) if name in _ADDRESS_LISTS else [field.value]:
-                bare = _bare(value)
-                behind = bare.rpartition(">")[2] if ">" in bare else bare
-                names = [part.partition("=")[0].strip().lower() for part in behind.split(";")[1:]]
-                for wrong in [name for name in names if name in _URI_PARAMETERS]:
-                    yield Violation(f"{wrong} inside <>", shown(value), name, field.offset)
-
-
 @rule("sip.405.allow", on=Kind.RESPONSE)
 def allow_in_405(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.status != 405:
@@ -411,38 +354,6 @@ def accept_in_415(entry: SipEntry, flow: Flow) -> Outcomes:
         yield Violation("Accept, Accept-Encoding or Accept-Language", "none of them")
 
 
-@rule("sip.record-route.misuse", on=Kind.REQUEST)
-def record_route_misuse(entry: SipEntry, flow: Flow) -> Outcomes:
-    value = entry.sip.get("Record-Route")
-    # The NOTIFY of a subscription makes the dialog of its subscriber (RFC 6665 4.3, 4.4.1).
-    without = entry.method == "MESSAGE" or (entry.to_tag and entry.method != "NOTIFY")
-    if not without:
-        return
-    yield APPLIES
-    if value is not None:
-        yield Violation("no Record-Route here", shown(value), "Record-Route")
-
-
-@rule("sip.record-route.register", on=Kind.SIP, methods=("REGISTER",))
-def record_route_register(entry: SipEntry, flow: Flow) -> Outcomes:
-    value = entry.sip.get("Record-Route")
-    if entry.request is not None and entry.sender != "handset":
-        return
-    yield APPLIES
-    if value is not None:
-        yield Violation("no Record-Route with REGISTER", shown(value), "Record-Route")
-
-
-@rule("sip.contact.bye-response", on=Kind.RESPONSE, methods=("BYE",))
-def contact_in_bye_response(entry: SipEntry, flow: Flow) -> Outcomes:
-    value = entry.sip.get("Contact")
-    if entry.status >= 300:
-        return
-    yield APPLIES
-    if value is not None:
-        yield Violation("no Contact", shown(value), "Contact")
-
-
 @rule("sip.100.no-pani", on=Kind.RESPONSE)
 def access_network_in_100(entry: SipEntry, flow: Flow) -> Outcomes:
     value = entry.sip.get("P-Access-Network-Info")
@@ -460,49 +371,3 @@ def reliable_only_in_invite(entry: SipEntry, flow: Flow) -> Outcomes:
     yield APPLIES
     if "100rel" in option_tags(entry.sip, "Require"):
         yield Violation("100rel required in INVITE only", f"in {entry.method}", "Require")
-
-
-@rule("sip.reason.syntax", on=Kind.REQUEST)
-def reason_syntax(entry: SipEntry, flow: Flow) -> Outcomes:
-    seen: set[str] = set()
-    for value in entry.sip.values(Reason.header):
-        yield APPLIES
-        reason = reading(partial(Reason.parse, value))
-        if reason is None:
-            yield Violation("protocol;cause=digits;text=quoted", shown(value), Reason.header)
-            continue
-        protocol = reason.protocol.upper()
-        causes = _CAUSES.get(protocol)
-        if causes is not None and reason.cause is not None and reason.cause not in causes:
-            expected = f"a cause of {protocol} from {causes[0]} to {causes[-1]}"
-            yield Violation(expected, shown(value), Reason.header)
-        if protocol in seen and protocol in _CAUSES:
-            yield Violation(f"one reason for {protocol}", "more than one", Reason.header)
-        seen.add(protocol)
-
-
-@rule("sip.reason.text-matches", on=Kind.REQUEST, methods=("BYE",))
-def reason_text(entry: SipEntry, flow: Flow) -> Outcomes:
-    for value in entry.sip.values(Reason.header):
-        reason = reading(partial(Reason.parse, value))
-        if reason is None or reason.protocol.upper() != "SIP" or reason.cause not in _CAUSES["SIP"]:
-            continue
-        cause, text = reason.cause, reason.text
-        if cause is None or not text:
-            continue
-        yield APPLIES
-        own = {REASONS.get(cause, ""), _RCS_REASONS.get(cause, "")} - {""}
-        if any(text.lower().startswith(phrase.lower()) for phrase in own):
-            continue
-        phrases = {**{phrase: status for status, phrase in REASONS.items()}, "Call completed": 200}
-        other = [
-            status
-            for phrase, status in phrases.items()
-            if len(phrase) > 2 and text.lower().startswith(phrase.lower())
-        ]
-        if other and other[0] != cause:
-            yield Violation(
-                f"the text of {cause}, or none of another status",
-                f"{text!r}, which goes with {other[0]}",
-                "Reason",
-            )
