@@ -8,6 +8,7 @@ from pathlib import Path
 from robot.api import logger
 
 from harness.evidence.package import EvidenceFiles
+from harness.keywords.test_record import REPORT
 from harness.verify.finding import Finding
 
 _STYLE = "border-collapse:collapse;font:13px sans-serif"
@@ -24,9 +25,11 @@ def show_evidence(files: EvidenceFiles, findings: list[Finding], output: Path) -
     for picture in files.screenshots:
         source = escape(str(picture.relative_to(output)))
         logger.info(f'<img src="{source}" alt="{escape(picture.stem)}" style="max-height:480px">', html=True)
+    written = (files.capture, files.timeline, files.findings, files.ladder, *files.screenshots)
+    report = files.folder / REPORT
     links = ", ".join(
         f'<a href="{escape(str(path.relative_to(output)))}">{escape(path.name)}</a>'
-        for path in (files.capture, files.timeline, files.findings, files.ladder, *files.screenshots)
+        for path in ((report, *written) if report.exists() else written)
     )
     logger.info(f"Evidence: {links}", html=True)
 

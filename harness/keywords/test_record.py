@@ -20,7 +20,10 @@ from harness.evidence.timeline import Layer
 from harness.lab.bench import Bench
 from harness.verify.due import Due
 from harness.verify.finding import Finding, Party
+from harness.verify.report.as_html import to_html
 
+REPORT = "report.html"
+"""The page about a test's findings, in its folder."""
 LONGEST_NAME = 200  # octets; file systems take 255
 
 
@@ -101,6 +104,9 @@ class TestRecord:
             roles=self.bench.roles,
             screenshots=self.screenshots,
         )
+        if self.findings:
+            page = to_html([self.bench.judgement(self.name, self.since)])
+            (folder / REPORT).write_text(page, encoding="utf-8")
         keep_files(folder, self.bench.received_files(self.since))
 
     def _settle(self, passed: bool, undecided: bool) -> RunVerdict:

@@ -48,6 +48,8 @@ from harness.verify.coverage import Covered
 from harness.verify.due import Due, due_notifications
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding, Party
+from harness.verify.judgement import Judgement
+from harness.verify.transcript import Transcript
 from harness.verify.waivers import waive
 from instruments.network_simulator import NetworkSimulator
 
@@ -145,7 +147,9 @@ class Bench:
         self.timeline.event(Layer.LAB, "parties", network=self.roles[PEER])
         self.peer.config.im_technology = self.part.im_technology  # with which simulated handsets begin
         self._covered_before = self.covered
-        self._verifier = Verifier(self._profile, verify_settings(self.part, self.lab.tolerances))
+        self._verifier = Verifier(
+            self._profile, verify_settings(self.part, self.lab.tolerances), Transcript()
+        )
         try:
             assert self._addresses is not None, "the bench is not open"
             secured = self._addresses.sip_tls
@@ -294,6 +298,11 @@ class Bench:
         assert self._verifier is not None, "the bench is not open"
         new = self.timeline.since(max(self._judged_from, self._verifier.seen))
         return waive(self._verifier.judge(new, since), self._waivers, date.today())
+
+    def judgement(self, name: str, since: int) -> Judgement:
+        """What a report says of entries later than number `since`, under this name."""
+        assert self._verifier is not None, "the bench is not open"
+        return Judgement.since(name, self._verifier, since).with_waivers(self._waivers, date.today())
 
     @property
     def covered(self) -> Covered:

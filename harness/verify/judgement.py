@@ -25,7 +25,8 @@ class Judgement:
 
     notices: what a reader has to know of the capture itself, such as that it is cut short. parties, flows:
     who took part, and the user-level acts, in order; exercised: by flow, the rules that applied in it.
-    transcript: the messages, for a report that shows them. covered: what it exercised.
+    transcript: the messages, for a report that shows them. covered: what it exercised. counted: messages by
+    party and by flow, where this is of a part of what they said.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Judgement:
     exercised: Mapping[UserFlow, Sequence[str]] = field(default_factory=dict)
     transcript: Transcript | None = None
     covered: Covered = field(default_factory=Covered)
+    counted: Mapping[NamedParty | UserFlow, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, verifier: Verifier, notices: Iterable[str] = ()) -> Judgement:
@@ -58,6 +60,41 @@ class Judgement:
             transcript=verifier.transcript,
             covered=Covered.by(verifier),
         )
+
+    @classmethod
+    def since(cls, name: str, verifier: Verifier, entry: int) -> Judgement:
+        """The share of what came later than an entry of the timeline, as of a test on its bench.
+
+        Needs a verifier with a transcript.
+        """
+        assert verifier.transcript is not None, "messages tell who took part"
+        transcript = verifier.transcript.since(entry)
+        findings = tuple(finding for finding in verifier.findings if finding.where.entry > entry)
+        undecided = tuple(item for item in verifier.open if item.where.entry > entry)
+        counted = transcript.counted()
+        concerned = {*counted}
+        concerned |= {finding.flow.final for finding in findings if finding.flow is not None}
+        concerned |= {item.flow.final for item in undecided if item.flow is not None}
+        concerned |= {finding.whose.final for finding in findings if finding.whose is not None}
+        flows = tuple(flow for flow in verifier.flows.all() if flow in concerned)
+        return cls(
+            name=name,
+            profile=verifier.profile,
+            findings=findings,
+            open=undecided,
+            judged=len(transcript.rows),
+            parties=tuple(party for party in verifier.names.all() if party in concerned),
+            flows=flows,
+            exercised={flow: verifier.exercised_in(flow) for flow in flows},
+            transcript=transcript,
+            counted=counted,
+        )
+
+    def messages_of(self, what: NamedParty | UserFlow) -> int:
+        """How many messages a party sent, or a flow has."""
+        if self.counted:
+            return self.counted.get(what, 0)
+        return what.judged if isinstance(what, NamedParty) else what.messages
 
     def with_waivers(self, waivers: Sequence[Waiver], today: date) -> Judgement:
         """The same, where findings that a waiver covers fail nothing."""
@@ -82,7 +119,8 @@ class Judgement:
 
     def verdict_of_named(self, party: NamedParty) -> Verdict:
         """The verdict on one handset or network element."""
-        return verdict(self.of_party(party)) if party.judged or self.of_party(party) else Verdict.INCONC
+        found = self.of_party(party)
+        return verdict(found) if found or self.messages_of(party) else Verdict.INCONC
 
 
 def overall(judgements: Sequence[Judgement]) -> Verdict:

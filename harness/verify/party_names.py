@@ -232,6 +232,8 @@ class PartyNames:
             instance = _instance(said.contacts) if said is not None and said.message else ""
             if instance:
                 return self._handset(instance, next(_identities(entry), ""))
+        if entry is not None and entry is not message:
+            address = entry.source if entry.sender is Party.HANDSET else entry.destination
         place = _place(address)
         identities = [] if entry is None else list(_identities(entry))
         here = self._of_address.get(place, set())

@@ -1,11 +1,12 @@
 """What was said, for a report that shows it: a light row for each message, and the octets of some.
 
 Held to a size: of flows without findings octets go first, then rows. Chunks in the middle of an MSRP message
-share a row.
+share a row, and so do the answers to them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,8 +30,8 @@ _LOOKED_AT = 4096
 class Row:
     """A message. size: its octets on the wire; octets: those kept, secrets masked, None when let go.
 
-    repeats: how often the same octets came again. chunks: middle chunks of an MSRP message beside this one,
-    and answers to them, that it stands for.
+    repeats: how often the same octets came again. chunks: of a middle chunk of an MSRP message, or of the
+    answer to one, how many more of its kind it stands for.
     """
 
     place: int
@@ -64,7 +65,7 @@ class Transcript:
         self.dropped = 0
         self._most_rows, self._most_octets = rows, octets
         self._octets = 0
-        self._stands_for: dict[int, Row] = {}
+        self._stands_for: dict[tuple[int, bool], Row] = {}
         self._trim_at = rows
 
     def add(self, entry: SipEntry | MsrpEntry, sender: NamedParty, receiver: NamedParty) -> None:
@@ -90,6 +91,20 @@ class Transcript:
         row = self.rows.get(first.place) if first is not None else None
         if row is not None:
             row.repeats += 1
+
+    def since(self, entry: int) -> Transcript:
+        """A transcript of what came later than an entry of the timeline."""
+        found = Transcript(self._most_rows, self._most_octets)
+        found.rows = {place: row for place, row in self.rows.items() if row.number > entry}
+        return found
+
+    def counted(self) -> Counter[NamedParty | UserFlow]:
+        """How many messages each party sent and each flow has, repeats left out."""
+        found: Counter[NamedParty | UserFlow] = Counter()
+        for row in self.rows.values():
+            found[row.sender.final] += 1 + row.chunks
+            found[row.flow.final] += 1 + row.chunks
+        return found
 
     def keep(self, item: Item, sender: NamedParty, receiver: NamedParty) -> None:
         """See that the message of an item, which has a finding, is there with its octets."""
@@ -140,7 +155,7 @@ class Transcript:
             del self.rows[row.place]
             self.dropped += 1
         self._trim_at = max(self._most_rows, len(self.rows) * 5 // 4)
-        self._stands_for = {first: row for first, row in self._stands_for.items() if row.place in self.rows}
+        self._stands_for = {key: row for key, row in self._stands_for.items() if row.place in self.rows}
 
     def _strip(self, rows: Iterable[Row], down_to: int) -> None:
         """Let go of octets, the oldest first, until there are no more than so many."""
@@ -155,12 +170,12 @@ def _size(entry: SipEntry | MsrpEntry) -> int:
     return len(entry.raw) + (entry.body.size if isinstance(entry, MsrpEntry) else 0)
 
 
-def _continued(entry: SipEntry | MsrpEntry) -> int | None:
-    """Of a chunk in the middle of an MSRP message, or the 200 to one: the place of the first chunk."""
+def _continued(entry: SipEntry | MsrpEntry) -> tuple[int, bool] | None:
+    """Of a middle chunk of an MSRP message, or the 200 to one: the place of the first chunk, and which."""
     if not isinstance(entry, MsrpEntry) or entry.status not in (0, 200):
         return None
     asked = entry.transaction.request if entry.transaction is not None else None
     if asked is None or asked.part_of is None or asked.method != "SEND" or asked.flag is not Flag.MORE:
         return None
     first = asked.part_of.first
-    return None if asked is first else first.place
+    return None if asked is first else (first.place, asked is not entry)

@@ -63,7 +63,7 @@ def _capture(judgement: Judgement) -> dict[str, Any]:
         "verdict": judgement.verdict,
         "parties": {party.value: judgement.verdict_of(party) for party in JUDGED},
         "named_parties": [_party(judgement, party) for party in judgement.parties],
-        "flows": [_flow(flow, cells[flow]) for flow in judgement.flows],
+        "flows": [_flow(judgement, flow, cells[flow]) for flow in judgement.flows],
         "notices": list(judgement.notices),
     }
 
@@ -78,19 +78,19 @@ def _party(judgement: Judgement, party: NamedParty) -> dict[str, Any]:
         "identities": list(party.identities),
         "product": party.product or None,
         "addresses": list(party.addresses),
-        "messages": party.judged,
+        "messages": judgement.messages_of(party),
         "findings": len(found),
         "failing_rules": list(dict.fromkeys(finding.rule for finding in found if finding.fails)),
     }
 
 
-def _flow(flow: UserFlow, cells: dict[str, Cell]) -> dict[str, Any]:
+def _flow(judgement: Judgement, flow: UserFlow, cells: dict[str, Cell]) -> dict[str, Any]:
     return {
         "name": flow.name,
         "act": flow.act,
         "number": flow.number,
         "began": flow.time,
-        "messages": flow.messages,
+        "messages": judgement.messages_of(flow),
         "rules": counted_cells(cells),
         "not_passed": {rule: cell for rule, cell in sorted(cells.items()) if cell is not Cell.PASS},
     }

@@ -54,8 +54,9 @@ def _overview(judgement: Judgement, style: Style) -> Iterator[str]:
     """Who took part, with a verdict each, and the flows that have findings."""
     for party in judgement.parties:
         verdict, found = judgement.verdict_of_named(party), judgement.of_party(party)
-        if party.judged or found:
-            said = f"{counted(party.judged, 'message')}, {counted(len(found), 'finding')}"
+        messages = judgement.messages_of(party)
+        if messages or found:
+            said = f"{counted(messages, 'message')}, {counted(len(found), 'finding')}"
             yield f"  {style(verdict, f'{verdict:6}')} {visible_text(party.name)}: {said}"
     if len(judgement.flows) > 1:
         clean = sum(not flow.findings for flow in judgement.flows)

@@ -148,7 +148,7 @@ class _CaptureData:
             "name": visible_text(party.name),
             "party": party.party,
             "verdict": self._judgement.verdict_of_named(party),
-            "messages": party.judged,
+            "messages": self._judgement.messages_of(party),
             "findings": len(found),
             "fails": sum(finding.fails for finding in found),
             "identities": [visible_text(each) for each in party.identities],
@@ -159,12 +159,13 @@ class _CaptureData:
     def _flow(self, flow: UserFlow) -> dict[str, Any]:
         cells = self._matrix[flow]
         kept = sum(1 + row.chunks for row in self._rows.get(flow, ()))
-        missing = flow.messages - kept
+        messages = self._judgement.messages_of(flow)
+        missing = messages - kept
         return {
             "name": visible_text(flow.name),
             "act": flow.act,
             "number": flow.number,
-            "messages": flow.messages,
+            "messages": messages,
             "left_out": f"{missing:,} messages of this flow are not in the page." if missing > 0 else "",
             "cells": "".join(_LETTERS[cells[rule]] if rule in cells else "." for rule in self._rules),
         }

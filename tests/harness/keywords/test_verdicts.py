@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from harness.cpm.profiles import Profile
 from harness.errors import HandsetLost, InstrumentLost, LabError
 from harness.evidence.timeline import Layer, Timeline
 from harness.keywords.test_record import RunVerdict, TestRecord
 from harness.verify.finding import Finding, Party, Severity, Where
+from harness.verify.judgement import Judgement
 
 LOST = HandsetLost("handset", "here", "an answer", "silence", "replug it")
 
@@ -40,6 +42,10 @@ class Lab:
         self.asked_since.append(since)
         return list(self.found)
 
+    def judgement(self, name: str, since: int) -> Judgement:
+        assert since == self.asked_since[-1]
+        return Judgement(name, Profile.RCS51, tuple(self.found), (), 1)
+
     def look_closely(self) -> None:
         self.looked += 1
         if self.broken is not None:
@@ -67,6 +73,14 @@ def lab() -> Lab:
 def record(lab: Lab) -> TestRecord:
     lab.timeline.event(Layer.LAB, "note", "of the test before")
     return TestRecord.begin("Suite.Test", lab)  # type: ignore[arg-type]
+
+
+def test_a_page_about_the_findings_is_with_the_evidence_where_there_are_any(lab, record, tmp_path):
+    record.end(True, False, tmp_path / "clean")
+    lab.found = [finding()]
+    record.end(True, False, tmp_path / "found")
+    assert not (tmp_path / "clean" / "report.html").exists()
+    assert "Suite.Test" in (tmp_path / "found" / "report.html").read_text("utf-8")
 
 
 def test_a_rule_that_fails_broken_by_the_handset_fails_the_test(lab, record, tmp_path):

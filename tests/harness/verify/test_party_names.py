@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.evidence.timeline import Address, Layer, Timeline, Transport
+from harness.evidence.timeline import Address, Layer, Packet, Timeline, Transport
 from harness.verify.engine import Verifier
-from harness.verify.finding import Verdict
+from harness.verify.finding import Party, Verdict
 from harness.verify.judgement import Judgement
 from harness.verify.party_names import MOST_NAMED
 
@@ -140,3 +140,29 @@ def test_a_port_of_a_host_with_one_handset_is_that_handset():
         (Address("10.0.0.5", 49152), NET, b"MESSAGE sip:x\r\n\r\n"),
     )
     assert [party.name for party in judgement.parties] == [f"handset IMEI {IMEI['1']}, +491711111"]
+
+
+def test_msrp_is_of_the_handset_that_set_its_session_up(flow):
+    """Its connection comes from another address than its SIP, and its number has been of another handset."""
+    script = flow("chat")
+    trace = Timeline(clock=lambda: 0.0)
+    own = Address("10.0.0.5", 40000)
+    for handset, source in (("2", Address("10.0.0.6", 5060)), ("1", own)):
+        octets = register("+491700000001", handset, source.host)
+        trace.packet(Layer.SIP, Transport.TCP, source, NET, octets, connection=90, at=1.0)
+    for entry in script.timeline():
+        if isinstance(entry, Packet):
+            ends = [
+                Address("10.0.0.77", end.port)
+                if entry.layer is Layer.MSRP and end.host == "10.0.0.5"
+                else end
+                for end in (entry.source, entry.destination)
+            ]
+            trace.packet(
+                entry.layer, entry.transport, *ends, entry.data, connection=entry.connection, at=entry.time
+            )
+    verifier = Verifier()
+    verifier.judge(trace)
+    sent = [entry for entry in verifier.assembly.msrp.entries if entry.sender is Party.HANDSET]
+    verifier.names.settle()
+    assert sent and {verifier.names.sender(entry).final.instance for entry in sent} == {f"IMEI {IMEI['1']}"}

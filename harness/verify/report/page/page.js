@@ -317,7 +317,7 @@
     const kinds = found.map((index) => weight(capture().findings[index]));
     const dim = filtered() && !found.some((index) => matches(capture().findings[index]));
     const times = message.repeats ? `, sent ${message.repeats + 1} times` : "";
-    const chunks = message.chunks ? `, ${count(message.chunks, "more chunk")} and answers` : "";
+    const chunks = message.chunks ? `, and ${message.chunks.toLocaleString("en")} more like it` : "";
     const below = `${message.transport}, ${count(message.size, "octet")}${times}${chunks}`;
     const track = make("div", { class: "track" },
       ...[...lanes.values()].map((x) => make("span", { class: "life", place: { left: `${x}%` } })),
