@@ -15,7 +15,7 @@ from harness.verify.items import CpimItem, SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.negotiation_items import Description, MsrpEnd, MsrpSession, Role
 from harness.verify.rules.msrp_session import CONTROL, inside, not_accepted, wrapped_not_accepted
-from harness.verify.session_services import is_file, service_of_session
+from harness.verify.session_services import initial_invite, is_file, service_of_session
 
 _BYE_SECONDS = 30.0
 
@@ -206,6 +206,9 @@ def cpim_part(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if service_of_session(session.exchanges[0].offer) is not Service.FILE_TRANSFER:
         return
     yield APPLIES
+    if initial_invite(session.invite) is None:
+        yield Unverifiable("the INVITE of the session was not captured")
+        return
     if not session.invite.bodies:
         expected = "the CPIM headers of a bare file in the INVITE"
         yield Violation(expected, "no message/cpim part", "body", item=session.invite)
