@@ -23,6 +23,7 @@ from harness.verify.items import (
     Notification,
     SipEntry,
 )
+from harness.verify.legs import Legs
 from harness.verify.msrp_assembly import MsrpAssembly
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.msrp_streams import MsrpStreams
@@ -47,6 +48,7 @@ class Assembly(SipAssembly):
     def __init__(self) -> None:
         super().__init__()
         self.parties = Parties()
+        self.legs = Legs(self.parties.of_host)
         self.items: list[Item] = []
         self.now = 0.0
         self.began: float | None = None
@@ -111,7 +113,9 @@ class Assembly(SipAssembly):
             return
         self.incomplete |= entry.missing > 0
         if entry.layer is Layer.MSRP:
-            yield from self._msrp_streams.receive(entry)
+            for message in self._msrp_streams.receive(entry):
+                self.legs.learn_msrp(message)
+                yield message
         elif entry.layer is Layer.SIP:
             self._heard[normal_host(entry.source.host)].append(entry.time)
             for found in self._sip_streams.receive(entry):
@@ -134,7 +138,8 @@ class Assembly(SipAssembly):
         yield item
 
     def _learnt(self, found: SipEntry) -> SipEntry:
-        self.parties.learn(found)
+        if not self.legs.learn_sip(found):
+            self.parties.learn(found)
         if self.from_start is None and found.request is not None:
             self.from_start = found.method == "REGISTER"
         return found
@@ -142,6 +147,8 @@ class Assembly(SipAssembly):
     # -- linking ------------------------------------------------------------------------------------------
 
     def _link(self, item: _Cut) -> Iterator[Item]:
+        if not isinstance(item, EventItem) and self.legs.repeats(item):
+            return
         if isinstance(item, MsrpEntry):
             yield from self._link_msrp(item)
             return

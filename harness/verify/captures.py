@@ -35,7 +35,7 @@ def judge_captures(
         verifier = Verifier(profile, settings, Transcript() if with_messages else None)
         watched = Notices()
         verifier.judge(watched.passing(read_capture(path)))
-        judgements.append(Judgement.of(str(path), verifier, watched.lines()))
+        judgements.append(Judgement.of(str(path), verifier, watched.lines() + beyond(verifier)))
     return judgements
 
 
@@ -75,6 +75,17 @@ class Notices:
         self._missing += packet.missing
         if len(self._shown) < SHOWN_HOLES:
             self._shown.append(f"{packet.missing} from {packet.source} to {packet.destination}")
+
+
+def beyond(verifier: Verifier) -> list[str]:
+    """What was not judged since it is judged elsewhere."""
+    legs = verifier.assembly.legs
+    if not legs.passed_over:
+        return []
+    hosts = ", ".join(sorted(legs.seen_twice))
+    return [
+        f"{legs.passed_over} messages between {hosts} are those of the handset's side once more: not judged"
+    ]
 
 
 def notices(entries: Iterable[Entry]) -> list[str]:

@@ -163,7 +163,12 @@ class Parties:
         return both if own > far else both.other if far > own else Party.UNKNOWN
 
     def _host(self, address: Address) -> Party:
-        host = normal_host(address.host)
+        return self.of_host(normal_host(address.host))
+
+    def of_host(self, host: str) -> Party:
+        """What all that is known of a host agrees on; it is written as normal_host does."""
+        if (host, None) in self._hints:
+            return self._hints[host, None]
         known = {_winner(votes) for place, votes in self._votes.items() if place.host == host}
         known.discard(Party.UNKNOWN)
         return known.pop() if len(known) == 1 else Party.UNKNOWN

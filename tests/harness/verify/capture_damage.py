@@ -1,4 +1,4 @@
-"""What happens to a capture on its way: packets lost, doubled, out of order, and a beginning that is missing."""
+"""What happens to a capture: packets lost, doubled, out of order, and a beginning that is missing."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from harness.verify.proof.flows import FLOWS
-
 from tests.harness.verify.capture_damage import damages, frames_of, pcap, reported
 
 # Every tenth place of damage, chosen by a fixed seed; RCSLAB_DAMAGES=1 takes all of them (a minute or two).
