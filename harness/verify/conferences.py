@@ -88,9 +88,17 @@ class Conferences:
         found = [members for members in found if members is not None]
         return found[-1] if found else None
 
-    def hides_somebody(self, focus: str, time: float) -> bool:
-        """Whether the focus told, up to then, of a member that goes without a name."""
-        return any(told.hidden for watch in self._of(focus) for told in watch.told if told.time <= time)
+    def hides_somebody(self, focus: str) -> bool:
+        """Whether the focus has told of a member that goes without a name."""
+        return any(told.hidden for watch in self._of(focus) for told in watch.told)
+
+    def ever_in(self, focus: str) -> frozenset[str] | None:
+        """The names of all that the focus has told of; None where a document is missing, or none came."""
+        told = [told for watch in self._of(focus) for told in watch.told if told.time < told.until]
+        known = [each.members for each in told if each.members is not None]
+        if not known or len(known) < len(told):
+            return None
+        return frozenset(name for members in known for member in members for name in member)
 
     def is_over(self, focus: str) -> bool:
         """Whether the focus told that the conference is no more: deleted, or no resource (RFC 4575)."""

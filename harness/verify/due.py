@@ -23,7 +23,7 @@ from harness.verify.items import CpimItem, Notification, SipEntry
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import MsrpSession
 from harness.verify.owing import makers_of, owing, recipients
-from harness.verify.session_services import is_file, service_of_session
+from harness.verify.session_services import service_of_session
 
 # RFC 5438 6.2: token of Disposition-Notification -> the notification it asks for.
 ASKED = {"positive-delivery": "delivery", "display": "display"}
@@ -128,15 +128,16 @@ def told_of(item: CpimItem, assembly: Assembly) -> list[Notification]:
     return [each for each in found if each.item.sender is item.sender.other]
 
 
-def is_of_file(item: CpimItem) -> bool:
-    """The CPIM headers of a bare file, which go in its INVITE."""
-    description = item.carrier.description if isinstance(item.carrier, SipEntry) else None
-    return description is not None and any(is_file(end) for end in description.ends)
+def is_head(item: CpimItem) -> bool:
+    """CPIM headers alone, in the INVITE of the session that brings the content: of a bare file, say."""
+    carrier = item.carrier
+    offers = isinstance(carrier, SipEntry) and carrier.method == "INVITE" and carrier.description is not None
+    return offers and item.cpim is not None and not item.cpim.content
 
 
 def came_at(item: CpimItem, assembly: Assembly) -> float | None:
-    """When a message was here whole: of a bare file when its last chunk was taken, else as `taken_at`."""
-    if not is_of_file(item):
+    """When a message was here whole: for headers in an INVITE by its last chunk, else as `taken_at`."""
+    if not is_head(item):
         return taken_at(item)
     transaction = item.carrier.transaction if isinstance(item.carrier, SipEntry) else None
     accepted = transaction.accepted if transaction is not None else None

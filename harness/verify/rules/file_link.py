@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from harness.bodies.timestamp import parse_timestamp
 from harness.bodies.xml_node import Node, parse_document
+from harness.cpm.services import IARI_PREFIX, IARI_TAG, encode_urn
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import shown
+from harness.verify.comparison import shown, tag_values
 from harness.verify.engine import Flow
-from harness.verify.finding import APPLIES, Outcomes, Violation
-from harness.verify.items import CpimItem
+from harness.verify.finding import APPLIES, Outcomes, Party, Violation
+from harness.verify.items import CpimItem, reading
 
 MEDIA_TYPE = "application/vnd.gsma.rcs-ft-http+xml"
 NAMESPACE = "urn:gsma:params:xml:ns:rcs:rcs:fthttp"
+_IARI = f"{IARI_PREFIX}rcs.fthttp"
 _USEFUL = ("file-size", "file-name", "content-type")
 
 
@@ -92,3 +94,18 @@ def link_is_valid_and_secure(item: CpimItem, flow: Flow) -> Outcomes:
         return
     if ends < item.time:
         yield _at(item, "a link that is valid still", f"until {until}")
+
+
+@rule("ft.http.accept-contact", on=Kind.CPIM)
+def asked_for_by_its_tag(item: CpimItem, flow: Flow) -> Outcomes:
+    """A value of its own beside that of the service, so that only who knows such files gets it."""
+    carrier = item.by_sip
+    if carrier is None or _document(item) is None or carrier.sender is not Party.HANDSET:
+        return
+    yield APPLIES
+    values = reading(lambda: carrier.sip.accept_contacts) or []
+    own = [value for value in values if _IARI in tag_values(value.parameters, IARI_TAG)]
+    if not any(value.require and value.explicit for value in own):
+        expected = f'*;{IARI_TAG}="{encode_urn(_IARI)}";require;explicit'
+        actual = str(own[0]) if own else "none of the kind"
+        yield Violation(expected, shown(actual), "Accept-Contact", item=carrier)

@@ -25,6 +25,7 @@ from harness.verify.session_services import group_of, live_ends
 _CHATROOM, _NICKNAME = "chatroom", "nickname"
 _REPORTS = ("Success-Report", "Failure-Report")
 _MALFORMED, _NOT_ALLOWED = 424, 403
+_TOLD_SECONDS = 5.0
 GROUP_DATA = "application/vnd.oma.cpm-groupdata+xml"
 
 
@@ -54,26 +55,24 @@ def one_to(item: CpimItem, flow: Flow) -> Outcomes:
         yield at_item(item, "one CPIM To", ", ".join(address.uri for address in addresses))
 
 
-@rule("cpim.group-from", on=Kind.CPIM)
+@rule("cpim.group-from", on=Kind.CPIM, after=_TOLD_SECONDS)
 def from_a_member(item: CpimItem, flow: Flow) -> Outcomes:
-    """What hides its name may be any member that the focus tells without one; the focus speaks for itself."""
+    """Who writes may be told of a little later, or have left. One without a name may be any that has none.
+
+    The focus speaks for itself.
+    """
     focus = group_of(item)
     sender = item.cpim.from_ if item.cpim is not None else None
     uri = uri_of(sender.uri) if sender is not None else None
-    if not focus or uri is None or item.is_notification or item.sender is not Party.NETWORK:
+    if not focus or sender is None or uri is None or item.is_notification or item.sender is not Party.NETWORK:
         return
-    if same_uri_text(sender.uri if sender else "", focus):
-        return
-    members = flow.assembly.conferences.members(focus, item.time, item.time)
-    if members is None:
-        if is_hidden(uri):
-            yield Unverifiable("who is in the group is not seen")
+    known = flow.assembly.conferences.ever_in(focus)
+    if same_uri_text(sender.uri, focus) or known is None:
         return
     yield APPLIES
-    hidden = flow.assembly.conferences.hides_somebody(focus, item.time)
-    known = {name for member in members for name in member}
+    hidden = flow.assembly.conferences.hides_somebody(focus)
     if not (hidden if is_hidden(uri) else party_of(uri) in known):
-        yield at_item(item, "CPIM From: a member of the group", str(uri))
+        yield at_item(item, "CPIM From: a member of the group", sender.uri)
 
 
 def _is_member(text: str, focus: str, item: CpimItem, flow: Flow) -> bool:

@@ -24,7 +24,7 @@ from harness.verify.comparison import (
 )
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Party, Violation
-from harness.verify.items import EventItem, SipEntry, Transaction, reading
+from harness.verify.items import EventItem, Item, SipEntry, Transaction, reading
 from harness.verify.session_services import focus_of, named_service
 
 LIST, TAG = "recipient-list", "recipient-list-invite"
@@ -137,12 +137,26 @@ def leaves_for_good(entry: SipEntry, flow: Flow) -> Outcomes:
 
 
 def _user_left(entry: SipEntry, flow: Flow) -> bool:
-    taps = flow.assembly.events(Layer.ADB, "tap")
-    return any(_is_leaving(tap) and 0 <= entry.time - tap.time <= _LEAVING_SECONDS for tap in taps)
+    """The first BYE, after the touch, of a group that was there before it."""
+    begun = entry.dialog.confirmed if entry.dialog is not None else None
+    taps = [tap for tap in flow.assembly.events(Layer.ADB, "tap") if tap.fields.get("element") == _LEAVE]
+    last = taps[-1] if taps else None
+    if begun is None or last is None or not 0 <= entry.time - last.time <= _LEAVING_SECONDS:
+        return False
+    return begun.time <= last.time and not any(
+        _is_bye_since(known, entry, last) for known in flow.assembly.items
+    )
 
 
-def _is_leaving(tap: EventItem) -> bool:
-    return tap.fields.get("element") == _LEAVE
+def _is_bye_since(known: Item, entry: SipEntry, tap: EventItem) -> bool:
+    return (
+        isinstance(known, SipEntry)
+        and known.method == "BYE"
+        and known.request is not None
+        and known.sender is entry.sender
+        and tap.time <= known.time
+        and known.place < entry.place
+    )
 
 
 @rule("session.group.closed", on=Kind.REQUEST, methods=("BYE",), after=_TOLD_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.bodies.multipart import MultipartFault, split_multipart
 from harness.errors import BodySyntaxError
 from harness.verify.catalogue import Kind, rule
-from harness.verify.due import Due, Way, came_at, due_of, is_first_taken, is_of_file, told_of, way_now
+from harness.verify.due import Due, Way, came_at, due_of, is_first_taken, is_head, told_of, way_now
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.items import CpimItem
@@ -91,16 +91,16 @@ def _entries(asked: MsrpEntry, flow: Flow) -> list[MsrpEntry]:
 @rule("imdn.timeout", on=Kind.CPIM, after=AWAITED_SECONDS, receiver=True)
 def timeout(item: CpimItem, flow: Flow) -> Outcomes:
     """Of delivery alone: when a user looks at a message nobody can say. A file is on its way yet."""
-    if not is_of_file(item):
+    if not is_head(item):
         yield from _not_told(item, flow, item.offset)
 
 
 @rule("imdn.timeout", on=Kind.MSRP_MESSAGE, after=AWAITED_SECONDS, receiver=True)
 def timeout_of_file(message: ChunkedMessage, flow: Flow) -> Outcomes:
-    """The message with a bare file, whose headers its INVITE had."""
+    """The message whose headers its INVITE had."""
     invite = message.session.invite if message.session is not None else None
     for item in invite.bodies if invite is not None and message.total else ():
-        if item.sender is message.sender and is_of_file(item):
+        if item.sender is message.sender and is_head(item):
             yield from _not_told(item, flow)
 
 

@@ -8,6 +8,7 @@ from harness.verify.proof.flows.capability import CAPABILITY_FLOWS
 from harness.verify.proof.flows.chatbot import CHATBOT_FLOWS
 from harness.verify.proof.flows.chunks import CHUNK_FLOWS
 from harness.verify.proof.flows.composing import TYPING_FLOWS
+from harness.verify.proof.flows.conduct import CONDUCT_FLOWS
 from harness.verify.proof.flows.files import FILE_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.group_membership import MEMBERSHIP_FLOWS
@@ -29,6 +30,7 @@ FLOWS: dict[str, Callable[[], Script]] = {
     **MEDIA_FLOWS,
     **FILE_FLOWS,
     **GROUP_FLOWS,
+    **CONDUCT_FLOWS,
     **MEMBERSHIP_FLOWS,
     **MSRP_FLOWS,
     **CHUNK_FLOWS,

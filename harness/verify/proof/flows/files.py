@@ -199,9 +199,12 @@ def link(document: str = LINK, *, handset: bool = True) -> Script:
     sender, recipient = (UE, FAR) if handset else (FAR, UE)
     head = crlf(f"From: <{sender}>", f"To: <{recipient}>", "DateTime: 2023-11-14T22:13:20Z")
     mime = crlf("Content-Type: application/vnd.gsma.rcs-ft-http+xml", f"Content-Length: {len(document)}")
+    if handset:
+        script.line(0, f"Accept-Contact: {BY_HTTP}")
     return script.body(0, f"{head}\r\n{mime}\r\n{document}")
 
 
+BY_HTTP = '*;+g.3gpp.iari-ref="urn%3Aurn-7%3A3gpp-application.ims.iari.rcs.fthttp";require;explicit'
 FILE_FLOWS: dict[str, Callable[[], Script]] = {
     "file_mo": lambda: notified(push(*chunks(PICTURE))),
     "file_limited_mo": lambda: push(*chunks(PICTURE), extra="max-size:20971520"),

@@ -225,8 +225,8 @@ def chatroom() -> Script:
     return script
 
 
-def rejoined() -> Script:
-    """The handset makes a group, hangs up, and joins it again at its focus: INVITE 6."""
+def rejoined_as_it_was() -> Script:
+    """The handset makes a group, hangs up, and joins it again, with the Subject it had: INVITE 6."""
     script = Script(adhoc().line(0, "Subject: Lunch").steps[:4])
     bye = in_dialog("BYE", 2, "bye", "Supported: timer")
     text = bye.text.replace("sip:+491700000002@10.0.0.1:5060", FOCUS, 1)
@@ -264,7 +264,9 @@ def conference_over(version: int) -> str:
 
 def left() -> Script:
     """The talk, which the user leaves for good at the screen."""
-    return talk().saw(0.0, Layer.ADB, "tap", element="leave_group", serial="h1")
+    script = talk()
+    before = sum(step.after for step in script.steps[:21])
+    return script.saw(before, Layer.ADB, "tap", element="leave_group", serial="h1")
 
 
 def delivered(sender: str, recipient: str, own_id: str, message_id: str) -> str:
@@ -296,7 +298,7 @@ GROUP_FLOWS = {
     "invited": invited,
     "talk": talk,
     "chatroom": chatroom,
-    "rejoined": rejoined,
+    "rejoined_as_it_was": rejoined_as_it_was,
     "ended": ended,
     "left": left,
 }

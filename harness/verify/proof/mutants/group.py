@@ -86,7 +86,9 @@ MUTANTS = [
         beside=("ims.contact.feature-tag-match",),
         why="Contact and Accept-Contact differ then.",
     ),
-    Mutant("session.group.subject", HANDSET, "rejoined", edit(6, "Subject: Lunch", "Subject: Dinner")),
+    Mutant(
+        "session.group.subject", HANDSET, "rejoined_as_it_was", edit(6, "Subject: Lunch", "Subject: Dinner")
+    ),
     # -- left, and closed
     Mutant(
         "session.group.leave",
@@ -118,13 +120,13 @@ MUTANTS = [
         "cpim.group-from",
         NETWORK,
         "talk",
-        both(member_says(text_body(STRANGER, FOCUS, GROUP_MT)), unanswered),
+        both(member_says(text_body(STRANGER, FOCUS, GROUP_MT)), unanswered, silent(6.0)),
     ),
     Mutant(
         "cpim.group-from",
         NETWORK,
         "talk",
-        both(member_says(text_body(ANONYMOUS, FOCUS, GROUP_MT)), unanswered),
+        both(member_says(text_body(ANONYMOUS, FOCUS, GROUP_MT)), unanswered, silent(6.0)),
     ),
     Mutant(
         "groupdata.type",
