@@ -31,6 +31,7 @@ from harness.keywords.large_message import LargeMessageKeywords
 from harness.keywords.log_drain import LogDrain
 from harness.keywords.log_page import failure_lines, show_evidence
 from harness.keywords.modem import ModemKeywords
+from harness.keywords.needs import needed_by
 from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
@@ -168,6 +169,18 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             logger.warn(f"infra: {error}")
         self._access.record = TestRecord.begin(data.full_name, bench)
         self._access.record.infra = failure
+        if lacking := self._lacking(data, bench):
+            skip_instead(data, lacking)
+
+    def _lacking(self, test: Any, bench: Bench) -> str:
+        """Why the test cannot run with the network simulator of this bench, "" when it can."""
+        needed = needed_by(test, self.keywords)
+        lacking = {operation: name for operation, name in needed.items() if not bench.offers(operation)}
+        return "; ".join(
+            f"{name} needs an operation that the network simulator of bench {bench.name} has not: "
+            f"{operation.meaning} ({bench.network_simulator_name})"
+            for operation, name in lacking.items()
+        )
 
     def end_keyword(self, data: Any, result: Any) -> None:
         """Bring log lines of other threads into the keyword that ran while they were written."""
@@ -207,6 +220,13 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         self._drain.stop()
         if self._own_bench is not None:
             self._own_bench.close()
+
+
+def skip_instead(test: Any, reason: str) -> None:
+    """Let the test end before its first step, with the reason."""
+    test.setup = test.teardown = None
+    test.body.clear()
+    test.body.create_keyword("Skip", args=[reason])
 
 
 def _settle_infra(result: Any, error: LabError) -> None:

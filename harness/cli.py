@@ -436,6 +436,50 @@ def _prove(format_: ListFormat, chosen: set[str] | None) -> int:
     return ExitCode.CLEAN if proof.whole else ExitCode.FAILED
 
 
+@app.command()
+def instruments(
+    driver: Annotated[str | None, typer.Argument(help="Show the table of this driver.")] = None,
+    format_: FormatOption = ListFormat.TEXT,
+) -> None:
+    """What the network simulator drivers can do, from their tables."""
+    from instruments.drivers import driver_named, drivers
+    from instruments.table_page import matrix, rows
+
+    chosen = drivers() if driver is None else {driver: driver_named(driver)}
+    tables = {name: each.table for name, each in chosen.items()}
+    if format_ is ListFormat.JSON:
+        _print_json({name: table.as_dict() for name, table in tables.items()})
+    elif driver is None:
+        sys.stdout.write(matrix(tables))
+    else:
+        print("\n".join(rows(tables[driver])))
+
+
+@app.command(name="instrument-probe")
+def instrument_probe(
+    driver: Annotated[str, typer.Argument(help="Whose table to confirm, e.g. cmw500.")],
+    resource: Annotated[str, typer.Argument(help="VISA resource of the instrument.")],
+    report: Annotated[Path | None, typer.Option(help="File for the report (JSON), to hand in.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds to wait for each reply.")] = 3.0,
+) -> None:
+    """Send each query of a driver's table to an instrument once. Nothing is set.
+
+    Exit 0 when every query was understood, 1 when the table is wrong somewhere, 3 without an instrument.
+    """
+    from instruments.drivers import open_session
+    from instruments.probe import Probed, lines, probe
+
+    def show(probed: Probed) -> None:
+        print(f"\r{probed.query:60.60}", end="\r\033[K", file=sys.stderr, flush=True)
+
+    table, session = open_session(driver, resource, timeout)
+    found = probe(table, session, show if sys.stderr.isatty() else lambda probed: None)
+    print("\n".join(lines(found)))
+    if report is not None:
+        report.write_text(json.dumps(found.as_dict(), indent=2) + "\n", encoding="utf-8")
+    raise typer.Exit(ExitCode.CLEAN if found.whole else ExitCode.FAILED)
+
+
 @simulate.command(name="handset", context_settings=PASS_THROUGH | {"help_option_names": []})
 def simulate_handset(context: typer.Context) -> None:
     """A simulated handset: adb, modem on a pty, messaging app, RCS client."""

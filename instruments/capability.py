@@ -127,6 +127,9 @@ class Capability:
     secret: bool = False
 
 
+_PLAIN = ("operation", "meaning", "source", "command", "query", "allowed", "unit")
+
+
 class CapabilityTable:
     """The operations of one instrument family, by name."""
 
@@ -137,6 +140,17 @@ class CapabilityTable:
         if len(self._by_name) != len(self.capabilities):
             raise ValueError(f"{instrument}: an operation is declared twice")
 
+    def as_dict(self) -> list[dict[str, Any]]:
+        """The rows as JSON values."""
+        return [
+            {
+                **{name: getattr(row, name) for name in _PLAIN},
+                "confidence": row.confidence.name,
+                "replies": {reply: str(value) for reply, value in row.replies.items()},
+            }
+            for row in self.capabilities
+        ]
+
     @property
     def operations(self) -> frozenset[Operation]:
         """What the driver can do."""
@@ -144,6 +158,10 @@ class CapabilityTable:
 
     def __contains__(self, operation: str) -> bool:
         return operation in self._by_name
+
+    def row(self, operation: str) -> Capability:
+        """The row of an operation. Raises KeyError."""
+        return self._by_name[operation]
 
     def is_secret(self, operation: str) -> bool:
         """Whether the argument must not reach a log."""

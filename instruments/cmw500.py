@@ -14,6 +14,8 @@ from instruments.capability import Capability, CapabilityTable, Confidence, Oper
 from instruments.network_simulator import CellIdentity, CellState
 from instruments.table_driver import TableDriver
 
+UNHEARD_DBM: Final = -140.0
+"""Per 15 kHz: below what any handset hears (TS 36.133 9.1.4 reports down to -140)."""
 NO_VALUE: Final = frozenset({"", "NAV", "INV"})
 # Values between commas; a comma inside quotation marks is text.
 _IN_LIST: Final = re.compile(r"\s*(?:\"[^\"]*\"|'[^']*'|[^,])+")
@@ -130,6 +132,14 @@ TABLE: Final = CapabilityTable(
             command="CONFigure:LTE:SIGN:DL:PCC:RSEPre:LEVel {value}",
             query="CONFigure:LTE:SIGN:DL:PCC:RSEPre:LEVel?",
             allowed="the range depends on path and attenuation",
+            unit="dBm/15 kHz",
+        ),
+        Capability(
+            Operation.SERVICE,
+            "by the level of the reference signal: too low to be heard, and as it was",
+            "RsCmwLteSig Configure/Downlink/Pcc/Rsepre, reference",
+            Confidence.A,
+            command="CONFigure:LTE:SIGN:DL:PCC:RSEPre:LEVel {value}",
             unit="dBm/15 kHz",
         ),
         Capability(
@@ -330,6 +340,8 @@ class Cmw500(TableDriver):
     """What differs from the table: binary cell identities, quoted replies, the length of the MNC, SMS."""
 
     TABLE: ClassVar[CapabilityTable] = TABLE
+    _level_in_service: float | None = None
+    """The level to come back to; None while the cell is in service."""
 
     def _set_mcc(self, mcc: str) -> None:
         self._do(Operation.MCC, int(mcc))
@@ -360,6 +372,35 @@ class Cmw500(TableDriver):
             tac=self._number(Operation.TAC),
             eci=self._number(Operation.ECI),
         )
+
+    def out_of_service(self) -> None:
+        if self._level_in_service is None:
+            self._level_in_service = self._level()
+        super().out_of_service()
+
+    def recover(self) -> None:
+        if self._level_in_service is not None:
+            super().recover()
+            self._level_in_service = None
+
+    def power(self, dbm: float) -> None:
+        super().power(dbm)
+        self._level_in_service = None
+
+    def _service_text(self, out: bool) -> str:
+        return f"{UNHEARD_DBM if out else self._level_in_service:g}"
+
+    def _level(self) -> float:
+        reply = self._ask(Operation.POWER)
+        try:
+            return float(reply)
+        except ValueError:
+            raise self._unreadable(Operation.POWER, "a level in dBm", reply) from None
+
+    def state(self) -> CellState:
+        state = super().state()
+        out = self._level_in_service is not None and state not in (CellState.OFF, CellState.STARTING)
+        return CellState.OUT_OF_SERVICE if out else state
 
     def _use_external_ims(self) -> None:
         self._do("ims usage", "EXTernal")

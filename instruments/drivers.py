@@ -74,6 +74,12 @@ def driver_named(name: str) -> Driver:
         raise UsageError(f"no network simulator driver {name!r}; there are: {known}") from None
 
 
+def open_session(name: str, resource: str, timeout: float) -> tuple[CapabilityTable, VisaSession]:
+    """A driver's table, and a session to the instrument that is not opened yet."""
+    driver = driver_named(name)
+    return driver.table, VisaSession(resource, Timeline(), timeout=timeout, **driver.link)
+
+
 def open_driver(name: str, resource: str, timeline: Timeline, timeout: float) -> NetworkSimulator:
     """The driver over a session that is not opened yet. timeout: seconds of one exchange."""
     driver = driver_named(name)

@@ -7,25 +7,30 @@ from datetime import timedelta
 from robot.api.deco import keyword
 
 from harness.errors import HandsetError
+from harness.keywords.needs import needs
 from harness.keywords.topic import Topic
+from instruments.capability import Operation
 from instruments.network_simulator import CellState
 
 
 class Network(Topic):
     """The cell and the handset on it, over VISA."""
 
+    @needs(Operation.CELL)
     @keyword
     def switch_cell_off(self) -> None:
         """Takes the cell off the air: the handset loses coverage."""
         self.act()
         self.bench.network_simulator.cell_off(self.bench.lab.deadlines.cell)
 
+    @needs(Operation.CELL)
     @keyword
     def switch_cell_on(self) -> None:
         """Puts the cell on the air and waits until it is."""
         self.act()
         self.bench.network_simulator.cell_on(self.bench.lab.deadlines.cell)
 
+    @needs(Operation.TAC, Operation.ECI)
     @keyword
     def change_cell(self, tac: int | None = None, eci: int | None = None) -> None:
         """Lets the network simulator broadcast another tracking area or cell identity.
@@ -38,12 +43,14 @@ class Network(Topic):
         simulator.configure(tac=tac, eci=eci)
         simulator.cell_on(seconds)
 
+    @needs(Operation.POWER)
     @keyword
     def set_cell_power(self, dbm: float) -> None:
         """Sets the reference signal power in dBm per 15 kHz; far below -120 dBm no handset hears the cell."""
         self.act()
         self.bench.network_simulator.power(dbm)
 
+    @needs(Operation.PCSCF_IPV4)
     @keyword("Network Names P-CSCF")
     def network_names_pcscf(self, address: str) -> None:
         """Sets the P-CSCF address the handset gets at its next attach, IPv4 or IPv6, and lets it attach
@@ -59,12 +66,35 @@ class Network(Topic):
         """Returns the addresses the peer of this bench listens on; the handset is given the first one."""
         return list(self.bench.part.peer.addresses)
 
+    @needs(Operation.SERVICE)
+    @keyword
+    def take_cell_out_of_service(self) -> None:
+        """Lets the cell run on and be of no service to any handset."""
+        self.act()
+        self.bench.network_simulator.out_of_service()
+
+    @needs(Operation.SERVICE)
+    @keyword
+    def put_cell_into_service(self) -> None:
+        """Ends what Take Cell Out Of Service began."""
+        self.act()
+        self.bench.network_simulator.recover()
+
+    @needs(Operation.DETACH)
+    @keyword
+    def network_detaches_handset(self) -> None:
+        """Lets the network end the attachment of the handset, which may attach again at once."""
+        self.act()
+        self.bench.network_simulator.detach()
+
+    @needs(Operation.UE_STATE)
     @keyword
     def handset_attaches(self, timeout: timedelta | None = None) -> None:
         """Waits until the network simulator says that a handset is attached."""
         seconds = self.deadline(timeout, self.bench.lab.deadlines.cell)
         self.bench.network_simulator.wait_state(CellState.ATTACHED, CellState.CONNECTED, timeout=seconds)
 
+    @needs(Operation.UE_IMSI, Operation.UE_IMEI)
     @keyword
     def network_simulator_should_know_handset(self, handset: str | None = None) -> None:
         """Fails unless the network simulator reports the IMSI of lab.yaml and the IMEI of the handset.
@@ -90,9 +120,16 @@ class Network(Topic):
         if part is None:
             return
         simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
+        if not {Operation.MCC, Operation.MNC, Operation.TAC, Operation.ECI} <= simulator.operations:
+            if simulator.state() is CellState.OFF:
+                simulator.cell_on(seconds)
+            return
         wanted, now = part.cell, simulator.cell_identity()
         changed = (now.mcc, now.mnc, now.tac, now.eci) != (wanted.mcc, wanted.mnc, wanted.tac, wanted.eci)
-        was_on = simulator.state() is not CellState.OFF
+        state = simulator.state()
+        was_on = state is not CellState.OFF
+        if state is CellState.OUT_OF_SERVICE:
+            simulator.recover()
         if changed:
             simulator.cell_off(seconds)
             simulator.configure(wanted.mcc, wanted.mnc, wanted.tac, wanted.eci)

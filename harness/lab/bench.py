@@ -51,6 +51,7 @@ from harness.verify.finding import Finding, Party
 from harness.verify.judgement import Judgement
 from harness.verify.transcript import Transcript
 from harness.verify.waivers import waive
+from instruments.capability import Operation
 from instruments.network_simulator import NetworkSimulator
 
 PEER_SECONDS = 5.0
@@ -257,6 +258,17 @@ class Bench:
         """The peer. Its coroutines run in `loop`."""
         assert self._peer is not None, "the bench is not open"
         return self._peer
+
+    def offers(self, operation: Operation) -> bool:
+        """Whether the network simulator of this bench has a command for it; a bench without one has none."""
+        simulator = self._equipment.network_simulator
+        return simulator is not None and operation in simulator.operations
+
+    @property
+    def network_simulator_name(self) -> str:
+        """Its driver, for people."""
+        part = self.part.network_simulator
+        return f"driver {part.driver}" if part is not None else "there is none"
 
     @property
     def network_simulator(self) -> NetworkSimulator:

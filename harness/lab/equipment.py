@@ -29,6 +29,7 @@ from harness.lab.simulation import (
     start_handset,
     start_network_simulator,
 )
+from instruments.capability import Operation
 from instruments.drivers import open_driver
 from instruments.network_simulator import NetworkSimulator
 
@@ -227,11 +228,24 @@ class Equipment:
     def _set_up_cell(self, simulator: NetworkSimulator) -> None:
         """The cell as lab.yaml describes it, off the air."""
         assert self._part.network_simulator is not None and self._pcscf is not None
-        cell = self._part.network_simulator.cell
-        simulator.cell_off(self._lab.deadlines.cell)
-        simulator.configure(mcc=cell.mcc, mnc=cell.mnc, tac=cell.tac, eci=cell.eci)
-        simulator.power(cell.power_dbm)
-        simulator.set_pcscf(self._pcscf.host)
+        part, deadlines = self._part.network_simulator, self._lab.deadlines
+        if part.scenario:
+            simulator.load_scenario(part.scenario, deadlines.cell)
+        simulator.cell_off(deadlines.cell)
+        identity = {name: getattr(part.cell, name) for name in ("mcc", "mnc", "tac", "eci")}
+        told = {name: value for name, value in identity.items() if Operation(name) in simulator.operations}
+        if told:
+            simulator.configure(**told)
+        if Operation.POWER in simulator.operations:
+            simulator.power(part.cell.power_dbm)
+        if Operation.PCSCF_IPV4 in simulator.operations:
+            simulator.set_pcscf(self._pcscf.host)
+        wanted = (*(Operation(name) for name in identity), Operation.POWER, Operation.PCSCF_IPV4)
+        if lacking := [operation.value for operation in wanted if operation not in simulator.operations]:
+            text = (
+                f"{part.driver} has no command for {', '.join(lacking)}: they are as its scenario sets them"
+            )
+            self._timeline.event(Layer.LAB, "note", text)
 
     def _open_handset(
         self, name: str, part: HandsetPart, child: Child | None, adb: AdbServer | Address

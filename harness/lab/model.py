@@ -107,6 +107,7 @@ class NetworkSimulatorPart(Part):
 
     driver: Annotated[str, AfterValidator(_driver)] = "cmw500"
     resource: str = SIMULATED
+    scenario: str = ""
     cell: CellSettings = CellSettings()
 
     @model_validator(mode="after")

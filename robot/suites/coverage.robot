@@ -49,3 +49,18 @@ Weak Cell Is No Coverage
     Modem Should Be Registered For IMS    registered=${False}
     Set Cell Power    -85
     Handset Registers
+
+Text Waits While The Cell Is Out Of Service
+    Take Cell Out Of Service
+    Modem Should Be Registered For IMS    registered=${False}
+    Send Text From Handset    From a cell without service
+    No Text Comes From Handset
+    Put Cell Into Service
+    Handset Registers
+    Wait For Text From Handset    From a cell without service
+
+Handset Comes Back When The Network Detaches It
+    Network Detaches Handset
+    Handset Registers
+    Send Text From Handset    Back again
+    Wait For Text From Handset    Back again

@@ -23,6 +23,8 @@ COMMANDS = [
     "verify",
     "peer",
     "rules",
+    "instruments",
+    "instrument-probe",
     "simulate",
     "simulate handset",
     "simulate network-simulator",
@@ -51,7 +53,7 @@ DUT = "benches.a.handsets.dut"
             "driver: cmw500",
             "driver: cmu200",
             "benches.a.network_simulator.driver",
-            "expected 'cmw500', got 'cmu200'",
+            "no network simulator driver 'cmu200'; there are: cmw500, cmx500, md8475, mt8821c, uxm",
         ),
         ('msisdn: "+12025550101"', 'msisdn: "0170"', f"{DUT}.msisdn", "expected an E.164 number in quotes"),
     ],
@@ -263,6 +265,15 @@ def test_files_beside_a_capture_that_are_wrong(rcslab, tmp_path, option, text, e
     said = rcslab("verify", option, write(tmp_path, "wrong", text), SEED)
     assert (said.code, said.out) == (2, "")
     assert error in said.errors
+
+
+def test_what_network_simulators_can_do_and_what_one_answers(rcslab, tmp_path):
+    assert "| mcc: mobile country code | A | B | A | - | C |" in rcslab("instruments").out
+    assert "TAC? BTS1" in rcslab("instruments", "md8475").out
+    assert json.loads(rcslab("instruments", "uxm", "--format", "json").out)["uxm"][0]["confidence"] == "B"
+    assert rcslab("instruments", "cmu200").code == 2
+    nobody = rcslab("instrument-probe", "cmw500", "TCPIP::127.0.0.1::1::SOCKET", "--timeout", "0.5")
+    assert nobody.code == 3 and "TCPIP::127.0.0.1::1::SOCKET" in nobody.errors
 
 
 # rules, help, pipes

@@ -178,6 +178,22 @@ class TestWire:
         driver = script((f"CONFigure:LTE:SIGN:CELL:RCAuse:ATTach {value}", None))
         driver.reject_attach(cause)
 
+    def test_out_of_service_is_a_level_nobody_hears_and_the_one_before(self, script: Script) -> None:
+        level = "CONFigure:LTE:SIGN:DL:PCC:RSEPre:LEVel"
+        driver = script(
+            (f"{level}?", "-8.500000E+01"),
+            (f"{level} -140", None),
+            *IDENTITY_LINES,
+            ("SOURce:LTE:SIGN:CELL:STATe:ALL?", "ON,ADJ"),
+            ("FETCh:LTE:SIGN:PSWitched:STATe?", "ATT"),
+            (f"{level} -85", None),
+            *IDENTITY_LINES,
+        )
+        driver.out_of_service()
+        assert driver.state() is CellState.OUT_OF_SERVICE
+        driver.recover()
+        driver.recover()  # in service already
+
     def test_connection_actions(self, script: Script) -> None:
         driver = script(
             ("CALL:LTE:SIGN:PSWitched:ACTion CONNect", None),
