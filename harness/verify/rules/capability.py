@@ -62,8 +62,7 @@ def _exchanges(entry: SipEntry) -> bool:
 
 @rule("options.contact-tags", on=Kind.SIP, methods=("OPTIONS",))
 def shows_what_it_can_do(entry: SipEntry, flow: Flow) -> Outcomes:
-    """Of the network a party that is not known to RCS may answer without any."""
-    if not _exchanges(entry) or entry.sender is not Party.HANDSET:
+    if not _exchanges(entry):
         return
     yield APPLIES
     own = _shown_by(entry)

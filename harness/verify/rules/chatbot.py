@@ -95,9 +95,11 @@ def version_is_numeric(entry: SipEntry, flow: Flow) -> Outcomes:
             if _VERSION not in parameters:
                 continue
             yield APPLIES
-            raw = parameters.raw(_VERSION) or ""
-            if not _is_feature(raw):
-                yield Violation('"#=<n>", several with commas alone', shown(raw or "no value"), header)
+            raw = parameters.raw(_VERSION)
+            if raw is None:
+                yield Violation('"#=<n>"', "no value", header, severity=Severity.SHOULD)
+            elif not _is_feature(raw):
+                yield Violation('"#=<n>", several with commas alone', shown(raw), header)
             elif not all(isinstance(term, NumberTerm) for term in parse_feature(raw[1:-1])):
                 # The grammar has tokens and strings too; that the version is a number says RCC.07.
                 yield Violation("numbers, as #=1", shown(raw), header, severity=Severity.SHOULD)

@@ -91,17 +91,17 @@ def instance_without_version(entry: SipEntry, flow: Flow) -> Outcomes:
 def instance_identical(entry: SipEntry, flow: Flow) -> Outcomes:
     """Of one user agent: by its Call-ID, since behind one address there may be several."""
     own = _instances(entry)
-    before = [
-        value
-        for known in flow.assembly.transactions_of(entry.call_id)
+    earlier = (
+        _instances(known.request)
+        for known in reversed(flow.assembly.transactions_of(entry.call_id))
         if known.method == "REGISTER" and known.request.place < entry.place
-        for value in _instances(known.request)
-    ]
+    )
+    before = next(filter(None, earlier), [])
     if not own or not before:
         return
     yield APPLIES
-    if own[0] != before[-1]:
-        yield Violation(shown(before[-1]), shown(own[0]), "Contact")
+    if not set(own) & set(before):
+        yield Violation(shown(before[0]), shown(own[0]), "Contact")
 
 
 @rule("ims.sip-instance.uuid-alternative", on=Kind.REQUEST, methods=("REGISTER",))

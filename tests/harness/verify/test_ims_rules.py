@@ -8,7 +8,7 @@ from harness.evidence.timeline import Layer
 from harness.verify.engine import Verifier
 from harness.verify.proof.flows.registration import INSTANCE, UUID
 from harness.verify.proof.messages import UE, UE_CONTACT
-from harness.verify.proof.mutants.ims_identity import CELL
+from harness.verify.proof.mutants.ims_identity import CELL, OTHER_UUID
 from harness.verify.proof.mutants.ims_service import second_text
 
 
@@ -69,9 +69,7 @@ def test_a_modem_tells_of_one_radio_at_the_time_it_is_asked(told, access, flow, 
 
 def test_two_devices_behind_one_address_have_instances_of_their_own(flow, judged):
     script = flow("restarted").everywhere("@10.0.0.5:5060>;+sip", "@10.0.0.5:5062>;+sip", 12, 14)
-    script.sub(15, UE_CONTACT, UE_CONTACT.replace("5060", "5062")).everywhere(
-        UUID, "urn:uuid:" + UUID[9:][::-1], 4
-    )
+    script.sub(15, UE_CONTACT, UE_CONTACT.replace("5060", "5062")).everywhere(UUID, OTHER_UUID, 4)
     script.seen.clear()
     assert ("ims.sip-instance.consistent", "handset") in judged(script)
     script.sub(4, UE_CONTACT, UE_CONTACT.replace("5060", "5064"))
@@ -113,4 +111,15 @@ def test_handsets_behind_one_address_are_told_apart_by_who_they_are(flow, judged
     other.everywhere("reg9d8", "oth9d8").everywhere("z9hG4bKreg", "z9hG4bKoth").everywhere("scscf", "other")
     script = flow("capable")
     script.steps[4:4] = other.steps
+    assert judged(script) == []
+
+
+def test_a_user_agent_may_register_several_contacts(flow, judged):
+    """Each has an instance, and both come again (RFC 3261 10.2.1)."""
+    script = flow("restarted")
+    script.steps = script.steps[:4]
+    more = f', <sip:+491700000001@10.0.0.5:5070>;+sip.instance="<{OTHER_UUID}>";expires=600000'
+    for index in (0, 2):
+        script.sub(index, ";expires=600000", f";expires=600000{more}")
+    script.seen.clear()
     assert judged(script) == []

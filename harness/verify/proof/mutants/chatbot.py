@@ -29,4 +29,10 @@ MUTANTS = [
     Mutant("bot.botversion-syntax", NETWORK, "bot_session_mt", lambda s: s.sub(0, '"#=1,#=2"', '"1,2"')),
     Mutant("bot.role", NETWORK, "bot_session_mo", lambda s: s.sub(3, f";{ROLE}", "")),
     Mutant("bot.role", NETWORK, "bot_session_mt", lambda s: s.sub(0, f";{ROLE}", "")),
+    Mutant(
+        "bot.botversion-syntax",
+        HANDSET,
+        "bot_text_mo",
+        lambda s: s.sub(0, f"{VERSION}", VERSION.partition("=")[0]),
+    ),
 ]

@@ -5,12 +5,20 @@ from __future__ import annotations
 from harness.evidence.timeline import Layer
 from harness.verify.proof.flows.registration import INSTANCE, UUID
 from harness.verify.proof.flows.sip import ASKS
-from harness.verify.proof.messages import ROUTE, UE, UE_CONTACT
+from harness.verify.proof.messages import ANONYMOUS, FAR, ROUTE, UE, UE_CONTACT
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
+from harness.verify.proof.script import Script
 
 CELL = "utran-cell-id-3gpp=0010100010000001"
 OTHER_UUID = "urn:uuid:11111111-2222-4333-8444-555555555555"
 BY_NR = {"port": "p", "command": "AT+COPS?", "lines": ['+COPS: 0,2,"00101",11'], "final": "OK"}
+
+
+def shown_as_anonymous(script: Script) -> Script:
+    """A text of who is not shown, that asks for notifications all the same."""
+    script.steps = script.steps[:2]
+    script.everywhere(f"From: <{FAR}>", f"From: <{ANONYMOUS}>")
+    return script.body(0, script.steps[0].text.partition("\r\n\r\n")[2])
 
 
 MUTANTS = [
@@ -189,5 +197,12 @@ MUTANTS = [
         HANDSET,
         "capable",
         lambda s: s.sub(12, ROUTE, "Route: <sip:orig@scscf.example.org;lr>, <sip:10.0.0.1:5060;lr>"),
+    ),
+    Mutant("ims.privacy.anonymous", NETWORK, "pager_mt", shown_as_anonymous),
+    Mutant(
+        "ims.user-phone",
+        NETWORK,
+        "options_mt",
+        lambda s: s.everywhere(f"To: <{UE}>", "To: <sip:+491700000001@example.org>", 0, 1),
     ),
 ]

@@ -197,4 +197,13 @@ MUTANTS = [
         "pager_mo",
         lambda s: s.line(0, f"Accept-Contact: *;{PLACE_TAG}"),
     ),
+    Mutant("ims.accept-contact.grammar", NETWORK, "pager_mt", lambda s: s.sub(0, TAG, f"{TAG};{TAG}")),
+    Mutant(
+        "ims.accept-contact.list",
+        NETWORK,
+        "pager_mt",
+        lambda s: s.sub(0, TAG, TAG[:-1] + f', {ICSI}largemsg"'),
+    ),
+    Mutant("ims.conversation-id.present", NETWORK, "cancelled_mt", lambda s: s.without(0, "Conversation-ID")),
+    Mutant("ims.contribution-id.present", NETWORK, "cancelled_mt", lambda s: s.without(0, "Contribution-ID")),
 ]

@@ -88,4 +88,6 @@ MUTANTS = [
         lambda s: s.sub(0, "Supported: timer\r\n", "Supported: path\r\n").sub(0, "Min-SE: 90\r\n", ""),
     ),
     Mutant("timer.refresher-equal", HANDSET, "refreshed_mt", lambda s: s.sub(5, "=uac", "=uas")),
+    Mutant("timer.se-range", NETWORK, "cancelled_mt", lambda s: s.sub(0, SE, "Session-Expires: 89")),
+    Mutant("timer.require", HANDSET, "session_mt", lambda s: s.sub(2, "Require: timer\r\n", "")),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from harness.verify.proof.flows.sip import hop_by_hop, session_mo
+from harness.verify.proof.messages import answer, in_dialog
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script
 
@@ -10,6 +12,16 @@ def renumbered(script: Script, index: int, old: int, new: int, method: str) -> S
     """Another CSeq number in a request and the response behind it."""
     for place in (index, index + 1):
         script.sub(place, f"CSeq: {old} {method}", f"CSeq: {new} {method}")
+    return script
+
+
+def bye_of_an_early_dialog(script: Script) -> Script:
+    """The callee, here the network, ends a session of the handset that it has not accepted."""
+    mo = session_mo()
+    script.steps = [*mo.steps[:3], in_dialog("BYE", 1, "early", "Supported: timer", handset=False)]
+    bye = script.steps[3]
+    refused = answer(mo.steps[0], "487 Request Terminated", "faransw42")
+    script.steps += [answer(bye, "200 OK", ""), refused, hop_by_hop(mo.steps[0], "ACK", "faransw42")]
     return script
 
 
@@ -88,4 +100,5 @@ MUTANTS = [
     Mutant("sip.contact.dialog", NETWORK, "session_mo", lambda s: s.without(3, "Contact")),
     Mutant("sip.contact.target-refresh", NETWORK, "session_mo", lambda s: s.without(2, "Contact")),
     Mutant("sip.bye.once", HANDSET, "session_mo", update_after_bye),
+    Mutant("sip.bye.once", NETWORK, "session_ended_by_network", bye_of_an_early_dialog),
 ]

@@ -270,4 +270,39 @@ MUTANTS = [
         lambda s: multipart(s, "Content-Type: application/sdp\r\nContent-Disposition: render"),
     ),
     Mutant("sip.multipart.disposition", HANDSET, "refusals", odd_part_taken),
+    Mutant(
+        "sip.via.transport",
+        NETWORK,
+        "pager_mt",
+        lambda s: s.everywhere("SIP/2.0/TCP 10.0.0.1", "SIP/2.0/UDP 10.0.0.1", 0, 1),
+    ),
+    Mutant(
+        "sip.cseq.method",
+        NETWORK,
+        "options_mt",
+        lambda s: s.sub(0, "1 OPTIONS", "1 INFO").sub(1, "1 OPTIONS", "1 INFO"),
+    ),
+    Mutant(
+        "sip.cseq.range", NETWORK, "pager_mt", lambda s: s.everywhere("CSeq: 1 ", "CSeq: 2147483648 ", 0, 1)
+    ),
+    Mutant(
+        "sip.content-type.present",
+        NETWORK,
+        "session_mo",
+        lambda s: s.without(3, "Content-Type"),
+        ("sip.invite.answer",),
+        "a body of no type is no description",
+    ),
+    Mutant(
+        "sip.uri.angle-brackets",
+        NETWORK,
+        "session_mt",
+        lambda s: s.line(0, "Referred-By: sip:a@b.example?Subject=x"),
+    ),
+    Mutant("sip.max-forwards.not-in-response", HANDSET, "pager_mt", lambda s: s.line(1, "Max-Forwards: 70")),
+    Mutant(
+        "sip.reason.syntax", NETWORK, "session_ended_by_network", lambda s: s.line(4, "Reason: SIP;cause=99")
+    ),
+    Mutant("sip.415.accept", HANDSET, "refusals", lambda s: s.without(5, "Accept")),
+    Mutant("sip.multipart.boundary", NETWORK, "refusals", lambda s: s.sub(4, "--b1--", "--b2--")),
 ]

@@ -85,4 +85,10 @@ MUTANTS = [
     ),
     Mutant("sip.allow.message", HANDSET, "options_mt", lambda s: s.sub(1, "MESSAGE,", "")),
     Mutant("sip.allow.message", HANDSET, "session_mo", lambda s: s.sub(0, "BYE,", "")),
+    Mutant("sip.ack.2xx", NETWORK, "session_mt", lambda s: s.sub(3, "CSeq: 1 ACK", "CSeq: 2 ACK")),
+    Mutant("sip.invite.answer", NETWORK, "session_mo", lambda s: s.without(3, "Content-Type").body(3, "")),
+    Mutant("sip.2xx.retransmit", NETWORK, "session_mo", lambda s: s.drop(4, 5, 6, 7, 8).wait(3)),
+    Mutant(
+        "sip.100rel.reliable-1xx", HANDSET, "session_mt", lambda s: s.line(1, "Require: 100rel", "RSeq: 1")
+    ),
 ]

@@ -151,4 +151,8 @@ MUTANTS = [
         "cancelled_mt",
         cancelled_again_elsewhere,
     ),
+    Mutant(
+        "sip.via.branch-unique", NETWORK, "pager_mo", lambda s: s.everywhere("z9hG4bKmtc", "z9hG4bKmtb", 4, 5)
+    ),
+    Mutant("sip.ack.non-2xx", NETWORK, "cancelled_mt", lambda s: s.sub(6, ";tag=ueansw42", ";tag=wrong")),
 ]
