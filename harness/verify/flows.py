@@ -62,6 +62,8 @@ _ACT_OF_SERVICE = {
     Service.SYSTEM: Act.TEXT,
 }
 _ONE_SIDED = frozenset({Act.REGISTRATION, Act.PUBLICATION})
+LEG_SECONDS = 5.0
+"""How long after a session was last heard of its ids may be those of its other leg."""
 MOST_FLOWS = 20_000
 """Flows told apart. Of more, those without findings that were silent longest are counted together."""
 MOST_KEYS = 200_000
@@ -89,6 +91,8 @@ class UserFlow:
     exercised: int = 0
     latest: int = 0
     """Place of its latest message."""
+    heard: float = 0.0
+    """When that came."""
     crowd: bool = False
     joined: UserFlow | None = None
 
@@ -124,7 +128,7 @@ class UserFlow:
         if not self.crowd:
             self._describe_by(other)
         self.place, self.time = min((self.place, self.time), (other.place, other.time))
-        self.latest = max(self.latest, other.latest)
+        self.latest, self.heard = max(self.latest, other.latest), max(self.heard, other.heard)
         self.messages += other.messages
         self.findings += other.findings
         self.exercised |= other.exercised
@@ -165,7 +169,7 @@ class Flows:
         else:
             flow = self._of_sip(entry) if isinstance(entry, SipEntry) else self._of_msrp(entry)
         flow.messages += 1
-        flow.latest = entry.place
+        flow.latest, flow.heard = entry.place, max(flow.heard, entry.time)
         entry.flow = flow
         _hold(self._latest, _line(entry), flow, self._most_keys)
         return flow
@@ -196,7 +200,7 @@ class Flows:
     def _linked(self, entry: SipEntry) -> UserFlow:
         keys = [*_carrier_keys(entry), *_cpim_keys(entry), *self._focus_keys(entry)]
         if entry.description is not None:
-            keys += _file_keys(entry.description)
+            keys += [*_file_keys(entry.description), *self._leg_keys(entry)]
         opening = _opening(entry)
         telling = opening if opening is not None else entry if entry.request is not None else None
         known = opening is None and any(key in self._by_key for key in keys)
@@ -206,6 +210,22 @@ class Flows:
         if any("isfocus" in contact.parameters for contact in entry.contacts):
             flow.act = Act.GROUP
         return flow
+
+    def _leg_keys(self, entry: SipEntry) -> Iterator[_Key]:
+        """The session-ids an INVITE offers: on the far side of a border controller it has them again, soon.
+
+        Later they are those of a client that uses them twice.
+        """
+        assert entry.description is not None, "asked for entries with a description"
+        if entry.request is None or entry.to_tag:
+            return
+        for end in entry.description.ends:
+            key = "path", end.session_id
+            known = self._by_key.get(key)
+            if end.session_id and known is not None and entry.time - known.final.heard > LEG_SECONDS:
+                del self._by_key[key]
+            if end.session_id:
+                yield key
 
     def _of_msrp(self, entry: MsrpEntry) -> UserFlow:
         keys = [*_carrier_keys(entry), *_cpim_keys(entry)]

@@ -28,7 +28,7 @@ _MOST_OF_EACH = 4
 _MOST_KEYS = 50_000
 """Identities and addresses of which it is remembered whose they are."""
 _MOST_LINES = 1024
-"""Connections whose ends are remembered: a transfer has a million chunks, all of one party."""
+"""Ways whose ends are remembered from message to message: a transfer has a million chunks of one party."""
 _IMEI = re.compile(r"<?urn:gsma:imei:(\d{8}-\d{6}(?:-\d)?)", re.IGNORECASE)
 _UNNAMED = frozenset({"anonymous", "unavailable"})
 
@@ -100,7 +100,8 @@ class PartyNames:
         self._of_address: dict[str, set[str]] = defaultdict(set)
         self._identities_at: dict[str, set[str]] = defaultdict(set)
         self._products: dict[str, set[str]] = defaultdict(set)
-        self._in_sessions: dict[tuple[Address, Address, bool], tuple[object, Party, NamedParty]] = {}
+        self._on_lines: dict[tuple[Address, Address, bool], tuple[object, Party, NamedParty]] = {}
+        self._learnt: dict[Address, str | None] = {}
 
     def learn(self, entry: SipEntry) -> None:
         """Take in what a message says of its sender, and the network's answer of who is registered."""
@@ -113,6 +114,11 @@ class PartyNames:
             self._learn_associated(entry)
             return
         if entry.sender is Party.HANDSET:
+            if self._learnt.get(entry.source, "") == entry.call_id and not _shows_instance(entry):
+                return
+            if len(self._learnt) >= _MOST_LINES:
+                self._learnt.clear()
+            self._learnt[entry.source] = entry.call_id
             identities, place = list(_identities(entry)), _place(entry.source)
             instance = _instance(entry.contacts)
             for where in (place, place.rpartition(":")[0]):
@@ -191,16 +197,17 @@ class PartyNames:
 
     def _of(self, item: Item, party: Party, by_sender: bool) -> NamedParty:
         message = message_of(item)
-        if not isinstance(message, MsrpEntry) or message.session is None:
+        thread = _thread(message, party) if message is not None else None
+        if message is None or thread is None:
             return self._find(message, party, by_sender)
         line = message.source, message.destination, by_sender
-        known = self._in_sessions.get(line)
-        if known is not None and known[0] is message.session and known[1] is party:
+        known = self._on_lines.get(line)
+        if known is not None and known[0] == thread and known[1] is party:
             return known[2].final
         found = self._find(message, party, by_sender)
-        if len(self._in_sessions) >= _MOST_LINES:
-            self._in_sessions.clear()
-        self._in_sessions[line] = message.session, party, found
+        if len(self._on_lines) >= _MOST_LINES:
+            self._on_lines.clear()
+        self._on_lines[line] = thread, party, found
         return found
 
     def _find(self, message: SipEntry | MsrpEntry | None, party: Party, by_sender: bool) -> NamedParty:
@@ -211,7 +218,7 @@ class PartyNames:
             product = _product(message) if by_sender and isinstance(message, SipEntry) else ""
             found = self._element(normal_host(address.host), product)
         elif party is Party.HANDSET:
-            found = self._find_handset(message, address, by_sender)
+            found = self._find_handset(message, address)
             if by_sender and isinstance(message, SipEntry) and not found.crowd:
                 found.product = found.product or _product(message)
         else:
@@ -225,7 +232,7 @@ class PartyNames:
         instance = _only(known)
         return self._handset(instance) if instance else self._get(Party.HANDSET, "driven", "")
 
-    def _find_handset(self, message: SipEntry | MsrpEntry, address: Address, own: bool) -> NamedParty:
+    def _find_handset(self, message: SipEntry | MsrpEntry, address: Address) -> NamedParty:
         entry = message if isinstance(message, SipEntry) else _set_up_by(message)
         if entry is not None:
             said = entry if entry.sender is Party.HANDSET else None
@@ -273,6 +280,17 @@ class PartyNames:
                 return self._crowds.setdefault(party, NamedParty(party, crowd=True))
             found = self._named[key] = NamedParty(party)
         return found.final
+
+
+def _thread(message: SipEntry | MsrpEntry, party: Party) -> object:
+    """What a handset's messages on a line have in common as long as it is one; None to look anew."""
+    if isinstance(message, MsrpEntry):
+        return message.session
+    return message.call_id if party is Party.HANDSET and not _shows_instance(message) else None
+
+
+def _shows_instance(entry: SipEntry) -> bool:
+    return b"+sip.instance" in entry.raw
 
 
 def _set_up_by(message: MsrpEntry) -> SipEntry | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.verify.engine import Verifier
 from harness.verify.flows import Act, Flows
 from harness.verify.items import SipEntry
+from harness.verify.proof.script import Script
 
 UE, NET = Address("10.0.0.5", 5060), Address("10.0.0.1", 5060)
 
@@ -123,6 +126,28 @@ def test_findings_and_rules_are_counted_in_their_flow(flow):
     assert found.flow is only and only.findings == len(verifier.findings)
     assert "pager.no-contact" in verifier.exercised_in(only)
     assert "msrp.uri.compare" not in verifier.exercised_in(only)
+
+
+def legs(flow, seconds: float):
+    """A chat as it was seen on both sides of a border controller, which lets session-ids pass."""
+    near = flow("session_mo")
+    far = Script([replace(step, text=step.text.replace("Call-ID: ", "Call-ID: far-")) for step in near.steps])
+    far.everywhere("branch=z9hG4bK", "branch=z9hG4bKfar")
+    far.steps[0] = replace(far.steps[0], after=seconds)
+    return (
+        Script([near.steps[0], *far.steps, *near.steps[1:]])
+        if seconds < 1
+        else Script([*near.steps, *far.steps])
+    )
+
+
+def test_both_legs_of_a_session_are_one_flow(flow):
+    (name,) = names(legs(flow, 0.01))
+    assert name == "chat 1 +491700000001 to +491700000002"
+
+
+def test_a_client_that_uses_session_ids_again_has_another_flow(flow):
+    assert len(names(legs(flow, 60.0))) == 2
 
 
 def test_flows_beyond_a_number_are_counted_together_and_those_with_findings_stay():
