@@ -225,7 +225,7 @@ def chatroom() -> Script:
     return script
 
 
-def rejoined_as_it_was() -> Script:
+def rejoined() -> Script:
     """The handset makes a group, hangs up, and joins it again, with the Subject it had: INVITE 6."""
     script = Script(adhoc().line(0, "Subject: Lunch").steps[:4])
     bye = in_dialog("BYE", 2, "bye", "Supported: timer")
@@ -298,7 +298,7 @@ GROUP_FLOWS = {
     "invited": invited,
     "talk": talk,
     "chatroom": chatroom,
-    "rejoined_as_it_was": rejoined_as_it_was,
+    "rejoined": rejoined,
     "ended": ended,
     "left": left,
 }

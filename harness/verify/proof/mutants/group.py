@@ -86,9 +86,7 @@ MUTANTS = [
         beside=("ims.contact.feature-tag-match",),
         why="Contact and Accept-Contact differ then.",
     ),
-    Mutant(
-        "session.group.subject", HANDSET, "rejoined_as_it_was", edit(6, "Subject: Lunch", "Subject: Dinner")
-    ),
+    Mutant("session.group.subject", HANDSET, "rejoined", edit(6, "Subject: Lunch", "Subject: Dinner")),
     # -- left, and closed
     Mutant(
         "session.group.leave",
