@@ -130,6 +130,11 @@ class RcsAccess:
         return self.registering_identity
 
     @property
+    def identities(self) -> tuple[str, ...]:
+        """All public identities the network may know this client by (TS 24.229 5.1.1.2)."""
+        return (*self.associated, self.registering_identity)
+
+    @property
     def contact_uri(self) -> str:
         """Where the network reaches this client."""
         return f"sip:{self.baseband.imsi}@{self.local}{self._transport_parameter}"

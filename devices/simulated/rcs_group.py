@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from devices.simulated.conversations import MessageStatus
@@ -149,9 +149,10 @@ class GroupMessages:
             received = Received.of(cpim, sender, call.parties.conversation, now, carrier=call)
             self._shelf.came(group.key, cpim, content, received, sender=number_of(sender))
 
-    def members_changed(self, group: Group, own_number: str, info: ConferenceInfo) -> None:
-        """The focus says who is in it now."""
-        joined, invited = ([uri for uri in uris if number_of(uri) != own_number] for uris in people_in(info))
+    def members_changed(self, group: Group, own: Collection[str], info: ConferenceInfo) -> None:
+        """The focus says who is in it now. own: identities of ours, one of which it may know us by."""
+        ours = {number_of(uri) for uri in own}
+        joined, invited = ([uri for uri in uris if number_of(uri) not in ours] for uris in people_in(info))
         group.listed = tuple(dict.fromkeys((*joined, *invited))) or group.listed
         group.subject = info.subject or group.subject
         self._app.group_changed(

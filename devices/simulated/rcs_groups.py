@@ -296,7 +296,7 @@ class RcsGroups:
         known = shown.group.members if shown is not None and shown.group is not None else ()
         invited = [number for number in group.numbers if number not in known]
         self._app.group_opened(group.key, group.subject, known, invited)
-        own = number_of(sessions.access.identity)
+        own = sessions.access.identities
         group.watch = ConferenceWatch(
             sessions, group.focus, lambda info: self._messages.members_changed(group, own, info)
         )

@@ -129,7 +129,7 @@ class SessionCall(MsrpCall):
     """A SIP session with MSRP of the client. invite: ours, None where the other side invited.
 
     on_message: who answers a MESSAGE in the dialog (RFC 3428 4). worded: writes a description of ours, told
-    whether it offers.
+    whether it offers, and whether our first one did.
     """
 
     def __init__(
@@ -140,16 +140,20 @@ class SessionCall(MsrpCall):
         parties: Parties,
         hooks: Hooks,
         on_message: Callable[[SessionRequest], None],
-        worded: Callable[[SessionDescription, bool], bytes],
+        worded: Callable[[SessionDescription, bool, bool], bytes],
     ) -> None:
         super().__init__(endpoint, [terms], new_origin(host), lambda _: hooks.msrp(self))
         self.parties, self.hooks, self._on_message, self._worded = parties, hooks, on_message, worded
+        self._began: bool | None = None
+        """Whether our first description was an offer; None before there is one."""
         self.invite: OutgoingInvite | None = None
         self.sdp: Content | None = None
         """The offer alone, when our INVITE carries other parts beside it."""
 
     def written(self, description: SessionDescription, *, offers: bool) -> bytes:
-        return self._worded(description, offers)
+        if self._began is None:
+            self._began = offers
+        return self._worded(description, offers, self._began)
 
     @property
     def identity(self) -> str:
@@ -446,9 +450,12 @@ class RcsSessions:
 
     # -- SDP
 
-    def _worded(self, description: SessionDescription, offers: bool) -> bytes:
-        """As this client writes it."""
-        written = write_sdp(self.access.personality.sdp.worded(description, offers=offers))
+    def _worded(self, description: SessionDescription, offers: bool, began: bool) -> bytes:
+        """As this client writes it, and goes on writing it: other words are another version (RFC 3264 8).
+
+        began: whether its first description in the session was an offer.
+        """
+        written = write_sdp(self.access.personality.sdp.worded(description, offers=began))
         stage = Stage.SDP_OFFER if offers else Stage.SDP_ANSWER
         changed: bytes = self.access.defects.apply(stage, written)
         return changed

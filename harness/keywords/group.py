@@ -281,7 +281,9 @@ class GroupKeywords(Topic):
     def remove_handset_from_group(self, group: Focus, handset: str | None = None) -> None:
         """The focus puts the handset out: BYE, and it may not join again (403)."""
         self.act()
-        removing = self.bench.peer.groups.remove(group, self.handset(handset).part.msisdn)
+        part, domain = self.handset(handset).part, self.bench.part.peer.domain
+        known_as = part.msisdn, f"sip:{part.imsi}@{domain}"  # a handset may use either (TS 23.003 13.4B)
+        removing = self.bench.peer.groups.remove(group, *known_as)
         self.call(removing, self.bench.lab.deadlines.message)
 
     @keyword

@@ -104,14 +104,14 @@ Handset Gives Up When Nothing Answers
 
 Handset Asks Again With The Interval It Is Told
     [Documentation]    422 with Min-SE: the same Call-ID, CSeq + 1, that Min-SE (RFC 4028 7.3).
-    Peer Answers Next Chat    422    Min_SE=3600
+    Peer Answers Next Chat    422    Min_SE=7200
     Start Chat On Handset
     Send Text From Handset    As you like
     ${refused} =    Wait For Chat Invitation
     ${chat} =    Wait For Chat From Handset
     Should Be Equal    ${chat.invite.request.call_id}    ${refused.invite.request.call_id}
     Should Be Equal As Integers    ${chat.invite.request.cseq.number}    ${refused.invite.request.cseq.number + 1}
-    Should Be Equal    ${chat.invite.request.get('Min-SE')}    3600
+    Should Be Equal    ${chat.invite.request.get('Min-SE')}    7200
     Wait For Text In Chat    ${chat}    As you like
 
 Stream That Is Not Wanted Ends The Session

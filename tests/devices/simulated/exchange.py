@@ -293,6 +293,15 @@ class SessionExchange(Exchange):
         self.app.end_chat()
         await self.peer.chats.wait_ended(message.session, timeout=5)
 
+    async def changed(self) -> None:
+        """A chat of the handset that the far party refreshes by re-INVITE, and ends."""
+        self.notify()
+        self.write_in_chat()
+        message = await self.peer.chats.wait_message(timeout=5)
+        await self.heard("displayed", message.message_id)
+        assert (await message.session.refresh("INVITE")).status == 200
+        await self.peer.chats.end(message.session)
+
     async def unrefreshed(self) -> None:
         """A chat of the handset that the far party ends shortly before it expires."""
         self.notify()

@@ -101,6 +101,15 @@ async def test_state_comes_whole_then_in_parts(tools: Any) -> None:
         assert focus.notes == [f"{CAROL} joined", f"{BOB} joined", f"{CAROL} left"]
 
 
+async def test_the_user_is_no_other_member_whatever_identity_the_focus_knows(tools: Any) -> None:
+    registered = f"sip:001010123456789@{tools.DOMAIN}"
+    async with grouping(tools) as (rig, focus):
+        await founded(rig, focus)
+        for version, own in enumerate((tools.OWN, "tel:+12025550101", registered), start=1):
+            await focus.notify(state(version, user(own, "connected"), user(BOB_URI, "connected")))
+            assert people(focus) == ((BOB,), ())
+
+
 async def test_what_is_older_or_builds_on_what_is_missing_is_left_out(tools: Any) -> None:
     async with grouping(tools) as (rig, focus):
         await founded(rig, focus)

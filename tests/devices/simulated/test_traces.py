@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from devices.simulated import personality
 from harness.evidence.timeline import Transport
+from harness.lab.waiver_file import load_waivers
 from harness.verify.finding import Finding
 from tests.devices.simulated.exchange import SessionExchange, shown
+from tests.devices.simulated.test_defects import EXPECTED_OF_SAMSUNG
 
 # What the traces show of the handset: rule -> severity under rcs51, under ietf, and whether that fails a run.
 ALWAYS = {
@@ -59,6 +63,13 @@ async def test_the_handset_of_the_traces_is_reported_as_they_are(
     assert failing(ietf) == {rule for rule, row in expected.items() if row[2]}, shown(ietf)
 
 
+def test_what_is_waived_of_the_product_is_what_the_traces_show() -> None:
+    """With the texts of test_defects.py."""
+    waivers = load_waivers(Path(personality.__file__).with_name("samsung-ims-5.0.waivers.yaml"))
+    assert {waiver.rule for waiver in waivers} == OF_A_SESSION.keys() | OF_A_FILE.keys() | EXPECTED_OF_SAMSUNG
+    assert {(waiver.party, waiver.text) for waiver in waivers} == {("handset", "")}
+
+
 def of_handset(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.party == "handset"]
 
@@ -102,6 +113,14 @@ async def test_it_words_a_session_as_the_trace_does() -> None:
     octets = b"".join(getattr(entry, "data", b"") for entry in exchange.timeline)
     own = re.findall(rb"MSRP (\w+) SEND\r\nTo-Path: [^\r]+\r\nFrom-Path: msrp://127\.0\.0\.2:", octets)
     assert [len(tid) for tid in own] == [5, 30, 28, 18]
+
+
+async def test_it_goes_on_in_the_words_of_its_first_description() -> None:
+    """RFC 3264 8: other words would be another version, and nothing else has changed."""
+    exchange = SessionExchange(personality="samsung-ims-5.0")
+    await exchange.run_flows("changed")
+    assert sent(exchange, "SIP/2.0 200 OK", "o=SAMSUNG-IMS-UE", "\r\ni=A VOIP Session\r\n")
+    assert "sdp.o-version" not in {finding.rule for finding in exchange.judge("rcs51")}
 
 
 async def test_it_answers_a_file_as_the_trace_does() -> None:

@@ -8,6 +8,7 @@ from harness.cpm.services import Service
 from harness.lab.bench import peer_config, verify_settings
 from harness.lab.model import load_lab
 from harness.peer.config import Authentication
+from tests.conftest import HOME
 
 SUITE = """
 *** Test Cases ***
@@ -27,6 +28,29 @@ def test_the_profile_of_the_command_line_decides_what_fails(own_lab, profile, co
     assert done.returncode == code, done.stdout + done.stderr
     found = {finding["rule"]: finding["fails"] for finding in own_lab.summary()["findings"]}
     assert found["pager.no-contact"] is bool(code)
+
+
+EACH_WAY = """
+*** Test Cases ***
+Text And Chat
+    Start From A Registered Handset
+    Exchange A Text Each Way
+    ${chat} =    Invite Handset To Chat
+    End Chat With Handset    ${chat}
+    No Finding Should Be Reported
+"""
+KNOWN = HOME / "devices/simulated/samsung-ims-5.0.waivers.yaml"
+
+
+@pytest.mark.parametrize("waivers", [[], [("profile: rcs51", f"profile: rcs51\nwaivers: {KNOWN}")]])
+def test_known_findings_of_a_product_fail_no_test_of_its_lab(own_lab, waivers):
+    own_lab.write(*waivers)
+    own_lab.suite(EACH_WAY)
+    done = own_lab.run("run", "--personality", "samsung-ims-5.0", "suite.robot")
+    assert done.returncode == (0 if waivers else 1), done.stdout + done.stderr
+    found = [each for each in own_lab.summary()["findings"] if each["party"] == "handset"]
+    assert len({each["rule"] for each in found}) > 10
+    assert {bool(each["waived"]) for each in found} == {bool(waivers)}
 
 
 TOLERANT = """
