@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 MOST_RECIPIENTS = 500
 GONE = Reason("SIP", 410, "Gone")
 _REMOVED = Reason("SIP", 410, "Removed from the group")
+_WITHOUT_IMDN: HeaderChanges = {"NS": None, "imdn.Message-ID": None}
 _BUSY = frozenset({486, 600, 603})
 
 
@@ -353,7 +354,13 @@ class Groups(MsrpService[GroupSession]):
         """Send an isComposing document of a member, inside CPIM. Raises UsageError, TransportFailed."""
         party = self._pcscf.config.party_of(sender)
         return await self.send(
-            session, document, COMPOSING, disposition=(), sender=party, recipient=session.focus.uri
+            session,
+            document,
+            COMPOSING,
+            disposition=(),
+            sender=party,
+            recipient=session.focus.uri,
+            cpim=_WITHOUT_IMDN,
         )
 
     async def wait_composing(

@@ -102,6 +102,10 @@ class Conversations:
             for session, ends in self._read(conversation).sessions
         )
 
+    def sessions(self, conversation: str) -> list[MsrpSession]:
+        """The MSRP sessions with the other side of the conversation, oldest first."""
+        return [session for session, _ in self._read(conversation).sessions]
+
     def _is_whole(self, session: MsrpSession) -> bool:
         messages = self._msrp.messages_of(session)
         return self._msrp.has_entries(session) and all(message.complete for message in messages)

@@ -1,4 +1,4 @@
-"""isComposing: the examples of RFC 3994, and one slip, one finding (sessions of msrp_flows.py)."""
+"""isComposing: what is right, signs over time and on the screen (mutants are in the proof)."""
 
 from __future__ import annotations
 
@@ -6,101 +6,118 @@ from dataclasses import replace
 
 import pytest
 
+from harness.evidence.timeline import Layer
 from harness.verify.engine import Verifier
-from harness.verify.proof.flows.msrp import chat, content, ok
-from harness.verify.proof.messages import ANONYMOUS
-from harness.verify.proof.script import Script, crlf
-
-COMPOSING = "application/im-iscomposing+xml"
-H, N = "handset", "network"
-XML = '<?xml version="1.0" encoding="UTF-8"?>\r\n'
-ACTIVE = (
-    f'{XML}<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing" '
-    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-    'xsi:schemaLocation="urn:ietf:params:xml:ns:im-composing iscomposing.xsd">'
-    "<state>active</state><contenttype>text/plain</contenttype><refresh>90</refresh></isComposing>"
-)
-IDLE = (
-    f'{XML}<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state> idle </state>'
-    "<lastactive>2003-01-27T10:43:00Z</lastactive><contenttype>audio</contenttype></isComposing>"
-)
+from harness.verify.proof.flows import FLOWS
+from harness.verify.proof.flows.composing import ACTIVE, COMPOSING, IDLE, bare, seen, wrapped
+from harness.verify.proof.flows.msrp import chat, ok
+from harness.verify.proof.imdn_changes import inserted
 
 
-def typing(document: str, *, handset: bool = True, wrapped: bool = False) -> Script:
-    """A chat in which a side types before it hangs up."""
-    body, kind = document, COMPOSING
-    if wrapped:
-        head = crlf(f"From: <{ANONYMOUS}>", f"To: <{ANONYMOUS}>", "DateTime: 2023-11-14T22:13:20Z")
-        mime = crlf(f"Content-Type: {COMPOSING}", f"Content-Length: {len(document)}")
-        body, kind = f"{head}\r\n{mime}\r\n{document}", "message/cpim"
-    asked = content(handset, "hX5kX2mP9sLw", "Ue9kQ2mP9sLw", body, kind)
-    script = chat()
-    script.steps[-3:-3] = [asked, ok(asked)]
-    return script
-
-
-def judged_as(script, profile="rcs51"):
+def told(script, profile="rcs51"):
     verifier = Verifier(profile)
     return {(item.rule, item.party.value) for item in verifier.judge(script.timeline())}
+
+
+def typing(document, *, handset=True, form=bare):
+    """A chat in which a side types before it hangs up."""
+    return inserted(20, *form(handset, 1, document))(chat())
 
 
 @pytest.mark.parametrize("profile", ["ietf", "rcs51", "up2"])
 @pytest.mark.parametrize("document", [ACTIVE, IDLE], ids=["active", "idle"])
 @pytest.mark.parametrize("handset", [True, False])
 def test_the_examples_of_the_rfc_give_nothing(document, handset, profile):
-    assert judged_as(typing(document, handset=handset), profile) == set()
-
-
-TABLE = [
-    ("iscomp.xml", ACTIVE.replace("</isComposing>", "")),
-    ("iscomp.xml", ACTIVE.replace("im-iscomposing", "im-composing")),
-    ("iscomp.xml", ACTIVE.replace(XML, f'{XML}<!DOCTYPE x [<!ENTITY a "aaa">]>')),
-    ("iscomp.xml", ACTIVE.replace("<refresh>", "<since>1</since><refresh>")),
-    ("iscomp.xml.schema", ACTIVE.replace("<state>active</state>", "")),
-    (
-        "iscomp.xml.schema",
-        ACTIVE.replace("<refresh>90</refresh>", "").replace("<state>", "<refresh>90</refresh><state>"),
-    ),
-    ("iscomp.xml.schema", ACTIVE.replace("<refresh>", "<refresh>90</refresh><refresh>")),
-    ("iscomp.xml.schema", ACTIVE.replace(">90<", ">soon<")),
-    ("iscomp.xml.schema", ACTIVE.replace(">90<", ">0<")),
-    ("iscomp.state", ACTIVE.replace(">active<", ">Active<")),
-    ("iscomp.refresh", ACTIVE.replace(">90<", ">59<")),
-    ("iscomp.lastactive", IDLE.replace("2003-01-27T10:43:00Z", "2003-01-27 10:43")),
-    ("iscomp.contenttype", ACTIVE.replace("text/plain", "text plain")),
-]
-
-
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
-def test_a_slip_gives_its_finding_alone(row):
-    rule, document = row
-    assert judged_as(typing(document)) == {(rule, H)}
-    assert judged_as(typing(document, handset=False)) == {(rule, N)}
-    assert (rule, H) in judged_as(typing(document, wrapped=True))
+    assert told(typing(document, handset=handset), profile) == set()
 
 
 def test_elements_of_other_namespaces_and_times_without_a_zone_are_right():
     more = IDLE.replace("</isComposing>", '<x:y xmlns:x="urn:x">1</x:y></isComposing>')
-    assert judged_as(typing(more.replace("10:43:00Z", "10:43:00.5"))) == set()
+    assert told(typing(more.replace("10:43:00Z", "10:43:00.5"))) == set()
 
 
-def test_it_is_bare_in_a_session_of_two():
-    wrapped = typing(ACTIVE, wrapped=True)
-    assert judged_as(wrapped) == {("iscomp.form", H)}
+def test_where_it_is_not_accepted_both_forms_are_told():
+    script = inserted(20, *wrapped(True, 1, ACTIVE))(chat()).sub(3, " application/im-iscomposing+xml", "")
+    assert told(script) == {("iscomp.media-type", "handset"), ("iscomp.form", "handset")}
 
 
-def test_it_is_sent_only_where_it_is_accepted():
-    script = typing(ACTIVE).sub(3, f" {COMPOSING}", "")
-    assert judged_as(script) == {("iscomp.media-type", H)}
-    script = typing(ACTIVE, wrapped=True).sub(3, f" {COMPOSING}", "")
-    assert judged_as(script) == {("iscomp.media-type", H), ("iscomp.form", H)}
+@pytest.mark.parametrize(
+    ("later", "wrong"),
+    [
+        ([(ACTIVE, 90.0)], False),
+        ([(ACTIVE, 89.5)], False),
+        ([(ACTIVE, 60.0)], True),
+        ([(IDLE, 15.0), (ACTIVE, 1.0)], False),
+        ([(IDLE, 15.0), (ACTIVE, 1.0), (IDLE, 15.0)], False),
+        ([(IDLE, 15.0), (IDLE, 200.0)], True),
+    ],
+)
+def test_active_is_refreshed_and_idle_is_not(later, wrong):
+    script = typing(ACTIVE)
+    for number, (document, after) in enumerate(later, 2):
+        inserted(18 + 2 * number, *bare(True, number, document, after))(script)
+    assert (("iscomp.rate", "handset") in told(script)) is wrong
 
 
-def test_it_is_not_sent_for_texts(flow):
-    script = flow("pager_mo").drop(2, 3, 4, 5).body(0, ACTIVE)
-    script.sub(0, "Content-Type: message/cpim", f"Content-Type: {COMPOSING}")
-    assert ("iscomp.not-pager", H) in judged_as(script)
-    assert ("iscomp.xml", H) not in judged_as(script)
+def test_after_a_text_typing_begins_anew():
+    script = chat()
+    first, text = bare(True, 1, ACTIVE), script.steps[8:10]
+    script.steps[8:10] = [*first, *text, *bare(True, 2, ACTIVE)]
+    assert "iscomp.rate" not in {rule for rule, _ in told(script)}
+
+
+@pytest.mark.parametrize("later", [[], bare(True, 2, IDLE, 15.0), bare(True, 2, ACTIVE, 90.0)])
+def test_a_side_that_typed_says_more_or_ends_the_session(later):
+    """Without more it hangs up 0.1 s later, as chat() does."""
+    script = inserted(22, *later)(typing(ACTIVE)).wait(140.0)
+    assert "iscomp.idle-after" not in {rule for rule, _ in told(script)}
+
+
+def test_who_lost_the_radio_while_typing_is_not_blamed():
+    script = typing(ACTIVE).drop(22, 23, 24).saw(3.0, Layer.AT, "command", command="AT+CFUN=0").wait(140.0)
+    verifier = Verifier()
+    verifier.judge(script.timeline())
+    assert "iscomp.idle-after" in {each.rule for each in verifier.open}
+    assert "iscomp.idle-after" not in {each.rule for each in verifier.findings}
+
+
+@pytest.mark.parametrize(
+    ("when", "line", "wrong"),
+    [
+        (17.55, "They are typing", False),
+        (19.0, "They are typing", False),
+        (30.0, "They are typing", True),
+        (30.0, "", False),
+    ],
+)
+def test_a_screen_shows_who_types_until_idle(when, line, wrong):
+    script = FLOWS["chat_typing"]().saw(0.3, Layer.ADB, "open", serial="s1", conversation="+491700000002")
+    script.saw(when, Layer.ADB, "screen", **seen(line)).wait(30.0)
+    assert (("iscomp.receiver", "handset") in told(script)) is wrong
+
+
+@pytest.mark.parametrize(("when", "wrong"), [(100.0, False), (110.0, True)])
+def test_a_sign_of_typing_ends_by_itself(when, wrong):
+    """The far end said active at 17.4 s, refreshed every 90 s, and nothing after."""
+    script = FLOWS["chat_typing"]().drop(26, 27, 28, 29, 30)
+    script.saw(0.3, Layer.ADB, "open", serial="s1", conversation="+491700000002")
+    script.saw(when, Layer.ADB, "screen", **seen("They are typing")).wait(130.0)
+    assert (("iscomp.receiver", "handset") in told(script)) is wrong
+
+
+def test_a_text_ends_what_its_sender_typed():
+    script = chat()
+    script.steps[14:14] = bare(False, 1, ACTIVE)
+    script.saw(0.3, Layer.ADB, "open", serial="s1", conversation="+491700000002")
+    script.saw(12.0, Layer.ADB, "screen", **seen("They are typing")).wait(30.0)
+    assert ("iscomp.receiver", "handset") in told(script)
+
+
+def test_a_screen_of_another_conversation_says_nothing():
+    script = FLOWS["chat_typing"]().saw(0.3, Layer.ADB, "open", serial="s1", conversation="+491700000002")
+    other = {**seen("They are typing"), "conversation": "+491700000077"}
+    script.saw(30.0, Layer.ADB, "screen", **other).wait(30.0)
+    assert "iscomp.receiver" not in {rule for rule, _ in told(script)}
 
 
 # -- values, and what is not read -------------------------------------------------------------------------
@@ -171,7 +188,7 @@ def test_a_type_that_is_not_accepted_is_told_once():
     place = next(n for n, step in enumerate(script.steps) if ACTIVE in step.text)
     whole, size = script.steps[place].text, len(ACTIVE)
     first = whole.replace(f"1-{size}/", "1-9/").replace(ACTIVE, ACTIVE[:9]).replace("$", "+")
-    second = whole.replace(f"1-{size}/", f"10-{size}/").replace(ACTIVE, ACTIVE[9:]).replace("hX5k", "hX6k")
+    second = whole.replace(f"1-{size}/", f"10-{size}/").replace(ACTIVE, ACTIVE[9:]).replace("hX1k", "hX6k")
     answers = [ok(script.change(place, text=text).steps[place]) for text in (first, second)]
     script.steps[place : place + 2] = [
         replace(script.steps[place], text=first),
@@ -183,5 +200,5 @@ def test_a_type_that_is_not_accepted_is_told_once():
 
 
 def test_without_the_session_description_nothing_is_said_of_the_form():
-    script = typing(ACTIVE, wrapped=True)
+    script = typing(ACTIVE, form=wrapped)
     assert findings(script.drop(*range(5))) == []

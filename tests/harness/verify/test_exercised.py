@@ -20,6 +20,7 @@ PROTOCOLS = frozenset(
         "bot",
         "cpim",
         "imdn",
+        "iscomp",
         "deferred",
         "ft",
         "ims",
@@ -35,6 +36,7 @@ PROTOCOLS = frozenset(
 )
 """Those whose rules say what they apply to."""
 WRONG_BEFORE = {
+    "iscomp.stop-after-415": "a sign of typing by MESSAGE, which iscomp.not-pager tells",
     "sdp.cema.fallback": "an answer that a middlebox changed without CEMA",
     "sip.481.unknown-dialog": "a To tag of no dialog, which is at fault itself or a test",
     "sip.message.whole": "a connection that ends within a message",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from harness.evidence.timeline import Layer
 from harness.verify.proof.flows.group import FOCUS, adhoc
 from harness.verify.proof.flows.msrp import answered, chat, content, opened, send
-from harness.verify.proof.messages import ANONYMOUS, UE
+from harness.verify.proof.messages import ANONYMOUS, FAR, UE, answer, mt_message
 from harness.verify.proof.script import Script, Step, crlf
 
 COMPOSING = "application/im-iscomposing+xml"
@@ -63,4 +64,39 @@ def group_typing() -> Script:
     return script
 
 
-TYPING_FLOWS: dict[str, Callable[[], Script]] = {"chat_typing": chat_typing, "group_typing": group_typing}
+def typing_seen() -> Script:
+    """As chat_typing, and the screen of the handset shows that the far party types (at 17.5 s)."""
+    script = chat_typing()
+    script.saw(0.3, Layer.ADB, "open", serial="s1", conversation="+491700000002")
+    return script.saw(17.55, Layer.ADB, "screen", **seen("They are typing"))
+
+
+def seen(composing: str) -> dict[str, object]:
+    """What a screen of the chat holds."""
+    bubbles = [
+        {"text": "hello, world", "outgoing": True, "status": "read"},
+        {"text": "hello, world", "outgoing": False, "status": ""},
+    ]
+    return {
+        "serial": "s1",
+        "conversation": "+491700000002",
+        "messages": bubbles,
+        "composing": composing,
+    }
+
+
+def typing_by_message() -> Script:
+    """A sign of typing by MESSAGE, as RFC 3994 4 allows, to a handset that refuses it: 415, and no more."""
+    head = crlf(f"From: <{FAR}>", f"To: <{UE}>", "DateTime: 2023-11-14T22:13:20Z")
+    mime = crlf(f"Content-Type: {COMPOSING}", f"Content-Length: {len(ACTIVE)}")
+    sent = mt_message("t", "0b0f8f6e-1111-4aaa-8bbb-000000000014", f"{head}\r\n{mime}\r\n{ACTIVE}")
+    refused = answer(sent, "415 Unsupported Media Type", "uet1", ("Accept: text/plain",))
+    return Script([sent, refused])
+
+
+TYPING_FLOWS: dict[str, Callable[[], Script]] = {
+    "typing_seen": typing_seen,
+    "typing_by_message": typing_by_message,
+    "chat_typing": chat_typing,
+    "group_typing": group_typing,
+}
