@@ -18,6 +18,7 @@ from harness.verify.rules.msrp_session import CONTROL, inside, not_accepted, wra
 from harness.verify.session_services import initial_invite, is_file, service_of_session
 
 _BYE_SECONDS = 30.0
+_ENCODED = "the wrapped file is transfer-encoded, and too large or not fit to be decoded"
 
 
 # -- the file -----------------------------------------------------------------------------------------------
@@ -36,7 +37,7 @@ def size(message: ChunkedMessage, flow: Flow) -> Outcomes:
     elif octets != due and flow.assembly.incomplete:
         yield Unverifiable("what is missing may be in a gap of the capture")
     elif octets is None:
-        yield Unverifiable("the wrapped file is transfer-encoded and too large to be decoded")
+        yield Unverifiable(_ENCODED)
     elif octets != due:
         yield Violation(f"{due} octets of the file, as announced", f"{octets} octets", "body")
 
@@ -301,8 +302,11 @@ def _digest(message: ChunkedMessage, known: FileHash) -> bytes | Unverifiable | 
     skip = item.cpim.content_offset if item is not None and item.cpim is not None else 0
     if item is not None and item.cpim is not None and item.cpim.mime_get("Content-Transfer-Encoding"):
         if item.beginning or not item.cpim.decodable:
-            return Unverifiable("the wrapped file is transfer-encoded and too large to be decoded")
-        return hashlib.new(name, item.cpim.decoded(), usedforsecurity=False).digest()
+            return Unverifiable(_ENCODED)
+        try:
+            return hashlib.new(name, item.cpim.decoded(), usedforsecurity=False).digest()
+        except BodySyntaxError:
+            return Unverifiable(_ENCODED)
     digest = hashlib.new(name, usedforsecurity=False)
     try:
         for piece in message.pieces():
