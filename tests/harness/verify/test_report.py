@@ -20,6 +20,7 @@ from harness.verify.report.as_junit import to_junit
 from harness.verify.report.as_text import to_text
 from harness.verify.report.formats import FORMATS
 from harness.verify.report.summary import by_party
+from harness.verify.transcript import Transcript
 
 SEED = Path(__file__).parents[2] / "corpora/seed"
 PAGER = SEED / "pager.pcapng"
@@ -86,6 +87,16 @@ def test_html_is_one_page_with_nothing_remote(judgement):
     page = to_html([judgement])
     assert page.startswith("<!doctype html>") and "pager.no-contact" in page
     assert not re.search(r"https?://|\ssrc=|\shref=\"[^#]|@import|url\(", page)
+
+
+def test_data_in_the_page_cannot_end_its_element(flow):
+    script = flow("pager_mo").line(0, "Contact: </script><script>x</script> <!-- ]]> &lt; <sip:x>")
+    verifier = Verifier("ietf", transcript=Transcript())
+    verifier.judge(script.timeline())
+    page = to_html([Judgement.of("</script>", verifier)])
+    blocks = re.findall(r'<script type="application/json" id="[\w-]+">(.*?)</script>', page, re.DOTALL)
+    assert len(blocks) == 2 and not re.search("[<>&]", "".join(blocks))
+    assert "</script><script>x" in json.dumps([json.loads(block) for block in blocks])
 
 
 def test_characters_xml_cannot_carry_are_replaced(flow):

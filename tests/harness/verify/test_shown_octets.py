@@ -40,6 +40,11 @@ def test_binary_content_is_dumped_and_its_size_told():
     assert lines[-1] == f"… {1024 - DUMPED} more octets of binary content"
 
 
+def test_content_with_a_nul_is_binary_however_much_text_is_round_it():
+    octets = HEAD + b"name=photo" + b"x" * 200 + b"\0" + b"x" * 200
+    assert "00000000  6e 61 6d 65" in shown_octets(octets, len(octets)).text
+
+
 def test_text_in_another_writing_is_no_binary_content():
     octets = HEAD + "Привет, как дела? 你好".encode()
     assert shown_octets(octets, len(octets)).text.endswith("Привет, как дела? 你好")

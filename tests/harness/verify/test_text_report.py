@@ -77,6 +77,7 @@ def test_a_long_line_is_cut_round_what_is_marked(start, end):
     shown, low, high = cut_round(text, start, end, 60)
     assert len(shown) <= 60
     assert shown[low:high] == text[start:end]
+    assert low >= min(start, 15), "what stands before it is shown too"
 
 
 def test_a_line_of_wide_characters_fits_in_its_columns():
