@@ -22,6 +22,8 @@ from harness.verify.items import Dialog, SipEntry, reading
 Member = tuple[str, ...]
 """Who is one member: the names it is told under, as `party_of` writes them; that of its entity first."""
 
+_KEPT = 256
+"""NOTIFYs of one subscription whose members are kept: what is due is asked for soon."""
 _HEARING = frozenset({Status.CONNECTED, Status.ON_HOLD, Status.MUTED})
 
 
@@ -37,12 +39,25 @@ class _Told:
 
 @dataclass(eq=False, slots=True)
 class _Watch:
-    """One subscription. names: of the conference, as its documents and its SUBSCRIBE have them."""
+    """One subscription.
+
+    names: of the conference, as its documents and its SUBSCRIBE have them. ever: names of all members there
+    were. missed: a document is missing, or cannot be read. over: the conference is no more.
+    """
 
     names: set[str] = field(default_factory=set)
     view: ConferenceView = field(default_factory=ConferenceView)
     told: list[_Told] = field(default_factory=list)
+    ever: set[str] = field(default_factory=set)
+    missed: bool = False
     over: bool = False
+
+    def take(self, told: _Told) -> None:
+        """Add what is known from now on; of a long conference the latest is kept."""
+        self.told.append(told)
+        del self.told[:-_KEPT]
+        self.missed |= told.members is None and told.time < told.until
+        self.ever |= {name for member in told.members or () for name in member}
 
     def members(self, start: float, end: float) -> frozenset[Member] | None:
         """Those that were in it all the time; None where the subscription does not show that."""
@@ -51,7 +66,7 @@ class _Watch:
             return None
         during = [self.told[first], *(told for told in self.told[first + 1 :] if told.time <= end)]
         known = [told.members for told in during if told.members is not None]
-        if len(known) < len(during) or max(told.until for told in during) < end:
+        if len(known) < len(during) or during[-1].until < end:
             return None
         return frozenset.intersection(*known)
 
@@ -79,7 +94,7 @@ class Conferences:
         members = _members(watch, entry)
         info = watch.view.info
         hidden = info is not None and any(_hears(user) and not _names_of(user) for user in info.users)
-        watch.told.append(_Told(entry.time, entry.time + _lasting(entry), members, hidden))
+        watch.take(_Told(entry.time, entry.time + _lasting(entry), members, hidden))
         watch.over = watch.over or _has_no_resource(entry)
 
     def members(self, focus: str, start: float, end: float) -> frozenset[Member] | None:
@@ -94,11 +109,10 @@ class Conferences:
 
     def ever_in(self, focus: str) -> frozenset[str] | None:
         """The names of all that the focus has told of; None where a document is missing, or none came."""
-        told = [told for watch in self._of(focus) for told in watch.told if told.time < told.until]
-        known = [each.members for each in told if each.members is not None]
-        if not known or len(known) < len(told):
+        found = self._of(focus)
+        if not found or any(watch.missed or not watch.ever for watch in found):
             return None
-        return frozenset(name for members in known for member in members for name in member)
+        return frozenset().union(*(watch.ever for watch in found))
 
     def is_over(self, focus: str) -> bool:
         """Whether the focus told that the conference is no more: deleted, or no resource (RFC 4575)."""

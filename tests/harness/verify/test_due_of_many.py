@@ -195,10 +195,11 @@ def test_the_handset_alone_owes_what_comes_to_it():
 
 
 def test_nothing_is_said_once_the_subscription_is_over():
-    script = tell(silent(OF_SECOND, OF_THIRD), 8, 2, "")
-    script.sub(8, "Subscription-State: active;expires=600", "Subscription-State: terminated;reason=timeout")
-    script.without(8, "Content-Type")
-    assert undecided(script) == ["who was in the group is not seen"]
+    for place in (8, 13):  # before the message, and while its notifications are due
+        script = tell(silent(OF_SECOND, OF_THIRD), place, 2, "")
+        ended = "Subscription-State: terminated;reason=timeout"
+        script.sub(place, "Subscription-State: active;expires=600", ended).without(place, "Content-Type")
+        assert undecided(script) == ["who was in the group is not seen"]
     short = silent(OF_SECOND, OF_THIRD).sub(TOLD, "active;expires=600", "active;expires=20")
     assert undecided(short) == ["who was in the group is not seen"]
 
