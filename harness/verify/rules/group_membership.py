@@ -13,7 +13,7 @@ from harness.verify.body_parts import body_parts
 from harness.verify.catalogue import Kind, rule
 from harness.verify.comparison import option_tags, same_uri_text, shown
 from harness.verify.engine import Flow
-from harness.verify.finding import APPLIES, Outcomes, Violation
+from harness.verify.finding import APPLIES, Outcomes, Unverifiable, Violation
 from harness.verify.items import SipEntry, Transaction, reading
 from harness.verify.session_services import focus_of, named_service
 
@@ -33,7 +33,11 @@ def comes_back_to_the_focus(entry: SipEntry, flow: Flow) -> Outcomes:
     focus = focus_of(before)
     anew = any(part.purpose == LIST for part in body_parts(entry))
     if anew:
-        if not _refused_at(focus, entry, flow):
+        if _refused_at(focus, entry, flow):
+            return
+        if not flow.from_start:
+            yield Unverifiable("that the focus was asked before may not have been captured")
+        else:
             yield Violation(
                 f"INVITE to the focus, {focus}, before a list again", "a list of recipients", "body"
             )

@@ -51,6 +51,9 @@ def paths_match(entry: MsrpEntry, flow: Flow) -> Outcomes:
         ("From-Path", entry.from_path, entry.by_caller),
     ):
         named = _session_uris(session, by_caller, entry)
+        if not flow.from_start and _answer_may_be_lost(session, entry):
+            yield Unverifiable("an answer that names its paths may not have been captured")
+            return
         if named and path[-1].session_id not in {uri.session_id for uri in named}:
             if flow.assembly.incomplete:
                 yield IN_A_GAP
@@ -88,6 +91,14 @@ def _paths_of_nobody(entry: MsrpEntry, flow: Flow) -> Outcomes:
         yield Violation(expected, shown(str(entry.to_path[-1]), 200), "To-Path")
     elif flow.assembly.msrp.entries_from(entry)[0] is entry:
         yield Unverifiable("the SDP that names its paths was not captured")
+
+
+def _answer_may_be_lost(session: MsrpSession, entry: MsrpEntry) -> bool:
+    """An offer before the entry has neither an answer nor a refusal."""
+    return any(
+        each.offer.place < entry.place and not each.complete and each.refused is None
+        for each in session.exchanges
+    )
 
 
 def _session_uris(session: MsrpSession, by_caller: bool, entry: MsrpEntry) -> list[MsrpUri]:
@@ -158,16 +169,15 @@ def first_send(entry: MsrpEntry, flow: Flow) -> Outcomes:
     if active is None or entry.by_caller is None:
         return
     yield APPLIES
-    if active is not entry.by_caller:
-        if flow.assembly.incomplete:
-            yield IN_A_GAP
-        elif _opening(entry, flow) is None and not flow.from_start:
-            yield Unverifiable("the beginning of the connection was not captured")
-        else:
-            yield Violation(
-                "the first request of a session from its active side", "one of the passive side", "start line"
-            )
-    elif entry.method != "SEND":
+    if active is entry.by_caller and entry.method == "SEND":
+        return
+    if not flow.from_start:
+        yield Unverifiable("the beginning of the session may not have been captured")
+    elif active is not entry.by_caller:
+        yield Violation(
+            "the first request of a session from its active side", "one of the passive side", "start line"
+        )
+    else:
         yield Violation("a SEND as the first request of a session", entry.method, "start line")
 
 

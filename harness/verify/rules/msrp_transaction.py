@@ -225,6 +225,9 @@ def report_coverage(bye: SipEntry, flow: Flow) -> Outcomes:
             yield APPLIES
             if _covered(message):
                 continue
+            if not flow.from_start:
+                yield Unverifiable("a REPORT may not have been captured", message.last)
+                continue
             if flow.assembly.incomplete:
                 yield IN_A_GAP
                 continue

@@ -36,6 +36,9 @@ def uri_of_one_session(description: Description, flow: Flow) -> Outcomes:
         yield APPLIES
         for session in flow.assembly.negotiations.sessions_named(end.session_id):
             other = _other_use(session, end)
+            if other is not None and not flow.from_start:
+                yield Unverifiable(f"the end of the session of {other.label} may not have been captured")
+                break
             if other is not None:
                 found = end.media.attribute("path")
                 yield at_attribute(

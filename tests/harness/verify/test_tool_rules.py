@@ -9,9 +9,9 @@ import pytest
 
 from harness.evidence.timeline import Packet
 from harness.verify.engine import Verifier
+from harness.verify.proof.flows import FLOWS as ALL
 from harness.verify.proof.flows.group import GROUP_FLOWS, adhoc, document
 from harness.verify.proof.flows.media import MEDIA_FLOWS
-from harness.verify.proof.flows.msrp import chat
 
 GROUPS = ("reg.", "pager.", "cpim.", "imdn.", "x.")
 FLOWS = ("pager_mo", "pager_mt", "register", "session_mo", "options_mt")
@@ -49,8 +49,12 @@ SESSION_GROUPS = (
     *("sdp.", "ft.", "session.", "large.", "deferred.", "timer.", "iscomp.", "options.", "msrp."),
     *("cpim.", "imdn."),
 )
-SESSIONS = {"chat": chat, **MEDIA_FLOWS, **GROUP_FLOWS}
-MOST_GAPS = 60
+SESSIONS = {
+    **MEDIA_FLOWS,
+    **GROUP_FLOWS,
+    **{name: ALL[name] for name in ("chat", "reported_chat", "resent_chat", "files_mo", "remade")},
+}
+MOST_GAPS = 30
 
 
 @pytest.mark.parametrize("name", SESSIONS)
