@@ -38,7 +38,7 @@ class Stage(Enum):
 class Defect:
     """One defect: its name, the rule that must report it, where it takes hold and what it does there.
 
-    flow: what has to go on for it to show.
+    flow: what has to go on for it to show. beside: rules that cannot but report it too.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Defect:
     doing: str
     change: Change | None = None
     flow: str = "text"
+    beside: tuple[str, ...] = ()
 
 
 def without(*names: str) -> Change:

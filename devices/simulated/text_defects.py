@@ -123,7 +123,7 @@ TEXT_DEFECTS = (
     Defect("no_conversation_id", "ims.conversation-id.present", _MESSAGE, "no Conversation-ID",
            without("Conversation-ID")),
     Defect("no_contribution_id", "ims.contribution-id.present", _MESSAGE, "no Contribution-ID",
-           without("Contribution-ID")),
+           without("Contribution-ID"), beside=("imdn.contribution-id",)),
     Defect("forks_allowed", "ims.request-disposition", _MESSAGE, "no Request-Disposition: no-fork",
            without("Request-Disposition")),
     Defect("other_user_agent", "ims.user-agent", _MESSAGE, "User-Agent that names no IM client",

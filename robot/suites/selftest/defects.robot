@@ -26,9 +26,12 @@ Misspelt Supported    misspelt_supported    sip.header.name-spelling    Exchange
 Encoded Service    encoded_service    ims.p-preferred-service.plain-urn    Exchange A Text Each Way
 Raw Colon    raw_colon_in_accept_contact    ims.accept-contact.icsi-encoding    Exchange A Text Each Way
 No Access Network    no_access_network    ims.pani.present    Exchange A Text Each Way
-Instance Check Digit    instance_check_digit    ims.sip-instance.spare-zero    Register Anew
+Instance Check Digit
+    [Template]    Another Instance Is Reported
+    instance_check_digit    ims.sip-instance.spare-zero
 No Conversation Id    no_conversation_id    ims.conversation-id.present    Exchange A Text Each Way
-No Contribution Id    no_contribution_id    ims.contribution-id.present    Exchange A Text Each Way
+No Contribution Id
+    no_contribution_id    ims.contribution-id.present    Exchange A Text Each Way    imdn.contribution-id
 Forks Allowed    forks_allowed    ims.request-disposition    Exchange A Text Each Way
 Other User Agent    other_user_agent    ims.user-agent    Exchange A Text Each Way
 Ids Not Echoed    ids_not_echoed    ims.ids.echo-in-2xx    Exchange A Text Each Way
@@ -53,7 +56,9 @@ List Without Require    list_without_require    pager.list.require    Send A Tex
 Unsupported Type Without Accept    unsupported_type_without_accept    sip.415.accept    Send An Unknown Type
 Body In 200    body_in_200    pager.2xx-no-body    Exchange A Text Each Way
 Ignore Require    ignore_require    sip.require.unknown-420    Send An Unknown Extension
-Other Imei    other_imei    x.imei-equals-at    Register Anew
+Other Imei
+    [Template]    Another Instance Is Reported
+    other_imei    x.imei-equals-at
 Stale Cell    stale_cell    x.pani-cell-equals-simulator    Exchange A Text Each Way
 Other Text On Screen    other_text_on_screen    x.screen-text-equals-wire    Read A Text Of Somebody Else
 Displayed Unseen    displayed_unseen    x.displayed-after-screen    Send A Text Nobody Opens
@@ -61,6 +66,14 @@ Claims Ims    claims_ims    x.cireg-agrees    Leave And Ask The Modem
 
 
 *** Keywords ***
+Another Instance Is Reported
+    [Documentation]    Beside its own rule by that on the instance of before. The right one is registered again before
+    ...    the next test begins, which has nothing to do with it.
+    [Arguments]    ${defect}    ${rule}
+    Defect Is Reported By Its Rule Alone    ${defect}    ${rule}    Register Anew    ims.sip-instance.identical
+    Repair Handset
+    Register Anew
+
 Register Anew
     [Documentation]    Radio off and on, and a look at the modem for the rules that compare both.
     Switch Airplane Mode On
