@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import chain, count, cycle
 from pathlib import Path
@@ -38,6 +39,7 @@ _IDS = re.compile(
     r"branch=z9hG4bK(\w+)|;tag=(\w+)|Call-ID: (\w+)|[Mm]essage-(?:ID: |id>)(\w+)|Contribution-ID: (\S{36})"
     r"|MSRP (\w+) |/(\w+);tcp|file-transfer-id:(\w+)|Conversation-ID: (a1b2c3d4\S+)"
 )
+_WRITTEN = re.compile(r"2023-11-14T22:13:2(\d)Z")
 _OF_A_GROUP = "a1b2c3d4-7dec-11d0-a765-00a0c91e6bf6"
 """A Conversation-ID that is another in each copy; that of two people stays the same."""
 
@@ -58,9 +60,12 @@ class Sent(NamedTuple):
     octets: bytes | None
 
 
-def write_mixed(path: Path, messages: int) -> int:
-    """A capture of flows of all services with at least so many messages; gives how many."""
-    each = [_handset(number, -(-messages // HANDSETS)) for number in range(HANDSETS)]
+def write_mixed(path: Path, messages: int, pause: float = 1.0, handsets: int = HANDSETS) -> int:
+    """A capture of flows of all services with at least so many messages; gives how many.
+
+    pause: seconds from one flow of a handset to its next.
+    """
+    each = [_handset(number, -(-messages // handsets), pause) for number in range(handsets)]
     with path.open("wb") as file:
         return _write(file, merge(*each, key=lambda sent: sent.time))
 
@@ -87,12 +92,12 @@ def file_session(size: int, digest: bytes) -> Script:
     colons = ":".join(f"{octet:02X}" for octet in digest)
     selector = f'file-selector:name:"a.jpg" type:image/jpeg size:{size} hash:sha-1:{colons}'
     script = FLOWS["push_mo"]()
-    head = text_body(UE, FAR, "File1aB2cD3eF4gH5iJ6").partition("\r\n\r\n")[0]
+    head = text_body(UE, FAR, "File1aB2cD3eF4gH5iJ6").partition("imdn.Disposition")[0]
     offer = body(UE_OFFER, "sendonly", selector, TRANSFER_ID, accept="message/cpim image/jpeg")
     script.everywhere("Content-Type: application/sdp", 'Content-Type: multipart/mixed;boundary="b1"', 0)
     script.body(
         0,
-        f"--b1\r\nContent-Type: message/cpim\r\n\r\n{head}\r\n\r\n"
+        f"--b1\r\nContent-Type: message/cpim\r\n\r\n{head}\r\n"
         "Content-Type: image/jpeg\r\nContent-Length: 0\r\n\r\n\r\n"
         f"--b1\r\nContent-Type: application/sdp\r\n\r\n{offer}\r\n--b1--",
     )
@@ -156,17 +161,17 @@ ROUND: tuple[Callable[[], Script], ...] = (
 # -- copies -----------------------------------------------------------------------------------------------
 
 
-def _handset(number: int, messages: int) -> Iterator[Sent]:
+def _handset(number: int, messages: int, pause: float) -> Iterator[Sent]:
     """Registration, then round after round of all services, until it was so many messages."""
     time, sent = START + 0.017 * number, 0
     for copy, make in enumerate(chain((registered,), cycle(ROUND))):
         if sent >= messages:
             return
-        for step in fresh(make(), f"{number}.{copy}").steps:
+        for step in _written(fresh(make(), f"{number}.{copy}"), time).steps:
             time += step.after
             sent += not step.event
             yield from _sent(step, time, number, copy)
-        time += 1.0
+        time += pause
 
 
 def _sent(step: Step, time: float, handset: int, copy: int) -> Iterator[Sent]:
@@ -175,6 +180,17 @@ def _sent(step: Step, time: float, handset: int, copy: int) -> Iterator[Sent]:
         yield Sent(time, line, step.handset, None)
     elif not step.event:
         yield Sent(time, line, step.handset, _of_handset(step.text, handset).encode())
+
+
+def _written(script: Script, time: float) -> Script:
+    """The flow with the dates of one that begins at a time."""
+
+    def date(found: re.Match[str]) -> str:
+        return datetime.fromtimestamp(int(time) + int(found[1]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    for index, step in enumerate(script.steps):
+        script.change(index, text=_WRITTEN.sub(date, step.text))
+    return script
 
 
 def _of_handset(text: str, number: int) -> str:

@@ -8,8 +8,8 @@ answers are matched by negotiation.py, and chains.py ties notifications to messa
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 
 from harness.evidence.timeline import DATAGRAMS_LOST, OCTETS_LOST, Entry, Event, Layer
@@ -28,12 +28,19 @@ from harness.verify.msrp_assembly import MsrpAssembly
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.msrp_streams import MsrpStreams
 from harness.verify.negotiation import Negotiations
+from harness.verify.over import KEPT, calls_over
 from harness.verify.parties import Parties, normal_host
 from harness.verify.sip_assembly import SipAssembly
 from harness.verify.sip_streams import SipStreams
 
 _INCOMPLETE = ("capture-truncated", OCTETS_LOST, DATAGRAMS_LOST)
 _Cut = SipEntry | MsrpEntry | EventItem
+_LOOK_AHEAD = 2000  # items
+_OCTETS_AHEAD = 4 * 1024 * 1024
+_SWEPT = 2000
+_SWEPT_SHARE = 0.5
+"""So many messages come before what is over is looked for again, or that share of those held if it is more:
+then looking at all that is held costs the same for each message."""
 
 
 class Assembly(SipAssembly):
@@ -42,14 +49,17 @@ class Assembly(SipAssembly):
     from_start: the timeline shows the handset from the start (an event of the lab or its first REGISTER came
     before any other request), so that what was not seen did not happen. began: time of the first item,
     seconds since the epoch. incomplete: octets are missing from the capture somewhere, so that this no longer
-    holds.
+    holds. forgets: what is over (over.py) is let go; else all that was seen stays.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, forgets: bool = False) -> None:
         super().__init__()
+        self._forgets = forgets
+        self._linked, self._next_sweep = 0, _SWEPT
+        self.on_forget: Callable[[], None] = lambda: None
+        """Called when something was let go."""
         self.parties = Parties()
         self.legs = Legs(self.parties.of_host)
-        self.items: list[Item] = []
         self.now = 0.0
         self.began: float | None = None
         self.from_start: bool | None = None
@@ -69,15 +79,50 @@ class Assembly(SipAssembly):
     # -- reading ------------------------------------------------------------------------------------------
 
     def feed(self, entries: Iterable[Entry]) -> Iterator[Item]:
-        """Cut all entries into items, learn who is who, then hand the items out in order.
+        """Cut entries into items, learn who is who, and hand the items out in order.
+
+        Who is who is learnt from all entries before the first item is handed out; an assembly that forgets
+        looks only a bounded number of entries ahead.
 
         Each item is linked when it is handed out: while it is being judged, nothing later is linked yet.
         """
-        cut = [item for entry in entries for item in self._cut(entry)]
-        for item in cut:
-            self.now = max(self.now, item.time)
-            self.began = item.time if self.began is None else self.began
-            yield from self._link(item)
+        ahead: deque[_Cut] = deque()
+        octets = 0
+        for entry in entries:
+            for item in self._cut(entry):
+                ahead.append(item)
+                octets += _octets_of(item)
+            while self._forgets and (len(ahead) > _LOOK_AHEAD or octets > _OCTETS_AHEAD) and ahead:
+                item = ahead.popleft()
+                octets -= _octets_of(item)
+                yield from self._hand_out(item)
+        while ahead:
+            yield from self._hand_out(ahead.popleft())
+
+    def _hand_out(self, item: _Cut) -> Iterator[Item]:
+        self.now = max(self.now, item.time)
+        self.began = item.time if self.began is None else self.began
+        self._linked += 1
+        if self._forgets and self._linked > self._next_sweep:
+            self._forget()
+            held = len(self.messages) + len(self.msrp.entries)
+            self._next_sweep = self._linked + max(_SWEPT, int(held * _SWEPT_SHARE))
+        yield from self._link(item)
+
+    def _forget(self) -> None:
+        """Let go of what is over."""
+        calls = calls_over(self, self.chains, self.now)
+        for item in self.chains.forget(calls):
+            self.remembered.take_cpim(item)
+        self._forget_sip(calls, self.now)
+        self.msrp.forget(self.negotiations.forget(calls), self.now - KEPT)
+        self.conferences.forget(calls)
+        self.conversations.begin_anew()
+        self.on_forget()
+        for host, times in self._heard.items():
+            self._heard[host] = times[bisect_left(times, self.now - KEPT) :]
+        for events in (*self._events.values(), *self._events_of.values()):
+            events[:] = [each for each in events if each.name != "connection" or each.time > self.now - KEPT]
 
     def heard_from(self, host: str, start: float, end: float) -> bool:
         """Whether any octets, keep-alives included, came from the host from start to end."""
@@ -152,7 +197,6 @@ class Assembly(SipAssembly):
         if isinstance(item, MsrpEntry):
             yield from self._link_msrp(item)
             return
-        self.items.append(item)
         if isinstance(item, EventItem):
             self._events[item.layer, item.name].append(item)
             self._events_of[item.layer].append(item)
@@ -166,7 +210,6 @@ class Assembly(SipAssembly):
         yield item
         if item.description is not None:
             yield item.description
-        self.items += item.bodies
         yield from item.bodies
 
     def _link_msrp(self, entry: MsrpEntry) -> Iterator[Item]:
@@ -174,9 +217,10 @@ class Assembly(SipAssembly):
         found = [item for item in made if isinstance(item, CpimItem)]
         for item in found:
             self.chains.add(item)
+        if entry.session is not None:
+            self.last_heard[entry.session.call_id or ""] = entry.time
         yield entry
         yield from (item for item in made if isinstance(item, ChunkedMessage))
-        self.items += found
         yield from found
 
     def _read_bodies(self, entry: SipEntry) -> None:
@@ -184,3 +228,9 @@ class Assembly(SipAssembly):
         for item in cpim_of_sip(entry):
             entry.bodies.append(item)
             self.chains.add(item)
+
+
+def _octets_of(item: _Cut) -> int:
+    if isinstance(item, EventItem):
+        return 0
+    return len(item.raw) + (item.body.size if isinstance(item, MsrpEntry) else 0)

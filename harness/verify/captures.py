@@ -32,7 +32,8 @@ def judge_captures(
     """
     judgements = []
     for path in paths:
-        verifier = Verifier(profile, settings, Transcript() if with_messages else None)
+        transcript = Transcript() if with_messages else None
+        verifier = Verifier(profile, settings, transcript, forgets=True)
         watched = Notices()
         verifier.judge(watched.passing(read_capture(path)))
         judgements.append(Judgement.of(str(path), verifier, watched.lines() + beyond(verifier)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import TypeVar
 
 from harness.bodies.cpim import CpimMessage, parse_cpim
 from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
@@ -14,10 +15,15 @@ from harness.verify.items import CpimItem, Notification, SipEntry
 from harness.verify.msrp_items import ChunkedMessage
 from harness.verify.sip_bodies import bodies_of, parts_of
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 CPIM = "message/cpim"
 CPIM_OCTETS = 4 * 1024 * 1024
 """A CPIM object in MSRP up to this size is read as a whole, of a larger one the beginning only."""
 _BEGINNING = 64 * 1024
+# RFC 5438 6.2: token of Disposition-Notification -> the notification it asks for.
+ASKED = {"positive-delivery": "delivery", "display": "display"}
 
 
 class Chains:
@@ -27,10 +33,12 @@ class Chains:
         self._cpim: list[CpimItem] = []
         self._originals: dict[str, list[CpimItem]] = defaultdict(list)
         self._notifications: dict[str, list[Notification]] = defaultdict(list)
+        self._of_call: dict[str, list[CpimItem]] = defaultdict(list)
 
     def add(self, item: CpimItem) -> None:
         """Take a CPIM object into the chains."""
         self._cpim.append(item)
+        self._of_call[_call_of(item)].append(item)
         if item.message_id:
             self._originals[item.message_id].append(item)
         for imdn in item.imdns:
@@ -52,6 +60,41 @@ class Chains:
     def notifications(self, message_id: str | None) -> list[Notification]:
         """IMDNs that report on this message-id, oldest first."""
         return list(self._notifications.get(message_id or "", ()))
+
+    def carried_in(self, call_id: str) -> Sequence[CpimItem]:
+        """CPIM objects of SIP messages with that Call-ID, and of MSRP sessions set up by them."""
+        return self._of_call.get(call_id, ())
+
+    def forget(self, calls: set[str]) -> list[CpimItem]:
+        """Let the objects of these calls go; gives them."""
+        gone = [item for call_id in calls for item in self._of_call.pop(call_id, ())]
+        for item in gone:
+            if item.message_id:
+                let_go(self._originals, item.message_id, [item])
+            for message_id in {imdn.message_id or "" for imdn in item.imdns}:
+                told = [known for known in self._notifications.get(message_id, ()) if known.item is item]
+                let_go(self._notifications, message_id, told)
+        if gone:
+            them = set(map(id, gone))
+            self._cpim = [item for item in self._cpim if id(item) not in them]
+        return gone
+
+
+def _call_of(item: CpimItem) -> str:
+    carrier = item.carrier
+    if isinstance(carrier, SipEntry):
+        return carrier.call_id or ""
+    return (carrier.session.call_id if carrier.session is not None else None) or ""
+
+
+def let_go(index: dict[K, list[V]], key: K, gone: Collection[V]) -> None:
+    """Take out of the list of a key what is gone, and the key with its last value."""
+    values = index.get(key)
+    if values is None:
+        return
+    values[:] = [value for value in values if value not in gone]
+    if not values:
+        del index[key]
 
 
 def cpim_of_sip(entry: SipEntry) -> Iterator[CpimItem]:

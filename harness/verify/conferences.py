@@ -97,6 +97,12 @@ class Conferences:
         watch.take(_Told(entry.time, entry.time + _lasting(entry), members, hidden))
         watch.over = watch.over or _has_no_resource(entry)
 
+    def forget(self, calls: set[str]) -> None:
+        """Let subscriptions with these Call-IDs go."""
+        self._watches = {
+            dialog: watch for dialog, watch in self._watches.items() if dialog.call_id not in calls
+        }
+
     def members(self, focus: str, start: float, end: float) -> frozenset[Member] | None:
         """Who was in the conference of this URI all the time; None where the timeline does not show it."""
         found = [watch.members(start, end) for watch in self._of(focus)]

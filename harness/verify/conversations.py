@@ -79,6 +79,11 @@ class Conversations:
         self._sessions: list[tuple[MsrpSession, Ends]] = []
         self._held: dict[str, _Held] = {}
 
+    def begin_anew(self) -> None:
+        """Some of what was read is forgotten: read what is left when somebody asks."""
+        self._texts, self._objects_read = [], 0
+        self._sessions, self._held = [], {}
+
     def newest(self, conversation: str) -> Iterator[CarriedText]:
         """Messages of the conversation, the newest first. Of groups with one subject the latest counts."""
         held = self._read(conversation)

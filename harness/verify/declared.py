@@ -37,7 +37,10 @@ class Declared:
             return
         if "Supported" in message:
             ways = self._ways[entry.source.host]
-            way = ways.setdefault((entry.source, entry.destination), _Way(entry))
+            key = entry.source, entry.destination
+            way = ways.get(key)
+            if way is None:
+                way = ways[key] = _Way(entry.alone())
             way.tags.update(option_tags(message, "Supported"))
         self._learn_contact(entry)
         if entry.response is not None and ("WWW-Authenticate" in message or "Proxy-Authenticate" in message):

@@ -17,6 +17,7 @@ from harness.bodies.imdn import MEDIA_TYPE as IMDN_TYPE
 from harness.bodies.sdp_attributes import type_accepted
 from harness.cpm.services import Service
 from harness.verify.assembly import Assembly
+from harness.verify.chains import ASKED
 from harness.verify.conferences import Member
 from harness.verify.finding import Party
 from harness.verify.items import CpimItem, Notification, SipEntry
@@ -24,9 +25,6 @@ from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import MsrpSession
 from harness.verify.owing import makers_of, owing, recipients
 from harness.verify.session_services import service_of_session
-
-# RFC 5438 6.2: token of Disposition-Notification -> the notification it asks for.
-ASKED = {"positive-delivery": "delivery", "display": "display"}
 
 
 class Way(StrEnum):

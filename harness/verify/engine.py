@@ -117,17 +117,23 @@ class _Plan(NamedTuple):
 
 
 class Verifier:
-    """Judges one timeline. `findings` and `open` grow as it is fed; both keep the order of the timeline."""
+    """Judges one timeline. `findings` and `open` grow as it is fed; both keep the order of the timeline.
+
+    forgets: what is over is let go, so that memory is that of what is open, however long the timeline. Then
+    `assembly` holds no more than that.
+    """
 
     def __init__(
         self,
         profile: Profile | str = DEFAULT_PROFILE,
         settings: VerifySettings | None = None,
         transcript: Transcript | None = None,
+        *,
+        forgets: bool = False,
     ) -> None:
         self.profile = Profile(profile)
         self.settings = settings or VerifySettings()
-        self.assembly = Assembly()
+        self.assembly = Assembly(forgets=forgets)
         self.findings: list[Finding] = []
         self.open: list[Open] = []
         """Rules that could not be decided: never a fail."""
@@ -138,6 +144,7 @@ class Verifier:
         self.judged = 0
         """Number of items rules were called for."""
         self.names = PartyNames()
+        self.assembly.on_forget = self.names.forget_sessions
         self.flows = Flows()
         self.transcript = transcript
         """For a report that shows messages."""

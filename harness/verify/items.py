@@ -15,7 +15,7 @@ from harness.bodies.imdn import Imdn
 from harness.errors import BodySyntaxError, SipSyntaxError
 from harness.evidence.timeline import Address, Layer, Transport
 from harness.sip.headers import CSeq, MediaType, NameAddr, Via
-from harness.sip.message import Request, Response
+from harness.sip.message import Request, Response, parse_message
 from harness.verify.finding import Party
 
 if TYPE_CHECKING:
@@ -94,6 +94,23 @@ class SipEntry:
     role: Callable[[SipEntry], Party] = field(default=lambda entry: Party.UNKNOWN, repr=False)
 
     layer = Layer.SIP
+
+    def alone(self) -> SipEntry:
+        """The message linked to nothing: a copy that keeps no others in memory."""
+        return SipEntry(
+            self.number,
+            self.time,
+            self.transport,
+            self.source,
+            self.destination,
+            self.connection,
+            self.raw,
+            parse_message(self.raw) if self.message is not None else None,
+            self.error,
+            self.incomplete,
+            self.place,
+            role=self.role,
+        )
 
     @property
     def sender(self) -> Party:

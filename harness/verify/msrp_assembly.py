@@ -7,7 +7,8 @@ that. Who sent it is who sent that SDP, else who else spoke on its connection, e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from harness.evidence.timeline import Address
 from harness.msrp.message import Flag
@@ -19,6 +20,8 @@ from harness.verify.negotiation import Negotiations
 from harness.verify.negotiation_items import MsrpSession
 from harness.verify.parties import Parties
 
+K = TypeVar("K")
+V = TypeVar("V")
 _Side = tuple[object, bool | Address | None]  # a sender in a session, else on a connection
 
 
@@ -112,6 +115,30 @@ class MsrpAssembly:
         party = found[0].party(found[1]) if found else Party.UNKNOWN
         return party if party is not Party.UNKNOWN else self._parties.sender(entry)
 
+    # -- forgetting ---------------------------------------------------------------------------------------
+
+    def forget(self, sessions: set[MsrpSession], before: float) -> None:
+        """Let these sessions go, and what belongs to none and is older than that time."""
+        for session in sessions:
+            self._of_session.pop(session, None)
+            self._messages_of.pop(session, None)
+
+        def stays(entry: MsrpEntry) -> bool:
+            return entry.session not in sessions if entry.session is not None else entry.time >= before
+
+        self.entries = [entry for entry in self.entries if stays(entry)]
+        self.transactions = [each for each in self.transactions if stays(each.request)]
+        self.messages = [message for message in self.messages if stays(message.last)]
+        self._messages = {key: each for key, each in self._messages.items() if stays(each.last)}
+        self._spoke = {key: each for key, each in self._spoke.items() if each[0] not in sessions}
+        self._by_tid = _kept(self._by_tid, lambda transaction: stays(transaction.request))
+        self._early = _kept(self._early, stays)
+        self._of_sender = _kept(self._of_sender, stays)
+        in_use = {line for line, _ in self._of_sender}
+        for known in (self.openings, self.closed):
+            for line in [line for line, event in known.items() if line not in in_use and event.time < before]:
+                del known[line]
+
     # -- linking ------------------------------------------------------------------------------------------
 
     def _bind(self, entry: MsrpEntry) -> None:
@@ -174,6 +201,11 @@ class MsrpAssembly:
             if cpim is not None:
                 entry.bodies.append(cpim)
                 yield cpim
+
+
+def _kept(index: dict[K, list[V]], stays: Callable[[V], bool]) -> defaultdict[K, list[V]]:
+    kept = ((key, [value for value in values if stays(value)]) for key, values in index.items())
+    return defaultdict(list, {key: values for key, values in kept if values})
 
 
 def opened_by(event: EventItem) -> Address | None:

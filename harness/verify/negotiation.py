@@ -11,6 +11,7 @@ from collections import defaultdict
 from harness.bodies.sdp import parse_sdp
 from harness.bodies.session_description import MediaDescription
 from harness.errors import BodySyntaxError
+from harness.verify.chains import let_go
 from harness.verify.items import Dialog, SipEntry
 from harness.verify.msrp_items import MsrpEntry
 from harness.verify.negotiation_items import Description, Exchange, MsrpEnd, MsrpSession, Role
@@ -75,6 +76,23 @@ class Negotiations:
             if best is None or score >= best[0]:
                 best = score, session, by_caller
         return (best[1], best[2]) if best else None
+
+    def forget(self, calls: set[str]) -> set[MsrpSession]:
+        """Let the descriptions and sessions of these calls go; gives the sessions."""
+        self.descriptions = [each for each in self.descriptions if each.entry.call_id not in calls]
+        gone = {session for session in self.sessions if session.call_id in calls}
+        self.sessions = [session for session in self.sessions if session not in gone]
+        for session in gone:
+            for session_id in {end.session_id for end in session.ends if end.session_id}:
+                let_go(self._by_session_id, session_id, gone)
+            for exchange in session.exchanges:
+                self._of_exchange.pop(exchange, None)
+            if session.dialog is not None:
+                self._of_dialog.pop(session.dialog, None)
+        self._by_branch = {
+            key: exchange for key, exchange in self._by_branch.items() if key[0].entry.call_id not in calls
+        }
+        return gone
 
     # -- offers and answers -------------------------------------------------------------------------------
 

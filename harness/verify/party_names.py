@@ -103,6 +103,10 @@ class PartyNames:
         self._on_lines: dict[tuple[Address, Address, bool], tuple[object, Party, NamedParty]] = {}
         self._learnt: dict[Address, str | None] = {}
 
+    def forget_sessions(self) -> None:
+        """Hold no session any more: who its ends are is found again when it is asked for."""
+        self._on_lines.clear()
+
     def learn(self, entry: SipEntry) -> None:
         """Take in what a message says of its sender, and the network's answer of who is registered."""
         if entry.message is None:

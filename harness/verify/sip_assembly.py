@@ -11,16 +11,19 @@ from collections.abc import Sequence
 
 from harness.sip.message import Request
 from harness.sip.uri import Uri
+from harness.verify.chains import let_go
 from harness.verify.comparison import party_of, uri_of
 from harness.verify.declared import Declared
 from harness.verify.finding import Party
 from harness.verify.items import Dialog, RegistrationState, SipEntry, Transaction
 from harness.verify.parties import normal_host
+from harness.verify.remembered import Remembered
 
 RETRIED_STATUSES = frozenset(
     {401, 407, 413, 415, 416, 420, 422, 423, 488, 494, 500, 503, 504} | {*range(300, 400)}
 )
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+_IDS = ("Conversation-ID", "Contribution-ID")
 TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
@@ -45,6 +48,9 @@ class SipAssembly:
         """By host and party, the newest last."""
         self._registrations_on: dict[tuple[str, str], list[RegistrationState]] = defaultdict(list)
         self.declared = Declared()
+        self.last_heard: dict[str, float] = {}
+        """By Call-ID, when something of it (MSRP of its sessions too) came last."""
+        self.remembered = Remembered()
         self._by_id: dict[tuple[str, str], list[SipEntry]] = defaultdict(list)
         self._by_pair: dict[frozenset[str], list[SipEntry]] = defaultdict(list)
         self._repeats: dict[tuple[bytes, str, str], SipEntry] = {}
@@ -120,11 +126,70 @@ class SipAssembly:
         """INVITEs with that Conversation-ID that were accepted in a dialog with a focus, in order."""
         return sorted(self._group_invites.get(conversation, ()), key=lambda known: known.request.place)
 
+    # -- forgetting ---------------------------------------------------------------------------------------
+
+    def _forget_sip(self, calls: set[str], now: float) -> None:
+        """Let all of these calls go, but for what `remembered` keeps of them."""
+        for call_id in calls:
+            self.last_heard.pop(call_id, None)
+            self._responses_of.pop(call_id, None)
+            for transaction in self._by_call.pop(call_id, ()):
+                self.remembered.take(transaction)
+                self._forget_transaction(transaction)
+            for dialog in self._dialogs_of.pop(call_id, ()):
+                tags = frozenset((dialog.caller_tag, dialog.callee_tag))
+                self._dialogs.pop((call_id, tags), None)
+                let_go(self._dialogs_tagged, tags, [dialog])
+        self.messages = [entry for entry in self.messages if (entry.call_id or "") not in calls]
+        self.transactions = [each for each in self.transactions if (each.request.call_id or "") not in calls]
+        self.dialogs = [dialog for dialog in self.dialogs if dialog.call_id not in calls]
+        self._repeats = {
+            key: entry for key, entry in self._repeats.items() if (entry.call_id or "") not in calls
+        }
+        for known in self._by_method.values():
+            known[:] = [each for each in known if (each.request.call_id or "") not in calls]
+        self._forget_registrations(now)
+
+    def _forget_transaction(self, transaction: Transaction) -> None:
+        request = transaction.request
+        let_go(self._by_branch, request.branch or "", [transaction])
+        for name in _IDS:
+            let_go(self._by_id, (name, request.sip.get(name) or ""), [request])
+        if request.from_ is not None and request.to is not None and not request.to_tag:
+            pair = frozenset((party_of(request.from_.uri), party_of(request.to.uri)))
+            self._forget_talk(self._by_pair[pair], request)
+        group = request.sip.get("Conversation-ID") or ""
+        joins = self._group_invites.get(group, [])
+        if transaction in joins:  # it tells what the group is called when somebody comes back
+            alone = Transaction(request.alone(), [each.alone() for each in transaction.responses])
+            joins[joins.index(transaction)] = alone
+
+    def _forget_talk(self, between: list[SipEntry], request: SipEntry) -> None:
+        """Of two parties one request stays for each Conversation-ID that they used."""
+        place = between.index(request)
+        conversation = request.sip.get("Conversation-ID")
+        if any(later.sip.get("Conversation-ID") == conversation for later in between[place + 1 :]):
+            del between[place]
+        else:
+            between[place] = request.alone()
+
+    def _forget_registrations(self, now: float) -> None:
+        """Of those that ended the newest of each address of record stays."""
+        newest = {state.aor: state for state in self.registrations}
+        self.registrations = [
+            state for state in self.registrations if state.holds_at(now) or newest[state.aor] is state
+        ]
+        kept = set(self.registrations)
+        for index in (self._registrations_of, self._registrations_on):
+            for states in index.values():
+                states[:] = [state for state in states if state in kept]
+
     # -- linking ------------------------------------------------------------------------------------------
 
     def _link_sip(self, entry: SipEntry) -> bool:
         """Link a message; False for one that repeats another."""
         self.messages.append(entry)
+        self.last_heard[entry.call_id or ""] = entry.time
         if self._is_repeat(entry):
             return False
         self.declared.learn(entry)
@@ -164,7 +229,7 @@ class SipAssembly:
         self._by_method[request.method].append(transaction)
         self._by_branch[entry.branch or ""].append(transaction)
         self._by_call[entry.call_id or ""].append(transaction)
-        for name in ("Conversation-ID", "Contribution-ID"):
+        for name in _IDS:
             self._by_id[name, request.get(name) or ""].append(entry)
         if entry.from_ is not None and entry.to is not None and not entry.to_tag:
             self._by_pair[frozenset((party_of(entry.from_.uri), party_of(entry.to.uri)))].append(entry)

@@ -24,7 +24,7 @@ from harness.verify.comparison import (
 )
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Party, Violation
-from harness.verify.items import EventItem, Item, SipEntry, Transaction, reading
+from harness.verify.items import EventItem, SipEntry, Transaction, reading
 from harness.verify.session_services import focus_of, named_service
 
 LIST, TAG = "recipient-list", "recipient-list-invite"
@@ -144,19 +144,12 @@ def _user_left(entry: SipEntry, flow: Flow) -> bool:
     if begun is None or last is None or not 0 <= entry.time - last.time <= _LEAVING_SECONDS:
         return False
     return begun.time <= last.time and not any(
-        _is_bye_since(known, entry, last) for known in flow.assembly.items
+        _is_bye_since(known.request, entry, last) for known in flow.assembly.transactions_by("BYE")
     )
 
 
-def _is_bye_since(known: Item, entry: SipEntry, tap: EventItem) -> bool:
-    return (
-        isinstance(known, SipEntry)
-        and known.method == "BYE"
-        and known.request is not None
-        and known.sender is entry.sender
-        and tap.time <= known.time
-        and known.place < entry.place
-    )
+def _is_bye_since(known: SipEntry, entry: SipEntry, tap: EventItem) -> bool:
+    return known.sender is entry.sender and tap.time <= known.time and known.place < entry.place
 
 
 @rule("session.group.closed", on=Kind.REQUEST, methods=("BYE",), after=_TOLD_SECONDS)

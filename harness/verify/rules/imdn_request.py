@@ -92,6 +92,9 @@ def message_id_unique(item: CpimItem, flow: Flow) -> Outcomes:
         ):
             yield at_item(item, "a unique imdn.Message-ID", f"{value} as in {known.label}", Severity.INFO)
         return
+    before = flow.assembly.remembered.other_message(item)
+    if before is not None:
+        yield at_item(item, "a unique imdn.Message-ID", f"{value} with other content in {before}")
 
 
 @rule("imdn.request.values", on=Kind.CPIM)

@@ -208,6 +208,8 @@ def _unknown_id(item: CpimItem, imdn: Imdn, value: str, flow: Flow) -> Violation
     if any(senders_of(known) & addressees_of(item) for known in same_side):
         # What another device of the user sent comes from the network as a copy, as the IMDN for it does.
         return Unverifiable(f"the message {value} may be one of another device of the user")
+    if not same_side and flow.assembly.remembered.message(value) is not None:
+        return Unverifiable(f"the message {value} was long over")
     if same_side and all(known.sender is item.sender for known in same_side):
         return at_item(item, expected, f"{value}, of {same_side[-1].label} in the same direction")
     for known in flow.assembly.cpim_items():

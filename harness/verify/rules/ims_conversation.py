@@ -71,6 +71,9 @@ def contribution_present(entry: SipEntry, flow: Flow) -> Outcomes:
         if accepted and same_talk and _is_earlier(request, entry):
             yield Violation("a new value", f"that of {request.label}", "Contribution-ID")
             return
+    before = flow.assembly.remembered.taken(value, entry.sip.get("Conversation-ID"))
+    if before is not None:
+        yield Violation("a new value", f"that of {before}", "Contribution-ID")
 
 
 def _joins(entry: SipEntry) -> bool:
@@ -123,6 +126,8 @@ def in_reply_to(entry: SipEntry, flow: Flow) -> Outcomes:
     if any(
         item.sender is entry.sender.other for item in flow.assembly.requests_with("Contribution-ID", value)
     ):
+        return
+    if flow.assembly.remembered.contribution(value, entry.sender.other) is not None:
         return
     if flow.from_start:
         yield Violation("a Contribution-ID of the other party", shown(value), "InReplyTo-Contribution-ID")

@@ -61,7 +61,12 @@ def _may_outlive(entry: SipEntry, flow: Flow) -> bool:
 
 
 def _tag_seen(entry: SipEntry, flow: Flow) -> bool:
-    """The To tag came in an earlier message with this Call-ID, or is of a dialog with another Call-ID."""
+    """The To tag came in an earlier message with this Call-ID, or is of a dialog with another Call-ID.
+
+    Of a call that is over, and forgotten, it may have come.
+    """
+    if flow.assembly.remembered.call(entry.call_id) is not None:
+        return True
     known = flow.assembly.transactions_of(entry.call_id)
     seen = [message for item in known for message in (item.request, *item.responses) if message is not entry]
     if any(entry.to_tag in (message.to_tag, message.from_tag) for message in seen):

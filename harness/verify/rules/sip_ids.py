@@ -36,6 +36,9 @@ def branch_unique(entry: SipEntry, flow: Flow) -> Outcomes:
             continue
         yield Violation("a branch not used before", f"{shown(branch)}, as in {earlier.label}", "Via")
         return
+    before = flow.assembly.remembered.branch(entry)
+    if before is not None:
+        yield Violation("a branch not used before", f"{shown(branch)}, as in {before}", "Via")
 
 
 def _is_same_request(one: SipEntry, other: SipEntry) -> bool:
@@ -61,6 +64,9 @@ def call_id_unique(entry: SipEntry, flow: Flow) -> Outcomes:
             actual = f"{shown(entry.call_id)}, as in {earlier.label}"
             yield Violation("a Call-ID not used before", actual, "Call-ID")
             return
+    before = flow.assembly.remembered.new_call(entry)
+    if before is not None:
+        yield Violation("a Call-ID not used before", f"{shown(entry.call_id)}, as in {before}", "Call-ID")
 
 
 def _is_related(earlier: SipEntry, entry: SipEntry) -> bool:
