@@ -195,6 +195,27 @@ def _segments(count: int, order: int = 1, octets: bytes = WHOLE) -> bytes:
     return _written([*opening, *data[::order], *conversation.close()])
 
 
+def _connections(count: int) -> bytes:
+    ends = [Endpoints.of((f"10.0.{at >> 8}.{at & 255}", 40000), ("192.0.2.2", 5060)) for at in range(count)]
+    return _written([packet for each in ends for packet in Conversation(each, 1).open()])
+
+
+def _fragments(count: int) -> bytes:
+    """Of one datagram, which lacks its end."""
+    head = udp_packet(_ENDS, bytes(8), 1)
+    parts = [head[:6] + struct.pack(">H", 0x2000 | at % 8000) + head[8:] for at in range(count)]
+    return _written(parts)
+
+
+def _answers_first(count: int) -> bytes:
+    """What one end sends acknowledges what of the other end comes after all of it."""
+    conversation = Conversation(_ENDS, 1)
+    opening, back = conversation.open(), _ENDS.reverse()
+    asked = [packet for _ in range(count) for packet in conversation.data(_ENDS, WHOLE)]
+    answers = [packet for _ in range(count) for packet in conversation.data(back, WHOLE)]
+    return _written([*opening, *answers, *asked, *conversation.close()])
+
+
 CAPTURES: dict[str, Callable[[int], bytes]] = {
     "datagrams": _datagrams,
     "segments in order": _segments,
@@ -202,5 +223,8 @@ CAPTURES: dict[str, Callable[[int], bytes]] = {
     "segments of which every other is lost": lambda count: _segments(2 * count, 2),
     "segments of one octet": lambda count: _segments(count, 1, b"A"),
     "segments that begin a line that never ends": lambda count: _segments(count, 1, b"INVITE "),
+    "connections that are opened": _connections,
+    "fragments of one datagram": _fragments,
+    "answers before what they answer": _answers_first,
     "segments of a header that never ends": lambda count: _segments(count, 1, b"INVITE a SIP/2.0\r\n"),
 }

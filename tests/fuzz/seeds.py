@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import struct
 import zlib
 from pathlib import Path
 
+from harness.evidence.internet import Endpoints, udp_packet
 from harness.sip.message import parse_message
 
 TESTS = Path(__file__).parents[1]
@@ -117,9 +119,36 @@ VALUES = (
     b"nickname private-messages",
 )
 SDP = _corpus("corpora/sdp/*.sdp")
+
+
+def _wrapped() -> bytes:
+    """A big-endian capture of Ethernet: a VLAN tag, then GTP-U, then fragments, then ESP of no encryption."""
+    ends = Endpoints.of(("192.0.2.1", 5060), ("192.0.2.2", 5060))
+    inner = udp_packet(ends, SIP[0], 1)
+    outer = Endpoints.of(("172.16.0.1", 2152), ("172.16.0.2", 2152))
+    tunnel = udp_packet(outer, struct.pack(">BBHI", 0x30, 255, len(inner), 1) + inner, 2)
+    payload, size = inner[20:], 8 * (len(inner) // 16)
+    parts = [
+        inner[:2] + struct.pack(">HHH", 20 + len(part), 3, field) + inner[8:20] + part
+        for part, field in ((payload[:size], 0x2000), (payload[size:], size // 8))
+    ]
+    padding = -(len(payload) + 2) % 4
+    secured = (
+        struct.pack(">II", 1, 1) + payload + bytes(range(1, padding + 1)) + bytes((padding, 17)) + bytes(12)
+    )
+    esp = inner[:2] + struct.pack(">H", 20 + len(secured)) + inner[4:9] + b"\x32" + inner[10:20] + secured
+    rows = [struct.pack(">IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
+    for packet in (tunnel, *parts, esp):
+        frame = bytes(12) + b"\x81\x00\x00\x05\x08\x00" + packet
+        rows.append(struct.pack(">IIII", len(rows), 0, len(frame), len(frame)) + frame)
+    return b"".join(rows)
+
+
 _FRAME = "4500002000010000401100007f0000017f00000113c413c4000c0000"
 CAPTURES = (
     *_corpus("corpora/seed/*.pcapng"),
     bytes.fromhex("d4c3b2a1020004000000000000000000ffff00006500000001000000020000002000000020000000" + _FRAME)
     + b"OPTI",
+    gzip.compress(_corpus("corpora/seed/pager.pcapng")[0], mtime=0),
+    _wrapped(),
 )

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.cpm.profiles import Profile
 from harness.errors import CaptureError
-from harness.evidence.capture import capture_to_timeline
+from harness.evidence.capture_reader import read_capture
 from harness.evidence.start_line import MessageCutter
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
+from harness.verify.captures import judge_captures
 from harness.verify.engine import Verifier
+from harness.verify.finding import INTERNAL
+from harness.verify.report.formats import FORMATS
 
 from . import body_targets, msrp_targets, seeds, sip_targets
 from .attack import Target, pieces
@@ -24,18 +30,35 @@ from .sip_targets import HEADER_TYPES
 __all__ = ["HEADER_TYPES", "TARGETS", "Target"]
 
 
-def capture(data: bytes) -> None:
-    """Written to a file first, since captures are files."""
+@contextmanager
+def _file_of(data: bytes) -> Iterator[Path]:
+    """Captures are files."""
     handle, name = tempfile.mkstemp(suffix=".pcapng")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        for entry in capture_to_timeline(Path(name)):
-            assert entry.number
-    except CaptureError:
-        pass
+        yield Path(name)
     finally:
         Path(name).unlink()
+
+
+def capture(data: bytes) -> None:
+    """Entries are numbered, and their time never steps back."""
+    with _file_of(data) as path, suppress(CaptureError):
+        before = 0.0
+        for number, entry in enumerate(read_capture(path), 1):
+            assert entry.number == number
+            assert entry.time >= before
+            before = entry.time
+
+
+def judged_capture(data: bytes) -> None:
+    """What `rcslab verify` does with a file, in each form of its report."""
+    with _file_of(data) as path, suppress(CaptureError):
+        judgements = list(judge_captures([path], Profile.RCS51))
+        assert INTERNAL not in {finding.rule for each in judgements for finding in each.findings}
+        for written in FORMATS.values():
+            assert written(judgements)
 
 
 HANDSET, PEER = Address("192.0.2.7", 41000), Address("192.0.2.1", 5060)
@@ -84,6 +107,7 @@ TARGETS = {
         Target("sdp", body_targets.sdp, seeds.SDP),
         Target("body_values", body_targets.body_values, seeds.VALUES),
         Target("capture", capture, seeds.CAPTURES),
+        Target("judged_capture", judged_capture, seeds.CAPTURES),
         Target("verifier", verifier, (*seeds.SIP, *seeds.MSRP)),
         Target("message_cutter", message_cutter, (*seeds.SIP[:5], b"".join(seeds.MSRP))),
     )
