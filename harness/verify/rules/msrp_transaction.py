@@ -15,7 +15,7 @@ from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Party, Unverifia
 from harness.verify.items import SipEntry
 from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
 from harness.verify.rules.cross_layer import radio_switched
-from harness.verify.rules.msrp_session import moved
+from harness.verify.rules.msrp_paths import moved
 
 _STATUS = re.compile(r"(?P<namespace>[0-9]{3}) (?P<code>[0-9]{3})(?: .*)?")
 _REPORTED = 2.0

@@ -24,6 +24,9 @@ from harness.verify.proof.changes import (
     text_of,
 )
 from harness.verify.proof.flows.msrp import (
+    FAR_PATH,
+    RELAY,
+    UE_PATH,
     answered,
     chat,
     closed,
@@ -189,3 +192,25 @@ def test_a_session_that_was_made_anew_takes_up_a_message():
         str(each) for each in verifier.findings if each.rule.startswith(("msrp.", "sdp.cema.", "internal"))
     ] == []
     assert verifier.assembly.msrp.messages[-1].complete
+
+
+def test_both_sides_use_relays():
+    """RFC 4976 5.1: the own relays come first in To-Path, in the order that the SDP reverses."""
+    inner, outer = "msrp://in.example.org:2855/a1;tcp", "msrp://out.example.org:2855/b2;tcp"
+    script = chat().everywhere(f"a=path:{UE_PATH}", f"a=path:{outer} {inner} {UE_PATH}", 0)
+    script.everywhere(f"a=path:{FAR_PATH}", f"a=path:{RELAY} {FAR_PATH}", 3)
+    for index in range(6, 20, 2):
+        asked, reply = script.steps[index], script.steps[index + 1]
+        name, back = ("To-Path", "From-Path") if asked.handset else ("From-Path", "To-Path")
+        whole = f"{name}: {inner} {outer} {RELAY} {FAR_PATH}"
+        script.change(index, text=asked.text.replace(f"{name}: {FAR_PATH}", whole))
+        script.change(index + 1, text=reply.text.replace(f"{back}: {FAR_PATH}", f"{back}: {inner}"))
+    verifier = found(measured_sdp(script))
+    assert [each for each in verifier.findings if each.rule.startswith("msrp.")] == []
+    assert verifier.exercised["msrp.relay.use-path"] > 0
+
+
+@pytest.mark.parametrize("repeated", ["1-319/*", "1-*/319", "1-*/*"])
+def test_a_response_may_repeat_less_of_a_range(repeated):
+    change = sub(9, "-------bX8", f"Message-ID: Ue1kQ2mP9sLw\r\nByte-Range: {repeated}\r\n-------bX8")
+    assert complaints(found(change(chat()))) == []

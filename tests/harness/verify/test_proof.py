@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.cpm.profiles import Profile
-from harness.verify.proof.flows import FLOWS
+from harness.verify.proof.flows import FLOWS, named_once
 from harness.verify.proof.mutant import load_mutants
 from harness.verify.proof.prove import judge_flow, judge_mutant, judge_reading, prove
 from harness.verify.proof.reading import READINGS
@@ -37,3 +37,8 @@ def test_a_mutant_that_breaks_nothing_is_not_caught():
     proof = prove([harmless], flows=(), readings=())
     assert not proof.whole and proof.mutants[0].beside == ()
     assert proof.as_dict()["protocols"] == {spoiled.rule.split(".")[0]: {"caught": 0, "mutants": 1}}
+
+
+def test_two_flows_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="called chat"):
+        named_once({"chat": FLOWS["chat"]}, {"chat": FLOWS["chat"]})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from harness.bodies.sdp_attributes import certificate_fingerprint
 from harness.verify.engine import Verifier
-from harness.verify.proof.flows.negotiation import chat_over_tls, offered_again
+from harness.verify.proof.flows.negotiation import CERTIFICATES, chat_over_tls, offered_again
 
 FAR_PATH = "a=path:msrp://10.0.0.1:20000/p4Mz6Hs8Dc2Vf0Gk7Ja3;tcp\r\n"
 TYPES = "a=accept-types:message/cpim application/im-iscomposing+xml\r\n"
@@ -115,6 +118,35 @@ def test_without_the_handshake_a_certificate_is_not_judged():
     verifier = Verifier()
     assert verifier.judge(script.timeline()) == []
     assert {item.rule for item in verifier.open} == {"sdp.fingerprint"}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [certificate_fingerprint(CERTIFICATES[0], "sha-1")],
+        [str(certificate_fingerprint(CERTIFICATES[0])).lower()],
+        [certificate_fingerprint(b"another one"), certificate_fingerprint(CERTIFICATES[0])],
+    ],
+)
+def test_a_certificate_may_be_announced_in_other_ways(lines):
+    """RFC 8122 5, 5.1: by several hash functions, and for several certificates."""
+    own = f"a=fingerprint:{certificate_fingerprint(CERTIFICATES[0])}\r\n"
+    script = chat_over_tls().sub(0, own, "".join(f"a=fingerprint:{line}\r\n" for line in lines))
+    assert judged_as(script) == set()
+
+
+def test_a_fingerprint_may_stand_for_the_session():
+    own = f"a=fingerprint:{certificate_fingerprint(CERTIFICATES[0])}\r\n"
+    script = chat_over_tls().sub(0, own, "").sub(0, "t=0 0\r\n", f"t=0 0\r\n{own}")
+    assert judged_as(script) == set()
+
+
+def test_a_client_may_show_no_certificate():
+    """RFC 6135 4.3: without mutual authentication the server tells its client by the session."""
+    script = chat_over_tls()
+    fields = {name: value for name, value in script.seen[0].fields.items() if name != "certificate"}
+    script.seen[0] = replace(script.seen[0], fields=fields)
+    assert judged_as(script) == set()
 
 
 def test_an_address_that_stun_told_is_reachable(flow):

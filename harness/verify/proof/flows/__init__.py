@@ -22,21 +22,34 @@ from harness.verify.proof.flows.sip import SIP_FLOWS
 from harness.verify.proof.flows.written import WRITTEN_FLOWS
 from harness.verify.proof.script import Script
 
-FLOWS: dict[str, Callable[[], Script]] = {
-    **SIP_FLOWS,
-    **SESSION_CHANGE_FLOWS,
-    **WRITTEN_FLOWS,
-    **TYPING_FLOWS,
-    **MEDIA_FLOWS,
-    **FILE_FLOWS,
-    **GROUP_FLOWS,
-    **CONDUCT_FLOWS,
-    **MEMBERSHIP_FLOWS,
-    **MSRP_FLOWS,
-    **CHUNK_FLOWS,
-    **NEGOTIATION_FLOWS,
-    **REFUSAL_FLOWS,
-    **REGISTRATION_FLOWS,
-    **CAPABILITY_FLOWS,
-    **CHATBOT_FLOWS,
-}
+Flows = dict[str, Callable[[], Script]]
+
+
+def named_once(*tables: Flows) -> Flows:
+    """All flows of the tables. Raises ValueError for a name that two have."""
+    flows: Flows = {}
+    for table in tables:
+        if flows.keys() & table.keys():
+            raise ValueError(f"two flows are called {', '.join(sorted(flows.keys() & table.keys()))}")
+        flows |= table
+    return flows
+
+
+FLOWS = named_once(
+    SIP_FLOWS,
+    SESSION_CHANGE_FLOWS,
+    WRITTEN_FLOWS,
+    TYPING_FLOWS,
+    MEDIA_FLOWS,
+    FILE_FLOWS,
+    GROUP_FLOWS,
+    CONDUCT_FLOWS,
+    MEMBERSHIP_FLOWS,
+    MSRP_FLOWS,
+    CHUNK_FLOWS,
+    NEGOTIATION_FLOWS,
+    REFUSAL_FLOWS,
+    REGISTRATION_FLOWS,
+    CAPABILITY_FLOWS,
+    CHATBOT_FLOWS,
+)
