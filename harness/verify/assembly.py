@@ -49,7 +49,8 @@ class Assembly(SipAssembly):
     from_start: the timeline shows the handset from the start (an event of the lab or its first REGISTER came
     before any other request), so that what was not seen did not happen. began: time of the first item,
     seconds since the epoch. incomplete: octets are missing from the capture somewhere, so that this no longer
-    holds. forgets: what is over (over.py) is let go; else all that was seen stays.
+    holds. has_unseen: of what was let go something could not be read, or was a session of which nothing came.
+    forgets: what is over (over.py) is let go; else all that was seen stays.
     """
 
     def __init__(self, *, forgets: bool = False) -> None:
@@ -62,6 +63,7 @@ class Assembly(SipAssembly):
         self.legs = Legs(self.parties.of_host)
         self.now = 0.0
         self.began: float | None = None
+        self.has_unseen = False
         self.from_start: bool | None = None
         self.incomplete = False
         self.chains = Chains()
@@ -114,8 +116,11 @@ class Assembly(SipAssembly):
         calls = calls_over(self, self.chains, self.now)
         for item in self.chains.forget(calls):
             self.remembered.take_cpim(item)
+            self.has_unseen |= item.cpim is None
         self._forget_sip(calls, self.now)
-        self.msrp.forget(self.negotiations.forget(calls), self.now - KEPT)
+        gone = self.negotiations.forget(calls)
+        self.has_unseen |= any(not self.msrp.has_entries(session) for session in gone)
+        self.msrp.forget(gone, self.now - KEPT)
         self.conferences.forget(calls)
         self.conversations.begin_anew()
         self.on_forget()

@@ -239,7 +239,9 @@ def _may_be_unseen(item: CpimItem, imdn: Imdn, flow: Flow) -> str:
     if any(known.cpim is None and known.sender is not item.sender for known in flow.assembly.cpim_items()):
         return "may be one that cannot be read"
     assembly = flow.assembly
-    if any(not assembly.msrp.has_entries(session) for session in assembly.negotiations.sessions):
+    if assembly.has_unseen or any(
+        not assembly.msrp.has_entries(session) for session in assembly.negotiations.sessions
+    ):
         return "may have come in a session that was not captured"
     return ""
 

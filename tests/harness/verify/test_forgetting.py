@@ -144,3 +144,26 @@ def call_id(script):
 
 def message_id(script):
     return script.steps[0].text.partition("imdn.Message-ID: ")[2].partition("\r\n")[0]
+
+
+def test_what_was_let_go_unread_may_have_been_the_message_an_id_is_of():
+    """Without it the id of no message is a finding (RFC 5438 7.1.2)."""
+
+    def about_nobody(script):
+        at = "<datetime>2023-11-14T22:13:20Z"
+        told = [index for index, step in enumerate(script.steps) if at in step.text]
+        script.everywhere(at, "<datetime>2023-11-15T22:13:20Z", *told)
+        return script.everywhere(
+            f"<message-id>{script_id(script)}", "<message-id>Nowhere1B2cD3eF4gH5i", *told
+        )
+
+    def script_id(script):
+        return script.steps[2].text.partition("<message-id>")[2].partition("<")[0]
+
+    def ids_told(script):
+        return {each.rule for each in judged(script).findings} & {"imdn.xml.message-id"}
+
+    assert ids_told(twice("pager_mt", about_nobody)) == {"imdn.xml.message-id"}
+    unread = twice("pager_mt", about_nobody)
+    unread.steps[:6] = [*unread.body(0, "no headers at all").steps[:2]]
+    assert ids_told(unread) == set()
