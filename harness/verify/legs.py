@@ -20,6 +20,7 @@ from harness.verify.parties import normal_host
 
 PASSED_ON_SECONDS = 5.0
 """How long an element may take to pass a message on."""
+FINAL = 200
 _MOST_REMEMBERED = 8192
 _SESSION_ID = re.compile(rb"^a=path:[^\r\n]*msrps?://[^/\s]+/([^;\s]+)", re.MULTILINE | re.IGNORECASE)
 _MESSAGE_ID = re.compile(rb"Message-ID:|message-id>", re.IGNORECASE)
@@ -66,9 +67,20 @@ class Legs:
     def learn_sip(self, entry: SipEntry) -> bool:
         """Take in a message; whether it is one that was seen on another leg just before."""
         if entry.request is None:
+            if entry.status >= FINAL:
+                self._answered(entry)
             return False
         repeated = [self._learn(key, entry, entry.raw) for key in _keys_of(entry)]
         return any(repeated)
+
+    def _answered(self, entry: SipEntry) -> None:
+        """What says the same after the answer is the next text, or a registration from another address: an
+        element passes a request on while its own is open.
+        """
+        speakers = _speakers(entry)
+        before = self._seen.get(speakers) if speakers else None
+        if before is not None and before.leg == _leg(entry):
+            del self._seen[speakers]
 
     def learn_msrp(self, entry: MsrpEntry) -> None:
         """Take in a message of MSRP: relays give it transaction ids of their own (RFC 4976 6.4)."""
@@ -138,12 +150,21 @@ def _keys_of(entry: SipEntry) -> Iterator[object]:
     if cseq is not None:
         if entry.call_id:
             yield entry.call_id, cseq.number, entry.method, entry.from_tag
-        if entry.from_ is not None and entry.to is not None and not entry.to_tag:
-            yield entry.from_.uri.text, entry.to.uri.text, cseq.number, entry.method
+        if not entry.to_tag and (speakers := _speakers(entry)):
+            yield speakers
+    if contribution := entry.sip.get("Contribution-ID"):
+        yield entry.method, contribution, cseq and cseq.number
     if body and _MESSAGE_ID.search(body):
         yield entry.method, body
     for session_id in _SESSION_ID.findall(body) if body else ():
         yield entry.method, session_id
+
+
+def _speakers(entry: SipEntry) -> tuple[str, str, int, str] | None:
+    """Who speaks to whom, by a request or by the one that is answered."""
+    if entry.cseq is None or entry.from_ is None or entry.to is None:
+        return None
+    return entry.from_.uri.text, entry.to.uri.text, entry.cseq.number, entry.cseq.method
 
 
 def _leg(entry: SipEntry | MsrpEntry) -> Leg:

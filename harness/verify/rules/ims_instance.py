@@ -93,7 +93,7 @@ def instance_identical(entry: SipEntry, flow: Flow) -> Outcomes:
     own = _instances(entry)
     earlier = (
         _instances(known.request)
-        for known in reversed(flow.assembly.transactions_of(entry.call_id))
+        for known in flow.assembly.transactions_of(entry.call_id)
         if known.method == "REGISTER" and known.request.place < entry.place
     )
     before = next(filter(None, earlier), [])

@@ -134,3 +134,24 @@ def test_a_text_passed_on_to_another_handset_is_judged_on_both_legs() -> None:
     verifier.judge(trace)
     assert verifier.assembly.legs.passed_over == 0
     assert verifier.judged == 6
+
+
+def test_a_handset_that_goes_on_over_another_address_is_judged_there_too(tmp_path: Path) -> None:
+    """Its next text, and its registration from there, say who speaks to whom as those before did."""
+    one = FLOWS["pager_mo"]().drop(2, 3, 4, 5)
+    other = FLOWS["pager_mo"]().drop(2, 3, 4, 5).line(0, "Contact: <sip:a@10.0.0.5>")
+    other.everywhere("z9hG4bKmoa", "z9hG4bKmoz").everywhere("Call-ID: calla", "Call-ID: callz")
+    other.everywhere("Msg1", "Msg9").everywhere("0b0f8f6e", "1b0f8f6e")
+    timeline = Timeline(clock=lambda: START)
+    for moved, script in enumerate((one, other)):
+        for entry in script.timeline():
+            if isinstance(entry, Packet):
+                swap = {"10.0.0.5": "2001:db8::5", "10.0.0.1": "2001:db8::1"} if moved else {}
+                ends = (Address(swap.get(e.host, e.host), e.port) for e in (entry.source, entry.destination))
+                timeline.packet(
+                    Layer.SIP, entry.transport, *ends, entry.data, connection=1 + moved, at=entry.time + moved
+                )
+    verifier = Verifier()
+    verifier.judge(timeline)
+    assert verifier.judged == 6  # four messages, two texts
+    assert "pager.no-contact" in {finding.rule for finding in verifier.findings}
