@@ -268,7 +268,7 @@ def verify(
     if format_ is ReportFormat.TEXT:
         sys.stdout.write(to_text(verified.judgements, _style(color), beside=verified.beside))
     else:
-        sys.stdout.write(FORMATS[format_.value](verified.judgements, beside=verified.beside))
+        sys.stdout.writelines(FORMATS[format_.value](verified.judgements, beside=verified.beside))
     for judgement in verified.judgements:
         if not judgement.judged:
             print(f"rcslab: {judgement.name}: no SIP or MSRP in it that could be judged", file=sys.stderr)

@@ -18,7 +18,7 @@ from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.evidence.timeline import Entry
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, load_checks
-from harness.verify.excerpt import excerpt_of
+from harness.verify.excerpt import Excerpt, excerpt_of
 from harness.verify.finding import (
     APPLIES,
     IN_A_GAP,
@@ -32,6 +32,7 @@ from harness.verify.finding import (
     Unverifiable,
     Verdict,
     Violation,
+    Where,
     verdict,
 )
 from harness.verify.flows import Flows, UserFlow
@@ -43,6 +44,8 @@ from harness.verify.party_names import PartyNames
 from harness.verify.places import where_of
 from harness.verify.transcript import Transcript
 
+MOST_EXCERPTS = 1000
+"""Findings of a rule that carry the line they are about: a bad capture has any number of findings."""
 _log = logging.getLogger(__name__)
 
 
@@ -153,6 +156,7 @@ class Verifier:
         self._bits = {rule: 1 << place for place, rule in enumerate(self._catalogue)}
         self._plans: dict[tuple[Kind, str | None, Party], _Plan] = {}
         self._methods = _named_methods()
+        self._excerpts: Counter[str] = Counter()
         self._waiting: list[_Waiting] = []
         self.seen = 0
         """Number of the last entry taken in."""
@@ -300,8 +304,14 @@ class Verifier:
             fails=rule.hard_fail and severity is Severity.MUST and party is not Party.UNKNOWN,
             whose=self.names.receiver(item) if of_receiver else self.names.sender(item),
             flow=flow,
-            excerpt=excerpt_of(item, where.header, where.octet, violation.actual),
+            excerpt=self._excerpt(rule, violation, item, where),
         )
+
+    def _excerpt(self, rule: Rule, violation: Violation, item: Item, where: Where) -> Excerpt | None:
+        self._excerpts[rule.id] += 1
+        if self._excerpts[rule.id] > MOST_EXCERPTS:
+            return None
+        return excerpt_of(item, where.header, where.octet, violation.actual)
 
     def _broken(self, rule: Rule, item: Item, error: Exception) -> Finding:
         return Finding(

@@ -111,15 +111,16 @@ class Judgement:
         """The same for one party alone: a finding is against the sender of its message."""
         return verdict(self.findings, party) if self.judged else Verdict.INCONC
 
-    def of_party(self, party: NamedParty) -> tuple[Finding, ...]:
-        """The findings against one handset or network element."""
-        return tuple(
-            finding for finding in self.findings if finding.whose is not None and finding.whose.final is party
-        )
+    def by_party(self) -> dict[NamedParty, list[Finding]]:
+        """The findings against each handset and network element that took part."""
+        found: dict[NamedParty, list[Finding]] = {party: [] for party in self.parties}
+        for finding in self.findings:
+            if finding.whose is not None:
+                found.setdefault(finding.whose.final, []).append(finding)
+        return found
 
-    def verdict_of_named(self, party: NamedParty) -> Verdict:
-        """The verdict on one handset or network element."""
-        found = self.of_party(party)
+    def verdict_of_named(self, party: NamedParty, found: Sequence[Finding]) -> Verdict:
+        """The verdict on one of them by what was found against it."""
         return verdict(found) if found or self.messages_of(party) else Verdict.INCONC
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import intern
+
 from harness.verify.finding import Violation, Where
 from harness.verify.items import CpimItem, Item, SipEntry
 from harness.verify.messages import message_of
@@ -22,9 +24,9 @@ def where_of(item: Item, violation: Violation | None = None) -> Where:
         item.time,
         str(item.layer),
         item.label,
-        str(entry.source),
-        str(entry.destination),
-        header,
+        intern(str(entry.source)),
+        intern(str(entry.destination)),
+        intern(header),
         octet,
         entry.place,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from importlib import metadata, resources
 from typing import Any
 
@@ -23,21 +23,42 @@ VERSION = "1.0"
 
 def to_json(judgements: Sequence[Judgement], *, beside: Beside = NOTHING_BESIDE) -> str:
     """{"version": ..., "verdict": ..., "captures": [...], "findings": [...], "not_verifiable": [...]}."""
-    return written(
-        {
-            "version": VERSION,
-            "tool": {"name": "rcslab", "version": metadata.version("rcslab")},
-            "captures": [_capture(judgement) for judgement in judgements],
-            "findings": [
-                _finding(judgement, finding) for judgement in judgements for finding in judgement.findings
-            ],
-            "not_verifiable": [
-                _undecided(judgement, item) for judgement in judgements for item in judgement.open
-            ],
-            "verdict": overall(judgements),
-            **beside.as_dict(),
-        }
-    )
+    return "".join(json_pieces(judgements, beside=beside))
+
+
+def json_pieces(judgements: Sequence[Judgement], *, beside: Beside = NOTHING_BESIDE) -> Iterator[str]:
+    """The same in pieces: of a bad capture there may be more than memory should hold."""
+    parts: dict[str, Any] = {
+        "version": VERSION,
+        "tool": {"name": "rcslab", "version": metadata.version("rcslab")},
+        "captures": (_capture(judgement) for judgement in judgements),
+        "findings": (
+            _finding(judgement, finding) for judgement in judgements for finding in judgement.findings
+        ),
+        "not_verifiable": (
+            _undecided(judgement, item) for judgement in judgements for item in judgement.open
+        ),
+        "verdict": overall(judgements),
+        **beside.as_dict(),
+    }
+    before = "{"
+    for name, value in parts.items():
+        yield f"{before}\n  {json.dumps(name)}: "
+        yield from _items(value) if isinstance(value, Generator) else [_indented(value, "  ")]
+        before = ","
+    yield "\n}\n"
+
+
+def _items(values: Iterable[Any]) -> Iterator[str]:
+    before = "["
+    for value in values:
+        yield f"{before}\n    {_indented(value, '    ')}"
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
+
+
+def _indented(value: Any, margin: str) -> str:
+    return written(value).rstrip("\n").replace("\n", f"\n{margin}")
 
 
 def schema() -> str:
@@ -62,18 +83,17 @@ def _capture(judgement: Judgement) -> dict[str, Any]:
         "items": judgement.judged,
         "verdict": judgement.verdict,
         "parties": {party.value: judgement.verdict_of(party) for party in JUDGED},
-        "named_parties": [_party(judgement, party) for party in judgement.parties],
+        "named_parties": [_party(judgement, party, found) for party, found in judgement.by_party().items()],
         "flows": [_flow(judgement, flow, cells[flow]) for flow in judgement.flows],
         "notices": list(judgement.notices),
     }
 
 
-def _party(judgement: Judgement, party: NamedParty) -> dict[str, Any]:
-    found = judgement.of_party(party)
+def _party(judgement: Judgement, party: NamedParty, found: Sequence[Finding]) -> dict[str, Any]:
     return {
         "name": party.name,
         "party": party.party,
-        "verdict": judgement.verdict_of_named(party),
+        "verdict": judgement.verdict_of_named(party, found),
         "instance": party.instance or None,
         "identities": list(party.identities),
         "product": party.product or None,

@@ -52,8 +52,8 @@ def _judgement_lines(judgement: Judgement, style: Style) -> Iterator[str]:
 
 def _overview(judgement: Judgement, style: Style) -> Iterator[str]:
     """Who took part, with a verdict each, and the flows that have findings."""
-    for party in judgement.parties:
-        verdict, found = judgement.verdict_of_named(party), judgement.of_party(party)
+    for party, found in judgement.by_party().items():
+        verdict = judgement.verdict_of_named(party, found)
         messages = judgement.messages_of(party)
         if messages or found:
             said = f"{counted(messages, 'message')}, {counted(len(found), 'finding')}"

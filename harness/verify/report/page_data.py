@@ -71,6 +71,7 @@ class _CaptureData:
         self._parties: dict[NamedParty, int] = {}
         for party in judgement.parties:
             self._party(party)
+        self._found = judgement.by_party()
         self._matrix = matrix_of(judgement)
         ids = dict.fromkeys(rule for cells in self._matrix.values() for rule in cells)
         ids |= dict.fromkeys(finding.rule for finding in judgement.findings)
@@ -143,11 +144,11 @@ class _CaptureData:
         return {"id": rule, "check": known.check, "clause": known.clause, "confidence": known.confidence}
 
     def _party_dict(self, party: NamedParty) -> dict[str, Any]:
-        found = self._judgement.of_party(party)
+        found = self._found.get(party, [])
         return {
             "name": visible_text(party.name),
             "party": party.party,
-            "verdict": self._judgement.verdict_of_named(party),
+            "verdict": self._judgement.verdict_of_named(party, found),
             "messages": self._judgement.messages_of(party),
             "findings": len(found),
             "fails": sum(finding.fails for finding in found),

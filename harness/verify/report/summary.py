@@ -36,9 +36,10 @@ def summary(judgement: Judgement) -> str:
     ]
     inside = f" ({', '.join(counts)})" if counts else ""
     failing = sum(finding.fails for finding in judgement.findings)
+    items, found = counted(judgement.judged, "item"), counted(len(judgement.findings), "finding")
     return (
-        f"{judgement.name}: {judgement.verdict}, profile {judgement.profile}, {judgement.judged} items, "
-        f"{len(judgement.findings)} findings{inside}, {failing} fail"
+        f"{judgement.name}: {judgement.verdict}, profile {judgement.profile}, {items}, "
+        f"{found}{inside}, {failing} fail"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.verify import engine
 from harness.verify.engine import Verifier
 from harness.verify.excerpt import excerpt_of
 from harness.verify.visible import visible, visible_text
@@ -62,6 +63,19 @@ def test_no_secret_is_in_an_excerpt_or_what_is_quoted(flow):
     (spelling,) = (finding for finding in verifier.findings if "Authorizatino" in finding.excerpt.text)
     assert spelling.excerpt.text == f'Authorizatino: Digest response="{"*" * len(secret)}"'
     assert secret not in repr([finding.as_dict() for finding in verifier.findings])
+
+
+def test_of_many_findings_of_a_rule_the_first_carry_their_line(flow, monkeypatch):
+    monkeypatch.setattr(engine, "MOST_EXCERPTS", 2)
+    script = flow("pager_mo")
+    for again in range(1, 5):
+        script.copy(0, len(script.steps))
+        script.line(-1, "Contact: <sip:me@10.0.0.5>").everywhere("Call-ID: ", f"Call-ID: {again}", -1)
+        script.everywhere("branch=z9hG4bK", f"branch=z9hG4bK{again}", -1)
+    verifier = Verifier("ietf")
+    verifier.judge(script.timeline())
+    shown = [each.excerpt is not None for each in verifier.findings if each.rule == "pager.no-contact"]
+    assert shown == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.verify.catalogue import Kind, load_checks, rule
 from harness.verify.engine import Verifier
 from harness.verify.finding import Severity
 from harness.verify.judgement import Judgement
-from harness.verify.report.as_json import VERSION, schema, to_json
+from harness.verify.report.as_json import VERSION, json_pieces, schema, to_json
 
 SEED = Path(__file__).parents[2] / "corpora/seed"
 VALIDATOR = Draft202012Validator(json.loads(schema()))
@@ -84,6 +84,13 @@ def test_the_matrix_tells_what_did_not_pass(flow):
     (flow_told,) = found["captures"][0]["flows"]
     assert flow_told["not_passed"] == {"pager.no-contact": "fail"}
     assert flow_told["rules"]["fail"] == 1 and flow_told["rules"]["pass"] > 20
+
+
+def test_it_is_written_finding_by_finding():
+    found = judgement(capture_to_timeline(SEED / "pager.pcapng"))
+    pieces = list(json_pieces([found]))
+    assert max(map(len, pieces)) < len("".join(pieces)) // 4
+    assert json.loads("".join(pieces))["findings"] == json.loads(json.dumps(valid(found)["findings"]))
 
 
 def test_the_schema_refuses_what_it_does_not_name(flow):

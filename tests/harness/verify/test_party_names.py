@@ -66,7 +66,9 @@ def test_two_handsets_are_told_apart_by_their_imei():
         ("10.0.0.6", NET, text("+491722222", host="10.0.0.6")),
     )
     assert blamed(judgement) == [f"handset IMEI {IMEI['2']}, +491722222"]
-    verdicts = {party.name: judgement.verdict_of_named(party) for party in judgement.parties}
+    verdicts = {
+        party.name: judgement.verdict_of_named(party, found) for party, found in judgement.by_party().items()
+    }
     assert verdicts[f"handset IMEI {IMEI['1']}, +491711111"] is Verdict.PASS
     assert verdicts[f"handset IMEI {IMEI['2']}, +491722222"] is Verdict.FAIL
 

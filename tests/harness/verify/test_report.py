@@ -103,7 +103,7 @@ def test_characters_xml_cannot_carry_are_replaced(flow):
     verifier = Verifier()
     verifier.judge(flow("pager_mo").line(0, "Frobnic\x01ate: \x02").timeline())
     for render in FORMATS.values():
-        render([Judgement.of("odd\x00", verifier)])
+        assert "".join(render([Judgement.of("odd\x00", verifier)]))
     ElementTree.fromstring(to_junit([Judgement.of("odd", verifier)]))
 
 
