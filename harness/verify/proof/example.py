@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 
-from harness.verify.engine import Verifier
+from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding
 from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.mutant import Mutant, load_mutants
@@ -17,6 +18,8 @@ SHOWN = 110
 """Characters of a line that an example shows."""
 MOST = 24
 """Lines of a side that an example shows."""
+_AROUND = 30
+"""Characters shown before the place where a long line differs, and kept free behind it."""
 Opcode = tuple[str, int, int, int, int]
 
 
@@ -35,9 +38,24 @@ class Example:
 
 
 def example_of(rule: str) -> Example | None:
-    """The mutant of the rule that changes least, beside the flow it is made from; None when it has none."""
+    """The mutant of the rule that changes least, beside the flow it is made from; None when it has none.
+
+    One that changes nothing but what the lab knows shows no messages, and stands behind the others.
+    """
     examples = [_example(mutant) for mutant in load_mutants() if mutant.rule == rule]
-    return min(examples, key=lambda each: len(each.passes) + len(each.fails), default=None)
+    return min(examples, key=_lines_shown, default=None)
+
+
+def _lines_shown(example: Example) -> tuple[bool, int]:
+    return not example.passes, len(example.passes) + len(example.fails)
+
+
+def _known(settings: VerifySettings) -> Iterator[str]:
+    """What the lab was told beyond what it takes for granted."""
+    for name, value in asdict(settings).items():
+        if value != getattr(VerifySettings(), name):
+            told = ", ".join(sorted(map(str, value))) if isinstance(value, frozenset) else str(value)
+            yield f"{name}: {told or 'none'}"
 
 
 def _example(mutant: Mutant) -> Example:
@@ -45,8 +63,9 @@ def _example(mutant: Mutant) -> Example:
     found = Verifier(mutant.profile, mutant.settings).judge(mutant.script().timeline())
     own = next(each for each in found if (each.rule, each.party) == (mutant.rule, mutant.party))
     groups = list(SequenceMatcher(a=before, b=after, autojunk=False).get_grouped_opcodes(1))
-    passes = [line for group in groups for line in _spot(before, [step[1:3] for step in group], group)]
-    fails = [line for group in groups for line in _spot(after, [step[3:5] for step in group], group)]
+    passes = [line for group in groups for line in _spot(before, after, group)]
+    fails = [line for group in groups for line in _spot(after, before, [_turned(step) for step in group])]
+    fails += [f"  [the lab knows {known}]" for known in _known(mutant.settings)]
     return Example(mutant.flow, _short(passes), _short(fails), own)
 
 
@@ -67,18 +86,46 @@ def _of_step(step: Step) -> Iterator[str]:
     yield f"[{layer} over {step.transport}, {way}, {step.after:g} s later]"
     if step.event:
         yield f"[connection {step.event}]"
-    yield from (line if len(line) <= SHOWN else line[: SHOWN - 3] + "..." for line in step.text.split("\r\n"))
+    yield from step.text.split("\r\n")
 
 
-def _spot(lines: list[str], ranges: list[tuple[int, int]], group: list[Opcode]) -> Iterator[str]:
-    """The lines of these ranges below the head of their message; those of one side alone marked by ">"."""
-    first = ranges[0][0]
+def _turned(step: Opcode) -> Opcode:
+    """The same step, seen from the other side."""
+    tag, start, end, other_start, other_end = step
+    return tag, other_start, other_end, start, end
+
+
+def _spot(lines: list[str], others: list[str], group: list[Opcode]) -> Iterator[str]:
+    """The lines of these steps below the head of their message; those of one side alone marked by ">"."""
+    first = group[0][1]
     above = range(min(first, len(lines) - 1), 0, -1)
     head = next((place for place in above if lines[place].startswith("[")), 0)
     if head < first:
         yield f"  {lines[head]}"
-        yield from (f"  {line}" for line in lines[head + 1 : min(head + 2, first)])
+        yield from (f"  {_cut(line)}" for line in lines[head + 1 : min(head + 2, first)])
     if head + 2 < first:
         yield "  ..."
-    for (tag, *_), (start, end) in zip(group, ranges, strict=True):
-        yield from (f"{' ' if tag == 'equal' else '>'} {line}" for line in lines[start:end])
+    for tag, start, end, other_start, other_end in group:
+        meant = others[other_start:other_end] if tag == "replace" else []
+        for line, other in zip_longest(lines[start:end], meant[: end - start], fillvalue=""):
+            yield f"{' ' if tag == 'equal' else '>'} {_cut(line, _same_beginning(line, other))}"
+
+
+def _same_beginning(line: str, other: str) -> int:
+    """How many characters two lines have in common at their beginning."""
+    for place, (one, two) in enumerate(zip(line, other, strict=False)):
+        if one != two:
+            return place
+    return min(len(line), len(other))
+
+
+def _cut(line: str, place: int = 0) -> str:
+    """A long line cut to the length that is shown, so that the place is in it."""
+    if len(line) <= SHOWN:
+        return line
+    if place < SHOWN - 2 * _AROUND:
+        return f"{line[: SHOWN - 3]}..."
+    start = line[: line.find(":") + 2] if ":" in line[:_AROUND] else ""
+    rest = line[place - _AROUND :]
+    room = SHOWN - len(start) - 6
+    return f"{start}...{rest}" if len(rest) <= room + 3 else f"{start}...{rest[:room]}..."

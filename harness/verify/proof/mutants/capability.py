@@ -95,5 +95,10 @@ MUTANTS = [
         lambda s: s.sub(1, f"{TAGS}", f"{TAGS};{SIP_IM_TAG}"),
         profile=Profile.UP2,
     ),
-    Mutant("options.consistency", HANDSET, "capable", lambda s: s.everywhere(f"{ICSI}msg,", "", 0, 2, 9, 10)),
+    Mutant(
+        "options.consistency",
+        HANDSET,
+        "capable",
+        lambda s: s.drop(8, 9, 10, 11).everywhere(f"{ICSI}msg,", "", 0, 2),
+    ),
 ]

@@ -15,9 +15,10 @@ from harness.verify.proof.flows.registration import (
     DIGEST_RESPONSE,
     EMPTY_PASSWORD,
     SERVER,
+    register_aka,
 )
 from harness.verify.proof.flows.sip import pager_mo
-from harness.verify.proof.messages import UE, UE_CONTACT
+from harness.verify.proof.messages import ICSI, UE, UE_CONTACT
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script, Step
 
@@ -134,12 +135,18 @@ MUTANTS = [
         "reg.contact.icsi",
         HANDSET,
         "register",
-        lambda s: s,
-        settings=VerifySettings(icsis=frozenset({Service.PAGER.icsi, Service.LARGE.icsi})),
+        lambda s: s.everywhere(f"{ICSI}msg,", "", 0, 2),
+        settings=VerifySettings(icsis=frozenset({Service.PAGER.icsi})),
     ),
     Mutant("reg.sip-instance", HANDSET, "register_outbound", lambda s: s.everywhere(INSTANCE, "", 0, 2)),
     Mutant("reg.sip-instance", HANDSET, "register", uuid_beside_imei),
-    Mutant("reg.sec-agree.absent", HANDSET, "register", lambda s: s, settings=VerifySettings(ipsec=True)),
+    Mutant(
+        "reg.sec-agree.absent",
+        HANDSET,
+        "register_ipsec",
+        lambda s: register_aka(),
+        settings=VerifySettings(ipsec=True),
+    ),
     Mutant(
         "reg.contact.iari", HANDSET, "register", lambda s: s, settings=VerifySettings(iaris=frozenset({CHAT}))
     ),
