@@ -14,11 +14,12 @@ from devices.simulated.conversations import OfferKind
 from devices.simulated.messaging_service import NotServed
 from devices.simulated.rcs_access import Headers, RcsSettings
 from devices.simulated.rcs_composing import OthersComposing, OwnComposing
-from devices.simulated.rcs_conference import ConferenceWatch, refer
+from devices.simulated.rcs_conference import ConferenceWatch
 from devices.simulated.rcs_conversations import number_of
 from devices.simulated.rcs_flows import comes_from_focus
 from devices.simulated.rcs_group import Group, GroupMessages
 from devices.simulated.rcs_group_lists import ListedWith, alone, members_named
+from devices.simulated.rcs_group_members import GroupMembers
 from devices.simulated.rcs_sessions import Arrival, Hooks, RcsSessions, SessionCall
 from devices.simulated.rcs_texts import TextShelf, WrittenText
 from harness.agent.background import Background
@@ -51,6 +52,7 @@ class RcsGroups:
         self._groups: dict[str, Group] = {}
         self._messages = GroupMessages(shelf, self._go_on)
         self._background = Background()
+        self._members = GroupMembers(self._app, settings, self._background)
 
     def knows(self, key: str) -> bool:
         """Whether this is the key of a group."""
@@ -94,48 +96,18 @@ class RcsGroups:
             group.composing.stopped()
 
     def add(self, key: str, number: str) -> None:
-        """Ask the focus to call somebody in. Raises NotServed for what is no number, and without a session.
+        """Ask the focus to call somebody in. Raises NotServed for no number, and without a session."""
+        self._members.add(*self._connected(key), number)
 
-        Several that are added at once go in one REFER.
-        """
-        group, sessions = self._connected(key)
-        try:
-            target = Msisdn.parse(number).sip(self._settings.domain)
-        except UsageError as error:
-            raise NotServed(str(error)) from None
-        group.adding.append(target)
-        if len(group.adding) == 1:
-            self._run(self._add(group, sessions))
+    def remove(self, key: str, number: str) -> None:
+        """Ask the focus to put a member out. Raises NotServed for who is none, and without a session."""
+        self._members.remove(*self._connected(key), number)
 
     def _connected(self, key: str) -> tuple[Group, RcsSessions]:
         group, sessions = self._groups.get(key), self._sessions
         if group is None or not group.open or sessions is None:
             raise NotServed("The group is not connected")
         return group, sessions
-
-    async def _add(self, group: Group, sessions: RcsSessions) -> None:
-        targets = tuple(group.adding)  # what the user picked before this runs
-        group.adding.clear()
-        status = await refer(sessions.access, group.focus, targets)
-        if status is None or status >= 300:
-            _log.warning("%s were not added to %s: %s", ", ".join(targets), group.focus, status)
-            self._app.snackbar = "Couldn't add people"
-
-    def remove(self, key: str, number: str) -> None:
-        """Ask the focus to put a member out (RFC 4579 5.11). Raises NotServed without a session, and for who
-        is none.
-        """
-        group, sessions = self._connected(key)
-        member = next((uri for uri in group.listed if number_of(uri) == number), None)
-        if member is None:
-            raise NotServed(f"{number} is not in the group")
-        self._run(self._remove(group, sessions, member))
-
-    async def _remove(self, group: Group, sessions: RcsSessions, member: str) -> None:
-        status = await refer(sessions.access, group.focus, (member,), "BYE")
-        if status is None or status >= 300:
-            _log.warning("%s was not removed from %s: %s", member, group.focus, status)
-            self._app.snackbar = "Couldn't remove this person"
 
     async def joined(self, key: str) -> tuple[str, str] | None:
         """Focus and Conversation-ID of a group once there is a session with it; joined again if it is gone.
