@@ -19,7 +19,7 @@ from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Kind, rule
 from harness.verify.conversations import numbers_in, same_number
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Violation
 from harness.verify.items import CpimItem, EventItem, SipEntry, Transaction, reading
 from harness.verify.rules.registration import INSTANCE
 
@@ -66,7 +66,10 @@ def pani_cell(entry: SipEntry, flow: Flow) -> Outcomes:
         if info is None or cell is None or not info.access.upper().startswith("3GPP-E-UTRAN"):
             continue
         cells = _cells_at(entry, flow)
-        if cells and cell.lower() not in cells:
+        if not cells:
+            continue
+        yield APPLIES
+        if cell.lower() not in cells:
             yield Violation(
                 f"utran-cell-id-3gpp={cells[-1]}, the cell the network simulator sends",
                 cell,
@@ -110,6 +113,7 @@ def cireg_agrees(event: EventItem, flow: Flow) -> Outcomes:
         return
     if any(_under_way(known, event.time) for known in seen):
         return
+    yield APPLIES
     bound = _handset_is_bound(event.time, flow)
     if told == bound or _in_transition(event, flow):
         return
@@ -145,7 +149,10 @@ def _told_imeis(assembly: Assembly) -> list[str]:
 def _imei_differs(entry: SipEntry, imei: str) -> Outcomes:
     for contact in entry.contacts:
         match = _IMEI_URN.match(contact.parameters.get(INSTANCE) or "")
-        if match and match[1] + match[2] != imei:
+        if match is None:
+            continue
+        yield APPLIES
+        if match[1] + match[2] != imei:
             yield Violation(
                 f"TAC and SNR {imei[:8]}-{imei[8:]} as AT+CGSN says",
                 f"{match[1]}-{match[2]}",
@@ -198,7 +205,10 @@ def _displayed_unseen(item: CpimItem, flow: Flow) -> Outcomes:
             for known in flow.assembly.originals(imdn.message_id)
             if known.sender is Party.NETWORK and known.place < item.place
         ]
-        if originals and not _was_on_screen(originals[0], item, flow):
+        if not originals:
+            continue
+        yield APPLIES
+        if not _was_on_screen(originals[0], item, flow):
             yield Violation(
                 f"displayed once the conversation of {originals[0].label} is on screen",
                 "displayed, and nobody opened it",

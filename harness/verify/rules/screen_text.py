@@ -9,7 +9,7 @@ from harness.evidence.timeline import Layer
 from harness.verify.catalogue import Kind, rule
 from harness.verify.conversations import CarriedText, unified
 from harness.verify.engine import Flow
-from harness.verify.finding import Outcomes, Party, Violation
+from harness.verify.finding import APPLIES, Outcomes, Party, Violation
 from harness.verify.items import CpimItem, EventItem
 
 _SHOWN_STATUSES = frozenset({"sent", "delivered", "read"})
@@ -23,6 +23,8 @@ _TEXTS_PER_BUBBLE, _TEXTS_BEYOND = 2, 8
 def screen_text(event: EventItem, flow: Flow) -> Outcomes:
     if not _is_screen(event):
         return
+    if _wire_texts(event, flow)[0]:
+        yield APPLIES
     found = _differences(event, flow)
     before = _screen_before(event, flow) if found else None
     known = {difference.key for difference in _differences(before, flow)} if before else set()

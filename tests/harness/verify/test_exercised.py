@@ -19,19 +19,23 @@ PROTOCOLS = frozenset(
     {
         "bot",
         "cpim",
-        "imdn",
-        "iscomp",
         "deferred",
         "ft",
+        "geo",
+        "imdn",
         "ims",
+        "iscomp",
         "large",
         "msrp",
         "options",
+        "pager",
         "reg",
+        "revoke",
         "sdp",
         "session",
         "sip",
         "timer",
+        "x",
     }
 )
 """Those whose rules say what they apply to."""

@@ -60,12 +60,6 @@ def test_content_up_to_the_limit_is_clean(flow, judged, size):
     assert own(judged(with_text(flow("pager_mo"), size))) == []
 
 
-def test_content_above_the_limit_of_a_handset_with_large_mode(flow):
-    settings = VerifySettings(icsis=frozenset({Service.PAGER.icsi, Service.LARGE.icsi}))
-    findings = Verifier("rcs51", settings).judge(with_text(flow("pager_mo"), 1301).timeline())
-    assert [f.rule for f in findings if f.rule.startswith("pager.")] == ["pager.switch-to-large"]
-
-
 def test_content_above_the_limit_of_a_handset_that_registered_large_mode(flow):
     """What the lab knows to be enabled is the least there is: the registration tells more."""
     script, text = flow("register"), with_text(flow("pager_mo"), 1301)
@@ -91,10 +85,6 @@ def second_message(script, at):
         "hello, world", "hullo, world"
     )
     return script.copy(0, at, text=copy)
-
-
-def test_a_message_while_another_is_pending(flow, judged):
-    assert own(judged(second_message(flow("pager_mo"), 1))) == [("pager.one-outstanding", "handset")]
 
 
 def test_a_message_after_the_answer(flow, judged):
@@ -125,3 +115,40 @@ def test_sms_over_ip_is_none_of_these_rules(flow, judged):
     script = flow("pager_mo").sub(0, "message/cpim", "application/vnd.3gpp.sms").body(0, "\x00\x01")
     script.without(0, "P-Preferred-Service").without(0, "Accept-Contact")
     assert own(judged(script)) == []
+
+
+@pytest.mark.parametrize(("after", "wrong"), [(0.1, False), (3.9, False), (4.5, True)])
+def test_a_message_is_answered_without_its_user(flow, judged, after, wrong):
+    rules = judged(flow("pager_mt").change(1, after=after))
+    assert (("pager.final-response", "handset") in rules) is wrong
+
+
+@pytest.mark.parametrize("lines", [("Expires: 0",), ("Expires: 60", "Date: Tue, 14 Nov 2023 22:13:20 GMT")])
+def test_an_expires_of_zero_needs_no_date(flow, judged, lines):
+    assert own(judged(flow("pager_mo").line(0, *lines))) == []
+
+
+def test_a_service_is_looked_for_only_where_a_registration_was_seen(flow, judged):
+    assert own(judged(flow("pager_mt"))) == []
+    long_ago = flow("registered_pager_mt").everywhere("expires=600000", "expires=5", 0, 2, 3)
+    long_ago.everywhere(f"{ICSI}msg,", "", 0, 2).change(8, after=60.0)
+    assert "pager.mt.accept-contact" not in {rule for rule, _ in judged(long_ago)}
+
+
+def test_a_revocation_of_what_was_not_captured_is_left_open(flow):
+    script = flow("revoked_mo")
+    script.steps = [*script.steps[:8], *script.steps[14:]]
+    verifier = Verifier("up2")
+    verifier.judge(script.timeline())
+    assert "revoke.type" in {each.rule for each in verifier.open}
+    assert [each for each in verifier.findings if each.rule.startswith("revoke.")] == []
+
+
+def test_a_text_about_locations_is_none(flow, judged):
+    text = "see urn:gsma:params:xml:ns:rcs:rcs:geolocation"
+    script = (
+        flow("pager_mo")
+        .sub(0, "hello, world", text)
+        .sub(0, "Content-Length: 12", f"Content-Length: {len(text)}")
+    )
+    assert "geo.push.type" not in {rule for rule, _ in judged(script)}

@@ -12,6 +12,7 @@ from harness.verify.proof.flows.conduct import CONDUCT_FLOWS
 from harness.verify.proof.flows.files import FILE_FLOWS
 from harness.verify.proof.flows.group import GROUP_FLOWS
 from harness.verify.proof.flows.group_membership import MEMBERSHIP_FLOWS
+from harness.verify.proof.flows.lab import LAB_FLOWS
 from harness.verify.proof.flows.media import MEDIA_FLOWS
 from harness.verify.proof.flows.msrp import MSRP_FLOWS
 from harness.verify.proof.flows.negotiation import NEGOTIATION_FLOWS
@@ -19,6 +20,7 @@ from harness.verify.proof.flows.refusals import REFUSAL_FLOWS
 from harness.verify.proof.flows.registration import REGISTRATION_FLOWS
 from harness.verify.proof.flows.session_change import SESSION_CHANGE_FLOWS
 from harness.verify.proof.flows.sip import SIP_FLOWS
+from harness.verify.proof.flows.standalone import STANDALONE_FLOWS
 from harness.verify.proof.flows.written import WRITTEN_FLOWS
 from harness.verify.proof.script import Script
 
@@ -40,6 +42,8 @@ FLOWS = named_once(
     SESSION_CHANGE_FLOWS,
     WRITTEN_FLOWS,
     TYPING_FLOWS,
+    LAB_FLOWS,
+    STANDALONE_FLOWS,
     MEDIA_FLOWS,
     FILE_FLOWS,
     GROUP_FLOWS,

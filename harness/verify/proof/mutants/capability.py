@@ -100,5 +100,7 @@ MUTANTS = [
         HANDSET,
         "capable",
         lambda s: s.drop(8, 9, 10, 11).everywhere(f"{ICSI}msg,", "", 0, 2),
+        ("pager.mt.accept-contact",),
+        "notifications on what the handset sent come by the service it did not register",
     ),
 ]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from harness.cpm.services import Service
 from harness.evidence.timeline import Transport
+from harness.verify.engine import VerifySettings
+from harness.verify.proof.imdn_changes import MO_ID
 from harness.verify.proof.messages import FAR, ICSI, PPS
 from harness.verify.proof.mutant import HANDSET, NETWORK, Mutant
 from harness.verify.proof.script import Script
@@ -19,6 +24,31 @@ def over_udp(script: Script) -> Script:
     """The first text of the handset and its answer over UDP, told so in their Via."""
     script.change(0, transport=Transport.UDP).change(1, transport=Transport.UDP)
     return script.everywhere("SIP/2.0/TCP", "SIP/2.0/UDP", 0, 1)
+
+
+def overtaken(script: Script) -> Script:
+    """Another text to the same address before the first is answered."""
+    script.drop(2, 3, 4, 5)
+    text, accepted = script.steps
+    for old, new in (
+        ("z9hG4bKmoa", "z9hG4bKmoz"),
+        ("calla9d8f", "callz9d8f"),
+        ("froma81c2", "fromz81c2"),
+        ("bbb-000000000001", "bbb-000000000009"),
+        (MO_ID, "Msg9aB2cD3eF4gH5iJ6k"),
+        ("hello, world", "hullo, world"),
+        ("netA1", "netZ1"),
+    ):
+        text, accepted = (replace(each, text=each.text.replace(old, new)) for each in (text, accepted))
+    script.steps[1:1] = [text]
+    script.steps.append(accepted)
+    return script
+
+
+def in_a_capture(script: Script) -> Script:
+    """The same, where nobody says that the capture has the start."""
+    script.start = False
+    return overtaken(script)
 
 
 OTHER_SERVICE = "the other headers still name the service that the flow had"
@@ -110,6 +140,15 @@ MUTANTS = [
         "the service of a single message on a message to a list",
     ),
     Mutant("pager.size-limit", HANDSET, "pager_mo", lambda s: with_text(s, 1301)),
+    Mutant(
+        "pager.switch-to-large",
+        HANDSET,
+        "pager_mo",
+        lambda s: with_text(s, 1301),
+        settings=VerifySettings(icsis=frozenset({Service.PAGER.icsi, Service.LARGE.icsi})),
+    ),
+    Mutant("pager.one-outstanding", HANDSET, "pager_mo", overtaken),
+    Mutant("pager.one-outstanding", HANDSET, "pager_mo", in_a_capture),
     Mutant(
         "pager.size-limit.whole-request",
         HANDSET,
