@@ -17,6 +17,7 @@ BODY_KEPT = 16 * 1024
 """Octets of a body in MSRP that are looked at."""
 _WORTH_FINDING = 4
 """Octets from which on a quoted text is looked for in its line: a shorter one may be there by chance."""
+_BEGINNING = 64
 _WORD = re.compile(rb"[^\s;,\"<>]+")
 _LINE_END = re.compile(rb"\r?\n")
 
@@ -48,7 +49,7 @@ def excerpt_of(item: Item, header: str, octet: int | None, actual: str = "") -> 
     octets = octets_of(item)
     if not octets:
         return None
-    if octet is None:
+    if octet is None or (header == "body" and isinstance(item, CpimItem) and octet == item.offset):
         octet = _found_in_cpim(item, header, actual, octets)
     if octet is None:
         return _cut(octets, 0, 0)
@@ -112,6 +113,8 @@ def _found_in_cpim(item: Item, header: str, actual: str, octets: bytes) -> int |
     if header == "body":
         quoted = actual.removesuffix("...").encode("utf-8", "surrogateescape")
         found = octets.find(quoted, item.offset) if len(quoted) >= _WORTH_FINDING else -1
+        if found < 0 and item.cpim is not None:
+            found = octets.find(item.cpim.content[:_BEGINNING], item.offset)
         return found if found >= 0 else min(item.offset, len(octets))
     pattern = rb"^" + re.escape(header.encode("utf-8", "replace")) + rb"[ \t]*:"
     match = re.compile(pattern, re.IGNORECASE | re.MULTILINE).search(octets, item.offset)

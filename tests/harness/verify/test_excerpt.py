@@ -50,6 +50,16 @@ def test_a_header_inside_cpim_is_found_by_its_name(flow):
     assert octets[: excerpt.octet].count(b"\n") == excerpt.line - 1
 
 
+def test_of_the_content_of_cpim_what_is_quoted_is_marked_else_its_beginning(flow):
+    verifier = Verifier()
+    verifier.judge(flow("pager_mo").timeline())
+    item = next(item for item in verifier.assembly.cpim_items() if item.is_notification)
+    content = item.cpim.content.decode()
+    for octet in (None, item.offset):  # what a rule gives that names no place in the content
+        assert marked(excerpt_of(item, "body", octet, "message-id")) == "message-id"
+        assert marked(excerpt_of(item, "body", octet, "not in it at all")) == content.splitlines()[0]
+
+
 def test_a_long_line_is_kept_round_the_mark_only(flow):
     script = flow("pager_mo").line(0, f"Contact: <sip:{'x' * 5000}@10.0.0.5>")
     excerpt = found(script, "pager.no-contact").excerpt
