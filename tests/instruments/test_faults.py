@@ -16,7 +16,7 @@ from instruments.simulated.faults import LATE_SECONDS, Fault, Faults
 from instruments.simulated.network_simulator import Dialect, Options
 from tests.instruments.conftest import FAST, RunningBox
 
-TIMEOUT = LATE_SECONDS / 4
+TIMEOUT = LATE_SECONDS * 0.7
 ENDS = {Dialect.CMW500: b"\n", Dialect.MD8475: b"\0"}
 
 
