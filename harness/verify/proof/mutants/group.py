@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.verify.engine import VerifySettings
-from harness.verify.proof.changes import both, edit, silent
+from harness.verify.proof.changes import both, edit, silent, sub
 from harness.verify.proof.flows.group import (
     FACTORY,
     FOCUS,
@@ -154,4 +154,18 @@ MUTANTS = [
     Mutant("session.group.nickname", HANDSET, "chatroom", nickname('"Alice"', "Failure-Report: no")),
     Mutant("session.group.nickname", HANDSET, "chatroom", nickname('"Alice"', "Success-Report: yes")),
     Mutant("session.group.nickname", HANDSET, "chatroom", edit(2, "chatroom:nickname ", "chatroom:")),
+    Mutant(
+        "session.group.nickname",
+        HANDSET,
+        "chatroom",
+        both(nickname("Alice"), sub(12, "200 OK", "424 Malformed Nickname")),
+    ),
+    Mutant(
+        "session.group.nickname",
+        NETWORK,
+        "chatroom",
+        nickname("Alice"),
+        ("session.group.nickname",),
+        "what it accepts is malformed itself",
+    ),
 ]

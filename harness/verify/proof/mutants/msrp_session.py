@@ -313,7 +313,7 @@ MUTANTS = [
         "msrp.response.flag",
         NETWORK,
         "chat",
-        sub(9, "-------bX8", f"Content-Type: text/plain\r\n\r\n{'x' * 70_000}\r\n-------bX8"),
+        sub(9, "-------bX8", f"Content-Type: text/plain\r\n\r\n{'x' * 1_100_000}\r\n-------bX8"),
     ),
     Mutant("msrp.response.flag", HANDSET, "chat", sub(15, "-------eX2kU2mP9sLw$", "-------eX2kU2mP9sLw+")),
     Mutant("msrp.response.codes", HANDSET, "chat", sub(15, "200 OK", "299 Fine")),
