@@ -169,6 +169,7 @@ class Assembly(SipAssembly):
         elif entry.layer is Layer.SIP:
             self._heard[normal_host(entry.source.host)].append(entry.time)
             for found in self._sip_streams.receive(entry):
+                self.incomplete |= found.incomplete
                 yield self._learnt(found)
 
     def _cut_event(self, event: Event) -> Iterator[_Cut]:

@@ -18,6 +18,9 @@ from harness.verify.items import SipEntry
 LIMITS = Limits(header_octets=1024 * 1024, body_octets=64 * 1024 * 1024, fields=20_000)
 
 _MEANT_AS_SIP = re.compile(rb"SIP/\d|(?:\A|\n)(?:via|v|cseq|call-id)[ \t]*:", re.IGNORECASE)
+# What tracers write in place of the rest: dots, an ellipsis, a word in brackets.
+_MARK = rb"(?:\.\.\.|\xe2\x80\xa6|\[(?:\.\.\.|\xe2\x80\xa6|truncated|snip|cut)\])"
+_SHORTENED = re.compile(_MARK + rb"[ \t]*(?:\r?\n|\Z)", re.IGNORECASE)
 _STUN_TYPES = frozenset({0x0001, 0x0101, 0x0111, 0x0011})
 
 
@@ -106,7 +109,7 @@ class SipStreams:
             raw,
             message,
             error,
-            incomplete=packet.missing > 0 and packet.transport is Transport.UDP,
+            incomplete=packet.transport is Transport.UDP and (packet.missing > 0 or _is_shortened(message)),
             place=next(self._places),
             role=self._role,
         )
@@ -120,6 +123,13 @@ def _head(error: FramingError) -> Request | Response | None:
         return parse_message(error.octets)
     except SipSyntaxError:
         return None
+
+
+def _is_shortened(message: Request | Response | None) -> bool:
+    """The body has fewer octets than declared, and a mark that its writer left some out."""
+    if message is None or not any(fault.what == "Content-Length" for fault in message.faults):
+        return False
+    return _SHORTENED.search(message.body) is not None
 
 
 def _is_another_protocol(octets: bytes) -> bool:

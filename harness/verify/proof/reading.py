@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from harness.evidence.timeline import Transport
 from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.flows.group import FOCUS, GROUP_MT
 from harness.verify.proof.flows.msrp import content
@@ -143,6 +144,20 @@ def stripped_of_its_request(script: Script) -> Script:
     return script.change(17, text=content(False, "eX2kU2mP9sLw", "Nw3kQ2mP9sLw", text).text)
 
 
+def shortened(mark: str) -> Change:
+    """The flow over UDP, as a tracer wrote it that leaves out the rest of long bodies."""
+
+    def change(script: Script) -> Script:
+        script.everywhere("SIP/2.0/TCP", "SIP/2.0/UDP")
+        for index, step in enumerate(script.steps):
+            head, gap, body = step.text.partition("\r\n\r\n")
+            kept = body if len(body) < 200 else f"{body[:120]}\r\n{mark}"
+            script.change(index, transport=Transport.UDP, text=head + gap + kept)
+        return script
+
+    return change
+
+
 READINGS = (
     Reading("sip.header.compact-forms", "pager_mo", compact),
     Reading("sip.header.compact-forms", "chat", compact),
@@ -169,4 +184,8 @@ READINGS = (
     Reading("x.cpim-message-correlation", "chat", displayed_by_message),
     Reading("x.incomplete-capture", "pager_mo", begun_late, lost=None),
     Reading("x.incomplete-capture", "chat", begun_late, lost=None),
+    Reading("x.elided-input", "pager_mo", shortened("..."), lost=None),
+    Reading("x.elided-input", "pager_mt", shortened("[truncated]"), lost=None),
+    Reading("x.elided-input", "register", shortened("..."), lost=None),
+    Reading("x.elided-input", "session_mo", shortened("[...]"), lost=None),
 )

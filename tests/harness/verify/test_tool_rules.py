@@ -7,11 +7,13 @@ from itertools import combinations
 
 import pytest
 
-from harness.evidence.timeline import Packet
+from harness.evidence.timeline import Packet, Transport
 from harness.verify.engine import Verifier
 from harness.verify.proof.flows import FLOWS as ALL
 from harness.verify.proof.flows.group import GROUP_FLOWS, adhoc, document
 from harness.verify.proof.flows.media import MEDIA_FLOWS
+from harness.verify.proof.imdn_changes import rewritten
+from harness.verify.proof.reading import shortened
 
 GROUPS = ("reg.", "pager.", "cpim.", "imdn.", "x.")
 FLOWS = ("pager_mo", "pager_mt", "register", "session_mo", "options_mt")
@@ -111,3 +113,34 @@ def test_a_message_its_notifications_and_its_conversation_are_one_record(flow):
         item.carrier.sip.get("Conversation-ID") for item in (original, *(r.item for r in reports))
     }
     assert len(conversations) == 1
+
+
+@pytest.mark.parametrize("mark", ["...", "[truncated]", "[...]", "\N{HORIZONTAL ELLIPSIS}", "... \r\n"])
+@pytest.mark.parametrize("profile", ["ietf", "rcs51"])
+def test_a_body_a_tracer_shortened_is_not_verifiable(flow, mark, profile):
+    """x.elided-input"""
+    verifier = Verifier(profile)
+    verifier.judge(shortened(mark)(flow("pager_mo")).timeline())
+    assert [str(each) for each in verifier.findings] == []
+    assert ("sip.content-length.exact", "MESSAGE #2") in {(e.rule, e.where.label) for e in verifier.open}
+
+
+def test_a_body_that_is_short_without_a_mark_is_a_finding(flow):
+    for mark in ("and more", "wait... for it"):
+        found = own_of_sip(shortened(mark)(flow("pager_mo")))
+        assert found == {("sip.content-length.exact", "handset"), ("sip.content-length.exact", "network")}
+
+
+def test_a_text_may_end_in_dots(flow):
+    script = rewritten(flow("pager_mo"), 0, "hello, world", "to be continued...")
+    script.everywhere("SIP/2.0/TCP", "SIP/2.0/UDP")
+    for index in range(len(script.steps)):
+        script.change(index, transport=Transport.UDP)
+    verifier = Verifier()
+    verifier.judge(script.timeline())
+    assert not verifier.assembly.incomplete
+
+
+def own_of_sip(script):
+    found = Verifier().judge(script.timeline())
+    return {(each.rule, each.party.value) for each in found if each.rule.startswith("sip.content-length")}
