@@ -50,7 +50,8 @@ class Assembly(SipAssembly):
     before any other request), so that what was not seen did not happen. began: time of the first item,
     seconds since the epoch. incomplete: octets are missing from the capture somewhere, so that this no longer
     holds. has_unseen: of what was let go something could not be read, or was a session of which nothing came.
-    forgets: what is over (over.py) is let go; else all that was seen stays.
+    witnessed: the lab itself was there, and no datagram is missing unseen. forgets: what is over (over.py) is
+    let go; else all that was seen stays.
     """
 
     def __init__(self, *, forgets: bool = False) -> None:
@@ -65,6 +66,7 @@ class Assembly(SipAssembly):
         self.began: float | None = None
         self.has_unseen = False
         self.from_start: bool | None = None
+        self.witnessed = False
         self.incomplete = False
         self.chains = Chains()
         self.negotiations = Negotiations()
@@ -175,8 +177,9 @@ class Assembly(SipAssembly):
     def _cut_event(self, event: Event) -> Iterator[_Cut]:
         self.parties.hint(event)
         self.incomplete |= event.name in _INCOMPLETE
-        if event.layer is Layer.LAB and event.name in ("test-start", "parties") and self.from_start is None:
-            self.from_start = True
+        if event.layer is Layer.LAB and event.name in ("test-start", "parties"):
+            self.witnessed = True
+            self.from_start = True if self.from_start is None else self.from_start
         if event.name == "connection" and event.text.startswith("closed"):
             if event.layer is Layer.MSRP:
                 yield from self._msrp_streams.ended(event)
@@ -213,10 +216,16 @@ class Assembly(SipAssembly):
         if self._link_sip(item):
             self._read_bodies(item)
             self.conferences.read(item)
+            self._miss_what_was_answered(item)
         yield item
         if item.description is not None:
             yield item.description
         yield from item.bodies
+
+    def _miss_what_was_answered(self, entry: SipEntry) -> None:
+        """An answer to what a capture has not: a datagram was lost, which leaves no other trace."""
+        answers = entry.response is not None and entry.transaction is None and not entry.reliable
+        self.incomplete |= answers and bool(self.from_start) and not self.witnessed
 
     def _link_msrp(self, entry: MsrpEntry) -> Iterator[Item]:
         made = list(self.msrp.link(entry))

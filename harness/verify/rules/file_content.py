@@ -210,7 +210,7 @@ def cpim_part(message: ChunkedMessage, flow: Flow) -> Outcomes:
     if service_of_session(session.exchanges[0].offer) is not Service.FILE_TRANSFER:
         return
     yield APPLIES
-    if initial_invite(session.invite) is None:
+    if initial_invite(session.invite) is not session.invite:
         yield Unverifiable("the INVITE of the session was not captured")
         return
     if not session.invite.bodies:

@@ -155,7 +155,8 @@ def order_network(item: CpimItem, flow: Flow) -> Outcomes:
         yield APPLIES
         if any(reports_of(item, imdn, flow, "delivered")):
             continue
-        if flow.assembly.incomplete:
+        datagram = item.by_sip is not None and not item.by_sip.reliable and not flow.assembly.witnessed
+        if flow.assembly.incomplete or datagram:
             yield IN_A_GAP
         else:
             yield at_item(item, "delivered before displayed", "displayed alone so far")

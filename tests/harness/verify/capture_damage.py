@@ -13,8 +13,9 @@ from harness.evidence.capture import capture_octets
 from harness.evidence.capture_reader import read_capture
 from harness.evidence.frame import Frame
 from harness.evidence.pcapng import LINKTYPE_RAW, read_pcapng
-from harness.evidence.timeline import Timeline
+from harness.evidence.timeline import Timeline, Transport
 from harness.verify.engine import Verifier
+from harness.verify.proof.script import Script
 
 _CLOSE = 1.0
 """Seconds between packets that may have changed places."""
@@ -27,6 +28,15 @@ class Damage(NamedTuple):
     what: str
     at: int
     frames: list[Frame]
+
+
+def over_udp(script: Script) -> Script:
+    """The same flow with its SIP in datagrams."""
+    for index, step in enumerate(script.steps):
+        if not step.msrp:
+            text = step.text.replace("SIP/2.0/TCP", "SIP/2.0/UDP").replace(";transport=tcp", "")
+            script.change(index, transport=Transport.UDP, text=text)
+    return script
 
 
 def frames_of(timeline: Timeline) -> list[Frame]:
