@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from harness.cpm.profiles import DEFAULT_PROFILE, Profile
 from harness.evidence.timeline import Entry
+from harness.verify.alike import SAME_AS_BEFORE
 from harness.verify.assembly import Assembly
 from harness.verify.catalogue import Check, Judged, Kind, Rule, load_catalogue, load_checks
 from harness.verify.excerpt import Excerpt, excerpt_of
@@ -154,7 +155,7 @@ class Verifier:
         self._flow = Flow(self.assembly, self.settings, self.profile)
         self._catalogue = load_catalogue()
         self._bits = {rule: 1 << place for place, rule in enumerate(self._catalogue)}
-        self._plans: dict[tuple[Kind, str | None, Party], _Plan] = {}
+        self._plans: dict[tuple[Kind, str | None, Party, bool], _Plan] = {}
         self._methods = _named_methods()
         self._excerpts: Counter[str] = Counter()
         self._waiting: list[_Waiting] = []
@@ -232,7 +233,7 @@ class Verifier:
             method = item.method
             if method not in self._methods:
                 method = ""
-        key = kind, method, item.sender
+        key = kind, method, item.sender, isinstance(item, MsrpEntry) and item.alike
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = _plan(self.profile, *key)
@@ -344,10 +345,10 @@ _PLAIN_KINDS: tuple[tuple[type[Item], Kind], ...] = (
 )
 
 
-def _plan(profile: Profile, kind: Kind, method: str | None, sender: Party) -> _Plan:
+def _plan(profile: Profile, kind: Kind, method: str | None, sender: Party, alike: bool) -> _Plan:
     """The checks under a profile for items of a kind and method, by whose they are.
 
-    method: None where methods do not count.
+    method: None where methods do not count. alike: of chunks that go on as those before, and of responses.
     """
     checks = [
         check
@@ -355,6 +356,7 @@ def _plan(profile: Profile, kind: Kind, method: str | None, sender: Party) -> _P
         for check in load_checks()
         if check.on is on
         and profile in check.profiles
+        and not (alike and check.id in SAME_AS_BEFORE)
         and (not check.methods or method is None or method in check.methods)
     ]
     later: dict[float | str, list[Check]] = {}

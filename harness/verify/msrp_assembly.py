@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from harness.evidence.timeline import Address
 from harness.msrp.message import Flag
+from harness.verify.alike import answers_alike, goes_on
 from harness.verify.chains import cpim_of_msrp
 from harness.verify.finding import Party
 from harness.verify.items import CpimItem, EventItem
@@ -45,6 +46,7 @@ class MsrpAssembly:
         self._spoke: dict[tuple[object, Address], tuple[MsrpSession, bool]] = {}
         self._of_session: dict[MsrpSession, list[MsrpEntry]] = defaultdict(list)
         self._messages_of: dict[MsrpSession, list[ChunkedMessage]] = defaultdict(list)
+        self._answered: dict[tuple[object, Address], MsrpEntry] = {}
         self._of_sender: dict[tuple[object, Address], list[MsrpEntry]] = defaultdict(list)
 
     def opened(self, event: EventItem) -> None:
@@ -74,9 +76,9 @@ class MsrpAssembly:
         elif entry.method == "SEND" and entry.has_body and entry.message_id:
             yield from self._link_chunk(entry, entry.message_id)
 
-    def entries_of(self, session: MsrpSession) -> list[MsrpEntry]:
+    def entries_of(self, session: MsrpSession) -> Sequence[MsrpEntry]:
         """Requests and responses of a session, in order."""
-        return list(self._of_session.get(session, ()))
+        return self._of_session.get(session, ())
 
     def has_entries(self, session: MsrpSession) -> bool:
         """Whether anything of a session was seen."""
@@ -133,6 +135,7 @@ class MsrpAssembly:
         self._spoke = {key: each for key, each in self._spoke.items() if each[0] not in sessions}
         self._by_tid = _kept(self._by_tid, lambda transaction: stays(transaction.request))
         self._early = _kept(self._early, stays)
+        self._answered = {key: entry for key, entry in self._answered.items() if stays(entry)}
         self._of_sender = _kept(self._of_sender, stays)
         in_use = {line for line, _ in self._of_sender}
         for known in (self.openings, self.closed):
@@ -166,9 +169,12 @@ class MsrpAssembly:
             waiting = next((each for each in known if not each.responses), known[-1])
             entry.transaction = waiting
             waiting.responses.append(entry)
+            line = _line(entry), entry.source
+            before, self._answered[line] = self._answered.get(line), entry
             if entry.session is None and waiting.request.session is not None:
                 request = waiting.request
                 entry.session, entry.by_caller = request.session, not request.by_caller
+            entry.alike = answers_alike(entry, before)
         elif entry.amid:
             self._early[key].append(entry)  # it came before the end of its request (7.2)
 
@@ -187,6 +193,7 @@ class MsrpAssembly:
             if entry.session is not None:
                 self._messages_of[entry.session].append(message)
         entry.part_of = message
+        entry.alike = goes_on(entry, message)
         if message.chunks:
             entry.assumed = message.last.start + message.last.body.size
         message.chunks.append(entry)

@@ -86,6 +86,8 @@ class MsrpEntry:
     """A message of the other direction was under way when it came."""
     follows: MsrpEntry | None = None
     """Octets that are no message: the message they come right behind in their stream."""
+    alike: bool = False
+    """It is a chunk that goes on as the one before, or the response to one (alike.py)."""
     overrun: bool = False
     """Octets that are no message come right behind it."""
     session: MsrpSession | None = None
@@ -99,6 +101,8 @@ class MsrpEntry:
     bodies: list[CpimItem] = field(default_factory=list)
     flow: UserFlow | None = None
     """The user-level act it is part of, as known when it came (flows.py)."""
+    _span: ByteRange | None = None
+    _span_read: bool = False
     role: Callable[[MsrpEntry], Party] = field(default=lambda entry: Party.UNKNOWN, repr=False)
 
     @property
@@ -153,10 +157,13 @@ class MsrpEntry:
     @property
     def byte_range(self) -> ByteRange | None:
         """None when it is absent or malformed."""
-        try:
-            return self.message.byte_range if self.message else None
-        except MsrpSyntaxError:
-            return None
+        if not self._span_read:
+            self._span_read = True
+            try:
+                self._span = self.message.byte_range if self.message else None
+            except MsrpSyntaxError:
+                self._span = None
+        return self._span
 
     @property
     def start(self) -> int:
@@ -254,6 +261,10 @@ class ChunkedMessage:
     total: int | None = None
     """Octets of the whole message, as the place of the chunk with "$" tells; None before that came."""
     coverage: Coverage = field(default_factory=Coverage)
+    shape: object = None
+    """What the next chunk has in common with the last when it goes on as that one (alike.py)."""
+    due: int = 0
+    """Where the next chunk begins then."""
 
     layer = Layer.MSRP
 

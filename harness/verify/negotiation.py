@@ -18,6 +18,7 @@ from harness.verify.negotiation_items import Description, Exchange, MsrpEnd, Msr
 from harness.verify.sip_bodies import bodies_of
 
 SDP = "application/sdp"
+_MOST_PATHS = 1024  # pairs of To-Path and From-Path of which the session is remembered
 _OFFERING = frozenset({"INVITE", "UPDATE", "PRACK"})
 
 
@@ -30,6 +31,7 @@ class Negotiations:
         self._by_session_id: dict[str, list[MsrpSession]] = defaultdict(list)
         self._of_exchange: dict[Exchange, list[MsrpSession]] = defaultdict(list)
         self._of_dialog: dict[Dialog, list[MsrpSession]] = defaultdict(list)
+        self._of_paths: dict[tuple[str | None, str | None], tuple[MsrpSession, bool] | None] = {}
         self._by_branch: dict[tuple[Description, str | None], Exchange] = {}
 
     def read(self, entry: SipEntry) -> Description | None:
@@ -64,6 +66,16 @@ class Negotiations:
 
         A session both of whose sides the paths name goes first, then the newest one.
         """
+        if entry.message is None:
+            return None
+        key = entry.message.get("To-Path"), entry.message.get("From-Path")
+        if key not in self._of_paths:
+            if len(self._of_paths) >= _MOST_PATHS:
+                self._of_paths.clear()
+            self._of_paths[key] = self._find_session(entry)
+        return self._of_paths[key]
+
+    def _find_session(self, entry: MsrpEntry) -> tuple[MsrpSession, bool] | None:
         to = entry.to_path[-1].session_id if entry.to_path else None
         from_ = entry.from_path[-1].session_id if entry.from_path else None
         best: tuple[int, MsrpSession, bool] | None = None
@@ -82,6 +94,7 @@ class Negotiations:
         self.descriptions = [each for each in self.descriptions if each.entry.call_id not in calls]
         gone = {session for session in self.sessions if session.call_id in calls}
         self.sessions = [session for session in self.sessions if session not in gone]
+        self._of_paths.clear()
         for session in gone:
             for session_id in {end.session_id for end in session.ends if end.session_id}:
                 let_go(self._by_session_id, session_id, gone)
@@ -160,6 +173,7 @@ class Negotiations:
         if end is None:
             return
         session.ends.append(end)
+        self._of_paths.clear()
         if end.session_id and session not in self._by_session_id[end.session_id]:
             self._by_session_id[end.session_id].append(session)
         dialog = description.dialog

@@ -85,7 +85,7 @@ def _last_before(asked: MsrpEntry, item: CpimItem, flow: Flow) -> MsrpEntry:
 
 def _entries(asked: MsrpEntry, flow: Flow) -> list[MsrpEntry]:
     assert asked.session is not None, "it is of a session that lives"
-    return flow.assembly.msrp.entries_of(asked.session)
+    return list(flow.assembly.msrp.entries_of(asked.session))
 
 
 @rule("imdn.timeout", on=Kind.CPIM, after=AWAITED_SECONDS, receiver=True)
