@@ -15,6 +15,7 @@ from harness.verify.proof.script import Script, crlf
 NS = "NS: imdn <urn:ietf:params:imdn>\r\n"
 BODY_FROM = f"\r\n\r\nFrom: <{UE}>\r\n"
 ENCODED = base64.b64encode(WRITTEN.encode()).decode()
+OTHER = "tel:+491700000009"
 DATE = "DateTime: 2023-11-14T22:13:20Z"
 CHAT_FROM, CHAT_TO = f"From: <{ANONYMOUS}>\r\n", f"To: <{ANONYMOUS}>\r\n"
 NO_MIME = "display\r\n\r\nContent-Type"
@@ -87,6 +88,14 @@ ADDRESSES = [
     text("cpim.from-to.present.sip", f"{BODY_FROM}To: <{FAR}>\r\n", BODY_FROM),
     Mutant("cpim.anonymous-1to1", HANDSET, "chat", in_chat(TEXT, (CHAT_TO, f"To: <{FAR}>\r\n"))),
     Mutant("cpim.anonymous-1to1", NETWORK, "chat", in_chat(FAR_TEXT, (CHAT_TO, f"To: <{UE}>\r\n"))),
+    text("cpim.anonymous-pager", BODY_FROM, f"\r\n\r\nFrom: <{OTHER}>\r\n"),
+    text("cpim.anonymous-pager", f"{BODY_FROM}To: <{FAR}>", f"{BODY_FROM}To: <{OTHER}>"),
+    Mutant(
+        "cpim.anonymous-pager",
+        NETWORK,
+        "pager_mt",
+        in_text((f"\r\n\r\nFrom: <{FAR}>\r\n", f"\r\n\r\nFrom: <{OTHER}>\r\n")),
+    ),
     Mutant(
         "cpim.anonymous-mixed",
         NETWORK,
