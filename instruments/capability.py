@@ -56,6 +56,7 @@ class Operation(StrEnum):
     PCSCF_IPV4 = "pcscf ipv4"
     PCSCF_IPV6 = "pcscf ipv6"
     IMS_SERVER = "ims server"
+    IMS_DEREGISTER = "ims deregister"
     IMS_STATE = "ims state"
     KEY = "subscriber key"
     OPC = "subscriber opc"
@@ -97,6 +98,7 @@ _MEANINGS: Mapping[Operation, str] = {
     Operation.PCSCF_IPV4: "IPv4 address of the P-CSCF that the handset is given",
     Operation.PCSCF_IPV6: "IPv6 address of the P-CSCF that the handset is given",
     Operation.IMS_SERVER: "the instrument's own IMS server, on and off",
+    Operation.IMS_DEREGISTER: "end the registration of the handset at the instrument's own IMS server",
     Operation.IMS_STATE: "whether the handset is registered at the instrument's own IMS server",
     Operation.KEY: "secret key K of the subscriber",
     Operation.OPC: "OPc of the subscriber",
@@ -112,7 +114,8 @@ class Capability:
 
     command: text that sets or does it; `{value}` stands for the argument. query: text that asks. replies:
     reply text to value; empty when any reply is taken. allowed: values that can be set, unit: what a number
-    counts, both for people. secret: the argument must not reach a log.
+    counts, both for people. secret: the argument must not reach a log. asked: confidence of the query, where
+    it is not that of the command.
     """
 
     operation: str
@@ -125,6 +128,12 @@ class Capability:
     allowed: str = ""
     unit: str = ""
     secret: bool = False
+    asked: Confidence | None = None
+
+    @property
+    def grade(self) -> str:
+        """The letter of its confidence; two where command and query differ."""
+        return self.confidence.name if self.asked is None else f"{self.confidence.name}/{self.asked.name}"
 
 
 _PLAIN = ("operation", "meaning", "source", "command", "query", "allowed", "unit")
@@ -145,7 +154,7 @@ class CapabilityTable:
         return [
             {
                 **{name: getattr(row, name) for name in _PLAIN},
-                "confidence": row.confidence.name,
+                "confidence": row.grade,
                 "replies": {reply: str(value) for reply, value in row.replies.items()},
             }
             for row in self.capabilities
@@ -158,6 +167,11 @@ class CapabilityTable:
 
     def __contains__(self, operation: str) -> bool:
         return operation in self._by_name
+
+    def require(self, operations: Iterable[str], address: str) -> None:
+        """Raises InstrumentRefused for the first of them that the table lacks."""
+        for operation in operations:
+            self._get(operation, address)
 
     def row(self, operation: str) -> Capability:
         """The row of an operation. Raises KeyError."""
@@ -203,7 +217,7 @@ class CapabilityTable:
         return InstrumentRefused(
             part=f"{self.instrument} driver",
             address=address,
-            expected=f"{what} {operation!r} in its table",
+            expected=f"{what} {str(operation)!r} in its table",
             actual="none: no source we have gives one",
             remedy="do it by hand at the instrument, or add the command with its source to the table",
         )

@@ -201,12 +201,13 @@ TABLE: Final = CapabilityTable(
             allowed="OFF, IUE3, EPS7, PLMN11, TANA12, CONG22, C<number>",
         ),
         Capability(
-            "ims usage",
-            "use of the instrument's own or an external IMS server",
+            Operation.IMS_SERVER,
+            "which IMS server handsets are sent to: the instrument's own, or an external one",
             "reference, Configuring IMS Services",
             Confidence.C,
             command=f"{_IMS}:SUSage {{value}}",
             query=f"{_IMS}:SUSage?",
+            replies={"INT": True, "EXT": False},
             allowed="INTernal, EXTernal",
         ),
         Capability(
@@ -403,7 +404,10 @@ class Cmw500(TableDriver):
         return CellState.OUT_OF_SERVICE if out else state
 
     def _use_external_ims(self) -> None:
-        self._do("ims usage", "EXTernal")
+        self.ims_server(False)
+
+    def ims_server(self, on: bool) -> None:
+        self._do(Operation.IMS_SERVER, "INTernal" if on else "EXTernal")
 
     def ue_imsi(self) -> str | None:
         return next(iter(self._strings(Operation.UE_IMSI)), None)
@@ -426,7 +430,7 @@ class Cmw500(TableDriver):
         self._wait_sent(timeout)
 
     def _wait_sent(self, timeout: float) -> None:
-        self._wait_for(lambda: self._value("sms result") is not None, timeout)
+        self._wait_for(lambda: self._value("sms result") is not None, timeout, "sending the SMS")
         if not (sent := self._value("sms result")):
             raise NotSeen(
                 f"network simulator at {self._session.resource}: expected the SMS to be sent within "

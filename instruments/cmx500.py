@@ -16,6 +16,8 @@ _VENDOR: Final = "RsCMX_Signaling"
 _A, _C = Confidence.A, Confidence.C
 _LTE_CELL: Final = '"LTE cell 1"'
 _NETWORK: Final = '"PLMN 1"'
+"""What the lab calls its network and cell on the instrument; no source gives names."""
+ERROR_QUERY: Final = "SYSTem:ERRor:ALL?"
 
 TABLE: Final = CapabilityTable(
     "CMX500",

@@ -49,7 +49,7 @@ _OWN: Mapping[str, Driver] = {
         {"error_query": mt8821c.ERROR_QUERY, "no_error": mt8821c.NO_ERROR},
     ),
     "uxm": Driver(uxm.TABLE, uxm.Uxm),
-    "cmx500": Driver(cmx500.TABLE, cmx500.Cmx500),
+    "cmx500": Driver(cmx500.TABLE, cmx500.Cmx500, {"error_query": cmx500.ERROR_QUERY}),
 }
 
 

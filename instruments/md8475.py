@@ -11,6 +11,7 @@ import csv
 from typing import ClassVar, Final
 from urllib.parse import quote
 
+from harness.errors import InstrumentRefused
 from instruments.capability import Capability, CapabilityTable, Confidence, Operation
 from instruments.network_simulator import CellIdentity, CellState
 from instruments.table_driver import POLL_LONGEST, TableDriver
@@ -27,6 +28,9 @@ _NETWORK: Final = 1
 IDENTITY_SECONDS: Final = 6.0
 """How long a handset may take to say who it is."""
 _NUMBER: Final = "001122334455"
+NO_SOFTWARE: Final = "NOTEXIST"
+LAUNCH_SECONDS: Final = 300.0
+STOP_SECONDS: Final = 60.0
 NO_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})
 
 # What the handset does, of which there are two columns: the whole, and its packet domain.
@@ -56,6 +60,7 @@ def _set(operation: str, meaning: str, word: str, *, allowed: str = "", unit: st
 TABLE: Final = CapabilityTable(
     "MD8475",
     [
+        Capability(Operation.RESET, "settings to default", _ACTS, _B, command="*RST"),
         Capability("launch", "start the simulation software, up to 300 s", _ACTS, _B, command="RUN"),
         Capability(
             Operation.SCENARIO,
@@ -142,8 +147,14 @@ TABLE: Final = CapabilityTable(
             "IPv4 address that the first PDN gives",
             _ACTS,
             _B,
-            command=f"PDNIPV4 {_PDN},{{value}}",
             query=f"PDNIPV4? {_PDN}",
+        ),
+        Capability(
+            Operation.UE_IPV6,
+            "IPv6 address that the first PDN gives",
+            _ACTS,
+            _B,
+            query=f"PDNIPV6? {_PDN}",
         ),
         Capability(
             Operation.RELEASE,
@@ -157,7 +168,7 @@ TABLE: Final = CapabilityTable(
             "the handset counts as switched off until it attaches anew",
             _ACTS,
             _B,
-            command=f"RESETSIMULATION POWEROFF,{_CELL}",
+            command="RESETSIMULATION POWEROFF",
         ),
         Capability(
             Operation.PCSCF_IPV4,
@@ -217,6 +228,33 @@ class Md8475(TableDriver):
     """What differs from the table: two columns of state, steps to ask a handset who it is, START and STOP."""
 
     TABLE: ClassVar[CapabilityTable] = TABLE
+
+    def open(self) -> None:
+        """Also starts the simulation software, where it does not run; that takes a minute."""
+        super().open()
+        if self._ask(Operation.CELL) != NO_SOFTWARE:
+            return
+        self._do("launch", timeout=LAUNCH_SECONDS)
+        if not self._wait_for(
+            lambda: self._ask(Operation.CELL) != NO_SOFTWARE, LAUNCH_SECONDS, "start of the software"
+        ):
+            raise InstrumentRefused(
+                "MD8475 software",
+                self._session.resource,
+                f"it to run within {LAUNCH_SECONDS:g} s",
+                NO_SOFTWARE,
+                "start it at the instrument",
+            )
+
+    def reset(self) -> None:
+        self._turn("OFF", STOP_SECONDS)
+        super().reset()
+
+    def load_scenario(self, path: str, timeout: float) -> None:
+        """A file of simulation parameters, or of cell parameters (.wnscp, .wnscp2). The simulation stops."""
+        self._turn("OFF", timeout)
+        cell = path.lower().endswith((".wnscp", ".wnscp2"))
+        self._do("cell parameters" if cell else Operation.SCENARIO, path, timeout=timeout)
 
     def _turn(self, value: str, timeout: float) -> None:
         """START is refused while the simulation runs, and STOP while it does not: neither is needed then."""
@@ -307,6 +345,9 @@ class Md8475(TableDriver):
         """The address the PDN gives; nobody has it while there is no handset."""
         attached = self.state() in (CellState.ATTACHED, CellState.CONNECTED)
         return super().ue_addresses() if attached else ()
+
+    def _barred_text(self, barred: bool) -> str:
+        return "BARRED" if barred else "NOTBARRED"
 
     def ims_server(self, on: bool) -> None:
         self._do(Operation.IMS_SERVER, "START" if on else "STOP")

@@ -103,6 +103,9 @@ class NetworkSimulator(Protocol):
     def recover(self) -> None:
         """Put the cell back into service."""
 
+    def bar(self, barred: bool) -> None:
+        """Bar the cell for every handset, or end that; it stays on the air."""
+
     def set_pcscf(self, *addresses: str) -> None:
         """The P-CSCF addresses handed to the handset at its next attach: one of a family, none but these."""
 
@@ -132,6 +135,9 @@ class NetworkSimulator(Protocol):
 
     def ims_server(self, on: bool) -> None:
         """The instrument's own IMS server; ours stands in its place while it is off."""
+
+    def ims_deregister(self) -> None:
+        """End the registration of the handset at the instrument's own IMS server."""
 
     def ims_registered(self) -> bool:
         """The handset is registered at the instrument's own IMS server."""

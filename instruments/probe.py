@@ -74,7 +74,8 @@ def probe(
 
 def _ask(table: CapabilityTable, row: Capability, query: str, session: Connection) -> Probed:
     def told(answer: Answer, **more: str) -> Probed:
-        return Probed(row.operation, query, row.source, row.confidence.name, answer, **more)
+        confidence = row.asked or row.confidence
+        return Probed(row.operation, query, row.source, confidence.name, answer, **more)
 
     try:
         reply = session.query(query).strip()

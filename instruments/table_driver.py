@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 from harness.errors import InstrumentRefused, NotSeen, UsageError
@@ -130,6 +130,7 @@ class TableDriver:
         eci: int | None = None,
     ) -> None:
         _check_identity(mcc, mnc, tac, eci)
+        self._require({Operation.MCC: mcc, Operation.MNC: mnc, Operation.TAC: tac, Operation.ECI: eci})
         self._announce_change()
         if mcc is not None:
             self._set_mcc(mcc)
@@ -169,6 +170,7 @@ class TableDriver:
         _check_within("physical cell identity", identity, 0, 503)
         _check_within("band", band, 1, 88)
         _check_within("EARFCN", channel, 0, 262143)
+        self._require({Operation.PHYSICAL_ID: identity, Operation.BAND: band, Operation.CHANNEL: channel})
         self._announce_change()
         if identity is not None:
             self._do(Operation.PHYSICAL_ID, identity)
@@ -206,6 +208,14 @@ class TableDriver:
         self._do(Operation.SERVICE, self._service_text(out=False))
         self._report_cell(on=True)
 
+    def bar(self, barred: bool) -> None:
+        self._announce_change()
+        self._do(Operation.BARRED, self._barred_text(barred))
+        self._report_cell(on=not barred)
+
+    def _barred_text(self, barred: bool) -> str:
+        return "ON" if barred else "OFF"
+
     def _service_text(self, out: bool) -> str:
         return "OUT" if out else "IN"
 
@@ -219,8 +229,7 @@ class TableDriver:
 
     def ue_addresses(self) -> tuple[str, ...]:
         known = [each for each in (Operation.UE_IPV4, Operation.UE_IPV6) if each in self.TABLE]
-        if not known:
-            self.TABLE.query(Operation.UE_IPV4, self._session.resource)  # refused by name
+        self.TABLE.require(known or [Operation.UE_IPV4], self._session.resource)
         return tuple(address for each in known for address in self._addresses(each))
 
     def _addresses(self, operation: Operation) -> tuple[str, ...]:
@@ -253,6 +262,7 @@ class TableDriver:
             except ValueError:
                 raise UsageError(f"P-CSCF {address!r}: an IPv4 or IPv6 literal was expected") from None
             chosen[Operation.PCSCF_IPV4 if version == 4 else Operation.PCSCF_IPV6] = address
+        self._require({operation: address or None for operation, address in chosen.items()})
         self._use_external_ims()
         for operation, address in chosen.items():
             # What was never set is left alone: whether a box takes an empty address is not known.
@@ -265,11 +275,15 @@ class TableDriver:
     def ims_server(self, on: bool) -> None:
         self._do(Operation.IMS_SERVER, "ON" if on else "OFF")
 
+    def ims_deregister(self) -> None:
+        self._do(Operation.IMS_DEREGISTER)
+
     def ims_registered(self) -> bool:
         registered: bool = self._value(Operation.IMS_STATE)
         return registered
 
     def subscriber(self, key: str, opc: str) -> None:
+        self._require({Operation.KEY: key, Operation.OPC: opc})
         for name, value, operation in (("K", key, Operation.KEY), ("OPc", opc, Operation.OPC)):
             if len(value) != 32 or not all(digit in "0123456789abcdefABCDEF" for digit in value):
                 raise UsageError(f"{name} of the subscriber: 32 hexadecimal digits were expected")
@@ -287,6 +301,11 @@ class TableDriver:
         self._do(Operation.LOG, path)
 
     # ---- table to wire
+
+    def _require(self, values: Mapping[Operation, object]) -> None:
+        """Refuse, before anything is sent, to set what the table lacks. None: it is left alone."""
+        wanted = [operation for operation, value in values.items() if value is not None]
+        self.TABLE.require(wanted, self._session.resource)
 
     def _do(self, operation: str, value: object = "", timeout: float | None = None) -> None:
         text = self.TABLE.command(operation, self._session.resource, value)
@@ -323,19 +342,26 @@ class TableDriver:
         while (state := read()) not in wanted and (left := deadline - self._clock()) > 0:
             if self._clock() - told >= PROGRESS_SECONDS:
                 told = self._clock()
-                self._timeline.event(Layer.VISA, "waiting", f"{state.value}, {left:.0f} s left")
+                self._tell_waiting(state.value, left)
             self._sleep(min(pause, left))
             pause = min(pause * 1.5, POLL_LONGEST)
         return state
 
-    def _wait_for(self, done: Callable[[], bool], timeout: float) -> bool:
-        """Ask until it is so or time is up; whether it is."""
-        deadline = self._clock() + timeout
+    def _wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> bool:
+        """Ask until it is so or time is up; whether it is. what: the thing waited for, in a word or two."""
+        told = self._clock()
+        deadline = told + timeout
         while not done():
-            if self._clock() >= deadline:
+            if (left := deadline - self._clock()) <= 0:
                 return False
-            self._sleep(POLL_LONGEST)
+            if self._clock() - told >= PROGRESS_SECONDS:
+                told = self._clock()
+                self._tell_waiting(what, left)
+            self._sleep(min(POLL_LONGEST, left))
         return True
+
+    def _tell_waiting(self, what: str, left: float) -> None:
+        self._timeline.event(Layer.VISA, "waiting", f"{what}, {left:.0f} s left")
 
     def _announce_change(self) -> None:
         """From here until the next "cell" event it is not known what the cell sends."""

@@ -17,7 +17,7 @@ def matrix(tables: Mapping[str, CapabilityTable]) -> str:
 
 
 def _row(operation: Operation, tables: Mapping[str, CapabilityTable]) -> str:
-    cells = [table.row(operation).confidence.name if operation in table else "-" for table in tables.values()]
+    cells = [table.row(operation).grade if operation in table else "-" for table in tables.values()]
     return f"| {operation}: {operation.meaning} | {' | '.join(cells)} |\n"
 
 
@@ -26,7 +26,7 @@ def rows(table: CapabilityTable) -> Iterator[str]:
     for row in table.capabilities:
         texts = [text for text in (row.command, row.query) if text]
         unit = f" [{row.unit}]" if row.unit else ""
-        yield f"{row.operation}: {row.meaning}{unit} ({row.confidence.name}: {row.source})"
+        yield f"{row.operation}: {row.meaning}{unit} ({row.grade}: {row.source})"
         yield from (f"    {text}" for text in texts)
         if row.allowed:
             yield f"    allowed: {row.allowed}"

@@ -30,9 +30,9 @@ TABLE: Final = CapabilityTable(
         ),
         Capability(
             "import status",
-            "whether an import goes on",
+            "whether an import goes on; notes on the manual have it that it tells of success or failure",
             _ACTS,
-            _A,
+            _B,
             query="SYSTem:SCPI:IMPort:STATus?",
             replies={"0": True, "1": False},
         ),
@@ -60,6 +60,16 @@ TABLE: Final = CapabilityTable(
                 "AGG": CellState.CONNECTED,
                 "ACT": CellState.CONNECTED,
             },
+        ),
+        Capability(
+            Operation.SERVICE,
+            "by the cell's switch",
+            _ACTS,
+            _A,
+            command=f"{_CELL}:ACTive:STATe {{value}}",
+            query=f"{_CELL}:ACTive:STATe?",
+            replies={"0": CellState.OUT_OF_SERVICE, "1": CellState.ON},
+            allowed="0, 1",
         ),
         Capability(Operation.BAND, "operating band", _ACTS, _B, command=f"{_CELL}:BAND {{value}}"),
         Capability(Operation.CHANNEL, "downlink channel", _ACTS, _B, command=f"{_CELL}:DL:CHANnel {{value}}"),
@@ -89,7 +99,7 @@ TABLE: Final = CapabilityTable(
             command="BSE:FUNCtion:LTE:CELL1:RELease:SEND",
         ),
         Capability(
-            "ims deregister",
+            Operation.IMS_DEREGISTER,
             "end the registration at the instrument's IMS server",
             _ACTS,
             _B,
@@ -103,10 +113,12 @@ class Uxm(TableDriver):
     """What differs from the table: 1 and 0, an import that is waited for, and settings that are applied."""
 
     TABLE: ClassVar[CapabilityTable] = TABLE
+    _out = False
+    """Whether the cell is off because it was taken out of service."""
 
     def load_scenario(self, path: str, timeout: float) -> None:
         self._do(Operation.SCENARIO, path)
-        if not self._wait_for(lambda: bool(self._value("import status")), timeout):
+        if not self._wait_for(lambda: bool(self._value("import status")), timeout, f"import of {path}"):
             raise InstrumentRefused(
                 "UXM import",
                 self._session.resource,
@@ -117,6 +129,22 @@ class Uxm(TableDriver):
 
     def _turn(self, value: str, timeout: float) -> None:
         self._do(Operation.CELL, "1" if value == "ON" else "0")
+        self._out = False
+
+    def out_of_service(self) -> None:
+        super().out_of_service()
+        self._out = True
+
+    def recover(self) -> None:
+        super().recover()
+        self._out = False
+
+    def _service_text(self, out: bool) -> str:
+        return "0" if out else "1"
+
+    def state(self) -> CellState:
+        state = super().state()
+        return CellState.OUT_OF_SERVICE if self._out and state is CellState.OFF else state
 
     def _apply(self) -> None:
         self._do("apply")

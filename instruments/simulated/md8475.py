@@ -54,7 +54,7 @@ class Md8475Dialect:
 
     def __init__(self, cell: SimulatedCell, identity: str = IDENTITY) -> None:
         self._cell, self._identity = cell, identity
-        self._in_service = True
+        self._in_service, self._barred = True, False
         self._asked = ""
         self._log: list[str] = ["start of the log"]
         self._queries: dict[str, Callable[[], str]] = {
@@ -63,6 +63,7 @@ class Md8475Dialect:
             "CALLSTAT? BTS1": self._call_state,
             "OUTOFSERVICE? BTS1": lambda: "IN" if self._in_service else "OUT",
             "PDNIPV4? 1": lambda: cell.ue.ipv4 if cell.ue else "0.0.0.0",
+            "PDNIPV6? 1": lambda: cell.ue.ipv6 if cell.ue else "::",
             "PDNPCSCFIPV4? 1": lambda: cell.settings.pcscf_ipv4 or "0.0.0.0",
             "PDNPCSCFIPV6? 1": lambda: cell.settings.pcscf_ipv6 or "::",
             "SEQLOG?": lambda: self._line(len(self._log) - 1),
@@ -72,7 +73,9 @@ class Md8475Dialect:
             "START": lambda _: self._start(),
             "STOP": lambda _: self._stop(),
             "APPLYPARAM": lambda _: None,
+            "*RST": lambda _: self._reset(),
             "OUTOFSERVICE": self._set_service,
+            "CELLBARRED": self._set_barred,
             "RESETSIMULATION": self._reset_handset,
             "PDNPCSCFIPV4": lambda text: self._set_pcscf("pcscf_ipv4", text),
             "PDNPCSCFIPV6": lambda text: self._set_pcscf("pcscf_ipv6", text),
@@ -135,7 +138,20 @@ class Md8475Dialect:
         if wanted not in ("IN", "OUT"):
             raise _Refused(WRONG_PARAMETER)
         self._in_service = wanted == "IN"
-        self._cell.bar(not self._in_service)
+        self._cell.bar(self._barred or not self._in_service)
+
+    def _set_barred(self, text: str) -> None:
+        wanted, _, cell = text.partition(",")
+        if wanted not in ("BARRED", "NOTBARRED") or cell != "BTS1":
+            raise _Refused(WRONG_PARAMETER)
+        self._barred = wanted == "BARRED"
+        self._cell.bar(self._barred or not self._in_service)
+
+    def _reset(self) -> None:
+        if self._cell.switched_on:
+            raise _Refused(NOT_NOW)
+        self._in_service, self._barred = True, False
+        self._cell.reset()
 
     def _reset_handset(self, text: str) -> None:
         actions = {"IDLE": self._cell.disconnect, "POWEROFF": self._cell.detach}

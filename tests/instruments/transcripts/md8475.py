@@ -1,0 +1,141 @@
+"""MD8475A and B: words and spaces; the link adds `;ERROR?` to each command."""
+
+from instruments.capability import Operation as Op
+from instruments.network_simulator import CellState
+from tests.instruments.transcripts import said
+
+_BROADCAST = ("MCC? BTS1 -> 001", "MNC? BTS1 -> 01", "TAC? BTS1 -> 7", "CELLID? BTS1 -> 257")
+_OFF = ("STAT? -> NOTRUN", "STAT? -> NOTRUN")
+_ATTACHED = ("STAT? -> RUNNING", "OUTOFSERVICE? BTS1 -> IN", "CALLSTAT? BTS1 -> IDLE,IDLE")
+
+SPOKEN = [
+    said(Op.RESET, lambda d: d.reset(), "STAT? -> RUNNING", "STOP", "*RST"),
+    said(
+        Op.SCENARIO,
+        lambda d: d.load_scenario("C:/lab.wnssp", 300),
+        "STAT? -> RUNNING",
+        "STOP",
+        'LOADSIMPARAM "C:/lab.wnssp"',
+    ),
+    said(
+        Op.SCENARIO,
+        lambda d: d.load_scenario("C:/lab.wnscp2", 300),
+        "STAT? -> NOTRUN",
+        'LOADCELLPARAM "C:/lab.wnscp2"',
+    ),
+    said(Op.CELL, lambda d: d.open(), "STAT? -> NOTEXIST", "RUN", "STAT? -> NOTEXIST", "STAT? -> NOTRUN"),
+    said(
+        Op.CELL,
+        lambda d: d.cell_on(300),
+        "STAT? -> NOTRUN",
+        "START",
+        "STAT? -> RUNNING",
+        "CALLSTAT? BTS1 -> NOTRUN,NOTRUN",
+        "STAT? -> RUNNING",
+        "CALLSTAT? BTS1 -> POWEROFF,POWEROFF",
+        *_BROADCAST,
+    ),
+    said(Op.CELL, lambda d: d.cell_off(5), "STAT? -> RUNNING", "STOP", "STAT? -> NOTRUN", *_BROADCAST),
+    said(Op.UE_STATE, lambda d: d.state(), *_ATTACHED, returns=CellState.ATTACHED),
+    said(Op.MCC, lambda d: d.configure(mcc="262"), "MCC 262,BTS1", *_OFF),
+    said(Op.MNC, lambda d: d.configure(mnc="02"), "MNC 02,BTS1", *_OFF),
+    said(
+        Op.TAC,
+        lambda d: d.configure(tac=2748),
+        "TAC 2748,BTS1",
+        "STAT? -> RUNNING",
+        "APPLYPARAM",
+        "STAT? -> RUNNING",
+        "CALLSTAT? BTS1 -> IDLE",
+        *_BROADCAST,
+    ),
+    said(Op.ECI, lambda d: d.configure(eci=257), "CELLID 257,BTS1", *_OFF),
+    said(Op.PHYSICAL_ID, lambda d: d.physical_cell(identity=7), "PHYCELLID 7,BTS1", *_OFF, *_BROADCAST),
+    said(Op.BAND, lambda d: d.physical_cell(band=3), "BAND 3,BTS1", *_OFF, *_BROADCAST),
+    said(Op.CHANNEL, lambda d: d.physical_cell(channel=1300), "DLCHAN 1300,BTS1", *_OFF, *_BROADCAST),
+    said(Op.BANDWIDTH, lambda d: d.bandwidth(10), "BANDWIDTH 10MHz,BTS1", *_OFF, *_BROADCAST),
+    said(Op.POWER, lambda d: d.power(-60), "OLVL -60,BTS1"),
+    said(
+        Op.SERVICE,
+        lambda d: (d.out_of_service(), d.recover()),
+        "OUTOFSERVICE OUT,BTS1",
+        *_BROADCAST,
+        "OUTOFSERVICE IN,BTS1",
+        *_BROADCAST,
+        returns=(None, None),
+    ),
+    said(
+        Op.BARRED,
+        lambda d: (d.bar(True), d.bar(False)),
+        "CELLBARRED BARRED,BTS1",
+        *_BROADCAST,
+        "CELLBARRED NOTBARRED,BTS1",
+        *_BROADCAST,
+        returns=(None, None),
+    ),
+    said(
+        Op.UE_IMSI,
+        lambda d: d.ue_imsi(),
+        *_ATTACHED,
+        "TMMESSAGEMODE 141155,USERDATA",
+        "TMUSERDATA 141155, 075501, 24",
+        'SEQLOG? -> 41,"UE","x"',
+        "TMSENDUSERMSG 141155",
+        'SEQLOG? -> 43,"UE","later"',
+        'SEQLOG? 42 -> 42,"UE","IDENTITY","IMSI","001010123456789"',
+        returns="001010123456789",
+    ),
+    said(
+        Op.UE_IMEI,
+        lambda d: d.ue_imei(),
+        *_ATTACHED,
+        "TMMESSAGEMODE 141155,USERDATA",
+        "TMUSERDATA 141155, 075502, 24",
+        'SEQLOG? -> 43,"UE","x"',
+        "TMSENDUSERMSG 141155",
+        'SEQLOG? -> 44,"UE","IDENTITY","IMEI","490154203237518"',
+        returns="490154203237518",
+    ),
+    said(
+        Op.UE_IPV4,
+        lambda d: d.ue_addresses(),
+        *_ATTACHED,
+        "PDNIPV4? 1 -> 192.168.1.1",
+        "PDNIPV6? 1 -> ::",
+        returns=("192.168.1.1",),
+    ),
+    said(
+        Op.UE_IPV6,
+        lambda d: d.ue_addresses(),
+        *_ATTACHED,
+        "PDNIPV4? 1 -> 0.0.0.0",
+        "PDNIPV6? 1 -> 2001:db8::2",
+        returns=("2001:db8::2",),
+    ),
+    said(Op.RELEASE, lambda d: d.release(), "RESETSIMULATION IDLE,BTS1"),
+    said(Op.DETACH, lambda d: d.detach(), "RESETSIMULATION POWEROFF"),
+    said(
+        Op.PCSCF_IPV4, lambda d: d.set_pcscf("10.0.0.1"), "PDNPCSCFIPV4 1,10.0.0.1", "PDNPCSCFIPV6? 1 -> ::"
+    ),
+    said(
+        Op.PCSCF_IPV6,
+        lambda d: d.set_pcscf("2001:db8::1", "10.0.0.1"),
+        "PDNPCSCFIPV4 1,10.0.0.1",
+        "PDNPCSCFIPV6 1,2001:db8::1",
+    ),
+    said(
+        Op.IMS_SERVER,
+        lambda d: (d.ims_server(True), d.ims_server(False)),
+        "IMSSTARTVN 1",
+        "IMSSTOPVN 1",
+        returns=(None, None),
+    ),
+    said(Op.IMS_STATE, lambda d: d.ims_registered(), "IMSCSCFSTAT? 1 -> SIPIDLE", returns=True),
+    said(
+        Op.SMS_TO_UE,
+        lambda d: d.send_sms("a b&c", "+15550101", 5),
+        "SENDSMS /?PhoneNumber=001122334455&Sender=+15550101&Text=a%20b%26c&DCS=00",
+    ),
+    said(Op.SMS_FROM_UE, lambda d: d.received_sms(), "RECEIVESMS? -> Hello", returns="Hello"),
+    said(Op.LOG, lambda d: d.save_log("C:/log.txt"), 'SAVESEQLOG "C:/log.txt"'),
+]
