@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.evidence.capture import capture_octets
-from harness.evidence.capture_reader import read_capture
 from harness.evidence.frame import Frame
 from harness.evidence.pcapng import LINKTYPE_RAW, read_pcapng
 from harness.evidence.timeline import Timeline, Transport
-from harness.verify.engine import Verifier
+from harness.verify.captures import judge_captures
 from harness.verify.proof.script import Script
 
 _CLOSE = 1.0
@@ -72,6 +71,5 @@ def damages(frames: list[Frame]) -> Iterator[Damage]:
 
 def reported(path: Path, profile: str = "rcs51") -> Counter[tuple[str, str]]:
     """(rule, party) of what is found in a capture, and how often."""
-    verifier = Verifier(profile)
-    verifier.judge(read_capture(path))
-    return Counter((finding.rule, finding.party.value) for finding in verifier.findings)
+    (judgement,) = judge_captures([path], profile)
+    return Counter((finding.rule, finding.party.value) for finding in judgement.findings)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.cpm.profiles import Profile
 from harness.evidence.capture import write_capture
-from harness.evidence.capture_reader import read_capture
 from harness.evidence.timeline import Address, Layer, Packet, Timeline, Transport
 from harness.verify.captures import judge_captures
 from harness.verify.engine import Verifier
+from harness.verify.judgement import Judgement
 from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.script import START
 from tests.harness.verify.border import both_sides
@@ -23,10 +24,9 @@ KINDS = {
 }
 
 
-def judged(path: Path) -> Verifier:
-    verifier = Verifier()
-    verifier.judge(read_capture(path))
-    return verifier
+def judged(path: Path) -> Judgement:
+    (judgement,) = judge_captures([path], Profile.RCS51)
+    return judgement
 
 
 @pytest.mark.parametrize("kind", KINDS)
