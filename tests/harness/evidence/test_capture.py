@@ -314,3 +314,40 @@ def test_a_syn_that_carries_data_counts_it_from_the_number_after(tmp_path: Path,
     rest = conversation._segment(True, ACK, request_of(1)[50:])
     back = packets(capture_to_timeline(raw(tmp_path / "a", (1.0, first), (2.0, rest))))
     assert b"".join(packet.data for packet in back) == request_of(1)
+
+
+def test_what_comes_while_octets_are_waited_for_stands_behind_them(tmp_path: Path, request_of: Make) -> None:
+    """Also when it is much, and when the wait is in vain."""
+    handshake, parts = segments(request_of(1) + request_of(2) + request_of(3), len(request_of(1)))
+    beside = [udp_packet(Endpoints.of(A6, B6), request_of(100 + number), number) for number in range(200)]
+    frames = [(1.0, each) for each in [*handshake, parts[0], parts[2]]]
+    frames += [(2.0 + at / 1000, packet) for at, packet in enumerate(beside)]
+    for name, late in (("filled", [(3.0, parts[1])]), ("in vain", [(60.0, beside[0]), (61.0, beside[1])])):
+        back = packets(capture_to_timeline(raw(tmp_path / name, *frames, *late)))
+        times = [packet.time for packet in back]
+        assert times == sorted(times)
+        streamed = [packet for packet in back if packet.transport is Transport.TCP]
+        assert [packet.time for packet in streamed] == ([1.0, 3.0, 3.0] if name == "filled" else [1.0, 1.0])
+        assert back[1].time == (2.0 if name == "filled" else 1.0)
+
+
+def test_what_answers_octets_stands_behind_them(tmp_path: Path, request_of: Make, answer_of: Make) -> None:
+    conversation = Conversation(ENDS, 1000)
+    handshake = conversation.open()
+    asked = conversation.data(ENDS, request_of(1))
+    answered = conversation.data(ENDS.reverse(), answer_of(1))
+    frames = [(1.0, each) for each in handshake] + [(2.0, answered[0]), (2.25, asked[0])]
+    back = packets(capture_to_timeline(raw(tmp_path / "a", *frames)))
+    assert [packet.data for packet in back] == [request_of(1), answer_of(1)]
+    assert [packet.time for packet in back] == [2.25, 2.25]
+    back = packets(capture_to_timeline(raw(tmp_path / "b", *frames[:-1], (9.0, handshake[0]))))
+    assert [(packet.time, packet.data) for packet in back][:1] == [(2.0, answer_of(1))]
+
+
+def test_gzip_that_expands_as_no_capture_does_is_left(tmp_path: Path, request_of: Make) -> None:
+    octets = raw(tmp_path / "a", (1.0, udp_packet(ENDS, request_of(1), 1))).read_bytes()
+    block = struct.pack("<II", 99, 150_000_000) + bytes(150_000_000 - 12) + struct.pack("<I", 150_000_000)
+    (tmp_path / "bomb").write_bytes(gzip.compress(octets + block, 9))
+    timeline = capture_to_timeline(tmp_path / "bomb")
+    assert [packet.data for packet in packets(timeline)] == [request_of(1)]
+    assert "which no capture does" in events(timeline)["capture-truncated"].text

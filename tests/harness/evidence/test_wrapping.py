@@ -198,6 +198,22 @@ def test_esp_that_encrypts_is_left_aside_and_counted(captures: list[Path], tmp_p
     assert event.fields["counts"] == {"IP packets of protocol 50": len(frames)}
 
 
+def test_esp_whose_padding_fits_by_chance_is_left_aside(captures: list[Path], tmp_path: Path) -> None:
+    """The checksum of what it would carry does not."""
+
+    def changed(packet: bytes) -> list[bytes]:
+        wrapped = bytearray(esp(packet, 12))
+        wrapped[60] ^= 0xFF
+        return [bytes(wrapped)]
+
+    path = tmp_path / "changed"
+    frames = list(CaptureFile(captures[0]))
+    path.write_bytes(pcap(frames, RAW, changed))
+    (event,) = read_capture(path)
+    assert isinstance(event, Event)
+    assert event.fields["counts"] == {"IP packets of protocol 50": len(frames)}
+
+
 def test_what_is_packed_otherwise_is_told_how_to_unpack(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bz2.compress(b"anything"))
     with pytest.raises(CaptureError, match=r"got a bzip2 file; unpack it first \(bzip2 -d\)"):
