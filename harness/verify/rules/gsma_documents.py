@@ -11,6 +11,7 @@ from harness.verify.comparison import parameter_map, shown
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Party, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem
+from harness.verify.rules.imdn_chain import opening_of
 
 LOCATION_TYPE = "application/vnd.gsma.rcspushlocation+xml"
 LOCATION_NAMESPACE = "urn:gsma:params:xml:ns:rcs:rcs:geolocation"
@@ -51,12 +52,13 @@ def revocation_announced(item: CpimItem, flow: Flow) -> Outcomes:
     """Of the handset, whose registration shows its tags."""
     if item.sender is not Party.HANDSET or not _is_meant(item, REVOKE_TYPE, REVOKE_NAMESPACE):
         return
-    states = [state for state in flow.assembly.registrations if state.holds_at(item.time)]
-    if not states:
+    opening = opening_of(item)
+    state = flow.assembly.registration_of(opening) if opening is not None else None
+    if state is None or not state.holds_at(item.time):
         yield Unverifiable("the registration of the handset was not captured")
         return
     yield APPLIES
-    contacts = [contact for state in states for contact in state.transaction.request.contacts]
+    contacts = state.transaction.request.contacts
     if not any(REVOKE_TAG in parameter_map(contact.parameters) for contact in contacts):
         expected = f"{REVOKE_TAG} in the Contact of who revokes"
         yield Violation(expected, "a registration without it", "body", item.offset)

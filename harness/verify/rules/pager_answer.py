@@ -64,10 +64,10 @@ def length_in_answer(entry: SipEntry, flow: Flow) -> Outcomes:
 def service_is_registered(entry: SipEntry, flow: Flow) -> Outcomes:
     """That Accept-Contact is there at all is ims.accept-contact.present.network."""
     asked = accepted_icsis(entry.sip) & CPM_ICSIS
-    states = [state for state in flow.assembly.registrations if state.holds_at(entry.time)]
-    if not asked or not states or entry.to_tag:
+    state = flow.assembly.registration_of(entry)
+    if not asked or state is None or not state.holds_at(entry.time) or entry.to_tag:
         return
-    registered = {urn for state in states for urn in contact_icsis(state.transaction.request.sip)}
+    registered = contact_icsis(state.transaction.request.sip)
     if not registered:
         return
     yield APPLIES

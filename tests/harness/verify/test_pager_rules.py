@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.cpm.services import Service
+from harness.evidence.timeline import Address, Packet
 from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.proof.flows.sip import LIST_BODY
 from harness.verify.proof.messages import FAR, ICSI, PPS
@@ -133,6 +136,26 @@ def test_a_service_is_looked_for_only_where_a_registration_was_seen(flow, judged
     long_ago = flow("registered_pager_mt").everywhere("expires=600000", "expires=5", 0, 2, 3)
     long_ago.everywhere(f"{ICSI}msg,", "", 0, 2).change(8, after=60.0)
     assert "pager.mt.accept-contact" not in {rule for rule, _ in judged(long_ago)}
+
+
+def test_what_another_handset_registered_says_nothing(flow):
+    """A text to B, whose registration nobody saw, while A registered chats alone."""
+    script = flow("registered_pager_mt").everywhere(f"{ICSI}msg,", "", 0, 2)
+    other = flow("pager_mt").everywhere("+491700000001", "+491700000007").everywhere("10.0.0.5", "10.0.0.7")
+    script.steps[8:] = other.steps
+    verifier = Verifier()
+    verifier.judge(
+        replace(entry, source=moved(entry.source), destination=moved(entry.destination))
+        if isinstance(entry, Packet) and entry.number > 9
+        else entry
+        for entry in script.timeline()
+    )
+    assert "pager.mt.accept-contact" not in {each.rule for each in verifier.findings}
+    assert verifier.exercised["pager.final-response"] > 0
+
+
+def moved(address):
+    return Address("10.0.0.7", address.port) if address.host == "10.0.0.5" else address
 
 
 def test_a_revocation_of_what_was_not_captured_is_left_open(flow):
