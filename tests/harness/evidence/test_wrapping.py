@@ -203,7 +203,7 @@ def test_esp_whose_padding_fits_by_chance_is_left_aside(captures: list[Path], tm
 
     def changed(packet: bytes) -> list[bytes]:
         wrapped = bytearray(esp(packet, 12))
-        wrapped[60] ^= 0xFF
+        wrapped[32] ^= 0xFF  # behind the IP header, and the SPI and number of ESP
         return [bytes(wrapped)]
 
     path = tmp_path / "changed"
