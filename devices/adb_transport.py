@@ -156,6 +156,14 @@ class AdbTransportLink:
         except AdbError as error:
             return _state_of(str(error))[0]
 
+    def bus_path(self) -> str:
+        """Where it is plugged in, as "usb:1-2"; empty for a handset that is reached by network.
+
+        Raises HandsetLost.
+        """
+        path = self._ask("get-devpath", time.monotonic() + self.deadline)
+        return "" if path == "unknown" else path
+
     def wait_state(self, wanted: Callable[[str], bool], expected: str, timeout: float) -> None:
         """Wait until the state is as wanted. Raises HandsetLost with the state at the end."""
         until = time.monotonic() + timeout

@@ -1,7 +1,8 @@
 """An Android handset over ADB: its switches, its screen and its messaging app, driven as a user would.
 
 The app is data (devices/apps). Looking and touching is in android_screen.py, the messaging app by topic in
-android_conversations.py, android_chats.py, android_groups.py and android_files.py.
+android_conversations.py, android_chats.py, android_groups.py and android_files.py; what its owner has to have
+arranged before a test is in android_upkeep.py.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import shlex
 import struct
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from devices.android_chats import ChatUi
 from devices.android_files import FileUi
 from devices.android_screen import POLL
+from devices.android_upkeep import HandsetUpkeep
 from devices.apps.definition import MessagingAppDefinition
 from devices.handset import HandsetIdentity, HandsetNotification, ShellResult
 from devices.logcat import LogcatStream
@@ -42,7 +43,7 @@ _NOTIFICATION = re.compile(r"NotificationRecord\(")
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
-class AndroidHandset(ChatUi, FileUi):
+class AndroidHandset(ChatUi, FileUi, HandsetUpkeep):
     """A handset under test behind an adb server.
 
     client is an adbutils client or the port of an adb server on this host. deadline holds for each single
@@ -161,10 +162,6 @@ class AndroidHandset(ChatUi, FileUi):
         if result.stdout.rstrip("\n") != value:
             said = (result.stderr or result.stdout).strip()
             raise HandsetError(f"handset {self.serial}: setprop {name}: expected {value!r}, got {said!r}")
-
-    def clock(self) -> datetime:
-        """The handset's own time, UTC."""
-        return datetime.fromtimestamp(int(self._ok("date +%s", record=False).stdout), UTC)
 
     def reboot(self, timeout: float) -> None:
         """Restart and wait until the boot is finished. Raises HandsetLost."""

@@ -80,6 +80,26 @@ class HandsetIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenLock:
+    """The keyguard. showing: it is in front now. secure: only a PIN, pattern or password takes it away."""
+
+    showing: bool
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """How far the handset's clock is ahead of the host's, in seconds, give or take `uncertainty`."""
+
+    seconds: float
+    uncertainty: float
+
+    def within(self, limit: float) -> bool:
+        """May it be no more than `limit` seconds off?"""
+        return abs(self.seconds) <= limit + self.uncertainty
+
+
+@dataclass(frozen=True, slots=True)
 class ScreenMessage:
     """One bubble with a text as the user sees it. `sender`: the member of a group who wrote it."""
 

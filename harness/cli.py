@@ -209,6 +209,8 @@ def doctor(
         checks.append(check)
         if format_ is ListFormat.TEXT:
             print(f"{'ok ' if check.ok else 'BAD'}  {check.part:32} {check.text}", flush=True)
+            if check.mend:
+                print(f"     mend with: {check.mend}", flush=True)
     if format_ is ListFormat.JSON:
         _print_json([check.as_dict() for check in checks])
     raise typer.Exit(0 if all(check.ok for check in checks) else ExitCode.INFRA)

@@ -145,11 +145,28 @@ class Intents(_Strict):
     join: JoinIntent | None = None
 
 
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
 class Versions(_Strict):
     """Releases of the app the ids were seen in: from `minimum`, and below `before` when given."""
 
     minimum: str
     before: str | None = None
+
+    @field_validator("minimum", "before")
+    @classmethod
+    def _has_digits(cls, value: str | None) -> str | None:
+        if value is not None and not _numbers(value):
+            raise ValueError("needs a number")
+        return value
+
+    def hold(self, version: str) -> bool:
+        """Is a versionName in the range? Its numbers count, in order; whatever stands between does not."""
+        told = _numbers(version)
+        below = self.before is None or told < _numbers(self.before)
+        return bool(told) and _numbers(self.minimum) <= told and below
 
     def __str__(self) -> str:
         return f"{self.minimum} and later" + (f", before {self.before}" if self.before else "")

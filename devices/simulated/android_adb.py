@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from devices.simulated import shell_dumpsys, shell_files, shell_screen, shell_system
+from devices.simulated import shell_dumpsys, shell_files, shell_owner, shell_screen, shell_system
 from devices.simulated.adbd import AdbDaemon
 from devices.simulated.android_shell import AndroidShell
 from devices.simulated.android_system import AndroidSystem, Power
 
-COMMANDS = shell_files.COMMANDS | shell_system.COMMANDS | shell_dumpsys.COMMANDS | shell_screen.COMMANDS
+COMMANDS = (
+    shell_files.COMMANDS
+    | shell_system.COMMANDS
+    | shell_owner.COMMANDS
+    | shell_dumpsys.COMMANDS
+    | shell_screen.COMMANDS
+)
 
 
 def adb_daemon(android: AndroidSystem) -> AdbDaemon:

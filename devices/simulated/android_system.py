@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 from devices.simulated import screen, system_windows
@@ -16,14 +17,34 @@ from devices.simulated.app_window import app_window
 from devices.simulated.baseband import Baseband, Change, Functionality, Registration
 from devices.simulated.file_tree import FileTree
 from devices.simulated.logcat import Logcat, RadioLog
-from devices.simulated.messaging_app import ACTIVITY, CONVERSATION_ACTIVITY, MessagingApp
+from devices.simulated.messaging_app import ACTIVITY, CONVERSATION_ACTIVITY, PACKAGE, MessagingApp
 from devices.simulated.properties import Properties, factory_properties
 from devices.simulated.ui_tree import Metrics, Node
 
 LAUNCHER_ACTIVITY = f"{system_windows.LAUNCHER}/.NexusLauncherActivity"
 SWIPE_SLOP = 8
+PACKAGES = {
+    PACKAGE: f"/data/app/~~rcslab==/{PACKAGE}-1/base.apk",
+    "com.android.systemui": "/system_ext/priv-app/SystemUIGoogle/SystemUIGoogle.apk",
+    "com.android.shell": "/system/priv-app/Shell/Shell.apk",
+    "com.google.android.apps.nexuslauncher": "/system_ext/priv-app/NexusLauncher/NexusLauncher.apk",
+}
 # RSRP in dBm below which a bar goes (CellSignalStrengthLte.updateLevel of AOSP, default thresholds)
 _LEVELS = (-128.0, -118.0, -108.0, -98.0)
+
+
+@dataclass(slots=True)
+class Storage:
+    """The data partition in KiB: what it holds, what stands on it, and what of that are caches of apps."""
+
+    total: int = 112_476_320
+    used: int = 24_386_052
+    caches: int = 812_340
+
+    @property
+    def free(self) -> int:
+        """KiB not used."""
+        return self.total - self.used
 
 
 class Power(Enum):
@@ -65,9 +86,9 @@ class AndroidSystem:
         self.serial = serial
         self.operator = operator
         self.metrics = metrics or Metrics()
-        self.clock = clock
+        self._host_clock, self.clock_step = clock, 0.0
         self.boot_seconds = boot_seconds
-        self.started = clock()
+        self.started = self.clock()
         identity = baseband.identity
         self.properties = Properties(
             factory_properties(
@@ -80,10 +101,10 @@ class AndroidSystem:
                 baseband=f"{identity.revision}-{identity.software_version}",
             )
         )
-        self.files = FileTree(clock)
-        self.logcat = Logcat(clock)
+        self.files = FileTree(self.clock)
+        self.logcat = Logcat(self.clock)
         self.radio_log = RadioLog(self.logcat)
-        self.app = MessagingApp(clock, files=self.files)
+        self.app = MessagingApp(self.clock, files=self.files)
         for name, value in self.app.acceptance.properties().items():
             self.properties.publish(name, value)
         self.properties.subscribe(self.app.acceptance.property_changed)
@@ -94,12 +115,23 @@ class AndroidSystem:
             ("global", "device_name"): model or identity.model,
             ("secure", "android_id"): "9774d56d682e549c",
         }
-        self.awake, self.locked = True, False
+        self.awake, self.locked, self.pin = True, False, ""
+        self.packages = dict(PACKAGES)
+        self.sms_app = PACKAGE
+        self.storage = Storage()
         self.front = Front.LAUNCHER
         self._power: list[Callable[[Power], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         baseband.subscribe(self._radio_changed)
         self._publish_radio()
+
+    def clock(self) -> float:
+        """Unix time in seconds as this handset has it."""
+        return self._host_clock() + self.clock_step
+
+    def set_clock(self, now: float) -> None:
+        """Set the clock of the system."""
+        self.clock_step = now - self._host_clock()
 
     # Display
 
@@ -159,8 +191,8 @@ class AndroidSystem:
         self.update()
 
     def unlock(self) -> None:
-        """wm dismiss-keyguard, which also lights the screen."""
-        self.awake, self.locked = True, False
+        """wm dismiss-keyguard, which also lights the screen. Where a PIN is set it only asks for that."""
+        self.awake, self.locked = True, self.locked and bool(self.pin)
         self.update()
 
     def show(self, front: Front) -> None:
@@ -273,7 +305,7 @@ class AndroidSystem:
         self._tell(Power.DOWN)
         await asyncio.sleep(self.boot_seconds)
         self.started = self.clock()
-        self.awake, self.locked, self.front = True, False, Front.LAUNCHER
+        self.awake, self.locked, self.front = True, bool(self.pin), Front.LAUNCHER
         airplane = self.settings["global", "airplane_mode_on"] == "1"
         self.baseband.set_functionality(Functionality.RF_OFF if airplane else Functionality.FULL)
         self.logcat.write("system", "I", "boot_progress_start", "Boot is finished")

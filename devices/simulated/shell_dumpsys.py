@@ -8,7 +8,7 @@ from devices.simulated.android_shell import Call, ShellCommand
 from devices.simulated.android_system import AndroidSystem
 from devices.simulated.baseband import Registration
 from devices.simulated.messaging_app import PACKAGE
-from devices.simulated.shell_system import APP_PID, APP_VERSION, PACKAGES
+from devices.simulated.shell_system import APP_PID, APP_VERSION
 
 _IN_SERVICE, _OUT_OF_SERVICE, _POWER_OFF = "0(IN_SERVICE)", "1(OUT_OF_SERVICE)", "3(POWER_OFF)"
 _REGISTRATION = {
@@ -78,6 +78,8 @@ def _activity(android: AndroidSystem, words: list[str]) -> str:
 
 
 def _window(android: AndroidSystem, words: list[str]) -> str:
+    if words[:1] == ["policy"]:
+        return _policy(android)
     focus = android.focus()
     metrics, locked = android.metrics, str(android.locked).lower()
     return (
@@ -87,6 +89,22 @@ def _window(android: AndroidSystem, words: list[str]) -> str:
         f"  mAwake={str(android.awake).lower()}\n"
         f"  mDreamingLockscreen={locked} mShowingLockscreen={locked}\n"
         f"  init={metrics.width}x{metrics.height} 210dpi cur={metrics.width}x{metrics.height}"
+    )
+
+
+def _policy(android: AndroidSystem) -> str:
+    lit = "ON" if android.awake else "OFF"
+    return (
+        "WINDOW MANAGER POLICY STATE (dumpsys window policy)\n"
+        f"    mSafeMode=false mSystemReady=true mSystemBooted=true\n"
+        f"    mAwake={str(android.awake).lower()} mScreenOnEarly={str(android.awake).lower()}\n"
+        "    KeyguardServiceDelegate\n"
+        f"      showing={str(android.locked).lower()}\n"
+        f"      inputRestricted={str(android.locked).lower()}\n"
+        "      occluded=false\n"
+        f"      secure={str(bool(android.pin)).lower()}\n"
+        "      dreaming=false\n      systemIsReady=true\n      deviceHasKeyguard=true\n      enabled=true\n"
+        f"      currentUser=0\n      bootCompleted=true\n      screenState=SCREEN_STATE_{lit}"
     )
 
 
@@ -121,12 +139,12 @@ def _power(android: AndroidSystem, words: list[str]) -> str:
 
 def _package(android: AndroidSystem, words: list[str]) -> str:
     name = words[0] if words else ""
-    if name not in PACKAGES:
+    if name not in android.packages:
         return f"Unable to find package: {name}"
     version = APP_VERSION if name == PACKAGE else android.properties.get("ro.build.version.release")
     return (
         f"Packages:\n  Package [{name}] (b2c1d0e):\n    userId=10123\n"
-        f"    codePath={PACKAGES[name].rpartition('/')[0]}\n"
+        f"    codePath={android.packages[name].rpartition('/')[0]}\n"
         f"    versionCode=247350063 minSdk=26 targetSdk=34\n    versionName={version}"
     )
 

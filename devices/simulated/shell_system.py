@@ -20,15 +20,10 @@ from devices.simulated.logcat import (
 )
 from devices.simulated.messaging_app import PACKAGE
 from devices.simulated.properties import PropertyRefused
+from devices.simulated.shell_owner import SERVICES, services_of, trim_caches
 
 APP_PID = 7421
 APP_VERSION = "messages.android_20241118_00_RC00.phone_dynamic"
-PACKAGES = {
-    PACKAGE: f"/data/app/~~rcslab==/{PACKAGE}-1/base.apk",
-    "com.android.systemui": "/system_ext/priv-app/SystemUIGoogle/SystemUIGoogle.apk",
-    "com.android.shell": "/system/priv-app/Shell/Shell.apk",
-    "com.google.android.apps.nexuslauncher": "/system_ext/priv-app/NexusLauncher/NexusLauncher.apk",
-}
 
 
 async def _getprop(call: Call) -> int:
@@ -80,15 +75,17 @@ async def _date(call: Call) -> int:
 async def _pm(call: Call) -> int:
     match call.args[1:]:
         case ["path", name]:
-            if name not in PACKAGES:
+            if name not in call.android.packages:
                 return 1
-            await call.say(f"package:{PACKAGES[name]}")
+            await call.say(f"package:{call.android.packages[name]}")
         case ["list", "packages", *rest]:
-            for name in sorted(PACKAGES):
+            for name in sorted(call.android.packages):
                 if all(word in name for word in rest if not word.startswith("-")):
                     await call.say(f"package:{name}")
         case ["grant" | "revoke", *_]:
             return 0
+        case ["trim-caches", wanted, *_]:
+            return await trim_caches(call, wanted)
         case _:
             return await call.complain("Unknown command", 255)
     return 0
@@ -103,12 +100,8 @@ async def _cmd(call: Call) -> int:
         case ["package", *words]:
             call.args = ["pm", *words]
             return await _pm(call)
-        case ["role", "get-role-holders", *words]:
-            if "android.app.role.SMS" in words:
-                await call.say(PACKAGE)
-            return 0
-        case ["role", "add-role-holder", *_]:
-            return 0
+        case ["role" | "alarm" as service, *words] if service in services_of(call.android):
+            return await SERVICES[service](call, words)
         case ["statusbar", "expand-notifications"]:
             call.android.show(Front.SHADE)
             return 0

@@ -8,17 +8,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 
@@ -26,13 +23,13 @@ from devices.adb_server import bundled_adb
 from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
-from devices.apps.definition import MessagingAppDefinition
-from devices.modem import Modem
 from harness.agent.sockets.certificates import fingerprints_of, identities_of
 from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.errors import LabError, RcsLabError, UsageError
 from harness.evidence.timeline import Address, Timeline
+from harness.lab.check import Check
 from harness.lab.equipment import guarded_adb_server
+from harness.lab.handset_checks import Commands, look_at, look_at_modem
 from harness.lab.leases import acquire
 from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
 from harness.lab.peer_part import MsrpTlsPart, TlsPart
@@ -52,19 +49,6 @@ OPTIONAL_PROGRAMS = {
     "tshark": "reads captures in interop tests",
     "sipp": "a foreign SIP stack in interop tests",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor. ok False means that a run on this lab would fail; text says how to mend it."""
-
-    part: str
-    ok: bool
-    text: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
 
 
 def examine(lab_file: LabFile, bench: str | None = None) -> Iterator[Check]:
@@ -129,10 +113,7 @@ def _bench(lab_file: LabFile, name: str, part: BenchPart) -> Iterator[Check]:
         look = partial(_instrument, lab_file, part.network_simulator.resource)
         yield _attempt(f"{name}: {part.network_simulator.driver}", look)
     for handset, settings in part.handsets.items():
-        yield _attempt(f"{name}: {handset} adb", partial(_handset, lab_file, settings))
-        yield _attempt(f"{name}: {handset} app", partial(_app, settings.app))
-        if settings.modem:
-            yield _attempt(f"{name}: {handset} modem", partial(_modem, lab_file, settings))
+        yield from _handset(lab_file, name, handset, settings)
 
 
 def _attempt(part: str, look: Callable[[], str]) -> Check:
@@ -198,51 +179,49 @@ def _app(name: str) -> str:
     return f"{name}: {load_app(name).package}"
 
 
-def _handset(lab_file: LabFile, part: HandsetPart) -> str:
+def _handset(lab_file: LabFile, bench: str, name: str, part: HandsetPart) -> Iterator[Check]:
+    """The checks of one handset; of a simulated one there is nothing to look at before it runs."""
+    label = f"{bench}: {name}"
     if part.adb == SIMULATED:
-        return "simulated"
+        yield Check(f"{label} adb", True, "simulated")
+        yield _attempt(f"{label} app", partial(_app, part.app))
+    else:
+        try:
+            yield from _over_adb(lab_file, label, part)
+        except RcsLabError as error:  # the adb server itself
+            yield Check(f"{label} adb", False, str(error), "adb kill-server")
+    if part.modem == SIMULATED:
+        yield Check(f"{label} modem", True, "simulated")
+    elif part.modem:
+        yield look_at_modem(label, part.modem, part.imei, lab_file.lab.deadlines.at)
+
+
+def _over_adb(lab_file: LabFile, label: str, part: HandsetPart) -> Iterator[Check]:
+    """Through the adb server the lab file names, or one of our own for as long as it takes."""
     if lab_file.lab.adb_server != OWN:
         host, _, port = lab_file.lab.adb_server.rpartition(":")
-        return _identity(lab_file, part, Address(host, int(port)))
+        commands = Commands(part.adb, f"adb -H {host} -P {port}")
+        yield from _look(lab_file, label, part, Address(host, int(port)), commands)
+        return
     folder = Path(tempfile.mkdtemp(prefix="rcslab-doctor-"))
     try:
         with guarded_adb_server(folder, folder, usb=True) as server:
+            commands = Commands(part.adb)
             if ":" in part.adb:
-                server.connect(part.adb, lab_file.lab.deadlines.adb)
-            return _identity(lab_file, part, Address(server.host, server.port))
+                try:
+                    server.connect(part.adb, lab_file.lab.deadlines.adb)
+                except LabError as error:
+                    state = "unauthorized" if "auth" in error.actual else "absent"
+                    yield Check(f"{label} adb", False, str(error), commands.for_state(state))
+                    return
+            yield from _look(lab_file, label, part, Address(server.host, server.port), commands)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _identity(lab_file: LabFile, part: HandsetPart, adb: Address) -> str:
-    seconds, client = lab_file.lab.deadlines.adb, lab_client(adb.port, adb.host)
-    handset = AndroidHandset(part.adb, client, load_app(part.app), Timeline(), deadline=seconds)
-    handset.wait_ready(seconds)
-    found = handset.identify()
-    app = _installed_app(handset, load_app(part.app))
-    return f"{found.manufacturer} {found.model}, Android {found.release}, {found.fingerprint}; {app}"
-
-
-def _installed_app(handset: AndroidHandset, app: MessagingAppDefinition) -> str:
-    """The messaging app, its version, the releases its ids are of. Raises: LabError when it is not there."""
-    package = app.package
-    if not handset.shell(["pm", "path", package]).stdout.startswith("package:"):
-        remedy = "install it, or name another one with `app:` in lab.yaml"
-        raise LabError("messaging app", handset.serial, f"{package} installed", "it is not", remedy)
-    version = re.search(r"versionName=(\S+)", handset.shell(["dumpsys", "package", package]).stdout)
-    return f"{package} {version[1] if version else '(version not told)'}, ids of {app.versions}"
-
-
-def _modem(lab_file: LabFile, part: HandsetPart) -> str:
-    if part.modem == SIMULATED or part.modem is None:
-        return "simulated"
-    modem = Modem(part.modem, Timeline(), default_seconds=lab_file.lab.deadlines.at)
-    try:
-        modem.open()
-        imei = modem.imei()
-    finally:
-        modem.close()
-    if part.imei and part.imei != imei:
-        expected = f"IMEI {part.imei} as in lab.yaml"
-        raise LabError("modem", part.modem, expected, imei, "check which handset it is")
-    return f"IMEI {imei}"
+def _look(
+    lab_file: LabFile, label: str, part: HandsetPart, adb: Address, commands: Commands
+) -> Iterator[Check]:
+    lab, client = lab_file.lab, lab_client(adb.port, adb.host)
+    handset = AndroidHandset(part.adb, client, load_app(part.app), Timeline(), deadline=lab.deadlines.adb)
+    yield from look_at(label, handset, lab.tolerances.clock, commands)

@@ -369,7 +369,7 @@ def test_the_doctor_looks_at_everything(rcslab):
     assert said.code == 0
     assert "ok   a: lease" in said.out and "ok   b: dut modem" in said.out
     checks = json.loads(rcslab("doctor", "--bench", "a", "--format", "json").out)
-    assert all(check.keys() == {"part", "ok", "text"} for check in checks)
+    assert all(check.keys() == {"part", "ok", "text", "mend"} for check in checks)
     assert not [check for check in checks if check["part"].startswith("b:")]
 
 
@@ -398,6 +398,7 @@ def test_the_doctor_names_what_is_broken_and_how_to_mend_it(here, rcslab):
     modem, instrument = [line for line in said.out.splitlines() if line.startswith("BAD")]
     assert modem.startswith("BAD  a: dut modem ")
     assert "modem port at /dev/nothing: expected the port to open, got" in modem and "; " in modem
-    assert instrument.startswith("BAD  b: cmw500 ")
+    assert instrument.startswith("BAD  b: md8475 ")
+    assert "     mend with: ls -l /dev/serial/by-id/" in said.out.splitlines()
     assert "instrument at TCPIP::127.0.0.1::9::SOCKET: expected" in instrument and "; " in instrument
     assert here.files() == []

@@ -80,3 +80,25 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_which_releases_the_ids_are_of(versions: str, told: str) -> None:
     text = GOOD.replace('versions: {minimum: "1"}', f"versions: {versions}")
     assert str(parse_definition(text).versions) == told
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "holds"),
+    [
+        ('{minimum: "5.0"}', "messages.android_20241118_00_RC00.phone_dynamic", True),
+        ('{minimum: "20250101"}', "messages.android_20241118_00_RC00.phone_dynamic", False),
+        ('{minimum: "5.0", before: "20240101"}', "messages.android_20241118_00_RC00.phone_dynamic", False),
+        ('{minimum: "5.0", before: "5.10"}', "5.9.078 (Pacific_RC17_xhdpi.phone)", True),
+        ('{minimum: "5.10"}', "5.9.078", False),
+        ('{minimum: "15.2.00"}', "15.2.00", True),
+        ('{minimum: "1"}', "", False),
+    ],
+)
+def test_whether_a_release_is_one_the_ids_are_of(versions: str, version: str, holds: bool) -> None:
+    text = GOOD.replace('versions: {minimum: "1"}', f"versions: {versions}")
+    assert parse_definition(text).versions.hold(version) is holds
+
+
+def test_a_range_of_releases_without_a_number_is_refused() -> None:
+    with pytest.raises(LabFileError, match=r"versions\.minimum: .*needs a number"):
+        parse_definition(GOOD.replace('minimum: "1"', 'minimum: "latest"'))
