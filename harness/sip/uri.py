@@ -108,6 +108,7 @@ def unescape(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def comparable_host(host: str) -> str:
     """A host in a form that is equal for equal hosts: lower case, IP literals in their shortest form."""
     try:

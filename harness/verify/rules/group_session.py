@@ -93,11 +93,9 @@ def subject_stays(entry: SipEntry, flow: Flow) -> Outcomes:
     conversation = entry.sip.get("Conversation-ID")
     if entry.to_tag or not conversation or not _is_chat(entry):
         return
-    for known in reversed(flow.assembly.requests_with("Conversation-ID", conversation)):
-        before, transaction = known.sip.get("Subject"), known.transaction
-        if known.place >= entry.place or known.method != "INVITE" or transaction is None:
-            continue
-        if before and transaction.accepted is not None and focus_of(transaction):
+    for known in reversed(flow.assembly.groups_joined(conversation)):
+        before = known.request.sip.get("Subject")
+        if before and known.request.place < entry.place:
             yield APPLIES
             now = entry.sip.get("Subject")
             if now is not None and now != before:
