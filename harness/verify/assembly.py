@@ -56,7 +56,7 @@ class Assembly(SipAssembly):
 
     def __init__(self, *, forgets: bool = False) -> None:
         super().__init__()
-        self._forgets = forgets
+        self.forgets = forgets
         self._linked, self._next_sweep = 0, _SWEPT
         self.on_forget: Callable[[], None] = lambda: None
         """Called when something was let go."""
@@ -96,7 +96,7 @@ class Assembly(SipAssembly):
             for item in self._cut(entry):
                 ahead.append(item)
                 octets += _octets_of(item)
-            while self._forgets and (len(ahead) > _LOOK_AHEAD or octets > _OCTETS_AHEAD) and ahead:
+            while self.forgets and (len(ahead) > _LOOK_AHEAD or octets > _OCTETS_AHEAD) and ahead:
                 item = ahead.popleft()
                 octets -= _octets_of(item)
                 yield from self._hand_out(item)
@@ -107,7 +107,7 @@ class Assembly(SipAssembly):
         self.now = max(self.now, item.time)
         self.began = item.time if self.began is None else self.began
         self._linked += 1
-        if self._forgets and self._linked > self._next_sweep:
+        if self.forgets and self._linked > self._next_sweep:
             self._forget()
             held = len(self.messages) + len(self.msrp.entries)
             self._next_sweep = self._linked + max(_SWEPT, int(held * _SWEPT_SHARE))

@@ -175,9 +175,15 @@ class Verifier:
 
         Entries already fed (by their number) are passed over, so the whole timeline may be given each time.
         """
+        whole: ChunkedMessage | None = None
         for item in self.assembly.feed(self._new(entries)):
+            if whole is not None and not isinstance(item, CpimItem):
+                whole.let_go()  # of what a capture holds nothing else would
+                whole = None
             self._expire(item.time)
             self._judge_item(item)
+            if self.assembly.forgets and isinstance(item, ChunkedMessage) and item.complete:
+                whole = item
             if isinstance(item, MsrpEntry) and item.message is not None:
                 item.message.forget()  # a transfer may have a million chunks
         self._expire(self._now)

@@ -19,6 +19,8 @@ from harness.verify.negotiation_items import MsrpEnd, MsrpSession
 if TYPE_CHECKING:
     from harness.verify.flows import UserFlow
 
+BEGINNING = 1024 * 1024
+"""Octets of the content of a message that are held after it was judged."""
 Span = tuple[Packet, int, int]  # from one octet of a packet up to another
 
 
@@ -35,6 +37,10 @@ class Octets:
         """The octets, packet by packet. OSError when the timeline cannot read them any more."""
         for packet, start, end in self._spans:
             yield packet.data[start:end]
+
+    def let_go(self) -> None:
+        """Hold the octets no more; how many they were stays known."""
+        self._spans = ()
 
     def read(self, most: int | None = None) -> bytes:
         """The octets, or the first so many of them. Raises OSError."""
@@ -319,6 +325,12 @@ class ChunkedMessage:
     def size(self) -> int:
         """Octets that came of it, each counted once."""
         return self.coverage.octets
+
+    def let_go(self) -> None:
+        """Hold no more of the content than its beginning, which tells it from that of another message."""
+        for chunk in self.chunks:
+            if chunk.start > BEGINNING:
+                chunk.body.let_go()
 
     def pieces(self) -> Iterator[bytes]:
         """The whole content in its order. Of octets that came twice the last ones count (7.3.1). OSError."""

@@ -7,7 +7,7 @@ from harness.verify.catalogue import Kind, rule
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, IN_A_GAP, Outcomes, Severity, Unverifiable, Violation
 from harness.verify.items import CpimItem
-from harness.verify.msrp_items import ChunkedMessage, MsrpEntry
+from harness.verify.msrp_items import BEGINNING, ChunkedMessage, MsrpEntry
 from harness.verify.rules.file_content import counts_from_file_range
 from harness.verify.rules.msrp_message import counts_delimiter
 
@@ -16,7 +16,6 @@ _GRACE = 1.0
 """Seconds for a response to reach the sender."""
 _PATIENCE = 2.0
 """Seconds for which a chunk may go on while a response waits, before it is told."""
-_DIGEST_OCTETS = 1024 * 1024
 
 
 @rule("msrp.message-id.same-over-chunks", on=Kind.MSRP_REQUEST, methods=("SEND",))
@@ -32,7 +31,7 @@ def same_over_chunks(entry: MsrpEntry, flow: Flow) -> Outcomes:
     elif _failed_before(before, message, flow):
         return  # msrp.resend-same-id demands it
     elif before.complete and not _goes_beyond(entry, before) and not _was_refused(before):
-        chunk, known = entry.body.read(_DIGEST_OCTETS), _content(before)
+        chunk, known = entry.body.read(BEGINNING), _content(before)
         alike = known == chunk if message.complete else known.startswith(chunk)
         same = alike and entry.start == 1
         elsewhere = before.last.connection != entry.connection
@@ -277,4 +276,4 @@ def _was_refused(message: ChunkedMessage) -> bool:
 
 
 def _content(message: ChunkedMessage) -> bytes:
-    return message.read(_DIGEST_OCTETS)
+    return message.read(BEGINNING)

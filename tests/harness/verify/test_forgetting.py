@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from benchmarks.flow_captures import fresh, write_mixed
+from benchmarks.flow_captures import fresh, write_files, write_mixed
 from harness.evidence.capture_reader import read_capture
 from harness.verify import assembly
 from harness.verify.engine import Verifier
@@ -167,3 +167,14 @@ def test_what_was_let_go_unread_may_have_been_the_message_an_id_is_of():
     unread = twice("pager_mt", about_nobody)
     unread.steps[:6] = [*unread.body(0, "no headers at all").steps[:2]]
     assert ids_told(unread) == set()
+
+
+def test_of_a_file_that_was_judged_the_beginning_stays(tmp_path):
+    path = tmp_path / "capture.pcapng"
+    write_files(path, 8_000_000, 4_000_000, 65_536)
+    verifier = Verifier("rcs51", forgets=True)
+    assert verifier.judge(read_capture(path)) == []
+    held = [sum(map(len, entry.body)) for entry in verifier.assembly.msrp.entries]
+    sizes = [entry.body.size for entry in verifier.assembly.msrp.entries]
+    assert sum(sizes) == 8_000_000
+    assert sum(held) < 2 * 1_200_000
