@@ -206,8 +206,13 @@ class HandsetUi(Protocol):
     def conversation(self, number: str | None = None) -> Screen:
         """Read the conversation on screen; with a number, open that one first unless it is open."""
 
-    def wait_for_screen(self, holds: Callable[[Screen], bool], expected: str, timeout: float) -> Screen:
-        """Wait until the conversation on screen is as `holds` wants it. NotSeen after `timeout` seconds."""
+    def wait_for_screen(
+        self, holds: Callable[[Screen], bool], expected: str, timeout: float, number: str | None = None
+    ) -> Screen:
+        """Wait until the conversation on screen is as `holds` wants it. NotSeen after `timeout` seconds.
+
+        With a number, that conversation is opened first unless it is open.
+        """
 
     def type_draft(self, number: str, text: str) -> None:
         """Type into the compose box of the conversation with a number, and do not send it."""
@@ -322,3 +327,19 @@ class HandsetUi(Protocol):
 
     def reboot(self, timeout: float) -> None:
         """Restart and wait until the boot is finished."""
+
+
+class LabHandset(HandsetUi, Protocol):
+    """What a bench wants of a driver beside the user's acts."""
+
+    def check(self) -> None:
+        """Raises HandsetLost unless the handset is connected now."""
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait for the handset to be connected and booted. Raises HandsetLost."""
+
+    def prepare(self) -> None:
+        """Bring it into the state a test begins in: lit, unlocked, nothing moving on its screen."""
+
+    def type_here(self, before: str, text: str) -> None:
+        """Type into the compose box on screen, which holds `before`."""

@@ -20,9 +20,10 @@ from pathlib import Path
 from cryptography import x509
 
 from devices.adb_server import bundled_adb
-from devices.adb_transport import lab_client
 from devices.android import AndroidHandset
 from devices.apps import load_app
+from devices.drivers import HandsetConnection, driver_named
+from devices.handset import LabHandset
 from harness.agent.sockets.certificates import fingerprints_of, identities_of
 from harness.agent.sockets.tls import fingerprint_context, server_context
 from harness.errors import LabError, RcsLabError, UsageError
@@ -205,9 +206,10 @@ def _over_adb(lab_file: LabFile, label: str, part: HandsetPart) -> Iterator[Chec
         return
     folder = Path(tempfile.mkdtemp(prefix="rcslab-doctor-"))
     try:
-        with guarded_adb_server(folder, folder, usb=True) as server:
+        over_adb = driver_named(part.driver).over_adb
+        with guarded_adb_server(folder, folder, usb=over_adb) as server:
             commands = Commands(part.adb)
-            if ":" in part.adb:
+            if over_adb and ":" in part.adb:
                 try:
                     server.connect(part.adb, lab_file.lab.deadlines.adb)
                 except LabError as error:
@@ -222,6 +224,17 @@ def _over_adb(lab_file: LabFile, label: str, part: HandsetPart) -> Iterator[Chec
 def _look(
     lab_file: LabFile, label: str, part: HandsetPart, adb: Address, commands: Commands
 ) -> Iterator[Check]:
-    lab, client = lab_file.lab, lab_client(adb.port, adb.host)
-    handset = AndroidHandset(part.adb, client, load_app(part.app), Timeline(), deadline=lab.deadlines.adb)
-    yield from look_at(label, handset, lab.tolerances.clock, commands)
+    deadlines, app = lab_file.lab.deadlines, load_app(part.app)
+    to = HandsetConnection(part.adb, adb, app, Timeline(), deadlines.adb, deadlines.screen)
+    handset = driver_named(part.driver).make(to)
+    if isinstance(handset, AndroidHandset):
+        yield from look_at(label, handset, lab_file.lab.tolerances.clock, commands)
+    else:
+        yield _attempt(f"{label} {part.driver}", partial(_of_another_package, handset))
+
+
+def _of_another_package(handset: LabHandset) -> str:
+    """What every driver can tell."""
+    handset.check()
+    found = handset.identify()
+    return f"{found.manufacturer} {found.model}, release {found.release}, {found.fingerprint}"

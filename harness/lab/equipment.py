@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from devices.adb_server import AdbServer
-from devices.adb_transport import lab_client
-from devices.android import AndroidHandset
 from devices.apps import load_app
+from devices.drivers import HandsetConnection, driver_named
+from devices.handset import LabHandset
 from devices.modem import AtError, Modem
 from harness.errors import ChildDied, LabError
 from harness.evidence.timeline import Address, Entry, Event, Layer, Timeline
@@ -51,7 +51,7 @@ class HandsetOnBench:
 
     name: str
     part: HandsetPart
-    android: AndroidHandset
+    android: LabHandset
     modem: Modem | None = None
 
 
@@ -203,7 +203,10 @@ class Equipment:
             host, _, port = self._lab.adb_server.rpartition(":")
             return Address(host, int(port))
         # Looking for USB takes adb seconds where there is none; host:port is reached without.
-        usb = any(part.adb != SIMULATED and ":" not in part.adb for part in self._part.handsets.values())
+        usb = any(
+            part.adb != SIMULATED and ":" not in part.adb and driver_named(part.driver).over_adb
+            for part in self._part.handsets.values()
+        )
         server = guarded_adb_server(self._folders.runtime / "adb", self._folders.logs, usb=usb)
         self._stack.callback(server.stop)
         server.start(self._lab.deadlines.bring_up)
@@ -253,15 +256,12 @@ class Equipment:
         deadlines = self._lab.deadlines
         simulated = handset_ready(child, deadlines.bring_up) if child else None
         serial = simulated.adb if simulated else part.adb
-        if isinstance(adb, AdbServer) and ":" in serial:
+        driver = driver_named(part.driver)
+        if isinstance(adb, AdbServer) and driver.over_adb and ":" in serial:
             adb.connect(serial, deadlines.adb)
-        android = AndroidHandset(
-            serial,
-            lab_client(adb.port, adb.host),
-            load_app(part.app),
-            self._timeline,
-            deadline=deadlines.adb,
-            ui_deadline=deadlines.screen,
+        server, app = Address(adb.host, adb.port), load_app(part.app)
+        android = driver.make(
+            HandsetConnection(serial, server, app, self._timeline, deadlines.adb, deadlines.screen)
         )
         android.wait_ready(deadlines.adb)
         android.prepare()

@@ -24,6 +24,8 @@ from pydantic import (
 )
 
 from devices.apps import load_app
+from devices.drivers import ANDROID
+from devices.drivers import driver_named as handset_driver_named
 from devices.simulated.defects import Defects
 from devices.simulated.personality import personality_named
 from harness.agent.sockets.tls_settings import ClientCertificate
@@ -165,8 +167,12 @@ class SimulatedHandsetPart(Part):
 
 
 class HandsetPart(Part):
-    """One handset: where adb and the modem are, its identities, its messaging app."""
+    """One handset: its driver, where adb and the modem are, its identities, its messaging app.
 
+    adb: where its driver reaches it; a serial or host:port for the driver android.
+    """
+
+    driver: str = ANDROID
     adb: Annotated[str, Field(min_length=1)]
     modem: str | None = None
     app: str = "google_messages"
@@ -175,6 +181,13 @@ class HandsetPart(Part):
     imei: Annotated[str, in_form(r"\d{15}", "an IMEI of 15 digits in quotes")] | None = None
     sim: SimPart = SimPart()
     simulated: SimulatedHandsetPart | None = None
+
+    @field_validator("driver")
+    @classmethod
+    def _known_driver(cls, value: str) -> str:
+        with _as_value_error():
+            handset_driver_named(value)
+        return value
 
     @field_validator("app")
     @classmethod
@@ -187,6 +200,8 @@ class HandsetPart(Part):
     def _simulated_together(self) -> HandsetPart:
         if self.simulated is not None and self.adb != SIMULATED:
             raise ValueError("`simulated:` needs `adb: simulated`; a real handset has no such settings")
+        if self.driver != ANDROID and self.adb == SIMULATED:
+            raise ValueError(f"a simulated handset is an Android: leave `driver: {self.driver}` out")
         if self.modem == SIMULATED and self.adb != SIMULATED:
             raise ValueError("a simulated modem belongs to a simulated handset: set `adb: simulated` as well")
         return self
