@@ -15,11 +15,10 @@ from harness.errors import InstrumentRefused, NotSeen, UsageError
 from harness.evidence.timeline import Layer, Timeline
 from instruments.capability import CapabilityTable, Operation
 from instruments.network_simulator import CellIdentity, CellState
+from instruments.visa import PROGRESS_SECONDS, WAITING
 
 POLL_FIRST: Final = 0.02
 POLL_LONGEST: Final = 0.25
-PROGRESS_SECONDS: Final = 5.0
-"""How often a long wait tells on the timeline that it goes on."""
 ECI_HIGHEST: Final = (1 << 28) - 1
 
 
@@ -361,7 +360,7 @@ class TableDriver:
         return True
 
     def _tell_waiting(self, what: str, left: float) -> None:
-        self._timeline.event(Layer.VISA, "waiting", f"{what}, {left:.0f} s left")
+        self._timeline.event(Layer.VISA, WAITING, f"{what}, {left:.0f} s left")
 
     def _announce_change(self) -> None:
         """From here until the next "cell" event it is not known what the cell sends."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.errors import InstrumentLost, InstrumentRefused
+from harness.errors import InstrumentLost, InstrumentRefused, LabError
 from harness.evidence.timeline import Layer, Timeline
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ REPLY_OCTETS: Final = 16 * 1024 * 1024
 QUEUE_READS: Final = 64
 # pyvisa-py receives in pieces of this size: asked for more it reads past what it was asked for.
 PIECE_OCTETS: Final = 4096
+PROGRESS_SECONDS: Final = 5.0
+"""How often a long wait tells on the timeline that it goes on."""
+WAITING: Final = "waiting"
 REMEDY: Final = (
     "check that the instrument is switched on and the resource in lab.yaml is right, then run rcslab doctor"
 )
@@ -38,7 +41,8 @@ class VisaSession:
     """A connection to one instrument. One lock round each exchange; every exchange has a deadline in seconds.
 
     After a timeout the connection is closed and opened again, because a reply that comes late would otherwise
-    be taken for the answer to the next question. A connection that was lost is opened again at its next use.
+    be taken for the answer to the next question; so it is when a signal interrupts an exchange. A connection
+    that was lost is opened again at its next use.
     Args: resource is a VISA resource name; error_query the text that takes one error from the queue; no_error
     what its reply starts with when the queue is empty. error_suffix: what is added to each command where an
     instrument has no queue and answers the command itself, with its error; error_query is not used then.
@@ -73,7 +77,7 @@ class VisaSession:
 
         The question matters: opening a raw socket resource succeeds even where nobody listens.
         """
-        with self._lock:
+        with self._exchanging():
             self._connect()
             try:
                 self.identity = self._exchange(IDENTIFY, self._timeout)
@@ -104,7 +108,7 @@ class VisaSession:
         instead of answering, InstrumentLost when it is gone or silent.
         """
         seconds = self._timeout if timeout is None else timeout
-        with self._lock:
+        with self._exchanging():
             self._ensure_open()
             try:
                 reply = self._exchange(text, seconds)
@@ -120,7 +124,7 @@ class VisaSession:
         """
         told = text if shown is None else shown
         seconds = self._timeout if timeout is None else timeout
-        with self._lock:
+        with self._exchanging():
             self._ensure_open()
             asked = told + self._error_suffix if self._error_suffix else self._error_query
             try:
@@ -144,7 +148,7 @@ class VisaSession:
 
     def errors(self, timeout: float | None = None) -> list[str]:
         """Take everything out of the error queue."""
-        with self._lock:
+        with self._exchanging():
             self._ensure_open()
             try:
                 return self._take_errors(self._timeout if timeout is None else timeout)
@@ -153,6 +157,18 @@ class VisaSession:
                 raise self._lost(f"a reply to {self._error_query}", "silence") from None
 
     # ---- exchange
+
+    @contextlib.contextmanager
+    def _exchanging(self) -> Iterator[None]:
+        """The connection to oneself; let go when something else than an error of ours ends the exchange."""
+        with self._lock:
+            try:
+                yield
+            except LabError:
+                raise
+            except BaseException:  # Ctrl-C: the reply to what was asked is still to come
+                self._drop()
+                raise
 
     def _after_silence(self, text: str, seconds: float) -> None:
         """An unknown query is not answered at all: ask the error queue whether it was that. Always raises."""
@@ -202,7 +218,7 @@ class VisaSession:
         if connection is None:
             link.timeout = max(1, round((deadline - time.monotonic()) * 1000))
             return bytes(link.read_raw())
-        if not _readable(connection, deadline - time.monotonic()):
+        if not self._comes(connection, deadline):
             raise _Silent
         # Its timeout is per piece: only the end of the connection stops an instrument that drips.
         watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, (connection,))
@@ -229,7 +245,7 @@ class VisaSession:
         assert connection is not None
         data = bytearray()
         while not data.endswith(end):
-            if not _readable(connection, deadline - time.monotonic()):
+            if not self._comes(connection, deadline):
                 raise _Silent
             there = connection.recv(PIECE_OCTETS, socket.MSG_PEEK)
             if not there:
@@ -241,6 +257,16 @@ class VisaSession:
             if len(data) > REPLY_OCTETS:
                 raise ConnectionError(f"a reply of more than {REPLY_OCTETS} octets")
         return bytes(data)
+
+    def _comes(self, connection: socket.socket, deadline: float) -> bool:
+        """Wait for something to read, and tell from time to time that it is waited for."""
+        left = deadline - time.monotonic()
+        while not _readable(connection, min(left, PROGRESS_SECONDS)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._timeline.event(Layer.VISA, WAITING, f"no reply yet, {left:.0f} s left")
+        return True
 
     def _take_errors(self, seconds: float) -> list[str]:
         errors = []

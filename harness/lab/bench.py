@@ -10,9 +10,11 @@ import logging
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from harness.agent.loop_thread import LoopThread
@@ -23,7 +25,7 @@ from harness.cpm.services import Service
 from harness.cpm.technology import TECHNOLOGIES, ImTechnology
 from harness.errors import ChildDied, HandsetError, LabError, NotOnBench, UsageError
 from harness.evidence.lanes import PEER
-from harness.evidence.timeline import Address, Layer, Timeline
+from harness.evidence.timeline import Address, Entry, Event, Layer, Timeline
 from harness.lab.closing import close_all
 from harness.lab.equipment import Equipment, Folders, HandsetOnBench
 from harness.lab.leases import Lease, acquire_free, lease_path
@@ -53,6 +55,7 @@ from harness.verify.transcript import Transcript
 from harness.verify.waivers import waive
 from instruments.capability import Operation
 from instruments.network_simulator import NetworkSimulator
+from instruments.visa import WAITING
 
 PEER_SECONDS = 5.0
 ATTEMPTS = 3  # a bench that could not be mended so many times in a row is given up
@@ -102,10 +105,11 @@ class Bench:
         personality: str | None = None,
         profile: str | None = None,
         lease: Lease | None = None,
+        on_wait: Callable[[str], None] = lambda text: None,
     ) -> Bench:
         """Lease the named bench, or the first free one, and bring it up. folder takes its logs.
 
-        lease is that of the named bench where somebody leased it for us.
+        lease is that of the named bench where somebody leased it for us. on_wait is told of what takes long.
 
         Raises: LabError (infra) with what failed; UsageError for a bench or personality that does not exist.
         """
@@ -123,6 +127,7 @@ class Bench:
             guard.stop()
             raise
         bench = cls(lab_file, lease, guard, folders, personality, profile)
+        bench.timeline.listen(partial(_tell_waiting, on_wait))
         try:
             bench._open()
         except BaseException:
@@ -421,6 +426,12 @@ def refuse_unusable(lab_file: LabFile, bench: str | None, personality: str | Non
             fingerprint_context(part.peer.msrp_tls.settings, server=True)
     if personality is not None:
         refuse_personality(lab_file.lab, bench, personality)
+
+
+def _tell_waiting(on_wait: Callable[[str], None], entry: Entry) -> None:
+    """What a network simulator takes long for, to people."""
+    if isinstance(entry, Event) and entry.layer is Layer.VISA and entry.name == WAITING:
+        on_wait(f"waiting for the network simulator: {entry.text}")
 
 
 async def _forget(peer: Peer) -> None:

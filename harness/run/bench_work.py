@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,6 +57,7 @@ class BenchWork:
                 personality=assignment.personality,
                 profile=assignment.profile,
                 lease=lease,
+                on_wait=partial(print, flush=True),
             )
         except LabError as error:
             self._say(Said.BROKEN, error=str(error))

@@ -27,6 +27,7 @@ def run_on_one_bench(request: RunRequest, suites: RobotSuites, result: RunResult
             result.folder / "lab",
             personality=request.personality,
             profile=request.profile,
+            on_wait=request.on_phase,
         )
     except LabError as error:
         result.broke(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import struct
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from harness.errors import InstrumentLost, InstrumentRefused
 from harness.evidence.timeline import Event, Timeline
+from instruments import visa
 from instruments.visa import VisaSession
 
 NO_ERROR = b'0,"No error"\n'
@@ -156,6 +158,67 @@ def test_a_late_answer_is_not_given_to_the_next_query(timeline: Timeline) -> Non
             session.query("SLOW?")
         released.set()
         assert [session.query("OTHER?") for _ in range(5)] == ["right"] * 5
+    box.close()
+
+
+class Interrupted(BaseException):
+    """As a handler of Ctrl-C raises it."""
+
+
+@contextlib.contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    def raise_it(number: int, frame: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, raise_it)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("act", [lambda s: s.query("SLOW?", 300), lambda s: s.command("START", 300)])
+def test_a_signal_ends_a_long_exchange_at_once_and_its_answer_goes_to_nobody(
+    timeline: Timeline, act: Callable[[VisaSession], object]
+) -> None:
+    released = threading.Event()
+
+    def answer(line: str) -> bytes | None:
+        if line in ("SLOW?", "SYSTem:ERRor?"):
+            released.wait(5)
+            return b"late\n"
+        return {"*IDN?": IDN, "START": None}.get(line, b"right\n")
+
+    box = ScriptedInstrument(answer)
+    with VisaSession(box.resource, timeline, timeout=2) as session:
+        began = time.monotonic()
+        with interrupted_after(0.1), pytest.raises(Interrupted):
+            act(session)
+        assert time.monotonic() - began < 2
+        released.set()
+        assert [session.query("OTHER?") for _ in range(3)] == ["right"] * 3
+    box.close()
+
+
+def test_a_long_wait_tells_that_it_goes_on(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visa, "PROGRESS_SECONDS", 0.05)
+    told = threading.Event()
+
+    def answer(line: str) -> bytes | None:
+        if line == "SLOW?":
+            told.wait(5)
+        return {"*IDN?": IDN}.get(line, b"done\n")
+
+    box = ScriptedInstrument(answer)
+    timeline.listen(
+        lambda entry: told.set() if isinstance(entry, Event) and entry.name == visa.WAITING else None
+    )
+    with VisaSession(box.resource, timeline, timeout=2) as session:
+        assert session.query("SLOW?", 300) == "done"
+    waits = [entry.text for entry in timeline if isinstance(entry, Event) and entry.name == visa.WAITING]
+    assert waits and waits[0].startswith("no reply yet, 300 s left")
     box.close()
 
 

@@ -161,6 +161,28 @@ def test_a_signal_during_bring_up_ends_the_run_in_order(own_lab, number):
     own_lab.wait_clean(1)
 
 
+@pytest.mark.parametrize("dialect", ["cmw500", "md8475"])
+def test_a_signal_ends_the_wait_for_a_slow_cell_in_order(own_lab, dialect):
+    """The cell takes ten minutes to come on: the run says that it waits, and ends when it is told to."""
+    box = own_lab.start("simulate", "network-simulator", "--dialect", dialect, "--cell-on-seconds", "600")
+    ready = json.loads(box.stdout.readline())
+    with own_lab.edited(cell=300) as lab:
+        part = lab["benches"]["a"]["network_simulator"]
+        part |= {"driver": dialect, "resource": ready["visa_socket"]}
+    own_lab.suite(LONG)
+    process = own_lab.start("run", "suite.robot", "--bench", "a")
+    wait_for_line(process, "waiting for the network simulator: starting, 29")
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert time.monotonic() - began < 2
+    assert (process.returncode, errors) == (130, "rcslab: stopped by SIGINT\n")
+    assert own_lab.summary()["stopped"] == "SIGINT"
+    box.terminate()
+    box.communicate(timeout=10)
+    own_lab.wait_clean(1)
+
+
 def wait_for_process(lab, words: str) -> None:
     until = time.monotonic() + 15
     while time.monotonic() < until:
