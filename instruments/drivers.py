@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from harness.errors import UsageError
@@ -53,25 +53,36 @@ _OWN: Mapping[str, Driver] = {
 }
 
 
-@cache
 def drivers() -> Mapping[str, Driver]:
-    """Every driver by its name, those of other packages too; none of them takes the name of ours."""
-    found: dict[str, Driver] = {}
-    for point in entry_points(group=GROUP):
-        driver = point.load()
-        if not isinstance(driver, Driver):
-            raise UsageError(f"entry point {point.name} of {GROUP}: a Driver was expected, got {driver!r}")
-        found[point.name] = driver
-    return {**found, **_OWN}
+    """Every driver by its name, those of other packages too. Raises: UsageError as driver_named."""
+    return {**_OWN, **{name: _load(point) for name, point in _of_others().items()}}
 
 
 def driver_named(name: str) -> Driver:
-    """Raises: UsageError with the names there are."""
+    """Raises: UsageError with the names there are, or with why that one does not load."""
+    if name in _OWN:
+        return _OWN[name]
+    if name not in _of_others():
+        known = ", ".join(sorted({*_OWN, *_of_others()}))
+        raise UsageError(f"no network simulator driver {name!r}; there are: {known}")
+    return _load(_of_others()[name])
+
+
+@cache
+def _of_others() -> Mapping[str, EntryPoint]:
+    """The entry points of other packages; none of them takes the name of ours."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _OWN}
+
+
+def _load(point: EntryPoint) -> Driver:
+    what = f"driver {point.name!r} of another package ({point.value})"
     try:
-        return drivers()[name]
-    except KeyError:
-        known = ", ".join(sorted(drivers()))
-        raise UsageError(f"no network simulator driver {name!r}; there are: {known}") from None
+        driver = point.load()
+    except Exception as error:  # what a foreign module raises when it is imported is not ours to say
+        raise UsageError(f"{what}: it does not load: {type(error).__name__}: {error}") from error
+    if not isinstance(driver, Driver):
+        raise UsageError(f"{what}: expected a Driver of instruments.drivers, got {driver!r}")
+    return driver
 
 
 def open_session(name: str, resource: str, timeout: float) -> tuple[CapabilityTable, VisaSession]:

@@ -69,7 +69,7 @@ class NetworkSimulator(Protocol):
         """Switch the cell off and return when its signal is gone."""
 
     def state(self) -> CellState:
-        """State of the cell and the handset on it."""
+        """State of the cell and the handset on it; of the cell alone where the box tells no more."""
 
     def wait_state(self, *states: CellState, timeout: float) -> CellState:
         """Return as soon as the state is one of `states`. Raises NotSeen at the deadline."""

@@ -106,7 +106,7 @@ class TableDriver:
 
     def state(self) -> CellState:
         generator = self._generator()
-        if generator is not CellState.ON:
+        if generator is not CellState.ON or Operation.UE_STATE not in self.TABLE:
             return generator
         state: CellState = self._value(Operation.UE_STATE)
         return state

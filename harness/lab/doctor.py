@@ -32,9 +32,9 @@ from harness.lab.check import Check
 from harness.lab.equipment import guarded_adb_server
 from harness.lab.handset_checks import Commands, look_at, look_at_modem
 from harness.lab.leases import acquire
-from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile
+from harness.lab.model import OWN, SIMULATED, BenchPart, HandsetPart, LabFile, NetworkSimulatorPart
 from harness.lab.peer_part import MsrpTlsPart, TlsPart
-from instruments.visa import VisaSession
+from instruments.drivers import open_session
 
 PACKAGES = (
     "adbutils",
@@ -111,7 +111,7 @@ def _bench(lab_file: LabFile, name: str, part: BenchPart) -> Iterator[Check]:
     if part.peer.msrp_tls is not None:
         yield _attempt(f"{name}: MSRP over TLS", partial(_msrp_tls, part.peer.msrp_tls))
     if part.network_simulator is not None:
-        look = partial(_instrument, lab_file, part.network_simulator.resource)
+        look = partial(_instrument, lab_file, part.network_simulator)
         yield _attempt(f"{name}: {part.network_simulator.driver}", look)
     for handset, settings in part.handsets.items():
         yield from _handset(lab_file, name, handset, settings)
@@ -166,12 +166,13 @@ def _valid(file: Path) -> tuple[x509.Certificate, str]:
     return certificate, f"{until:%Y-%m-%d}"
 
 
-def _instrument(lab_file: LabFile, resource: str) -> str:
-    if resource == SIMULATED:
+def _instrument(lab_file: LabFile, part: NetworkSimulatorPart) -> str:
+    """Who it is, asked as its driver speaks; nothing is set."""
+    if part.resource == SIMULATED:
         return "simulated"
-    session = VisaSession(resource, Timeline(), timeout=lab_file.lab.deadlines.visa)
+    _, session = open_session(part.driver, part.resource, lab_file.lab.deadlines.visa)
     try:
-        return session.open()
+        return f"{session.open()} at {part.resource}"
     finally:
         session.close()
 

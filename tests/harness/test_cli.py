@@ -389,6 +389,19 @@ def test_the_doctor_reads_the_certificate_of_the_peer(here, rcslab, authority):
     assert bad.startswith("BAD  b: TLS") and "the private key cannot be read" in bad
 
 
+@pytest.mark.parametrize("dialect", ["cmw500", "md8475"])
+def test_the_doctor_asks_a_network_simulator_as_its_driver_speaks(here, rcslab, dialect):
+    box = here.start("simulate", "network-simulator", "--dialect", dialect)
+    resource = json.loads(box.stdout.readline())["visa_socket"]
+    with here.edited(visa=5) as lab:
+        lab["benches"]["b"]["network_simulator"] |= {"driver": dialect, "resource": resource}
+    said = rcslab("doctor", "--bench", "b")
+    box.terminate()
+    (line,) = [line for line in said.out.splitlines() if f" b: {dialect} " in line]
+    assert line.startswith("ok ") and line.endswith(f" at {resource}")
+    assert {"cmw500": "CMW", "md8475": "MD8475A simulated"}[dialect] in line
+
+
 def test_the_doctor_names_what_is_broken_and_how_to_mend_it(here, rcslab):
     with here.edited(visa=1, at=1) as lab:
         lab["benches"]["a"]["handsets"]["dut"]["modem"] = "/dev/nothing"

@@ -1,6 +1,7 @@
 """CMX500: the few headers whose use is known."""
 
 from instruments.capability import Operation as Op
+from instruments.network_simulator import CellState
 from tests.instruments.transcripts import said
 
 _SWITCH = "SOURce:SIGNaling:LTE:CELL:STATe"
@@ -10,6 +11,7 @@ SPOKEN = [
     said(Op.RESET, lambda d: d.reset(), "*RST"),
     said(Op.CELL, lambda d: d.cell_on(5), f'{_SWITCH} "LTE cell 1",ON', f'{_SWITCH}? "LTE cell 1" -> ON'),
     said(Op.CELL, lambda d: d.cell_off(5), f'{_SWITCH} "LTE cell 1",OFF', _OFF),
+    said(Op.CELL, lambda d: d.state(), f'{_SWITCH}? "LTE cell 1" -> ON', returns=CellState.ON),
     said(
         Op.MCC,
         lambda d: d.configure(mcc="001"),
