@@ -482,6 +482,64 @@ def instrument_probe(
     raise typer.Exit(ExitCode.CLEAN if found.whole else ExitCode.FAILED)
 
 
+@app.command(name="app-probe")
+def app_probe(
+    lab: LabOption = None,
+    bench: Annotated[str | None, typer.Option(help="Bench of the handset (default: a free one).")] = None,
+    handset: Annotated[str | None, typer.Option(help="Which of the bench (default: its first).")] = None,
+    serial: Annotated[
+        str | None, typer.Option(help="adb serial or HOST:PORT of a handset, without a lab file.")
+    ] = None,
+    description: Annotated[
+        str | None,
+        typer.Option("--app", help="Description: a name or a YAML file (default: of the handset)."),
+    ] = None,
+    number: Annotated[
+        str | None, typer.Option(help="Whose conversation to open (default: the far party of the bench).")
+    ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send texts and a file, and found a group.")] = False,
+    adb_server: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="adb server of --serial (default: one of our own)."),
+    ] = None,
+    format_: FormatOption = ListFormat.TEXT,
+) -> None:
+    """Walk a handset through the actions of its messaging app, and tell which elements it has.
+
+    Without --send nothing leaves the handset. Exit 0 when all that was sought was found, 1 when not.
+    """
+    from devices.app_probe import Walked, lines
+    from harness.evidence.timeline import Address
+    from harness.lab.app_probe import AppProbeRequest, probe_app
+
+    if serial is not None and (bench or handset or lab):
+        raise UsageError("--serial is for a handset without a lab file: leave --lab, --bench, --handset out")
+    host, _, port = (adb_server or ":0").rpartition(":")
+    if not port.isdigit() or (adb_server and (serial is None or not host)):
+        raise UsageError("--adb-server: expected HOST:PORT, with --serial")
+
+    def show(walked: Walked) -> None:
+        print(f"\r{walked.action:60.60}", end="\r\033[K", file=sys.stderr, flush=True)
+
+    request = AppProbeRequest(
+        lab,
+        bench,
+        handset,
+        serial,
+        description,
+        number,
+        Address(host, int(port)) if adb_server else None,
+        send,
+        on_action=show if sys.stderr.isatty() else lambda walked: None,
+    )
+    found = probe_app(request)
+    if format_ is ListFormat.JSON:
+        _print_json(found.as_dict())
+    else:
+        print("\n".join(lines(found)))
+    raise typer.Exit(ExitCode.CLEAN if found.whole else ExitCode.FAILED)
+
+
 @simulate.command(name="handset", context_settings=PASS_THROUGH | {"help_option_names": []})
 def simulate_handset(context: typer.Context) -> None:
     """A simulated handset: adb, modem on a pty, messaging app, RCS client."""

@@ -25,6 +25,7 @@ COMMANDS = [
     "rules",
     "instruments",
     "instrument-probe",
+    "app-probe",
     "simulate",
     "simulate handset",
     "simulate network-simulator",
