@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from devices.apps import known_apps, load_app
-from devices.apps.definition import parse_definition
+from devices.apps.definition import Elements, parse_definition
+from devices.handset import FileState, TextStatus
 from harness.errors import LabFileError, UsageError
 
+TEMPLATE = Path(__file__).parents[3] / "devices/apps/templates/vendor_messages.yaml"
 GOOD = """\
 app: Some Messages
 package: org.example.messages
@@ -102,3 +104,12 @@ def test_whether_a_release_is_one_the_ids_are_of(versions: str, version: str, ho
 def test_a_range_of_releases_without_a_number_is_refused() -> None:
     with pytest.raises(LabFileError, match=r"versions\.minimum: .*needs a number"):
         parse_definition(GOOD.replace('minimum: "1"', 'minimum: "latest"'))
+
+
+def test_the_template_is_a_definition_that_shows_everything_there_is() -> None:
+    template = load_app(TEMPLATE)
+    assert [name for name in Elements.model_fields if not getattr(template.elements, name)] == []
+    assert None not in (template.intents.list, template.intents.share, template.intents.join)
+    assert set(template.status_words) == set(TextStatus) - {TextStatus.NONE}
+    assert set(template.file_words) == set(FileState) - {FileState.UNKNOWN}
+    assert "vendor_messages" not in known_apps()
