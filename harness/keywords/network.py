@@ -32,13 +32,17 @@ class Network(Topic):
 
     @needs(Operation.TAC, Operation.ECI)
     @keyword
-    def change_cell(self, tac: int | None = None, eci: int | None = None) -> None:
+    def change_cell(self, tac: int | None = None, eci: int | None = None, on_air: bool = False) -> None:
         """Lets the network simulator broadcast another tracking area or cell identity.
 
-        The cell goes off for the change and comes on again, as the instrument asks for.
+        The cell goes off for the change and comes on again: the handset attaches anew. With ``on_air`` it stays
+        on, and the handset stays attached, as one that moves into another cell does.
         """
         self.act()
         simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
+        if on_air:
+            simulator.configure(tac=tac, eci=eci)
+            return
         simulator.cell_off(seconds)
         simulator.configure(tac=tac, eci=eci)
         simulator.cell_on(seconds)

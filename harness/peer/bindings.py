@@ -20,6 +20,7 @@ class Binding:
     aor: the identity in the To of the REGISTER. contact: the URI bound. parameters: the Contact's own
     (feature tags decoded in `features`). associated: the identities of the registration, default first.
     expires_at, registered_at: seconds since the Unix epoch. path: values of Path, the handset's side last.
+    access_network: P-Access-Network-Info of the REGISTER.
     """
 
     aor: str
@@ -36,6 +37,7 @@ class Binding:
     registered_at: float
     path: tuple[str, ...] = ()
     user_agent: str = ""
+    access_network: str = ""
     number: int = 0
 
     @property

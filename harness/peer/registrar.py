@@ -391,6 +391,7 @@ class Registrar:
             registered_at=old.registered_at if old else now,
             path=tuple(request.values("Path")),
             user_agent=request.get("User-Agent") or "",
+            access_network=request.get("P-Access-Network-Info") or "",
             number=len(self._pcscf.timeline),
         )
 

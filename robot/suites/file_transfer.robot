@@ -303,6 +303,33 @@ Coverage Lost In The Middle Of A File Of The Handset
     Received File Should Be    ${received}    ${file}
     Should Be Equal    ${received.transfer.contribution_id}    ${first.contribution_id}
 
+Network Detaches In The Middle Of A File Of The Handset
+    [Documentation]    The handset attaches again at once, and the octets that are missing follow by themselves.
+    Peer Holds Next File    100000
+    ${file} =    File Of Octets    1200000    detached.bin
+    Send File From Handset    ${file}
+    ${first} =    Wait For File Offer
+    Handset Shows File    detached.bin    MOVING
+    Network Detaches Handset
+    Handset Registers
+    ${received} =    Wait For File From Handset    detached.bin
+    Received File Should Be    ${received}    ${file}
+    Should Be Equal    ${received.transfer.contribution_id}    ${first.contribution_id}
+
+Network Detaches In The Middle Of A File Of The Far Party
+    [Documentation]    What came is kept: the far party sends the rest when the handset is back. Its BYE finds nobody,
+    ...    by UDP for half a minute, which is not waited for.
+    ${file} =    File Of Octets    600000    kept.bin
+    ${first} =    Offer File To Handset    ${file}    hold_after=200000
+    Handset Shows File    kept.bin    MOVING
+    Network Detaches Handset
+    Handset Shows File    kept.bin    FAILED
+    Handset Registers
+    Let File Go On    ${first}
+    ${rest} =    Offer File To Handset    ${file}    start=4097    rest_of=${first}
+    Wait Until File Is Delivered    ${rest}
+    Handset Has File    ${file}
+
 Coverage Lost While A File Of The Far Party Rings
     Handset Asks Before Accepting    FILE
     ${file} =    File Of Octets    3000    missed.jpg
