@@ -35,8 +35,8 @@ class Network(Topic):
     def change_cell(self, tac: int | None = None, eci: int | None = None, on_air: bool = False) -> None:
         """Lets the network simulator broadcast another tracking area or cell identity.
 
-        The cell goes off for the change and comes on again: the handset attaches anew. With ``on_air`` it stays
-        on, and the handset stays attached, as one that moves into another cell does.
+        The cell goes off for the change and comes on again: the handset attaches anew. With ``on_air`` it
+        stays on and the handset attached, as one that moves into another cell is.
         """
         self.act()
         simulator, seconds = self.bench.network_simulator, self.bench.lab.deadlines.cell
