@@ -29,6 +29,7 @@ REPLY_OCTETS: Final = 16 * 1024 * 1024
 QUEUE_READS: Final = 64
 # pyvisa-py receives in pieces of this size: asked for more it reads past what it was asked for.
 PIECE_OCTETS: Final = 4096
+CLOSE_SECONDS: Final = 2.0
 PROGRESS_SECONDS: Final = 5.0
 """How often a long wait tells on the timeline that it goes on."""
 WAITING: Final = "waiting"
@@ -88,7 +89,7 @@ class VisaSession:
             return self.identity
 
     def close(self) -> None:
-        """Release the connection. Never raises."""
+        """Release the connection, within CLOSE_SECONDS. Never raises."""
         with self._lock:
             self._drop()
 
@@ -302,10 +303,12 @@ class VisaSession:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _drop(self) -> None:
+        """Let go of the connection. Closing may ask the instrument (VXI-11 does), which may be silent."""
         link, self._link = self._link, None
         if link is not None:
-            with contextlib.suppress(Exception):
-                link.close()
+            closing = threading.Thread(target=_close, args=(link,), name="visa-close", daemon=True)
+            closing.start()
+            closing.join(CLOSE_SECONDS)
 
     @staticmethod
     def _interface(link: MessageBasedResource) -> Any:
@@ -404,6 +407,11 @@ def _open_resource(backend: str, resource: str) -> MessageBasedResource:
     # The resource manager is shared by all connections of a backend, so it is never closed here.
     link: Any = pyvisa.ResourceManager(backend).open_resource(resource)
     return link  # type: ignore[no-any-return]
+
+
+def _close(link: MessageBasedResource) -> None:
+    with contextlib.suppress(Exception):
+        link.close()
 
 
 def _readable(connection: socket.socket, seconds: float) -> bool:

@@ -137,7 +137,8 @@ class Network(Topic):
         if changed:
             simulator.cell_off(seconds)
             simulator.configure(wanted.mcc, wanted.mnc, wanted.tac, wanted.eci)
-        simulator.power(wanted.power_dbm)
+        if Operation.POWER in simulator.operations:
+            simulator.power(wanted.power_dbm)
         if changed or not was_on:
             simulator.cell_on(seconds)
             registration = self.bench.lab.deadlines.registration

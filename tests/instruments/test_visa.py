@@ -202,6 +202,25 @@ def test_a_signal_ends_a_long_exchange_at_once_and_its_answer_goes_to_nobody(
     box.close()
 
 
+def test_closing_does_not_wait_for_an_instrument_that_is_silent(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visa, "CLOSE_SECONDS", 0.05)
+    asked, released = threading.Event(), threading.Event()
+
+    class Link:
+        def close(self) -> None:
+            asked.set()
+            released.wait(20)
+
+    session = VisaSession("TCPIP::127.0.0.1::1::SOCKET", timeline)
+    session._link = Link()  # type: ignore[assignment]
+    began = time.monotonic()
+    session.close()
+    assert asked.is_set() and time.monotonic() - began < 10
+    released.set()
+
+
 def test_a_long_wait_tells_that_it_goes_on(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visa, "PROGRESS_SECONDS", 0.05)
     told = threading.Event()
