@@ -18,7 +18,7 @@ from typing import Any
 from devices.android import AndroidHandset
 from devices.apps.definition import Elements, Match
 from devices.apps.dump import Dump
-from devices.handset import TextStatus
+from devices.handset import FileState, Screen, TextStatus
 from harness.errors import HandsetError, LabError, NotOnBench
 
 GROUP = "rcslab probe"
@@ -184,6 +184,30 @@ def _sending(number: str, other: str, third: str) -> Iterator[_Action]:
     yield _Action("leave the group", lambda it: it.leave_group(GROUP), ("leave_group",))
 
 
+def _coming(number: str, seconds: float) -> Iterator[_Action]:
+    yield _Action("decline what is offered", _declined(number, seconds), ("accept", "decline"))
+
+
+def _declined(number: str, seconds: float) -> Callable[[ProbedHandset], object]:
+    def act(handset: ProbedHandset) -> None:
+        for name in ("accept", "decline"):
+            handset.elements(name)
+        screen = handset.wait_for_screen(
+            lambda screen: bool(screen.offers or _offered_file(screen)),
+            "an invitation or a file to accept",
+            seconds,
+            number,
+        )
+        handset.decline(handset.ui_deadline, None if screen.offers else _offered_file(screen))
+
+    return act
+
+
+def _offered_file(screen: Screen) -> str | None:
+    offered = (each for each in screen.files if each.state is FileState.OFFERED and not each.outgoing)
+    return next((each.name for each in offered), None)
+
+
 def _sent(number: str, text: str) -> Callable[[ProbedHandset], object]:
     def act(handset: ProbedHandset) -> None:
         handset.send_text(number, text)
@@ -232,9 +256,11 @@ def walk(
     numbers: tuple[str, str, str],
     *,
     send: bool,
+    incoming: float | None = None,
     on_action: Callable[[Walked], None] = lambda walked: None,
 ) -> AppProbeReport:
-    """Take every action there is. numbers: the far party, and two more for groups.
+    """Take every action there is. numbers: the far party, and two more for groups. incoming: seconds to wait
+    for an invitation or a file of the far party, which is declined.
 
     Raises: LabError, when the app is not there, or the handset is gone.
     """
@@ -245,6 +271,7 @@ def walk(
         raise LabError("messaging app", handset.serial, f"{package} installed", "it is not", remedy)
     handset.prepare()
     actions = [*_looking(*numbers[:2]), *(_sending(*numbers) if send else ())]
+    actions += [] if incoming is None else _coming(numbers[0], incoming)
     walked: list[Walked] = []
     due: dict[str, Presence] = {}
     for action in actions:

@@ -498,6 +498,10 @@ def app_probe(
         str | None, typer.Option(help="Whose conversation to open (default: the far party of the bench).")
     ] = None,
     send: Annotated[bool, typer.Option("--send", help="Send texts and a file, and found a group.")] = False,
+    incoming: Annotated[
+        float | None,
+        typer.Option(min=1, max=600, help="Seconds to wait for an invitation or a file, to decline it."),
+    ] = None,
     adb_server: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="adb server of --serial (default: one of our own)."),
@@ -530,6 +534,7 @@ def app_probe(
         number,
         Address(host, int(port)) if adb_server else None,
         send,
+        incoming,
         on_action=show if sys.stderr.isatty() else lambda walked: None,
     )
     found = probe_app(request)

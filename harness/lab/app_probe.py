@@ -24,7 +24,7 @@ BRING_UP, CALL = 20.0, 15.0
 class AppProbeRequest:
     """bench and handset: of the lab file; or serial, with app, number and perhaps an adb server that runs.
 
-    screen: seconds for an act on the screen.
+    screen: seconds for an act on the screen. incoming: seconds to wait for what the far party offers.
     """
 
     lab: Path | None = None
@@ -35,6 +35,7 @@ class AppProbeRequest:
     number: str | None = None
     adb_server: Address | None = None
     send: bool = False
+    incoming: float | None = None
     screen: float = 20.0
     on_action: Callable[[Walked], None] = lambda walked: None
 
@@ -98,4 +99,5 @@ def _walk(handset: ProbedHandset, request: AppProbeRequest) -> AppProbeReport:
     if not (number.startswith("+") and number[1:].isdigit()):
         raise UsageError(f"--number: expected an E.164 number such as +12025550100, got {number!r}")
     near = [f"{number[:-1]}{digit}" for digit in "0123456789" if digit != number[-1]]
-    return walk(handset, (number, near[0], near[1]), send=request.send, on_action=request.on_action)
+    numbers = (number, near[0], near[1])
+    return walk(handset, numbers, send=request.send, incoming=request.incoming, on_action=request.on_action)

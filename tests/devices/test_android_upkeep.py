@@ -38,6 +38,14 @@ def test_the_version_of_the_app(bench: Any, handset: AndroidHandset) -> None:
     assert handset.app_version() is None
 
 
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_an_app_that_is_not_there_has_no_version(
+    handset: AndroidHandset, answering: Any, exit_code: int
+) -> None:
+    answering({"pm path": (exit_code, "", "")})
+    assert handset.app_version() is None
+
+
 def test_of_an_updated_app_the_version_that_runs_counts(handset: AndroidHandset, answering: Any) -> None:
     updated = (
         f"Packages:\n  Package [{PACKAGE}] (1a2b):\n    versionCode=9 minSdk=26 targetSdk=34\n"

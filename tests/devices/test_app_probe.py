@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import pytest
 from devices.adb_server import AdbServer
 from devices.app_probe import AppProbeReport, Outcome, Presence, ProbedHandset, lines, walk
 from devices.apps.definition import parse_definition
+from devices.simulated.conversations import OfferKind
 from harness.errors import LabError
 from harness.evidence.timeline import Timeline
 
+NEVER = {
+    OfferKind.CHAT: ("debug.rcslab.accept_chats", "0"),
+    OfferKind.FILE: ("debug.rcslab.auto_download", "0"),
+}
 ALICE, BOB, CAROL = "+15550101", "+15550102", "+15550103"
 GOOGLE = (Path(__file__).parents[2] / "devices/apps/google_messages.yaml").read_text("utf-8")
 PACKAGE = "com.google.android.apps.messaging"
@@ -25,14 +31,14 @@ def probe(bench: Any, adb_server: AdbServer, timeline: Timeline) -> Callable[...
     """Walk with the description of Google Messages, some words of it replaced."""
     adb_server.connect(bench.address)
 
-    def run(*changes: tuple[str, str], send: bool = False) -> AppProbeReport:
+    def run(*changes: tuple[str, str], send: bool = False, incoming: float | None = None) -> AppProbeReport:
         text = GOOGLE
         for old, new in changes:
             assert old in text, old
             text = text.replace(old, new)
         app = parse_definition(text)
         handset = ProbedHandset(bench.address, adb_server.port, app, timeline, ui_deadline=2.0)
-        return walk(handset, (ALICE, BOB, CAROL), send=send)
+        return walk(handset, (ALICE, BOB, CAROL), send=send, incoming=incoming)
 
     return run
 
@@ -66,6 +72,27 @@ def test_sending_goes_through_every_text_a_file_and_a_chat(bench: Any, probe: An
     assert any(act[0] == "send_file" for act in bench.service.asked)
     assert outcomes(report)["chat"] is Outcome.DONE
     assert presence(report)["attachment_name"] is Presence.FOUND
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [(OfferKind.CHAT, {}), (OfferKind.FILE, {"name": "a.txt", "type": "text/plain", "size": 10})],
+)
+def test_what_is_offered_is_declined(bench: Any, probe: Any, kind: OfferKind, fields: Any) -> None:
+    offer = partial(bench.android.app.offered, ALICE, "o1", kind, **fields)
+    bench.call(bench.android.app.acceptance.property_changed, *NEVER[kind])
+    bench.call(offer)
+    report = probe(incoming=2.0)
+    assert outcomes(report)["decline what is offered"] is Outcome.DONE
+    assert bench.service.asked == [("answer_offer", "o1", False)]
+    assert presence(report)["accept"] is presence(report)["decline"] is Presence.FOUND
+
+
+def test_an_offer_that_does_not_come_fails_the_action(probe: Any) -> None:
+    report = probe(incoming=0.3)
+    assert outcomes(report)["decline what is offered"] is Outcome.FAILED
+    assert presence(report)["accept"] is Presence.MISSING
+    assert presence(report)["decline"] is Presence.NOT_REACHED
 
 
 def test_an_element_that_moved_is_missing_and_what_lies_behind_it_not_reached(probe: Any) -> None:
