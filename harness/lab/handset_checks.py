@@ -18,6 +18,7 @@ from harness.evidence.timeline import Timeline
 from harness.lab.check import Check
 
 FREE_STORAGE = 512 * 1024 * 1024  # octets: recordings, logs and received files of a day
+ANDROID_10 = 29  # the SDK that brought roles
 _NETWORK = "network"
 _UDEV = "sudo apt-get install android-sdk-platform-tools-common && sudo udevadm trigger"
 _ASK_ANEW = "{adb} reconnect offline"
@@ -141,7 +142,11 @@ class _Handset:
         text = f"{holder or 'no app'} is the default app for SMS"
         if holder != package:
             text += f": expected {package}"
-        mend = self.commands.shell(f"cmd role add-role-holder android.app.role.SMS {package}")
+        sdk = self.android.property("ro.build.version.sdk")
+        before_roles = sdk.isdigit() and int(sdk) < ANDROID_10
+        by_setting = f"settings put secure sms_default_application {package}"
+        by_role = f"cmd role add-role-holder android.app.role.SMS {package}"
+        mend = self.commands.shell(by_setting if before_roles else by_role)
         return self._check("SMS role", holder == package, text, mend)
 
     def _screen_lock(self) -> Check:

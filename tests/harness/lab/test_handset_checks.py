@@ -116,6 +116,14 @@ def test_what_is_wrong_is_mended_by_the_command_named(
     assert look()[part].ok, said
 
 
+def test_before_android_10_the_setting_is_mended(look: Any, android: Bench) -> None:
+    android.call(android.android.properties.publish, "ro.build.version.sdk", "28")
+    before = look()["SMS role"]
+    assert not before.ok and "sms_default_application" in before.mend
+    typed(before.mend)
+    assert look()["SMS role"].ok
+
+
 def test_an_app_of_a_release_the_ids_are_not_of(look: Any, here: Any) -> None:
     own = here.folder / "own.yaml"
     own.write_text(
