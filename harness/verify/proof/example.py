@@ -12,7 +12,7 @@ from harness.verify.engine import Verifier, VerifySettings
 from harness.verify.finding import Finding
 from harness.verify.proof.flows import FLOWS
 from harness.verify.proof.mutant import Mutant, load_mutants
-from harness.verify.proof.script import Script, Step
+from harness.verify.proof.script import Script, Seen, Step
 
 SHOWN = 110
 """Characters of a line that an example shows."""
@@ -76,7 +76,21 @@ def _short(lines: list[str]) -> tuple[str, ...]:
 
 
 def _lines(script: Script) -> list[str]:
-    return [line for step in script.steps for line in _of_step(step)]
+    """The messages, and what drivers saw between them."""
+    lines, now = [], 0.0
+    waiting = sorted(script.seen, key=lambda each: each.after)
+    for step in script.steps:
+        now += step.after
+        while waiting and waiting[0].after <= now:
+            lines.append(_of_seen(waiting.pop(0)))
+        lines += _of_step(step)
+    return [*lines, *map(_of_seen, waiting)]
+
+
+def _of_seen(seen: Seen) -> str:
+    told = ", ".join(f"{name}={value}" for name, value in seen.fields.items())
+    line = f"[{seen.layer} {seen.name}, {seen.after:g} s from the start: {told}]"
+    return line if len(line) <= SHOWN else line[: SHOWN - 4] + "...]"
 
 
 def _of_step(step: Step) -> Iterator[str]:
