@@ -1,6 +1,7 @@
 """The MD8475's language over the simulated cell: words and spaces, NUL at the end, an error for each command.
 
 A message is a query (`MCC? BTS1`), or a command with `;ERROR?`, which is answered by a number: 0 for done.
+START is answered when the simulation runs.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class Md8475Dialect:
             reply = self._answer(text)
             return reply.encode("latin-1") + END if reply is not None else b""
         number = self._do(text)
+        if text == "START" and number == 0:
+            await self._cell.settled()  # busy until the simulation runs
         return f"{number}".encode() + END if asked.strip() == ERROR_QUERY else b""
 
     def _answer(self, text: str) -> str | None:
