@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -366,7 +367,9 @@ def peer(
 
 @app.command()
 def rules(
-    rule_id: Annotated[str | None, typer.Argument(help="One rule, or a prefix such as sip.via.")] = None,
+    rule_id: Annotated[
+        str | None, typer.Argument(help="One rule, or the beginning of several ids, such as sip.via.")
+    ] = None,
     format_: FormatOption = ListFormat.TEXT,
     profile: Annotated[Profile, typer.Option(help="Profile whose severities count.")] = DEFAULT_PROFILE,
     severity: Annotated[Severity | None, typer.Option(help="Only of this severity.")] = None,
@@ -389,17 +392,15 @@ def rules(
 
     found = [
         rule
-        for rule in load_catalogue().values()
-        if (rule_id is None or rule.id == rule_id or rule.id.startswith(rule_id.rstrip(".") + "."))
-        and severity in (None, rule.severity_under(profile))
+        for rule in _rules_called(rule_id)
+        if severity in (None, rule.severity_under(profile))
         and judged in (None, rule.judged)
         and clause.lower() in rule.clause.lower()
         and (rule.fails_under(profile) or not fails)
         and (rule.implemented or not implemented)
     ]
     if not found:
-        wanted = f"no rule {rule_id!r} in the catalogue" if rule_id else "no rule is so"
-        raise UsageError(f"{wanted}; `rcslab rules` lists all")
+        raise UsageError("no rule meets all of these options; leave one out")
     if prove:
         everything = len(found) == len(load_catalogue())
         raise typer.Exit(_prove(format_, None if everything else {rule.id for rule in found}))
@@ -412,6 +413,21 @@ def rules(
     else:
         for rule in found:
             print(rule_line(rule, profile))
+
+
+def _rules_called(name: str | None) -> list[Rule]:
+    """The rule of this id, else those whose ids begin with these words; all without a name."""
+    from harness.verify.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    if name is None or name in catalogue:
+        return list(catalogue.values()) if name is None else [catalogue[name]]
+    found = [rule for rule in catalogue.values() if rule.id.startswith(name.rstrip(".") + ".")]
+    if not found:
+        close = get_close_matches(name, catalogue, 3)
+        meant = f"did you mean {' or '.join(close)}? " if close else ""
+        raise UsageError(f"no rule {name!r} in the catalogue; {meant}`rcslab rules` lists all")
+    return found
 
 
 def _print_clauses(format_: ListFormat, rules_of: Mapping[Clause, list[Rule]]) -> None:

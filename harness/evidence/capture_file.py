@@ -83,6 +83,8 @@ class CaptureFile:
                 for frame in frames:
                     self.frames += 1
                     yield frame
+        except IsADirectoryError as error:
+            raise CaptureError(f"{self.path}: {_EXPECTED}, got a directory; name the files in it") from error
         except OSError as error:
             if self.frames:
                 self.fault = f"cannot be read on: {error.strerror or error}"

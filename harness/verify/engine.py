@@ -318,7 +318,7 @@ class Verifier:
         self._excerpts[rule.id] += 1
         if self._excerpts[rule.id] > MOST_EXCERPTS:
             return None
-        return excerpt_of(item, where.header, where.octet, violation.actual)
+        return excerpt_of(item, where.header, where.octet, violation.actual, violation.expected)
 
     def _broken(self, rule: Rule, item: Item, error: Exception) -> Finding:
         return Finding(

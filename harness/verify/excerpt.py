@@ -17,8 +17,12 @@ BODY_KEPT = 16 * 1024
 """Octets of a body in MSRP that are looked at."""
 _WORTH_FINDING = 4
 """Octets from which on a quoted text is looked for in its line: a shorter one may be there by chance."""
+_VALUE_WORTH_FINDING = 8
+"""The same for a value of which something is told."""
 _BEGINNING = 64
 _WORD = re.compile(rb"[^\s;,\"<>]+")
+_HEADER = re.compile(rb"^([A-Za-z.-]+)[ \t]*:", re.MULTILINE)
+_XML_DECLARATION = re.compile(rb"<\?xml[^>]*\?>\r?\n(?=<)")
 _LINE_END = re.compile(rb"\r?\n")
 
 
@@ -41,7 +45,9 @@ class Excerpt:
     octets: int = 0
 
 
-def excerpt_of(item: Item, header: str, octet: int | None, actual: str = "") -> Excerpt | None:
+def excerpt_of(
+    item: Item, header: str, octet: int | None, actual: str = "", expected: str = ""
+) -> Excerpt | None:
     """The excerpt for a place in an item's message; without a place its first line, unmarked.
 
     None for an event, and for a message without octets.
@@ -50,7 +56,7 @@ def excerpt_of(item: Item, header: str, octet: int | None, actual: str = "") -> 
     if not octets:
         return None
     if octet is None or (header == "body" and isinstance(item, CpimItem) and octet == item.offset):
-        octet = _found_in_cpim(item, header, actual, octets)
+        octet = _found_in_cpim(item, header, octets, actual, expected)
     if octet is None:
         return _cut(octets, 0, 0)
     place, length = _marked(octets, min(octet, len(octets)), header, actual)
@@ -82,6 +88,8 @@ def octets_of(item: Item) -> bytes:
 def _marked(octets: bytes, place: int, header: str, actual: str) -> tuple[int, int]:
     """Where what a finding means begins, and how many octets it has: what it quotes, a header, or a word."""
     quoted = actual.removesuffix("...").encode("utf-8", "surrogateescape")
+    if header == "body" and (declaration := _XML_DECLARATION.match(octets, place)):
+        place = declaration.end()  # it says nothing of what follows
     end = _line_end(octets, place)
     if quoted and octets.startswith(quoted, place):
         return place, min(len(quoted), end - place)
@@ -106,19 +114,45 @@ def _body(entry: MsrpEntry) -> bytes:
         return b""  # the file that kept them is gone; the head is still worth showing
 
 
-def _found_in_cpim(item: Item, header: str, actual: str, octets: bytes) -> int | None:
-    """Where a header begins in a CPIM object, whose rules name the header alone, or what is quoted of it."""
+def _found_in_cpim(item: Item, header: str, octets: bytes, actual: str, expected: str) -> int | None:
+    """Where a header begins in a CPIM object, whose rules name the header alone, or what a finding quotes."""
     if not isinstance(item, CpimItem) or not header:
         return None
     if header == "body":
-        quoted = actual.removesuffix("...").encode("utf-8", "surrogateescape")
-        found = octets.find(quoted, item.offset) if len(quoted) >= _WORTH_FINDING else -1
-        if found < 0 and item.cpim is not None:
-            found = octets.find(item.cpim.content[:_BEGINNING], item.offset)
-        return found if found >= 0 else min(item.offset, len(octets))
+        return _meant_in_cpim(item, octets, actual, expected)
     pattern = rb"^" + re.escape(header.encode("utf-8", "replace")) + rb"[ \t]*:"
     match = re.compile(pattern, re.IGNORECASE | re.MULTILINE).search(octets, item.offset)
     return match.start() if match else None
+
+
+def _meant_in_cpim(item: CpimItem, octets: bytes, actual: str, expected: str) -> int:
+    """What is quoted of the content, else of the headers, else the header that should be otherwise; else where
+    the content begins.
+    """
+    content = octets.find(item.cpim.content[:_BEGINNING], item.offset) if item.cpim is not None else -1
+    if content < 0:
+        found = _found(actual, octets, item.offset)
+        return found if found >= 0 else min(item.offset, len(octets))
+    headers = sorted(_HEADER.finditer(octets, item.offset, content), key=lambda match: -len(match[0]))
+    places = (
+        _found(actual, octets, content),
+        _found(actual, octets, item.offset),
+        next((match.start() for match in headers if _names(expected, match[1].decode())), -1),
+    )
+    return next((place for place in places if place >= 0), content)
+
+
+def _names(text: str, header: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(header)}(?![\w-])", text) is not None
+
+
+def _found(actual: str, octets: bytes, start: int) -> int:
+    """Where what came is quoted, or the value of which it tells something ("a1b2c3d4: 8 digits"); else -1."""
+    quoted = actual.removesuffix("...").encode("utf-8", "surrogateescape")
+    value = re.split(rb": | after ", quoted, maxsplit=1)[0]
+    worth = ((quoted, _WORTH_FINDING), (value, _VALUE_WORTH_FINDING))
+    places = (octets.find(text, start) for text, least in worth if len(text) >= least)
+    return next((place for place in places if place >= 0), -1)
 
 
 def _line_end(octets: bytes, place: int) -> int:

@@ -144,7 +144,7 @@ def test_what_is_no_capture_is_refused(rcslab, tmp_path: Path, content, words):
 
 
 def test_a_folder_and_a_missing_file_are_refused(rcslab, tmp_path: Path):
-    assert "Is a directory" in rcslab("verify", tmp_path).errors
+    assert "got a directory; name the files in it" in rcslab("verify", tmp_path).errors
     said = rcslab("verify", SEED, tmp_path / "nothing")
     assert (said.code, said.out) == (2, "")
     assert "No such file" in said.errors
@@ -299,6 +299,16 @@ def test_the_catalogue(rcslab):
     said = rcslab("rules", "sip.nothing")
     assert (said.code, said.out) == (2, "")
     assert "no rule 'sip.nothing' in the catalogue" in said.errors
+
+
+def test_a_rule_whose_id_others_begin_with_is_explained_too(rcslab):
+    assert rcslab("rules", "sip.cseq.monotonic").out.startswith("sip.cseq.monotonic: ")
+    assert rcslab("rules", "sip.cseq.monotonic.").out.startswith("sip.cseq.monotonic.network: ")
+
+
+def test_what_is_asked_of_the_catalogue_in_vain(rcslab):
+    assert "did you mean sip.via.echo" in rcslab("rules", "sip.via.eco").errors
+    assert "no rule meets all of these options" in rcslab("rules", "sip.via.echo", "--severity", "INFO").errors
 
 
 def test_the_proof_of_some_rules(rcslab):

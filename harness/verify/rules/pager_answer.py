@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.cpm.services import CPM_ICSIS
 from harness.verify.catalogue import Kind, rule
-from harness.verify.comparison import accepted_icsis, contact_icsis, covers, shown, stated_services
+from harness.verify.comparison import accepted_icsis, contact_icsis, covers, shown
 from harness.verify.engine import Flow
 from harness.verify.finding import APPLIES, Outcomes, Severity, Violation
 from harness.verify.items import SipEntry
@@ -82,8 +82,13 @@ def sms_names_no_service(entry: SipEntry, flow: Flow) -> Outcomes:
     if entry.content_type is None or entry.content_type.essence != _SMS:
         return
     yield APPLIES
-    named = (set(stated_services(entry.sip)) | accepted_icsis(entry.sip)) & CPM_ICSIS
-    if named:
-        yield Violation(
-            "no CPM service for SMS over IP", ", ".join(sorted(named)), "Content-Type", severity=Severity.INFO
-        )
+    for header, services in (
+        ("P-Preferred-Service", entry.sip.values("P-Preferred-Service")),
+        ("P-Asserted-Service", entry.sip.values("P-Asserted-Service")),
+        ("Accept-Contact", accepted_icsis(entry.sip)),
+    ):
+        named = sorted({urn.strip().lower() for urn in services} & CPM_ICSIS)
+        if named:
+            expected = "no CPM service for SMS over IP"
+            yield Violation(expected, ", ".join(named), header, severity=Severity.INFO)
+            return

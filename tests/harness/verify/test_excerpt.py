@@ -9,6 +9,8 @@ from harness.verify.engine import Verifier
 from harness.verify.excerpt import excerpt_of
 from harness.verify.visible import visible, visible_text
 
+MESSAGE_ID_ENTROPY = "imdn.request.message-id.entropy"
+
 
 def found(script, rule, profile="ietf"):
     verifier = Verifier(profile)
@@ -57,7 +59,29 @@ def test_of_the_content_of_cpim_what_is_quoted_is_marked_else_its_beginning(flow
     content = item.cpim.content.decode()
     for octet in (None, item.offset):  # what a rule gives that names no place in the content
         assert marked(excerpt_of(item, "body", octet, "message-id")) == "message-id"
-        assert marked(excerpt_of(item, "body", octet, "not in it at all")) == content.splitlines()[0]
+        beyond_its_declaration = content.splitlines()[1]
+        assert marked(excerpt_of(item, "body", octet, "not in it at all")) == beyond_its_declaration
+
+
+def test_in_cpim_the_header_is_marked_that_a_finding_quotes_or_expects_otherwise(flow):
+    plain = found(flow("pager_mo").sub(0, "Msg1aB2cD3eF4gH5iJ6k", "a1b2c3d4e5"), MESSAGE_ID_ENTROPY).excerpt
+    assert plain.text == "imdn.Message-ID: a1b2c3d4e5" and marked(plain) == "a1b2c3d4e5"
+    late = flow("pager_mo").sub(0, "DateTime: 2023-11-14T22:13:20Z", "DateTime: 2023-11-12T22:13:20Z")
+    assert found(late, "cpim.datetime.plausible").excerpt.text == "DateTime: 2023-11-12T22:13:20Z"
+
+
+def test_what_is_in_both_is_marked_in_the_content_and_not_in_a_header(flow):
+    script = flow("pager_mo").sub(2, "urn:ietf:params:xml:ns:imdn", "urn:ietf:params:imdn")
+    excerpt = found(script, "imdn.xml.namespace").excerpt
+    assert excerpt.text.startswith("<imdn ")
+
+
+def test_a_header_is_named_by_a_whole_word_only(flow):
+    verifier = Verifier()
+    verifier.judge(flow("pager_mo").timeline())
+    item = verifier.assembly.cpim_items()[0]
+    assert excerpt_of(item, "body", item.offset, "x", "another Message-ID").text == "hello, world"
+    assert excerpt_of(item, "body", item.offset, "x", "another DateTime").text.startswith("DateTime: ")
 
 
 def test_a_long_line_is_kept_round_the_mark_only(flow):
