@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.cpm.profiles import Profile
 from harness.verify.catalogue import Rule
 from harness.verify.proof.example import Example, example_of
+from harness.verify.proof.reading import READINGS
 
 CONFIDENCE = {
     "T": "the clause was read in its text",
@@ -47,8 +48,7 @@ def _page(rule: Rule) -> Iterator[str]:
     if rule.note:
         yield f"note:       {rule.note}"
     example = example_of(rule.id)
-    if example is not None:
-        yield from _example(example)
+    yield from _example(example) if example is not None else _readings(rule.id)
 
 
 def _meaning(confidence: str) -> str:
@@ -59,9 +59,20 @@ def _meaning(confidence: str) -> str:
     return confidence + "".join(f"; {letter}: {CONFIDENCE[letter]}" for letter in letters)
 
 
+def _readings(rule: str) -> Iterator[str]:
+    """What stands for an example of a rule that reports nothing: it says how messages are to be read."""
+    for reading in READINGS:
+        if reading.rule == rule:
+            told = ", ".join(reading.reported) or "nothing"
+            yield f"\nreads: flow {reading.flow} in such a form, and reports {told} (shown by --prove)"
+
+
 def _example(example: Example) -> Iterator[str]:
     yield f"\npasses (flow {example.flow}):"
-    yield from (f"    {line}" for line in example.passes)
+    yield from (
+        f"    {line}"
+        for line in example.passes or ["  the same messages, as long as the lab does not know that"]
+    )
     yield "\nfails:"
     yield from (f"    {line}" for line in example.fails)
     finding = example.finding

@@ -126,8 +126,8 @@ def _found_in_cpim(item: Item, header: str, octets: bytes, actual: str, expected
 
 
 def _meant_in_cpim(item: CpimItem, octets: bytes, actual: str, expected: str) -> int:
-    """What is quoted of the content, else of the headers, else the header that should be otherwise; else where
-    the content begins.
+    """What is quoted of the content, else of the headers; else the header that should be otherwise; else
+    where the content begins.
     """
     content = octets.find(item.cpim.content[:_BEGINNING], item.offset) if item.cpim is not None else -1
     if content < 0:

@@ -308,7 +308,9 @@ def test_a_rule_whose_id_others_begin_with_is_explained_too(rcslab):
 
 def test_what_is_asked_of_the_catalogue_in_vain(rcslab):
     assert "did you mean sip.via.echo" in rcslab("rules", "sip.via.eco").errors
-    assert "no rule meets all of these options" in rcslab("rules", "sip.via.echo", "--severity", "INFO").errors
+    assert (
+        "no rule meets all of these options" in rcslab("rules", "sip.via.echo", "--severity", "INFO").errors
+    )
 
 
 def test_the_proof_of_some_rules(rcslab):

@@ -22,4 +22,16 @@ def test_a_rule_with_a_mutant_shows_what_passes_and_what_fails(rule):
 
 def test_a_rule_without_a_mutant_shows_what_there_is():
     assert example_of("x.incomplete-capture") is None
-    assert "severity:   ietf MUST" in rule_page(load_catalogue()["x.incomplete-capture"])
+    page = rule_page(load_catalogue()["x.incomplete-capture"])
+    assert "severity:   ietf MUST" in page and "\nreads: flow " in page
+
+
+def test_what_a_driver_saw_is_in_an_example():
+    page = rule_page(load_catalogue()["x.displayed-after-screen"])
+    assert " s from the start: " in page.partition("passes (flow ")[2].partition("fails:")[0]
+
+
+def test_where_only_the_lab_decides_the_messages_are_said_to_be_the_same():
+    page = rule_page(load_catalogue()["deferred.uri"])
+    assert "passes (flow deferred_mo):\n      the same messages" in page
+    assert "[the lab knows deferred_messages: " in page

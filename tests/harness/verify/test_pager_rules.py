@@ -29,6 +29,21 @@ def test_a_contact_fails_only_under_the_letter(flow):
         assert [(finding.severity, finding.fails) for finding in found] == [(severity, fails)]
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg"),
+        ("Accept-Contact", '*;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.msg"'),
+    ],
+)
+def test_of_sms_over_ip_the_header_is_told_that_names_the_service(flow, header, value):
+    script = flow("sms_over_ip").line(0, f"{header}: {value}")
+    found = [each for each in Verifier().judge(script.timeline()) if each.rule == "pager.legacy-sms"]
+    assert [(each.where.header, each.actual) for each in found] == [
+        (header, "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg")
+    ]
+
+
 def test_a_message_to_a_list_is_clean(flow, judged):
     assert own(judged(flow("pager_list"))) == []
 
