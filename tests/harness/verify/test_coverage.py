@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.cpm.profiles import Profile
-from harness.verify.catalogue import load_catalogue
+from harness.verify.catalogue import load_catalogue, load_checks
 from harness.verify.clauses import Clause, clauses_of, parse_clause
 from harness.verify.coverage import CoveragePlan, Covered, by_clause, exercised_documents, exercises, missing
 from tests.harness.verify.judging import found
@@ -81,3 +81,26 @@ def test_several_timelines_add_up_and_travel_as_json(covered, flow):
     total.add(covered)
     assert total.applied["pager.no-contact"] == covered.applied["pager.no-contact"]
     assert Covered.from_dict(total.as_dict()) == total
+
+
+def test_what_two_timelines_exercised_is_counted_together(covered):
+    total = Covered()
+    total.add(covered)
+    total.add(covered)
+    assert total.applied["pager.no-contact"] == 2 * covered.applied["pager.no-contact"]
+
+
+def test_rules_on_all_of_sip_are_not_said_to_have_met_none_of_it(covered):
+    by_rule = {each.rule.id: each for each in exercises(covered, Profile.RCS51)}
+    assert by_rule["timer.min-se"].why.startswith("no INVITE or UPDATE that it is about came")
+
+
+def test_a_rule_of_other_profiles_is_said_not_to_be_evaluated(covered):
+    everywhere = set(Profile)
+    elsewhere = [check for check in load_checks() if set(check.profiles) != everywhere]
+    for check in elsewhere:
+        others = [each for each in load_checks() if each.id == check.id]
+        for profile in everywhere.difference(*(set(each.profiles) for each in others)):
+            (told,) = [each for each in exercises(Covered(), profile) if each.rule.id == check.id]
+            assert told.why == f"not evaluated under profile {profile}"
+    assert elsewhere

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.cpm.profiles import Profile
 from harness.verify.proof.flows import FLOWS, named_once
 from harness.verify.proof.mutant import load_mutants
-from harness.verify.proof.prove import judge_flow, judge_mutant, judge_reading, prove
+from harness.verify.proof.prove import (
+    FlowResult,
+    MutantResult,
+    Proof,
+    ReadingResult,
+    judge_flow,
+    judge_mutant,
+    judge_reading,
+    prove,
+)
 from harness.verify.proof.reading import READINGS
 
 
@@ -37,6 +48,24 @@ def test_a_mutant_that_breaks_nothing_is_not_caught():
     proof = prove([harmless], flows=(), readings=())
     assert not proof.whole and proof.mutants[0].beside == ()
     assert proof.as_dict()["protocols"] == {spoiled.rule.split(".")[0]: {"caught": 0, "mutants": 1}}
+
+
+def test_a_proof_is_whole_only_when_all_is_as_told():
+    mutant, reading = load_mutants()[0], READINGS[0]
+    flow = FlowResult("chat", Profile.RCS51, ())
+    right = MutantResult(mutant, True, mutant.beside)
+    read = ReadingResult(reading, reading.reported, reading.lost or ())
+    assert Proof((flow,), (right,), (read,), ()).whole
+    for spoiled in (
+        Proof((replace(flow, reported=("sip.via.echo",)),), (right,), (read,), ()),
+        Proof((flow,), (replace(right, caught=False),), (read,), ()),
+        Proof((flow,), (replace(right, beside=(*mutant.beside, "sip.via.echo")),), (read,), ()),
+        Proof((flow,), (replace(right, error="ValueError"),), (read,), ()),
+        Proof((flow,), (right,), (replace(read, reported=("sip.via.echo",)),), ()),
+        Proof((flow,), (right,), (replace(read, lost=("sip.via.echo",)),), ()),
+        Proof((flow,), (right,), (read,), ("sip.via.echo",)),
+    ):
+        assert not spoiled.whole
 
 
 def test_two_flows_of_one_name_are_refused():

@@ -30,6 +30,12 @@ def test_a_least_interval_is_known_once_its_request_was_answered(flow, judged, p
     assert judged(script.insert(8, answered)) == faults
 
 
+def test_what_is_granted_is_no_less_than_the_request_allowed(flow, judged):
+    script = flow("session_mt").sub(0, "Min-SE: 90", "Min-SE: 1000")
+    script.sub(2, GRANTED, "Session-Expires: 900;refresher=uac")
+    assert judged(script) == [("timer.answer-not-larger", "handset")]
+
+
 def test_a_proxy_may_add_an_interval_for_who_knows_no_timers(flow, judged):
     script = flow("session_mt").sub(0, "Supported: timer", "Supported: path").sub(0, "Min-SE: 90\r\n", "")
     script.sub(2, GRANTED, f"{SE};refresher=uas").sub(2, "Require: timer\r\n", "")

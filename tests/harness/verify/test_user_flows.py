@@ -8,7 +8,7 @@ import pytest
 
 from harness.evidence.timeline import Address, Layer, Timeline, Transport
 from harness.verify.engine import Verifier
-from harness.verify.flows import Act, Flows
+from harness.verify.flows import Act, Flows, UserFlow
 from harness.verify.items import SipEntry
 from harness.verify.proof.script import Script
 
@@ -183,3 +183,12 @@ def test_ids_that_were_not_met_for_long_are_forgotten():
         if isinstance(item, SipEntry):
             flows.add(item)
     assert len(flows._by_key) == 10 and len(flows.all()) == 50
+
+
+def test_a_flow_that_another_becomes_part_of_takes_over_what_was_found_and_exercised_in_it():
+    one, other = UserFlow(Act.TEXT, 1, 0.0), UserFlow(Act.TEXT, 2, 1.0)
+    one.findings, one.exercised, one.messages = 1, 0b01, 2
+    other.findings, other.exercised, other.messages = 2, 0b10, 3
+    one.take_in(other)
+    assert (one.findings, one.exercised, one.messages) == (3, 0b11, 5)
+    assert other.final is one

@@ -13,7 +13,7 @@ from harness.verify.finding import Party
 from harness.verify.judgement import Judgement
 from harness.verify.report.as_json import to_json
 from harness.verify.report.as_text import to_text
-from harness.verify.waivers import Waiver
+from harness.verify.waivers import Waiver, covers_rule
 from tests.harness.verify.judging import found
 
 TODAY = date(2026, 11, 25)
@@ -87,3 +87,8 @@ def test_how_often_counts(judgement):
 def test_a_baseline_that_is_none_is_refused(previous):
     with pytest.raises(UsageError, match="rcslab verify --format json"):
         compare([], previous)
+
+
+def test_a_beginning_ends_at_a_dot():
+    assert covers_rule("msrp.*", "msrp.tid.unique") and covers_rule("msrp.tid.*", "msrp.tid.unique")
+    assert not covers_rule("msrp.ti.*", "msrp.tid.unique") and not covers_rule("msrp", "msrp.tid.unique")
