@@ -162,6 +162,7 @@ def test_a_real_lab_reconnects_to_what_comes_back(faulty):
         del lab["benches"]["a"]
         bench = lab["benches"]["b"]
         bench["peer"]["port"] = ports[4]
+        bench["network_simulator"]["driver"] = "cmw500"
         bench["network_simulator"]["resource"] = f"TCPIP::127.0.0.1::{ports[0]}::SOCKET"
         bench["handsets"]["dut"].update(adb=f"127.0.0.1:{ports[3]}", modem=str(folder / "tty"))
     faulty.suite(REAL_SUITE.format(folder=folder))
