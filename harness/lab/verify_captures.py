@@ -64,7 +64,7 @@ def verify_captures(request: VerifyRequest) -> Verified:
     return Verified(
         judgements,
         Beside(
-            _compared(judgements, previous) if request.baseline else None,
+            _compared(judgements, previous, request.baseline) if request.baseline else None,
             found if request.coverage else (),
             tuple(missing(plan, found)) if plan is not None else None,
         ),
@@ -81,6 +81,9 @@ def _read_baseline(file: Path) -> Any:
         ) from None
 
 
-def _compared(judgements: Sequence[Judgement], previous: Any) -> Comparison:
+def _compared(judgements: Sequence[Judgement], previous: Any, file: Path) -> Comparison:
     findings = ((judgement.name, found) for judgement in judgements for found in judgement.findings)
-    return compare(findings, previous)
+    try:
+        return compare(findings, previous)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None

@@ -258,6 +258,7 @@ UNUSABLE_FILES = [
     ("--require-coverage", "clauses: [RFC 9999 1]", ":1:11: clauses.0: no rule is of RFC 9999 1"),
     ("--require-coverage", "clauses: [nonsense]", "expected a document and a section"),
     ("--baseline", "waivers: x", "cannot be read as a baseline"),
+    ("--baseline", "{}", "wrong: the baseline is not what `rcslab verify --format json` writes"),
 ]
 
 

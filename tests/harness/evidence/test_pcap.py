@@ -67,3 +67,11 @@ def test_a_file_that_ends_in_zeros_ends_where_they_begin() -> None:
     recording = recorded(pcap(b"\xd4\xc3\xb2\xa1", b"abc") + bytes(4096))
     assert [frame.data for frame in recording.frames if frame.data] == [b"abc"]
     assert recording.fault.startswith("has nothing but zeros before octet")
+
+
+def test_what_stands_above_the_link_type_is_left_aside() -> None:
+    """The upper half of that field tells the length of the frame check sequence."""
+    octets = bytearray(pcap(b"\xd4\xc3\xb2\xa1", b"abc"))
+    octets[20:24] = struct.pack("<I", 0x2400_0000 | 101)
+    (frame,) = recorded(bytes(octets)).frames
+    assert frame.link_type == 101

@@ -155,3 +155,17 @@ def test_a_handset_that_goes_on_over_another_address_is_judged_there_too(tmp_pat
     verifier.judge(timeline)
     assert verifier.judged == 6  # four messages, two texts
     assert "pager.no-contact" in {finding.rule for finding in verifier.findings}
+
+
+@pytest.mark.parametrize(("later", "passed_over"), [(0.1, 1), (6.0, 0)])
+def test_an_element_passes_a_message_on_soon_or_it_is_another(later: float, passed_over: int) -> None:
+    trace = Timeline(clock=lambda: START)
+    text = FLOWS["pager_mo"]().steps[0].text
+    ends = Address("10.0.0.5", 40000), Address("10.0.0.1", 5060)
+    trace.packet(Layer.SIP, Transport.TCP, *ends, text.encode(), connection=0, at=START)
+    onward = text.replace("Via: SIP/2.0/TCP 10.0.0.5", "Via: SIP/2.0/TCP 10.0.0.1").replace("bK", "bKx")
+    ends = Address("10.0.0.1", 5070), Address("192.0.2.1", 5060)
+    trace.packet(Layer.SIP, Transport.TCP, *ends, onward.encode(), connection=1, at=START + later)
+    verifier = Verifier()
+    verifier.judge(trace)
+    assert verifier.assembly.legs.passed_over == passed_over
