@@ -22,6 +22,12 @@ def spoiled(flow):
     return flow("pager_mt").line(1, "Max-Forwards: 70").line(2, "Max-Forwards: 70")
 
 
+def test_findings_stand_in_the_order_of_their_messages_also_those_that_are_known_late(flow):
+    script = flow("pager_mo").drop(1).wait(120.0).line(1, "Contact: <sip:a@10.0.0.1>")
+    found = Verifier().judge(script.timeline())
+    assert [each.rule for each in found] == ["sip.response.final-in-time", "pager.no-contact"]
+
+
 def test_live_and_offline_give_the_same(flow):
     trace = list(spoiled(flow).timeline())
     live = Verifier()

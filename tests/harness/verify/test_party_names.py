@@ -168,3 +168,24 @@ def test_msrp_is_of_the_handset_that_set_its_session_up(flow):
     sent = [entry for entry in verifier.assembly.msrp.entries if entry.sender is Party.HANDSET]
     verifier.names.settle()
     assert sent and {verifier.names.sender(entry).final.instance for entry in sent} == {f"IMEI {IMEI['1']}"}
+
+
+def test_a_refused_registration_gives_nobody_an_identity():
+    asked = register("+491711111")
+    refused = answer(asked, associated="<tel:+491733333>").replace(
+        b"SIP/2.0 200 OK", b"SIP/2.0 403 Forbidden"
+    )
+    judgement = judged(
+        ("10.0.0.5", NET, asked),
+        (NET, "10.0.0.5", refused),
+        ("10.0.0.9", NET, text("+491733333", host="10.0.0.9")),
+    )
+    assert blamed(judgement) == ["handset +491733333"]
+
+
+def test_who_is_anonymous_is_not_known_by_that():
+    judgement = judged(
+        ("10.0.0.5", NET, text("anonymous")),
+        ("10.0.0.6", NET, text("anonymous", host="10.0.0.6")),
+    )
+    assert len(set(blamed(judgement))) == 2
