@@ -50,6 +50,13 @@ def test_a_mutant_that_breaks_nothing_is_not_caught():
     assert proof.as_dict()["protocols"] == {spoiled.rule.split(".")[0]: {"caught": 0, "mutants": 1}}
 
 
+def test_what_only_another_rule_reports_is_not_caught():
+    told = next(mutant for mutant in load_mutants() if mutant.rule == "pager.no-contact")
+    assert judge_mutant(told).caught
+    other = judge_mutant(replace(told, rule="sip.via.echo"))
+    assert not other.caught and "pager.no-contact" in other.beside
+
+
 def test_a_proof_is_whole_only_when_all_is_as_told():
     mutant, reading = load_mutants()[0], READINGS[0]
     flow = FlowResult("chat", Profile.RCS51, ())
