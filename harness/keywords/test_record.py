@@ -118,12 +118,17 @@ class TestRecord:
         return RunVerdict.PASS if passed and not self.failing else RunVerdict.FAIL
 
     def _look_for_faults(self) -> None:
-        """What a handset did not do may be the doing of a part of the lab that is gone."""
-        if self.infra is None:
-            try:
+        """What a handset did not do may be the doing of a part of the lab that is gone.
+
+        A process that died is the cause of what was noticed first, such as a handset that adb has lost.
+        """
+        try:
+            if self.infra is None:
                 self.bench.look_closely()
-            except LabError as error:
-                self.infra = error
+            else:
+                self.bench.watch()
+        except LabError as error:
+            self.infra = error
 
     def _photograph(self) -> None:
         """A picture of each handset's screen.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.cpm.profiles import Profile
-from harness.errors import HandsetLost, InstrumentLost, LabError
+from harness.errors import ChildDied, HandsetLost, InstrumentLost, LabError
 from harness.evidence.timeline import Layer, Timeline
 from harness.keywords.test_record import RunVerdict, TestRecord
 from harness.verify.finding import Finding, Party, Severity, Where
@@ -32,6 +32,7 @@ class Lab:
     timeline: Timeline = field(default_factory=Timeline)
     roles: dict[str, list[str]] = field(default_factory=dict)
     handsets: dict[str, Any] = field(default_factory=dict)
+    died: LabError | None = None
     looked: int = 0
     files: list[Any] = field(default_factory=list)
 
@@ -45,6 +46,10 @@ class Lab:
     def judgement(self, name: str, since: int) -> Judgement:
         assert since == self.asked_since[-1]
         return Judgement(name, Profile.RCS51, tuple(self.found), (), 1)
+
+    def watch(self) -> None:
+        if self.died is not None:
+            raise self.died
 
     def look_closely(self) -> None:
         self.looked += 1
@@ -143,6 +148,13 @@ def test_a_lab_error_a_keyword_met_is_infra_and_not_looked_for_again(lab, record
     record.infra = LOST
     assert record.end(False, False, tmp_path / "t") is RunVerdict.INFRA
     assert lab.looked == 0
+
+
+def test_a_process_that_died_is_the_cause_of_what_was_noticed_first(lab, record, tmp_path):
+    record.infra = LOST
+    lab.died = ChildDied("simulated handset dut", "pid 7", "a process that runs", "signal 9", "see its log")
+    assert record.end(False, False, tmp_path / "t") is RunVerdict.INFRA
+    assert record.infra is lab.died and lab.looked == 0
 
 
 def test_a_test_that_passed_is_not_looked_at_closely(lab, record, tmp_path):
