@@ -60,7 +60,9 @@ def begun_anew(entry: SipEntry, flow: Flow) -> Outcomes:
         return
     for known in reversed(flow.assembly.requests_with("Conversation-ID", conversation)):
         transaction = known.transaction
-        if known.place >= entry.place or transaction is None or not _is_chat(known) or focus_of(transaction):
+        if known.method != "INVITE" or known.place >= entry.place or transaction is None:
+            continue
+        if not _is_chat(known) or focus_of(transaction):
             continue
         accepted = transaction.accepted
         dialog = accepted.dialog if accepted is not None else None
