@@ -31,7 +31,7 @@ from harness.keywords.large_message import LargeMessageKeywords
 from harness.keywords.log_drain import LogDrain
 from harness.keywords.log_page import failure_lines, show_evidence
 from harness.keywords.modem import ModemKeywords
-from harness.keywords.needs import needed_by
+from harness.keywords.needs import needed_by, needs_of
 from harness.keywords.network import Network
 from harness.keywords.notifications import NotificationKeywords
 from harness.keywords.pager import PagerKeywords
@@ -42,6 +42,7 @@ from harness.keywords.test_record import TestRecord, claim_folder, folder_name
 from harness.keywords.topic import BenchAccess
 from harness.lab.bench import Bench
 from harness.lab.model import load_lab
+from instruments.capability import Operation
 
 STOPPED = "Execution terminated by signal"
 """How Robot calls a test that Ctrl-C or SIGTERM ended."""
@@ -140,6 +141,7 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         if self._access.record is not None and self._access.record.infra is not None:
             raise self._access.record.infra
         try:
+            self._refuse_what_lacks(name)
             return super().run_keyword(name, args, kwargs)
         except NotOnBench as error:
             raise SkipExecution(str(error)) from None
@@ -151,6 +153,12 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
             if self._access.record is not None:
                 self._access.record.infra = error
             raise
+
+    def _refuse_what_lacks(self, name: str) -> None:
+        """Raises NotOnBench for a keyword not found in its test before, or one that opens the bench."""
+        for operation in needs_of(self.keywords[name]):
+            if not self._access.bench.offers(operation):
+                raise NotOnBench(_lacks(name, operation, self._access.bench))
 
     # Listener, API version 3
 
@@ -175,11 +183,10 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
     def _lacking(self, test: Any, bench: Bench) -> str:
         """Why the test cannot run with the network simulator of this bench, "" when it can."""
         needed = needed_by(test, self.keywords)
-        lacking = {operation: name for operation, name in needed.items() if not bench.offers(operation)}
         return "; ".join(
-            f"{name} needs an operation that the network simulator of bench {bench.name} has not: "
-            f"{operation.meaning} ({bench.network_simulator_name})"
-            for operation, name in lacking.items()
+            _lacks(name, operation, bench)
+            for operation, name in needed.items()
+            if not bench.offers(operation)
         )
 
     def end_keyword(self, data: Any, result: Any) -> None:
@@ -220,6 +227,13 @@ class RCS(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
         self._drain.stop()
         if self._own_bench is not None:
             self._own_bench.close()
+
+
+def _lacks(keyword: str, operation: Operation, bench: Bench) -> str:
+    return (
+        f"{keyword} needs an operation that the network simulator of bench {bench.name} has not: "
+        f"{operation.meaning} ({bench.network_simulator_name})"
+    )
 
 
 def skip_instead(test: Any, reason: str) -> None:

@@ -28,13 +28,19 @@ def needs(*operations: Operation) -> Callable[[Function], Function]:
     return declare
 
 
+def needs_of(keyword: Callable[..., Any]) -> frozenset[Operation]:
+    """What a keyword declares."""
+    declared: frozenset[Operation] = getattr(keyword, "needs", frozenset())
+    return declared
+
+
 def needed_by(test: Any, keywords: Mapping[str, Callable[..., Any]]) -> dict[Operation, str]:
     """The operations a test needs, each with the first keyword that does.
 
     test: a TestCase of robot.running. keywords: functions of the library by keyword name.
     """
     ours: dict[str, frozenset[Operation]] = {
-        _plain(name): getattr(function, "needs", frozenset()) for name, function in keywords.items()
+        _plain(name): needs_of(function) for name, function in keywords.items()
     }
     written = _written_for(test.parent)
     found: dict[Operation, str] = {}

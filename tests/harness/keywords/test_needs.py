@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from robot import running
+from robot.api import SkipExecution
 
 from harness.keywords.needs import needed_by, needs
 from harness.RCS import RCS, skip_instead
@@ -106,3 +107,11 @@ def test_a_test_that_needs_more_than_the_bench_has_is_skipped_before_its_first_s
     skip_instead(suite.tests[0], lacking)
     (test,) = suite.run(output=None, console="none").suite.tests
     assert (test.status, test.message) == ("SKIP", lacking)
+
+
+def test_a_keyword_nobody_could_find_before_is_skipped_when_it_runs():
+    """Its name came from a variable, or it opened the bench."""
+    library = RCS()
+    library.use_bench(Bench())
+    with pytest.raises(SkipExecution, match=r"take_cell_out_of_service needs an operation .*driver small"):
+        library.run_keyword("take_cell_out_of_service", [])
